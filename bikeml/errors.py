@@ -1,0 +1,31 @@
+"""
+What can go wrong, as a tree:
+
+    BikemlError
+    ├── ConfigError      the configuration cannot be used as it is
+    ├── DataError        the table does not fit the configuration
+    ├── ModelFileError   a saved model is refused
+    └── TrackingError    the experiment is done, but could not be recorded
+
+Every message says what is wrong, the value, what is allowed and what to do next.
+"""
+
+
+class BikemlError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class ConfigError(BikemlError):
+    """The configuration cannot be used as it is."""
+
+
+class DataError(BikemlError):
+    """The table cannot be read, or does not fit the configuration."""
+
+
+class ModelFileError(BikemlError):
+    """A saved model is missing, damaged, or holds what is not trusted."""
+
+
+class TrackingError(BikemlError):
+    """The experiment is done, but its record could not be written to the tracking store."""
