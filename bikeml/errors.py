@@ -4,6 +4,8 @@ What can go wrong, as a tree:
     BikemlError
     ├── ConfigError      the configuration cannot be used as it is
     ├── DataError        the table does not fit the configuration
+    ├── FitError         an estimator refuses the data or its arguments
+    ├── RunFolderError   the result cannot be written
     ├── ModelFileError   a saved model is refused
     └── TrackingError    the experiment is done, but could not be recorded
 
@@ -21,6 +23,14 @@ class ConfigError(BikemlError):
 
 class DataError(BikemlError):
     """The table cannot be read, or does not fit the configuration."""
+
+
+class FitError(BikemlError):
+    """An estimator refuses the data or the combination of its arguments."""
+
+
+class RunFolderError(BikemlError):
+    """The run folder cannot be made or written."""
 
 
 class ModelFileError(BikemlError):

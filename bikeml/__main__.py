@@ -1,0 +1,5 @@
+"""``python -m bikeml``."""
+
+from bikeml.cli import main
+
+main()

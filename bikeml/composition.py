@@ -1,0 +1,133 @@
+"""Compose the configuration with Hydra, and say in one voice what Hydra, OmegaConf and YAML object to."""
+
+import difflib
+import importlib.resources
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import (
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+from bikeml.errors import ConfigError
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
+"""What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
+
+
+def config_dir() -> Path:
+    """Find the folder of the configuration: in the installed package, or beside it in a checkout."""
+    package = Path(str(importlib.resources.files("bikeml")))
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """
+    Compose the primary config with `overrides`, Hydra's own section included.
+
+    Raises ConfigError when an override, a file or an interpolation is wrong.
+    """
+    try:
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return hydra_compose("config", list(overrides), return_hydra_config=True)
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+
+
+def resolve(config: DictConfig) -> dict[str, object]:
+    """
+    Return the experiment's part of a composed config as plain values, without Hydra's section.
+
+    Raises ConfigError when a value is missing or an interpolation cannot be resolved.
+    """
+    sections = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
+    try:
+        plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+    return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return '; did you mean 'x'?' for the nearest known word, else ''."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def explain(error: Exception) -> ConfigError:
+    """Return the ConfigError that says what `error`, one of COMPOSITION_ERRORS, means to a user."""
+    key_error = _key_error(error)
+    if key_error is not None:
+        return ConfigError(_unknown_key(key_error))
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return ConfigError(_unknown_option(error.missing_cfg_file, error.options or []))
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        where = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
+        return ConfigError(f"{where}: not valid YAML: {error.problem}; mend the file")
+    if isinstance(error, MissingMandatoryValue):
+        return ConfigError(f"{error.full_key} has no value; set it with {error.full_key}=VALUE")
+    if isinstance(error, InterpolationResolutionError):
+        return ConfigError(f"{error.full_key} cannot be resolved: {_first_line(error)}")
+    if isinstance(error, OverrideParseException):
+        override = error.override
+        return ConfigError(
+            f"cannot read the override {override!r}; write key=value, and quote what holds a bracket, comma or space"
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
+    return ConfigError(_plain(str(error)))
+
+
+def _key_error(error: BaseException | None) -> ConfigKeyError | None:
+    """Return the unknown key in the chain of causes: ConfigAttributeError and ConfigKeyError alike."""
+    while error is not None:
+        if isinstance(error, OmegaConfBaseException) and "not in" in str(error.msg):
+            return error  # type: ignore[return-value]
+        error = error.__cause__
+    return None
+
+
+def _unknown_key(error: ConfigKeyError) -> str:
+    siblings = sorted(str(key) for key in error.parent_node) if error.parent_node is not None else []
+    known = [key for key in siblings if key != "hydra"]
+    allowed = f"; allowed here: {', '.join(known)}" if known else "; nothing can be set below it"
+    return f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
+
+
+def _unknown_option(missing: str, options: Sequence[str]) -> str:
+    group, _, option = missing.rpartition("/")
+    known = sorted(options)
+    allowed = f"allowed: {', '.join(known)}" if known else f"there is no group {group!r}"
+    return f"{group or 'config'} has no option {option!r}{did_you_mean(option, known)}; {allowed}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _plain(message: str) -> str:
+    """Drop the advice to append with +: a typed config has no keys to append."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.startswith("To append")]
+    return "\n".join(lines)
+
+
+def run_folder(config: DictConfig) -> Path:
+    """Return the folder that ``hydra.run.dir`` names, absolute."""
+    return Path(str(config.hydra.run.dir)).absolute()
+
+
+def choices(runtime_choices: DictConfig) -> dict[str, str]:
+    """Return the chosen option of each of our own config groups; Hydra's groups have a slash in their names."""
+    items = {str(group): option for group, option in runtime_choices.items()}
+    return {group: str(option) for group, option in items.items() if "/" not in group and option is not None}

@@ -1,0 +1,232 @@
+"""The typed schema of conf/: what may stand there, and one message that lists everything that may not."""
+
+import codecs
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bikeml.composition import did_you_mean
+from bikeml.errors import ConfigError
+from bikeml.redaction import redact
+
+Value = str | int | float | bool
+
+
+class Section(BaseModel):
+    """A section of the config: frozen, and without room for keys that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(spec.get("_target_"), str):
+        raise ValueError("needs a _target_, such as sklearn.linear_model.LinearRegression")  # noqa: TRY004
+    return spec
+
+
+def _encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError("is no encoding that Python knows; common ones are utf-8, latin-1, cp1252") from error
+    return name
+
+
+def _uri_without_password(uri: str) -> str:
+    if "://" in uri and urlsplit(uri).password:
+        raise ValueError(
+            "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
+        )
+    return uri
+
+
+EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
+"""A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.pipeline`."""
+Axis = Annotated[list[Any], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
+Name = Annotated[str, Field(min_length=1)]
+
+
+class DataConfig(Section):
+    """Which table, what to predict, and the columns by kind."""
+
+    name: Name | None
+    path: Name
+    target: Name
+    numeric: list[Name]
+    categorical: list[Name]
+    date: Name | None
+    date_format: Name | None
+    allowed: dict[str, Annotated[list[Value], Field(min_length=1)]]
+    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    encoding: Annotated[str, AfterValidator(_encoding)]
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model sees, in no particular order."""
+        return [*self.numeric, *self.categorical]
+
+    @model_validator(mode="after")
+    def _columns_have_one_role(self) -> Self:
+        columns = [self.target, *self.features, *([self.date] if self.date else [])]
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise ValueError(f"columns {twice} have more than one role among target, numeric, categorical and date")
+        if not self.features:
+            raise ValueError("numeric and categorical are both empty; name at least one column")
+        return self
+
+
+class RandomSplit(Section):
+    """Rows held out at random; shuffled k-fold on the rest."""
+
+    kind: Literal["random"]
+    test_size: Annotated[float, Field(gt=0, lt=1)]
+    random_state: Seed
+    folds: Annotated[int, Field(ge=2)]
+    repeats: Annotated[int, Field(ge=1)]
+
+
+class ChronologicalSplit(Section):
+    """The latest dates held out; expanding windows on the rest."""
+
+    kind: Literal["chronological"]
+    test_size: Annotated[float, Field(gt=0, lt=1)]
+    folds: Annotated[int, Field(ge=2)]
+
+
+class PreprocessingConfig(Section):
+    """Named transformer steps for each kind of column, applied in their order."""
+
+    numeric: dict[str, EstimatorSpec]
+    categorical: dict[str, EstimatorSpec]
+
+
+class ModelConfig(Section):
+    """One estimator and the axes of its grid."""
+
+    estimator: EstimatorSpec
+    grid: dict[str, Axis]
+
+
+class NoSearch(Section):
+    """The parameters as they stand."""
+
+    kind: Literal["none"]
+
+
+class GridSearch(Section):
+    """Every combination of the model's grid, by cross-validation."""
+
+    kind: Literal["grid"]
+    scoring: Name
+    folds: Annotated[int, Field(ge=2)]
+    n_jobs: int | None
+    child_runs: Annotated[int, Field(ge=0)]
+
+
+class EvaluationConfig(Section):
+    """How the fitted pipeline is judged."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap_samples: Annotated[int, Field(ge=100)]
+    importance_repeats: Annotated[int, Field(ge=1)]
+    nested: bool
+    random_state: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class TrackingConfig(Section):
+    """Where the run is recorded; a `uri` of None records nothing."""
+
+    uri: Annotated[Name, AfterValidator(_uri_without_password)] | None
+    experiment_name: Name
+    run_name: Name | None
+
+
+class Config(Section):
+    """One experiment, resolved and checked."""
+
+    seed: Seed
+    data: DataConfig
+    split: Annotated[RandomSplit | ChronologicalSplit, Field(discriminator="kind")]
+    preprocessing: PreprocessingConfig
+    model: ModelConfig
+    search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
+    evaluation: EvaluationConfig
+    tracking: TrackingConfig
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if self.search.kind == "grid" and not self.model.grid:
+            raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
+        if self.split.kind == "chronological" and self.data.date is None:
+            raise ValueError("split=chronological needs a date column; set data.date")
+        if self.evaluation.nested and self.search.kind == "none":
+            raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
+        return self
+
+
+def typed(sections: Mapping[str, object]) -> Config:
+    """Return the typed config of resolved `sections`; raises ConfigError with every problem at once."""
+    try:
+        return Config.model_validate(dict(sections))
+    except ValidationError as error:
+        problems = [_problem(details) for details in error.errors()]
+        raise ConfigError(redact("\n".join(problems))) from error
+
+
+_SAID_SHORTER = {
+    "dict_type": "should be a mapping, such as {key: value}",
+    "list_type": "should be a list, such as [1, 2]",
+    "too_short": "should not be empty",
+    "string_too_short": "should not be empty",
+    "int_type": "should be an integer",
+    "string_type": "should be text",
+    "bool_type": "should be true or false",
+    "float_type": "should be a number",
+}
+
+
+def _problem(details: Mapping[str, Any]) -> str:
+    model, path = _locate(details["loc"])
+    key = ".".join(path)
+    if details["type"] == "extra_forbidden":
+        known = list(model.model_fields) if model is not None else []
+        return f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
+    if details["type"] == "missing":
+        return f"{key} is missing; set it, or put the line back into the file it was taken from"
+    message = _SAID_SHORTER.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")
+    message = message.replace("Input should", "should")
+    if details["type"].startswith("union_tag"):
+        known = str(details["ctx"].get("expected_tags", "random, chronological, none or grid"))
+        return f"{key}.kind={details['input'].get('kind')!r} is not one of {known}"
+    whole_section = isinstance(details["input"], Mapping) and details["type"] == "value_error"
+    return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
+
+
+def _locate(loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
+    """Return the section in which an error lies, and its dotted path without the names of union members."""
+    model: type[BaseModel] | None = Config
+    path: list[str] = []
+    members: dict[str, type[BaseModel]] = {}
+    for part in map(str, loc):
+        if part in members:
+            model, members = members[part], {}
+            continue
+        path.append(part)
+        field = model.model_fields.get(part) if model is not None else None
+        if field is None:
+            continue
+        annotation = field.annotation
+        members = {_kind(option): option for option in get_args(annotation) if hasattr(option, "model_fields")}
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+        elif not members:
+            model = None
+    return model, path
+
+
+def _kind(section: type[BaseModel]) -> str:
+    return str(get_args(section.model_fields["kind"].annotation)[0])

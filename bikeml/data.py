@@ -1,0 +1,206 @@
+"""Read the table and hold it against its description: every problem at once, with column, row and value."""
+
+import csv
+import hashlib
+import importlib.resources
+import io
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from bikeml.composition import did_you_mean
+from bikeml.config import DataConfig
+from bikeml.errors import DataError
+from bikeml.redaction import redact
+
+DOWNLOAD_TIMEOUT_SECONDS = 60
+EXAMPLES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Table:
+    """A checked table and where it came from."""
+
+    name: str
+    source: str
+    """The path or URL without secrets."""
+    sha256: str
+    X: pd.DataFrame
+    """The features in table order, shape (n_rows, n_features)."""
+    y: np.ndarray
+    """The target, shape (n_rows,)."""
+    dates: pd.Series | None
+    """The date of each row, shape (n_rows,), where data.date names a column."""
+
+
+def read_table(data: DataConfig, *, text_categories: bool) -> Table:
+    """
+    Read and check the table.
+
+    `text_categories` says whether the preprocessing encodes categories, so that they may be text. Raises DataError
+    with everything that does not fit `data`.
+    """
+    content = read_bytes(data.path)
+    frame = parse_csv(content, data)
+    problems = list(find_problems(frame, data, text_categories=text_categories))
+    if problems:
+        raise DataError(f"{redact(data.path)} does not fit the config:\n" + "\n".join(f"  {p}" for p in problems))
+    features = [column for column in frame.columns if column in data.features]
+    return Table(
+        name=data.name or Path(urlsplit(data.path).path).stem,
+        source=redact(data.path),
+        sha256=hashlib.sha256(content).hexdigest(),
+        X=frame[features],
+        y=frame[data.target].to_numpy(),
+        dates=parse_dates(frame[data.date], data.date_format) if data.date else None,
+    )
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the content of a file, a URL or a ``pkg://package/file``; raises DataError where it cannot."""
+    shown = redact(path)
+    try:
+        if path.startswith("pkg://"):
+            package, _, name = path.removeprefix("pkg://").partition("/")
+            return importlib.resources.files(package).joinpath(name).read_bytes()
+        if path.startswith(("http://", "https://", "file://")):
+            with urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS) as reply:  # noqa: S310  the schemes are listed
+                return bytes(reply.read())
+        return Path(path).expanduser().read_bytes()
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
+    except (OSError, ValueError, MemoryError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
+
+
+def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
+    """Parse a CSV table, shape (n_rows, n_columns); raises DataError where it is none."""
+    shown = redact(data.path)
+    header = _header(content, data)
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{shown} has columns of the same name: {twice}; rename all but one of each")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # mixed columns are reported cell by cell
+            return pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
+    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise DataError(f"{shown} is not a table: {reason}; mend the line, or set data.separator") from error
+    except UnicodeError as error:
+        raise _not_text(data, error) from error
+
+
+def _header(content: bytes, data: DataConfig) -> list[str]:
+    """Return the column names as they stand, before pandas renames those that occur twice."""
+    shown = redact(data.path)
+    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or b"\x00" in content[:4096]:
+        raise DataError(f"{shown} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16")
+    try:
+        first = next(io.TextIOWrapper(io.BytesIO(content), encoding=data.encoding, newline=""), "")
+    except UnicodeError as error:
+        raise _not_text(data, error) from error
+    if not first.strip():
+        raise DataError(f"{shown} is empty; it needs a line of column names and rows below it")
+    header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
+    others = [separator for separator in ",;\t|" if separator in first and separator != data.separator]
+    if len(header) == 1 and others:
+        raise DataError(
+            f"{shown} has one column, {header[0][:60]!r}; if its values are separated by {others[0]!r}, "
+            f"set data.separator='{others[0]}'"
+        )
+    return header
+
+
+def _not_text(data: DataConfig, error: UnicodeError) -> DataError:
+    return DataError(f"{redact(data.path)} is not {data.encoding}: {error}; set data.encoding, such as latin-1")
+
+
+def find_problems(frame: pd.DataFrame, data: DataConfig, *, text_categories: bool) -> Iterator[str]:
+    """Yield what in `frame` does not fit `data`; rows are counted from 1, below the header."""
+    yield from _missing_columns(frame, data)
+    if frame.empty:
+        yield "it has no rows"
+        return
+    present = set(frame.columns)
+    for column in [*data.numeric, data.target]:
+        if column in present:
+            yield from _not_numbers(frame[column], "mend the cells, or list the column in data.categorical")
+    for column in data.categorical:
+        if column in present and text_categories:
+            yield from _gaps(frame[column])
+        elif column in present:
+            yield from _not_numbers(frame[column], "choose preprocessing=standard, which encodes text")
+    for column, values in data.allowed.items():
+        if column in present:
+            wrong = frame[column].notna() & ~frame[column].isin(values)
+            yield from _cells("is not allowed", frame[column], wrong, f"data.allowed.{column} is {values}")
+    if data.date in present:
+        yield from _not_dates(frame[data.date], data.date_format)
+    if data.target in present and frame[data.target].nunique(dropna=False) == 1:
+        value = frame[data.target].iloc[0]
+        yield f"target {data.target!r} is {value!r} in every row; there is nothing to learn"
+
+
+def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
+    columns = [str(column) for column in frame.columns]
+    wanted = {"data.target": [data.target], "data.numeric": data.numeric, "data.categorical": data.categorical}
+    wanted["data.date"] = [data.date] if data.date else []
+    wanted["data.allowed"] = list(data.allowed)
+    missing = [(key, name) for key, names in wanted.items() for name in names if name not in columns]
+    for key, name in missing:
+        yield f"there is no column {name!r} for {key}{did_you_mean(name, columns)}"
+    if missing:
+        numbers = [str(name) for name in frame.select_dtypes("number").columns if name != data.target]
+        others = [name for name in columns if name not in numbers and name != data.target]
+        yield f"the table has numbers in {numbers} and other values in {others}"
+        yield f"so this may be what you want: 'data.numeric=[{','.join(numbers)}]' 'data.categorical=[{','.join(others)}]'"
+
+
+def _gaps(column: pd.Series) -> Iterator[str]:
+    yield from _cells("is missing", column, column.isna(), "fill the gaps")
+
+
+def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
+    yield from _gaps(column)
+    numbers = pd.to_numeric(column, errors="coerce")
+    infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
+    yield from _cells("is not a number", column, column.notna() & numbers.isna(), advice)
+    yield from _cells("is infinite", column, infinite, "mend the cells")
+
+
+def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
+    yield from _gaps(column)
+    wrong = column.notna() & parse_dates(column, date_format).isna()
+    wanted = f"data.date_format is {date_format!r}" if date_format else "set data.date_format, such as %m/%d/%Y"
+    yield from _cells("is not a date", column, wrong, wanted)
+
+
+def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
+    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT."""
+    return pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce")
+
+
+def _cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Iterator[str]:
+    """Yield one line on the cells of `column` that are `wrong`, with the first of them."""
+    rows = np.flatnonzero(wrong.to_numpy())
+    if len(rows) == 0:
+        return
+    shown = [f"row {row + 1}: {_plain(column.iloc[row])!r}" for row in rows[:EXAMPLES_SHOWN]]
+    more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
+    yield f"column {column.name!r} {what} in {', '.join(shown)}{more}; {advice}"
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value

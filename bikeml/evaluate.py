@@ -1,0 +1,97 @@
+"""Judge a fitted pipeline: metrics with bootstrap intervals, cross-validation, permutation importance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.model_selection import cross_validate
+
+from bikeml.config import EvaluationConfig
+from bikeml.split import Fold
+
+METRICS = ("mse", "rmse", "mae", "r2")
+BOOTSTRAP_BATCH_CELLS = 2_000_000  # bounds the memory of the resampled rows to some tens of megabytes
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Scores of the same parameters on every fold."""
+
+    r2: tuple[float, ...]
+    rmse: tuple[float, ...]
+    """In the target's unit."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much the test R2 falls when one column is shuffled."""
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Over the shuffles."""
+
+
+def measure(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
+    """
+    Return MSE, RMSE, MAE and R2 of predictions.
+
+    Both arrays have shape (n_rows,). MSE is in the squared unit of the target, RMSE and MAE in its unit.
+    """
+    mse = float(mean_squared_error(y_true, y_pred))
+    mae = float(mean_absolute_error(y_true, y_pred))
+    return {"mse": mse, "rmse": mse**0.5, "mae": mae, "r2": float(r2_score(y_true, y_pred))}
+
+
+def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
+    """
+    Return percentile bootstrap intervals of the metrics over the held-out rows, drawn in pairs.
+
+    Both arrays have shape (n_rows,). Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    """
+    drawn = bootstrap(
+        (np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)),
+        _metrics_of_draws,
+        paired=True,
+        n_resamples=config.bootstrap_samples,
+        batch=max(1, BOOTSTRAP_BATCH_CELLS // len(y_true)),
+        confidence_level=config.confidence,
+        method="percentile",
+        rng=np.random.default_rng(config.random_state),
+    ).confidence_interval
+    return {name: (float(low), float(high)) for name, low, high in zip(METRICS, drawn.low, drawn.high, strict=True)}
+
+
+def _metrics_of_draws(y_true: np.ndarray, y_pred: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return the METRICS of many draws at once, shape (4, n_draws)."""
+    error = y_true - y_pred
+    mse = np.mean(error**2, axis=axis)
+    r2 = 1 - mse / np.var(y_true, axis=axis)
+    return np.stack([mse, np.sqrt(mse), np.mean(np.abs(error), axis=axis), r2])
+
+
+def cross_validation(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold]) -> CrossValidation:
+    """Fit and score clones of `pipeline` on each fold of X, shape (n_rows, n_features), and y, shape (n_rows,)."""
+    scores = cross_validate(
+        pipeline, X, y, cv=folds, scoring=("r2", "neg_root_mean_squared_error"), error_score="raise"
+    )
+    rmse = -scores["test_neg_root_mean_squared_error"]
+    return CrossValidation(tuple(scores["test_r2"].tolist()), tuple(rmse.tolist()))
+
+
+def importance(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, config: EvaluationConfig) -> Importance:
+    """
+    Return the permutation importance of each column on held-out X, shape (n_rows, n_features), and y, shape (n_rows,).
+
+    Source: Breiman, Random Forests (2001), as in sklearn.inspection.permutation_importance.
+    """
+    drop = permutation_importance(
+        pipeline, X, y, scoring="r2", n_repeats=config.importance_repeats, random_state=config.random_state
+    )
+    columns = tuple(str(column) for column in X.columns)
+    return Importance(columns, tuple(drop.importances_mean.tolist()), tuple(drop.importances_std.tolist()))

@@ -1,0 +1,204 @@
+"""One experiment, from the config to the record: the whole story, top to bottom."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.tree import BaseDecisionTree, export_text
+from threadpoolctl import threadpool_limits
+
+from bikeml import evaluate, plots, provenance
+from bikeml.config import Config
+from bikeml.data import Table, read_table
+from bikeml.errors import FitError, RunFolderError, TrackingError
+from bikeml.fingerprint import fingerprint, is_reproducible
+from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators
+from bikeml.result import Dataset, Invocation, Result, SearchOutcome, save, write_summary
+from bikeml.split import Split, split_table
+
+Announce = Callable[[str], None]
+"""Told what comes next, for a progress display."""
+
+
+def _silent(step: str) -> None:
+    """Show nothing."""
+
+
+def run(config: Config, invocation: Invocation, announce: Announce = _silent) -> Result:
+    """
+    Run the experiment that `config` describes and record it; return everything about it.
+
+    Raises ConfigError or DataError before anything is fitted, FitError when an estimator refuses the data,
+    RunFolderError when the result cannot be written, and TrackingError when only the record in the store is missing.
+    """
+    started = time.time()
+    check_estimators(config)
+    announce("reading the table")
+    table = read_table(config.data, text_categories=bool(config.preprocessing.categorical))
+    split = split_table(table, config.split, config.search.folds if config.search.kind == "grid" else None)
+    # One BLAS thread: the last digits of a product depend on how it is cut into threads.
+    with threadpool_limits(limits=1, user_api="blas"):
+        fitted = _fit(config, table, split, announce)
+        result = _judge(config, invocation, table, split, fitted, announce)
+    result = replace(result, seconds={**result.seconds, "total": time.time() - started})
+    announce("writing the run folder")
+    try:
+        save(result)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the run folder {str(result.folder)!r}: {error.strerror or error}; "
+            "choose another with hydra.run.dir=FOLDER"
+        ) from error
+    return _record(result, started, announce)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    pipeline: Pipeline
+    outcome: SearchOutcome | None
+    searcher: BaseEstimator | None
+    """The unfitted search, for nested cross-validation."""
+    seconds: float
+
+
+def _fit(config: Config, table: Table, split: Split, announce: Announce) -> _Fitted:
+    """Fit the final pipeline on the training rows, after a search if there is one."""
+    X, y = table.X.iloc[split.train], table.y[split.train]
+    pipeline = build_pipeline(config, list(table.X.columns))
+    started = time.perf_counter()
+    if config.search.kind == "none":
+        announce("fitting")
+        _call_fit(pipeline, X, y)
+        return _Fitted(_on_one_thread(pipeline), None, None, time.perf_counter() - started)
+    grid = build_grid(config.model)
+    announce(f"searching {np.prod([len(values) for values in grid.values()])} candidates")
+    search = GridSearchCV(
+        _on_one_thread(pipeline),
+        grid,
+        scoring=config.search.scoring,
+        cv=split.search_folds,
+        n_jobs=config.search.n_jobs,
+        return_train_score=True,
+        error_score="raise",
+    )
+    _call_fit(search, X, y)
+    return _Fitted(search.best_estimator_, _outcome(search), clone(search), time.perf_counter() - started)
+
+
+def _call_fit(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> None:
+    try:
+        estimator.fit(X, y)
+    except (ValueError, TypeError, MemoryError, ArithmeticError) as error:
+        raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
+
+
+def _on_one_thread(pipeline: Pipeline) -> Pipeline:
+    """
+    Return the pipeline with its regressor's n_jobs unset.
+
+    A forest on several threads adds its trees' predictions in the order in which they come, and so differs in the last
+    digits from call to call. Its fit does not; a search has n_jobs of its own.
+    """
+    if pipeline[REGRESSOR].get_params(deep=False).get("n_jobs") is not None:
+        pipeline.set_params(**{f"{REGRESSOR}__n_jobs": None})
+    return pipeline
+
+
+def _outcome(search: GridSearchCV) -> SearchOutcome:
+    best = {name.removeprefix(f"{REGRESSOR}__"): value for name, value in search.best_params_.items()}
+    return SearchOutcome(best, float(search.best_score_), pd.DataFrame(search.cv_results_))
+
+
+def _judge(
+    config: Config, invocation: Invocation, table: Table, split: Split, fitted: _Fitted, announce: Announce
+) -> Result:
+    """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
+    started = time.perf_counter()
+    X_test, y_test = table.X.iloc[split.test], table.y[split.test]
+    predicted = fitted.pipeline.predict(X_test)
+    nested = config.evaluation.nested and fitted.searcher is not None
+    announce(f"cross-validating on {len(split.folds)} folds")
+    cv = evaluate.cross_validation(
+        fitted.searcher if nested else clone(fitted.pipeline), table.X.iloc[split.train], table.y[split.train], split.folds
+    )
+    announce("judging")
+    importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
+    test = evaluate.measure(y_test, predicted)
+    intervals = evaluate.intervals(y_test, predicted, config.evaluation)
+    return Result(
+        config=config,
+        invocation=invocation,
+        pipeline=fitted.pipeline,
+        metrics={**{f"test_{name}": value for name, value in test.items()}, **_cv_metrics(cv)},
+        intervals={f"test_{name}": ends for name, ends in intervals.items()},
+        cv=cv,
+        tuned_on_these_rows=fitted.outcome is not None and not nested,
+        search=fitted.outcome,
+        dataset=_describe(config, table, split),
+        predictions=pd.DataFrame({"row": split.test + 1, "actual": y_test, "predicted": predicted}),
+        example=table.X.iloc[split.train[:5]],
+        figures=_draw(y_test, predicted, config.data.target, importance),
+        texts=_explain_tree(fitted.pipeline),
+        fingerprint=fingerprint(config, table.sha256),
+        reproducible=is_reproducible(config, fitted.pipeline),
+        provenance=provenance.gather(invocation.command),
+        seconds={"fit": fitted.seconds, "judge": time.perf_counter() - started},
+    )
+
+
+def _cv_metrics(cv: evaluate.CrossValidation) -> dict[str, float]:
+    return {
+        "cv_r2_mean": float(np.mean(cv.r2)),
+        "cv_r2_std": float(np.std(cv.r2)),
+        "cv_rmse_mean": float(np.mean(cv.rmse)),
+        "cv_rmse_std": float(np.std(cv.rmse)),
+    }
+
+
+def _describe(config: Config, table: Table, split: Split) -> Dataset:
+    types: dict[str, Any] = {**table.X.dtypes.to_dict(), config.data.target: table.y.dtype}
+    return Dataset(
+        name=table.name,
+        source=table.source,
+        sha256=table.sha256,
+        columns={str(column): str(dtype) for column, dtype in types.items()},
+        n_train=len(split.train),
+        n_test=len(split.test),
+    )
+
+
+def _draw(y: np.ndarray, predicted: np.ndarray, target: str, importance: evaluate.Importance) -> dict[str, Figure]:
+    return {
+        "evaluate.png": plots.plot_evaluate(y, predicted, target),
+        "residuals.png": plots.plot_residuals(y, predicted, target),
+        "importance.png": plots.plot_importance(importance),
+    }
+
+
+def _explain_tree(pipeline: Pipeline) -> dict[str, str]:
+    """Return the rules of the model where it is one tree."""
+    regressor = pipeline[REGRESSOR]
+    if not isinstance(regressor, BaseDecisionTree):
+        return {}
+    return {"tree.txt": export_text(regressor, feature_names=list(pipeline[:-1].get_feature_names_out()), max_depth=50)}
+
+
+def _record(result: Result, started: float, announce: Announce) -> Result:
+    """Record the result in the tracking store, if there is one; what is in the run folder stays whatever happens."""
+    if result.config.tracking.uri is None:
+        return result
+    announce("recording")
+    from bikeml import tracking  # its import takes seconds, and the result is safe by now
+
+    try:
+        return tracking.record(result, started)
+    except TrackingError as error:
+        write_summary(result)
+        raise TrackingError(f"{error}; nothing is lost, the result is in {str(result.folder)!r}") from error

@@ -1,0 +1,154 @@
+"""Build the scikit-learn Pipeline that a config describes, out of estimators of allowed packages only."""
+
+import importlib
+import inspect
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.utils import instantiate
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+from sklearn.utils._param_validation import InvalidParameterError
+
+from bikeml.composition import did_you_mean
+from bikeml.config import Config, DataConfig, ModelConfig, PreprocessingConfig
+from bikeml.errors import ConfigError
+
+ALLOWED_PACKAGES = ("sklearn",)
+"""Packages whose estimators a config may name. More come from BIKEML_ALLOWED_PACKAGES only, never from a config."""
+ALLOWED_PACKAGES_VARIABLE = "BIKEML_ALLOWED_PACKAGES"
+REGRESSOR = "regressor"
+"""The name of the model's step, as in the tutorial."""
+
+
+def check_estimators(config: Config) -> None:
+    """Build every estimator that `config` names, and try its grid; raises ConfigError with every problem at once."""
+    problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
+    for kind, steps in (("numeric", config.preprocessing.numeric), ("categorical", config.preprocessing.categorical)):
+        for name, spec in steps.items():
+            problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
+    if not problems and config.search.kind != "none":
+        problems += _grid_problems(config.model)
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def build_pipeline(config: Config, columns: Sequence[str]) -> Pipeline:
+    """Return the unfitted pipeline over `columns`, the names of the features in table order."""
+    preprocessor = _build_preprocessor(config.preprocessing, config.data, columns)
+    return Pipeline([("preprocessor", preprocessor), (REGRESSOR, _build(config.model.estimator))])
+
+
+def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
+    """Return the model's grid for a search over the whole pipeline, its keys with the step's prefix."""
+    return {f"{REGRESSOR}__{name}": [_build(value) for value in values] for name, values in model.grid.items()}
+
+
+def _build(value: Any) -> Any:  # noqa: ANN401  an argument of an estimator can be anything
+    return instantiate(value, _convert_="all") if isinstance(value, Mapping) and "_target_" in value else value
+
+
+def _build_preprocessor(
+    preprocessing: PreprocessingConfig, data: DataConfig, columns: Sequence[str]
+) -> ColumnTransformer:
+    numeric = [column for column in columns if column in data.numeric]
+    categorical = [column for column in columns if column in data.categorical]
+    if preprocessing.numeric == preprocessing.categorical:  # treated alike, they stay together in table order
+        parts = [("columns", _build_steps(preprocessing.numeric), list(columns))]
+    else:
+        parts = [
+            ("numeric", _build_steps(preprocessing.numeric), numeric),
+            ("categorical", _build_steps(preprocessing.categorical), categorical),
+        ]
+    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+def _build_steps(steps: Mapping[str, Mapping[str, Any]]) -> BaseEstimator:
+    built = [_build(spec) for spec in steps.values()]
+    # Degree 1 without bias is the identity, as one C-contiguous float64 array: LinearRegression's last digits depend
+    # on the memory order, and a "passthrough" hands on what pandas happens to hold.
+    return make_pipeline(*built) if built else PolynomialFeatures(degree=1, include_bias=False, order="C")
+
+
+def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
+    """Yield what is wrong with the estimator at `key`, which must have the `role` of a mixin class."""
+    try:
+        estimator_class = _find_class(key, str(spec["_target_"]), role)
+    except ConfigError as error:
+        yield str(error)
+        return
+    arguments = {name: value for name, value in spec.items() if name != "_target_"}
+    problems = [
+        *_argument_problems(key, estimator_class, arguments),
+        *(problem for path, nested in _nested_specs(key, arguments) for problem in _spec_problems(path, nested, object)),
+    ]
+    yield from problems or _value_problems(key, spec)
+
+
+def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, Any]) -> Iterator[str]:
+    parameters = inspect.signature(estimator_class).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in arguments:
+        # Hydra's own _args_, _partial_ and the like are no arguments of an estimator, whatever it takes.
+        if name.startswith("_") or (name not in parameters and not takes_any):
+            hint = did_you_mean(name, parameters)
+            yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
+
+
+def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the estimators inside an argument, with their keys: in a mapping or a list, at any depth."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        if isinstance(item, Mapping) and "_target_" in item:
+            yield f"{key}.{name}", item
+        else:
+            yield from _nested_specs(f"{key}.{name}", item)
+
+
+def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        estimator = _build(spec)
+        # The check that fit() makes first; nothing public makes it without data (scikit-learn 1.9).
+        estimator._validate_params()  # noqa: SLF001
+    except InvalidParameterError as error:
+        yield f"{key}: {error}"
+    except Exception as error:  # noqa: BLE001  a constructor of any package may refuse its arguments in any way
+        yield f"{key}: {type(error).__name__}: {error}"
+
+
+def _grid_problems(model: ModelConfig) -> Iterator[str]:
+    known = [name for name in model.estimator if name != "_target_"]
+    for name, values in model.grid.items():
+        if name not in known:
+            yield f"model.grid.{name}: no such key in model.estimator{did_you_mean(name, known)}; it has {', '.join(known)}"
+            continue
+        for value in values:
+            yield from _spec_problems(f"model.grid.{name}", {**model.estimator, name: value}, RegressorMixin)
+
+
+def _find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
+    """Return the estimator class called `target`; raises ConfigError for everything else."""
+    allowed = [*ALLOWED_PACKAGES, *filter(None, os.environ.get(ALLOWED_PACKAGES_VARIABLE, "").split(","))]
+    module_name, _, class_name = target.rpartition(".")
+    where = f"{key}._target_={target!r}"
+    such_as = "name a class such as sklearn.linear_model.Lasso"
+    widen = f"to allow another package, set {ALLOWED_PACKAGES_VARIABLE} in the environment"
+    if module_name.split(".")[0] not in allowed:
+        raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {widen}")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"{where} cannot be imported: {error}; {such_as}") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        hint = did_you_mean(class_name, [name for name in dir(module) if name[0].isupper()])
+        raise ConfigError(f"{where} does not exist{hint}; {such_as}")
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and issubclass(found, role)):
+        kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
+        raise ConfigError(f"{where} is not {kind} class; {such_as}")
+    if found.__module__.split(".")[0] not in allowed:
+        raise ConfigError(f"{where} is defined in {found.__module__!r}, not in {', '.join(allowed)}; {widen}")
+    return found

@@ -1,0 +1,69 @@
+"""Figures of one run: pure functions that return a matplotlib Figure and never show it."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bikeml.evaluate import Importance
+
+MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
+POINT_COLOUR = "#3b6fb6"
+LINE_COLOUR = "#c2410c"
+MUTED_COLOUR = "#8a8a8a"
+
+
+def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figure:
+    """Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line."""
+    figure, axes = _square_figure()
+    low, high = float(min(y_true.min(), y_pred.min())), float(max(y_true.max(), y_pred.max()))
+    axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
+    _draw_points(axes, y_true, y_pred)
+    slope, intercept = np.polyfit(y_true, y_pred, 1)
+    ends = np.array([y_true.min(), y_true.max()])
+    line = f"fitted line: {slope:.2f} · actual {'+' if intercept >= 0 else '−'} {abs(intercept):.4g}"
+    axes.plot(ends, slope * ends + intercept, color=LINE_COLOUR, linewidth=2, label=line)
+    axes.set(xlabel=f"actual {target}", ylabel=f"predicted {target}", title=f"Held-out rows ({len(y_true):,})")
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figure:
+    """Draw residuals (actual - predicted) against predictions, both of shape (n_rows,), and their distribution."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes, histogram = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    residuals = y_true - y_pred
+    _draw_points(axes, y_pred, residuals)
+    axes.axhline(0, color=MUTED_COLOUR, linestyle="--", linewidth=1)
+    axes.set(xlabel=f"predicted {target}", ylabel="actual − predicted", title="Residuals of the held-out rows")
+    histogram.hist(residuals, bins="auto" if len(residuals) < MANY_ROWS else 80, orientation="horizontal", color=POINT_COLOUR)
+    mean = float(residuals.mean())
+    histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g}")
+    histogram.set(xlabel="rows")
+    histogram.legend(frameon=False)
+    return figure
+
+
+def plot_importance(importance: Importance) -> Figure:
+    """Draw the permutation importance of each column with its standard deviation over the shuffles."""
+    order = np.argsort(importance.mean)
+    figure = Figure(figsize=(7, max(2.5, 0.35 * len(order) + 1.2)), layout="constrained")
+    axes = figure.subplots()
+    columns = [importance.columns[i] for i in order]
+    means, stds = np.array(importance.mean)[order], np.array(importance.std)[order]
+    axes.barh(columns, means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
+    axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
+    axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")
+    return figure
+
+
+def _square_figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.5, 6.5), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    if len(x) <= MANY_ROWS:
+        axes.scatter(x, y, s=18, alpha=0.6, color=POINT_COLOUR, edgecolors="none")
+        return
+    cells = axes.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="Blues")
+    axes.figure.colorbar(cells, ax=axes, label="rows")

@@ -1,0 +1,92 @@
+"""Where a result came from: code, packages, machine and command."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from bikeml.redaction import redact
+
+CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
+"""The parts of a checkout whose uncommitted changes are recorded; notes, data and secrets beside them are not."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a run records of its surroundings."""
+
+    command: str
+    """The command line, without secrets."""
+    git_commit: str | None
+    """None where bikeml does not run from a git checkout."""
+    git_diff: str
+    """The uncommitted changes of the tracked code."""
+    git_untracked: tuple[str, ...]
+    """Code files that git does not know, and the diff therefore lacks."""
+    python: str
+    platform: str
+    cpu: str
+    blas: tuple[dict[str, Any], ...]
+    packages: dict[str, str]
+    """Every installed distribution and its version."""
+
+    def environment(self) -> dict[str, Any]:
+        """Return all of it but the diff, which is a file of its own."""
+        return {name: value for name, value in asdict(self).items() if name != "git_diff"}
+
+
+def gather(command: str) -> Provenance:
+    """Look at the checkout, the packages and the machine."""
+    checkout = Path(__file__).resolve().parent.parent
+    commit = _git(checkout, "rev-parse", "HEAD")
+    return Provenance(
+        command=redact(command),
+        git_commit=commit,
+        git_diff=redact(_git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) or "") if commit else "",
+        git_untracked=tuple((_git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE) or "").splitlines()),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu(),
+        blas=tuple(_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"),
+        packages={d.name: d.version for d in sorted(distributions(), key=lambda d: str(d.name).lower())},
+    )
+
+
+def command_line() -> str:
+    """Return the command that started this process, as one can type it again."""
+    program = "python -m bikeml" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
+    return " ".join([program, *map(shlex.quote, sys.argv[1:])])
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    """Return git's answer, or None where there is no git or `checkout` is not the top of a repository."""
+    if not (checkout / ".git").exists():
+        return None
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(checkout), *arguments], capture_output=True, env=environment, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace").strip("\n") if done.returncode == 0 else None
+
+
+def _cpu() -> str:
+    """Return the processor's model name; Linux tells it only in a file."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _describe_blas(library: dict[str, Any]) -> dict[str, Any]:
+    """Keep what decides the last digits: the library, its version and its kernel; leave the path of this machine."""
+    return {key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")}

@@ -1,0 +1,11 @@
+"""Take secrets out of text before it is shown or recorded."""
+
+import re
+
+_USER = re.compile(r"(?<=://)[^/\s@'\"]+@")
+_QUERY = re.compile(r"(?<=[?&])([\w.-]*(?:sig|token|secret|password|key|credential)[\w.-]*)=[^&\s'\"]+", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """Return `text` with the user part of URLs, and the signatures and keys in their queries, as ``***``."""
+    return _QUERY.sub(r"\1=***", _USER.sub("***@", text))

@@ -1,0 +1,165 @@
+"""What an experiment hands back, and how it lies in the run folder."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+from sklearn.pipeline import Pipeline
+
+from bikeml.config import Config
+from bikeml.evaluate import CrossValidation
+from bikeml.model_file import save_pipeline
+from bikeml.provenance import Provenance
+from bikeml.redaction import redact
+
+MODEL_FOLDER = "model"
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How an experiment was asked for: nothing in it changes a figure."""
+
+    folder: Path
+    """The run folder, as hydra.run.dir or hydra.sweep.dir say."""
+    command: str
+    """The command line or the Python call."""
+    choices: Mapping[str, str]
+    """The option chosen in each config group, such as {"model": "rf"}."""
+
+    @property
+    def name(self) -> str:
+        """The chosen options in one word, such as rf-standard-grid."""
+        words = [self.choices.get(group, "none") for group in ("model", "preprocessing", "search")]
+        return "-".join(word for word in words if word != "none")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The table of a run, without its rows."""
+
+    name: str
+    source: str
+    sha256: str
+    columns: Mapping[str, str]
+    """The features and the target with their types."""
+    n_train: int
+    n_test: int
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search found on the training rows."""
+
+    best_params: Mapping[str, Any]
+    """Arguments of the estimator, without the step's prefix."""
+    best_score: float
+    candidates: pd.DataFrame
+    """GridSearchCV's cv_results_, one row per candidate."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished experiment; `run_id` is None until it is recorded in a tracking store."""
+
+    config: Config
+    invocation: Invocation
+    pipeline: Pipeline
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    """Of the test metrics, at evaluation.confidence."""
+    cv: CrossValidation
+    tuned_on_these_rows: bool
+    """Whether the cross-validation scored parameters that a search chose on the same rows: it then flatters."""
+    search: SearchOutcome | None
+    dataset: Dataset
+    predictions: pd.DataFrame
+    """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
+    example: pd.DataFrame
+    """The first training rows, as the signature's example."""
+    figures: Mapping[str, Figure]
+    texts: Mapping[str, str]
+    """Further files by name, such as tree.txt."""
+    fingerprint: str
+    reproducible: bool
+    provenance: Provenance
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    run_id: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.invocation.folder
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run in the tracking store."""
+        return self.config.tracking.run_name or self.invocation.name
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        return {
+            "run_name": self.run_name,
+            "choices": dict(self.invocation.choices),
+            "metrics": dict(self.metrics),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "cv": {"r2": list(self.cv.r2), "rmse": list(self.cv.rmse), "tuned_on_these_rows": self.tuned_on_these_rows},
+            "best_params": {key: _plain(value) for key, value in self.search.best_params.items()} if self.search else None,
+            "dataset": {
+                "name": self.dataset.name,
+                "sha256": self.dataset.sha256,
+                "source": self.dataset.source,
+                "n_train": self.dataset.n_train,
+                "n_test": self.dataset.n_test,
+            },
+            "fingerprint": self.fingerprint,
+            "reproducible": self.reproducible,
+            "seconds": dict(self.seconds),
+            "command": self.provenance.command,
+            "run_id": self.run_id,
+        }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+
+
+def save(result: Result) -> None:
+    """Write the run folder: the model, the figures and the record, and result.json last."""
+    folder = result.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    save_pipeline(result.pipeline, folder / MODEL_FOLDER)
+    for name, figure in result.figures.items():
+        figure.savefig(folder / name, dpi=120)
+    for name, text in result.texts.items():
+        write_text(folder / name, text)
+    result.predictions.to_csv(folder / "predictions.csv", index=False)
+    if result.search:
+        result.search.candidates.to_csv(folder / "cv_results.csv", index=False)
+    config = yaml.safe_dump(result.config.model_dump(), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", redact(config))
+    write_text(folder / "environment.json", json.dumps(result.provenance.environment(), indent=2))
+    if result.provenance.git_diff:
+        write_text(folder / "code.diff", result.provenance.git_diff + "\n")
+    write_summary(result)
+
+
+def write_summary(result: Result) -> None:
+    """Write result.json, whole or not at all."""
+    write_text(result.folder / RESULT_FILE, json.dumps(result.summary(), indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there, so that no reader ever sees half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

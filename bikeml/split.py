@@ -1,0 +1,89 @@
+"""Hold rows out, and fold the rest: the folds belong to the split, so that nothing looks ahead."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold, RepeatedKFold, TimeSeriesSplit, train_test_split
+
+from bikeml.config import ChronologicalSplit, RandomSplit
+from bikeml.data import Table
+from bikeml.errors import DataError
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Positions of the rows to fit and of the rows to score, within the training rows."""
+MIN_ROWS_TO_SCORE = 2  # R2 is undefined on one row
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows to train on and those held out, with the folds that judging and searching use."""
+
+    train: np.ndarray
+    """Positions in the table, shape (n_train,)."""
+    test: np.ndarray
+    """Positions in the table, shape (n_test,)."""
+    folds: Sequence[Fold]
+    """The folds on which every configuration is judged."""
+    search_folds: Sequence[Fold]
+    """The folds of a search; empty without one."""
+
+
+def split_table(table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None) -> Split:
+    """
+    Split `table` as `config` says.
+
+    Raises DataError where a fold or the held-out part would have fewer than two rows.
+    """
+    try:
+        if config.kind == "random":
+            split = _random(len(table.y), config, search_folds)
+        else:
+            split = _chronological(table, config, search_folds)
+    except ValueError as error:  # scikit-learn has more folds to make than rows
+        raise _too_few(table, str(error)) from error
+    scored = [len(test) for _, test in [*split.folds, *split.search_folds]]
+    if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
+        raise _too_few(table, "a part to score would have fewer than two rows")
+    return split
+
+
+def _too_few(table: Table, reason: str) -> DataError:
+    return DataError(
+        f"{table.source} has too few rows ({len(table.y)}) for this split: {reason}; "
+        "use a larger table, or fewer split.folds and search.folds"
+    )
+
+
+def _random(n_rows: int, config: RandomSplit, search_folds: int | None) -> Split:
+    train, test = train_test_split(
+        np.arange(n_rows), test_size=config.test_size, random_state=config.random_state
+    )
+    judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
+    # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
+    searching = KFold(search_folds).split(train) if search_folds else ()
+    return Split(train, test, list(judging.split(train)), list(searching))
+
+
+def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None) -> Split:
+    if table.dates is None:
+        raise ValueError("the table has no dates")
+    order = np.argsort(table.dates.to_numpy(), kind="stable")
+    dates = table.dates.iloc[order]
+    unique = np.sort(dates.unique())
+    first_held_out = unique[-max(1, math.ceil(config.test_size * len(unique)))]
+    earlier = (dates < first_held_out).to_numpy()
+    train = order[earlier]
+    folds = _expanding(dates[earlier], config.folds)
+    return Split(train, order[~earlier], folds, _expanding(dates[earlier], search_folds) if search_folds else [])
+
+
+def _expanding(dates: pd.Series, n_folds: int) -> list[Fold]:
+    """Fold by date, not by row, so that the rows of one date are never on both sides."""
+    unique = np.sort(dates.unique())
+    return [
+        (np.flatnonzero(dates.isin(unique[fit])), np.flatnonzero(dates.isin(unique[score])))
+        for fit, score in TimeSeriesSplit(n_folds).split(unique)
+    ]
