@@ -2,8 +2,9 @@
 
 import difflib
 import importlib.resources
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
@@ -49,7 +50,7 @@ def resolve(config: DictConfig) -> dict[str, object]:
 
     Raises ConfigError when a value is missing or an interpolation cannot be resolved.
     """
-    sections = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
     try:
         plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
@@ -64,7 +65,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def explain(error: Exception) -> ConfigError:
+def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message
     """Return the ConfigError that says what `error`, one of COMPOSITION_ERRORS, means to a user."""
     key_error = _key_error(error)
     if key_error is not None:
@@ -127,7 +128,7 @@ def run_folder(config: DictConfig) -> Path:
     return Path(str(config.hydra.run.dir)).absolute()
 
 
-def choices(runtime_choices: DictConfig) -> dict[str, str]:
+def choices(runtime_choices: Mapping[Any, Any]) -> dict[str, str]:
     """Return the chosen option of each of our own config groups; Hydra's groups have a slash in their names."""
     items = {str(group): option for group, option in runtime_choices.items()}
     return {group: str(option) for group, option in items.items() if "/" not in group and option is not None}

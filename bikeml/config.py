@@ -200,8 +200,8 @@ def _problem(details: Mapping[str, Any]) -> str:
     message = _SAID_SHORTER.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")
     message = message.replace("Input should", "should")
     if details["type"].startswith("union_tag"):
-        known = str(details["ctx"].get("expected_tags", "random, chronological, none or grid"))
-        return f"{key}.kind={details['input'].get('kind')!r} is not one of {known}"
+        tags = str(details["ctx"].get("expected_tags", "random, chronological, none or grid"))
+        return f"{key}.kind={details['input'].get('kind')!r} is not one of {tags}"
     whole_section = isinstance(details["input"], Mapping) and details["type"] == "value_error"
     return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
 

@@ -7,7 +7,7 @@ import io
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -134,28 +134,37 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, *, text_categories: boo
         yield "it has no rows"
         return
     present = set(frame.columns)
-    for column in [*data.numeric, data.target]:
-        if column in present:
-            yield from _not_numbers(frame[column], "mend the cells, or list the column in data.categorical")
-    for column in data.categorical:
-        if column in present and text_categories:
-            yield from _gaps(frame[column])
-        elif column in present:
-            yield from _not_numbers(frame[column], "choose preprocessing=standard, which encodes text")
+    numbers = "mend the cells, or list the column in data.categorical"
+    encoded = "choose preprocessing=standard, which encodes text"
+    yield from _each(frame, [*data.numeric, data.target], lambda column: _not_numbers(column, numbers))
+    yield from _each(
+        frame, data.categorical, _gaps if text_categories else lambda column: _not_numbers(column, encoded)
+    )
     for column, values in data.allowed.items():
         if column in present:
             wrong = frame[column].notna() & ~frame[column].isin(values)
             yield from _cells("is not allowed", frame[column], wrong, f"data.allowed.{column} is {values}")
     if data.date in present:
         yield from _not_dates(frame[data.date], data.date_format)
-    if data.target in present and frame[data.target].nunique(dropna=False) == 1:
+    if data.target in present and (frame[data.target] == frame[data.target].iloc[0]).all():
         value = frame[data.target].iloc[0]
         yield f"target {data.target!r} is {value!r} in every row; there is nothing to learn"
 
 
+def _each(frame: pd.DataFrame, columns: list[str], problems: Callable[[pd.Series], Iterator[str]]) -> Iterator[str]:
+    """Yield the problems of those of `columns` that are there; the others are reported as missing."""
+    for column in columns:
+        if column in frame.columns:
+            yield from problems(frame[column])
+
+
 def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
     columns = [str(column) for column in frame.columns]
-    wanted = {"data.target": [data.target], "data.numeric": data.numeric, "data.categorical": data.categorical}
+    wanted = {
+        "data.target": [data.target],
+        "data.numeric": data.numeric,
+        "data.categorical": data.categorical,
+    }
     wanted["data.date"] = [data.date] if data.date else []
     wanted["data.allowed"] = list(data.allowed)
     missing = [(key, name) for key, names in wanted.items() for name in names if name not in columns]
@@ -165,7 +174,7 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
         numbers = [str(name) for name in frame.select_dtypes("number").columns if name != data.target]
         others = [name for name in columns if name not in numbers and name != data.target]
         yield f"the table has numbers in {numbers} and other values in {others}"
-        yield f"so this may be what you want: 'data.numeric=[{','.join(numbers)}]' 'data.categorical=[{','.join(others)}]'"
+        yield f"perhaps: 'data.numeric=[{','.join(numbers)}]' 'data.categorical=[{','.join(others)}]'"
 
 
 def _gaps(column: pd.Series) -> Iterator[str]:

@@ -16,7 +16,7 @@ TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that says what comes next, with the time so far; it shows on a terminal only, and leaves no trace."""
+    """Yield a function that says what comes next; shown with the time so far, on a terminal only, without a trace."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
@@ -35,8 +35,10 @@ def show(result: Result) -> None:
 def _figures(result: Result) -> Table:
     published = PUBLISHED_LINEAR if _is_published_task(result) else {}
     confidence = f"{result.config.evaluation.confidence:.0%}"
-    title = f"{result.run_name} on {result.dataset.name}: {result.dataset.n_train} rows to train, {result.dataset.n_test} held out"
-    table = Table(title=escape(title), title_justify="left")
+    dataset = result.dataset
+    rows = f"{dataset.n_train:,} rows to train, {dataset.n_test:,} held out"
+    console_title = f"{result.run_name} on {dataset.name}\n{rows}"
+    table = Table(title=escape(console_title), title_justify="left")
     table.add_column("metric")
     for heading in ("value", f"{confidence} interval", *(["published"] if published else [])):
         table.add_column(heading, justify="right")
@@ -65,7 +67,10 @@ def _facts(result: Result) -> dict[str, str]:
     if result.run_id:
         facts["run"] = f"{result.run_id} in {tracking.uri}, experiment {tracking.experiment_name}"
         facts["look"] = f"mlflow ui --backend-store-uri {tracking.uri}"
-    model, preprocessing = result.invocation.choices.get("model"), result.invocation.choices.get("preprocessing")
+    model, preprocessing = (
+        result.invocation.choices.get("model"),
+        result.invocation.choices.get("preprocessing"),
+    )
     facts["next"] = (
         "python -m bikeml -m model=linear,lasso,tree,rf,gbr preprocessing=none,standard"
         if model == "linear"

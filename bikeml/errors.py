@@ -1,5 +1,5 @@
 """
-What can go wrong, as a tree:
+What can go wrong.
 
     BikemlError
     ├── ConfigError      the configuration cannot be used as it is

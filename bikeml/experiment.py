@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,7 +125,10 @@ def _judge(
     nested = config.evaluation.nested and fitted.searcher is not None
     announce(f"cross-validating on {len(split.folds)} folds")
     cv = evaluate.cross_validation(
-        fitted.searcher if nested else clone(fitted.pipeline), table.X.iloc[split.train], table.y[split.train], split.folds
+        fitted.searcher if nested else clone(fitted.pipeline),
+        table.X.iloc[split.train],
+        table.y[split.train],
+        split.folds,
     )
     announce("judging")
     importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
@@ -144,7 +146,7 @@ def _judge(
         dataset=_describe(config, table, split),
         predictions=pd.DataFrame({"row": split.test + 1, "actual": y_test, "predicted": predicted}),
         example=table.X.iloc[split.train[:5]],
-        figures=_draw(y_test, predicted, config.data.target, importance),
+        figures=_draw(y_test, predicted, config, (test["r2"], *intervals["r2"]), importance),
         texts=_explain_tree(fitted.pipeline),
         fingerprint=fingerprint(config, table.sha256),
         reproducible=is_reproducible(config, fitted.pipeline),
@@ -163,7 +165,7 @@ def _cv_metrics(cv: evaluate.CrossValidation) -> dict[str, float]:
 
 
 def _describe(config: Config, table: Table, split: Split) -> Dataset:
-    types: dict[str, Any] = {**table.X.dtypes.to_dict(), config.data.target: table.y.dtype}
+    types = {**dict(table.X.dtypes.items()), config.data.target: table.y.dtype}
     return Dataset(
         name=table.name,
         source=table.source,
@@ -174,9 +176,16 @@ def _describe(config: Config, table: Table, split: Split) -> Dataset:
     )
 
 
-def _draw(y: np.ndarray, predicted: np.ndarray, target: str, importance: evaluate.Importance) -> dict[str, Figure]:
+def _draw(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    config: Config,
+    r2: tuple[float, float, float],
+    importance: evaluate.Importance,
+) -> dict[str, Figure]:
+    target = config.data.target
     return {
-        "evaluate.png": plots.plot_evaluate(y, predicted, target),
+        "evaluate.png": plots.plot_evaluate(y, predicted, target, r2, config.evaluation.confidence),
         "residuals.png": plots.plot_residuals(y, predicted, target),
         "importance.png": plots.plot_importance(importance),
     }

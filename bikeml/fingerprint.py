@@ -35,7 +35,9 @@ def identity(config: Config, data_sha256: str) -> dict[str, Any]:
         "config": _sections(config),
         "data_sha256": data_sha256,
         "source": {f"bikeml.{name}": _hash_files([Path(__file__).with_name(f"{name}.py")]) for name in RESULT_MODULES},
-        "user_source": {name: _hash_files(_package_files(name)) for name in sorted(set(_user_packages(config.model_dump())))},
+        "user_source": {
+            name: _hash_files(_package_files(name)) for name in sorted(set(_user_packages(config.model_dump())))
+        },
         "versions": {name: version(name) for name in PACKAGES},
     }
 
@@ -49,7 +51,9 @@ def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
 
 
 def _sections(config: Config) -> dict[str, Any]:
-    sections = config.model_dump(exclude={"tracking": True, "data": {"name", "path", "allowed"}, "search": {"child_runs"}})
+    sections = config.model_dump(
+        exclude={"tracking": True, "data": {"name", "path", "allowed"}, "search": {"child_runs"}}
+    )
     data = sections["data"]
     data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])
     if config.split.kind == "random":

@@ -27,7 +27,10 @@ REGRESSOR = "regressor"
 def check_estimators(config: Config) -> None:
     """Build every estimator that `config` names, and try its grid; raises ConfigError with every problem at once."""
     problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
-    for kind, steps in (("numeric", config.preprocessing.numeric), ("categorical", config.preprocessing.categorical)):
+    for kind, steps in (
+        ("numeric", config.preprocessing.numeric),
+        ("categorical", config.preprocessing.categorical),
+    ):
         for name, spec in steps.items():
             problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
     if not problems and config.search.kind != "none":
@@ -83,7 +86,11 @@ def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[st
     arguments = {name: value for name, value in spec.items() if name != "_target_"}
     problems = [
         *_argument_problems(key, estimator_class, arguments),
-        *(problem for path, nested in _nested_specs(key, arguments) for problem in _spec_problems(path, nested, object)),
+        *(
+            problem
+            for path, nested in _nested_specs(key, arguments)
+            for problem in _spec_problems(path, nested, object)
+        ),
     ]
     yield from problems or _value_problems(key, spec)
 
@@ -123,7 +130,8 @@ def _grid_problems(model: ModelConfig) -> Iterator[str]:
     known = [name for name in model.estimator if name != "_target_"]
     for name, values in model.grid.items():
         if name not in known:
-            yield f"model.grid.{name}: no such key in model.estimator{did_you_mean(name, known)}; it has {', '.join(known)}"
+            hint = did_you_mean(name, known)
+            yield f"model.grid.{name}: no such key in model.estimator{hint}; it has {', '.join(known)}"
             continue
         for value in values:
             yield from _spec_problems(f"model.grid.{name}", {**model.estimator, name: value}, RegressorMixin)

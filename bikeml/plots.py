@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import t as student_t
 
 from bikeml.evaluate import Importance
 
@@ -12,17 +13,26 @@ LINE_COLOUR = "#c2410c"
 MUTED_COLOUR = "#8a8a8a"
 
 
-def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figure:
-    """Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line."""
-    figure, axes = _square_figure()
+def plot_evaluate(
+    y_true: np.ndarray, y_pred: np.ndarray, target: str, r2: tuple[float, float, float], confidence: float
+) -> Figure:
+    """
+    Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line.
+
+    `r2` is the test R2 with the ends of its interval at `confidence`, at which the band around the line is drawn too.
+    """
+    figure = Figure(figsize=(6.5, 6.5), layout="constrained")
+    axes = figure.subplots()
     low, high = float(min(y_true.min(), y_pred.min())), float(max(y_true.max(), y_pred.max()))
     axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
     _draw_points(axes, y_true, y_pred)
-    slope, intercept = np.polyfit(y_true, y_pred, 1)
-    ends = np.array([y_true.min(), y_true.max()])
-    line = f"fitted line: {slope:.2f} · actual {'+' if intercept >= 0 else '−'} {abs(intercept):.4g}"
-    axes.plot(ends, slope * ends + intercept, color=LINE_COLOUR, linewidth=2, label=line)
-    axes.set(xlabel=f"actual {target}", ylabel=f"predicted {target}", title=f"Held-out rows ({len(y_true):,})")
+    _draw_fitted_line(axes, y_true, y_pred, confidence)
+    score = f"R² {r2[0]:.3f} ({confidence:.0%} interval {r2[1]:.3f} to {r2[2]:.3f})"
+    axes.set(
+        xlabel=f"actual {target}",
+        ylabel=f"predicted {target}",
+        title=f"{len(y_true):,} held-out rows: {score}",
+    )
     axes.legend(frameon=False, loc="upper left")
     return figure
 
@@ -35,9 +45,14 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     _draw_points(axes, y_pred, residuals)
     axes.axhline(0, color=MUTED_COLOUR, linestyle="--", linewidth=1)
     axes.set(xlabel=f"predicted {target}", ylabel="actual − predicted", title="Residuals of the held-out rows")
-    histogram.hist(residuals, bins="auto" if len(residuals) < MANY_ROWS else 80, orientation="horizontal", color=POINT_COLOUR)
-    mean = float(residuals.mean())
-    histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g}")
+    histogram.hist(
+        residuals,
+        bins="auto" if len(residuals) < MANY_ROWS else 80,
+        orientation="horizontal",
+        color=POINT_COLOUR,
+    )
+    mean, error = float(residuals.mean()), float(residuals.std(ddof=1) / np.sqrt(len(residuals)))
+    histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g} ± {error:.2g}")
     histogram.set(xlabel="rows")
     histogram.legend(frameon=False)
     return figure
@@ -56,9 +71,22 @@ def plot_importance(importance: Importance) -> Figure:
     return figure
 
 
-def _square_figure() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.5, 6.5), layout="constrained")
-    return figure, figure.subplots()
+def _draw_fitted_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
+    """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
+    if np.ptp(x) == 0:
+        return  # no line goes through one actual value
+    slope, intercept = np.polyfit(x, y, 1)
+    grid = np.linspace(x.min(), x.max(), 100)
+    line = slope * grid + intercept
+    label = f"fitted line: {slope:.2f} · actual {'+' if intercept >= 0 else '−'} {abs(intercept):.4g}"
+    axes.plot(grid, line, color=LINE_COLOUR, linewidth=2, label=label)
+    freedom = len(x) - 2
+    if freedom < 1:
+        return
+    spread = np.sqrt(np.sum((y - slope * x - intercept) ** 2) / freedom)
+    error = spread * np.sqrt(1 / len(x) + (grid - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
+    width = student_t.ppf((1 + confidence) / 2, freedom) * error
+    axes.fill_between(grid, line - width, line + width, color=LINE_COLOUR, alpha=0.2, linewidth=0)
 
 
 def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:

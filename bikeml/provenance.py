@@ -49,7 +49,9 @@ def gather(command: str) -> Provenance:
     return Provenance(
         command=redact(command),
         git_commit=commit,
-        git_diff=redact(_git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) or "") if commit else "",
+        git_diff=redact(_git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) or "")
+        if commit
+        else "",
         git_untracked=tuple((_git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE) or "").splitlines()),
         python=platform.python_version(),
         platform=platform.platform(),
@@ -72,7 +74,11 @@ def _git(checkout: Path, *arguments: str) -> str | None:
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(
-            ["git", "-C", str(checkout), *arguments], capture_output=True, env=environment, timeout=30, check=False
+            ["git", "-C", str(checkout), *arguments],
+            capture_output=True,
+            env=environment,
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -89,4 +95,6 @@ def _cpu() -> str:
 
 def _describe_blas(library: dict[str, Any]) -> dict[str, Any]:
     """Keep what decides the last digits: the library, its version and its kernel; leave the path of this machine."""
-    return {key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")}
+    return {
+        key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")
+    }

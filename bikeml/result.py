@@ -109,8 +109,14 @@ class Result:
             "choices": dict(self.invocation.choices),
             "metrics": dict(self.metrics),
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
-            "cv": {"r2": list(self.cv.r2), "rmse": list(self.cv.rmse), "tuned_on_these_rows": self.tuned_on_these_rows},
-            "best_params": {key: _plain(value) for key, value in self.search.best_params.items()} if self.search else None,
+            "cv": {
+                "r2": list(self.cv.r2),
+                "rmse": list(self.cv.rmse),
+                "tuned_on_these_rows": self.tuned_on_these_rows,
+            },
+            "best_params": {key: _plain(value) for key, value in self.search.best_params.items()}
+            if self.search
+            else None,
             "dataset": {
                 "name": self.dataset.name,
                 "sha256": self.dataset.sha256,

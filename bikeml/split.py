@@ -58,9 +58,7 @@ def _too_few(table: Table, reason: str) -> DataError:
 
 
 def _random(n_rows: int, config: RandomSplit, search_folds: int | None) -> Split:
-    train, test = train_test_split(
-        np.arange(n_rows), test_size=config.test_size, random_state=config.random_state
-    )
+    train, test = train_test_split(np.arange(n_rows), test_size=config.test_size, random_state=config.random_state)
     judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
     # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
     searching = KFold(search_folds).split(train) if search_folds else ()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,22 +12,16 @@ from typing import Any
 
 import yaml
 
-# Before mlflow is imported: it reads these once. A user's own settings win.
-for _name, _value in {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7 keeps a user waiting for minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}.items():
-    os.environ.setdefault(_name, _value)
+from bikeml import mlflow_settings  # noqa: F401  before mlflow, which reads its settings once
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies
     from mlflow import MlflowClient
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, infer_signature
     from mlflow.pyfunc import add_to_model
-from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.errors import TrackingError
 from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
@@ -81,7 +74,9 @@ def _experiment_id(client: MlflowClient, name: str, uri: str) -> str:
     if found is None:
         return _create_experiment(client, name, uri)
     if found.lifecycle_stage == "deleted":
-        raise TrackingError(f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another")
+        raise TrackingError(
+            f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
+        )
     return str(found.experiment_id)
 
 
@@ -98,9 +93,7 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
 
 
 @contextlib.contextmanager
-def _run(
-    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], started: float
-) -> Iterator[str]:
+def _run(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], started: float) -> Iterator[str]:
     """Open a run, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
     run = client.create_run(experiment_id, start_time=int(started * 1000), tags=dict(tags), run_name=name)
     run_id = str(run.info.run_id)
@@ -115,7 +108,11 @@ def _run(
 
 
 def _metrics(result: Result, started: float) -> list[Metric]:
-    ends = {f"{name}_{end}": value for name, pair in result.intervals.items() for end, value in zip(("low", "high"), pair, strict=True)}
+    ends = {
+        f"{name}_{end}": value
+        for name, pair in result.intervals.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
     seconds = {f"seconds_{name}": value for name, value in result.seconds.items()}
     now = int(started * 1000)
     return [Metric(name, value, now, 0) for name, value in {**result.metrics, **ends, **seconds}.items()]
@@ -132,7 +129,9 @@ def _params(result: Result) -> list[Param]:
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in section.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+        flat |= (
+            _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+        )
     return flat
 
 
@@ -178,7 +177,11 @@ def _record_children(client: MlflowClient, experiment_id: str, parent: str, resu
     best = search.candidates.sort_values("rank_test_score", kind="stable").head(config.child_runs)
     for _, candidate in best.iterrows():
         rank = int(candidate["rank_test_score"])
-        tags = {"mlflow.parentRunId": parent, "mlflow.source.name": "bikeml", "bikeml.candidate_rank": str(rank)}
+        tags = {
+            "mlflow.parentRunId": parent,
+            "mlflow.source.name": "bikeml",
+            "bikeml.candidate_rank": str(rank),
+        }
         scores = {key: float(value) for key, value in candidate.items() if str(key).startswith(("mean_", "std_"))}
         params = {str(name).rpartition("__")[2]: value for name, value in candidate["params"].items()}
         with _run(client, experiment_id, f"{result.run_name}-{rank}", tags, started) as run_id:
@@ -208,7 +211,11 @@ def _complete_model(result: Result) -> None:
     requirements = [f"{name}=={version(name)}" for name in MODEL_PACKAGES]
     write_text(folder / "requirements.txt", "\n".join(requirements) + "\n")
     _write_yaml(folder / "python_env.yaml", {"python": python, "dependencies": ["-r requirements.txt"]})
-    conda = {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": [f"python={python}", "pip", {"pip": requirements}]}
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": requirements}],
+    }
     _write_yaml(folder / "conda.yaml", conda)
     example_info = {
         "artifact_path": "input_example.json",
@@ -216,7 +223,11 @@ def _complete_model(result: Result) -> None:
         "type": "dataframe",
         "pandas_orient": "split",
     }
-    model = Model(signature=signature, saved_input_example_info=example_info, metadata={"fingerprint": result.fingerprint})
+    model = Model(
+        signature=signature,
+        saved_input_example_info=example_info,
+        metadata={"fingerprint": result.fingerprint},
+    )
     environment = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
     add_to_model(model, loader_module="mlflow.sklearn", model_path=FILE_NAME, predict_fn="predict", **environment)
     model.add_flavor(
