@@ -1,0 +1,232 @@
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+import yaml
+from conftest import config_of
+
+from bikeml.composition import compose, config_dir, resolve
+from bikeml.config import typed
+from bikeml.errors import ConfigError
+from bikeml.pipeline import _find_class, build_pipeline, check_estimators
+
+GROUPS = ("data", "split", "preprocessing", "model", "search", "tracking", "experiment")
+OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((config_dir() / group).glob("*.yaml"))]
+MODELS = [option for group, option in OPTIONS if group == "model"]
+NOT_TUNABLE = {"verbose", "warm_start", "copy_X", "criterion"}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_into_a_typed_config_and_a_pipeline(group, option):
+    config = config_of(f"{group}={option}", *(["data.path=x.csv"] if option == "csv" else []))
+    check_estimators(config)
+    assert build_pipeline(config, config.data.features).named_steps.keys() == {"preprocessor", "regressor"}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_file_says_in_one_comment_line_what_it_is(group, option):
+    lines = (config_dir() / group / f"{option}.yaml").read_text().splitlines()
+    comments = [line for line in itertools.takewhile(lambda line: line.startswith("#"), lines) if "@package" not in line]
+    assert len(comments) == 1
+
+
+def test_no_option_has_a_name_that_yaml_reads_as_a_boolean():
+    assert all(isinstance(yaml.safe_load(option), str) for _, option in OPTIONS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_lists_every_tunable_argument_so_that_no_override_needs_a_plus(model):
+    estimator = config_of(f"model={model}").model.estimator
+    known = inspect.signature(_find_class("", estimator["_target_"], object)).parameters
+    assert set(known) - NOT_TUNABLE <= set(estimator)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_can_be_searched(model):
+    check_estimators(config_of(f"model={model}", "search=grid"))
+
+
+def test_the_tutorials_grid_has_144_candidates():
+    grid = config_of("experiment=tutorial_grid").model.grid
+    assert set(grid) == {"n_estimators", "learning_rate"}
+    assert grid["n_estimators"] == list(range(20, 101, 10))
+    np.testing.assert_allclose(grid["learning_rate"], np.arange(0.05, 0.20, 0.01), rtol=1e-12)
+    assert len(grid["n_estimators"]) * len(grid["learning_rate"]) == 144
+
+
+def test_a_recipes_choice_gives_way_to_the_command_line():
+    config = config_of("experiment=tutorial_grid", "data=csv", "data.path=my.csv", "model=rf")
+    assert config.data.path == "my.csv"
+    assert config.model.estimator["_target_"].endswith("RandomForestRegressor")
+
+
+def test_the_seed_reaches_the_models_and_not_the_split():
+    config = config_of("model=rf", "seed=7")
+    assert (config.model.estimator["random_state"], config.split.random_state) == (7, 0)
+
+
+def test_a_users_folder_adds_a_model_with_one_file(bikeml_main, workdir):
+    (workdir / "my" / "model").mkdir(parents=True)
+    (workdir / "my" / "model" / "knn.yaml").write_text(
+        "# Nearest neighbours\n"
+        "estimator: {_target_: sklearn.neighbors.KNeighborsRegressor, n_neighbors: 7}\n"
+        "grid: {n_neighbors: [3, 7]}\n"
+    )
+    status = bikeml_main("--config-dir", str(workdir / "my"), "model=knn", "tracking=none", "hydra.run.dir=out")
+    assert status == 0
+    assert (workdir / "out" / "result.json").is_file()
+
+
+BAD_OVERRIDES = [
+    ("modle=rf", r"unknown key 'modle'; did you mean 'model'\?; allowed here: data, .*tracking"),
+    ("model=rff", r"model has no option 'rff'; did you mean 'rf'\?; allowed: .*gbr.*tree"),
+    ("model=", r"model has no option ''"),
+    ("model.estimatr.n_jobs=1", r"unknown key 'model.estimatr'; did you mean 'estimator'"),
+    ("model.estimator.n_job=1", r"unknown key 'model.estimator.n_job'; did you mean 'n_jobs'"),
+    ("splt.test_size=0.2", r"unknown key 'splt'; did you mean 'split'"),
+    ("split.testsize=0.2", r"unknown key 'split.testsize'; did you mean 'test_size'"),
+    ("+foo=1", r"unknown key 'foo'; allowed here: seed, data"),
+    ("++split.fold=3", r"unknown key 'split.fold'; did you mean 'folds'\?; allowed here: kind, test_size"),
+    ("hydra.run.dirr=x", r"unknown key 'hydra.run.dirr'; did you mean 'dir'"),
+    ("seed=minus", r"seed='minus' should be an integer"),
+    ("seed=-1", r"seed=-1 should be greater than or equal to 0"),
+    ("seed=1.5", r"seed=1.5 should be an integer"),
+    ("seed=true", r"seed=True should be an integer"),
+    ("split.test_size=1.5", r"split.test_size=1.5 should be less than 1"),
+    ("split.test_size=0", r"split.test_size=0.* should be greater than 0"),
+    ("split.test_size=some", r"split.test_size='some' should be a number"),
+    ("split.folds=1", r"split.folds=1 should be greater than or equal to 2"),
+    ("split.kind=rendom", r"split.kind='rendom' is not one of 'random', 'chronological'"),
+    ("search.kind=null", r"search.kind=None is not one of"),
+    ("evaluation.confidence=95", r"evaluation.confidence=95 should be less than 1"),
+    ("evaluation.bootstrap_samples=3", r"evaluation.bootstrap_samples=3 should be greater than or equal to 100"),
+    ("evaluation.nested=perhaps", r"evaluation.nested='perhaps' should be true or false"),
+    ("evaluation.nested=true", r"evaluation.nested=true judges a search; choose search=grid"),
+    ("data=csv", r"data.path has no value; set it with data.path=VALUE"),
+    ("data.target=null", r"data.target=None should be text"),
+    ("data.target=temp", r"data columns \['temp'\] have more than one role"),
+    ("data.numeric=temp", r"data.numeric='temp' should be a list"),
+    ("data.numeric=[season]", r"data columns \['season'\] have more than one role"),
+    ("data.separator=''", r"data.separator='' should not be empty"),
+    ("data.separator=abc", r"data.separator='abc' .*at most 1 character"),
+    ("data.encoding=klingon", r"data.encoding='klingon' is no encoding that Python knows"),
+    ("data.allowed={season:3}", r"data.allowed.season=3 should be a list"),
+    ("data.allowed=3", r"data.allowed=3 should be a mapping"),
+    ("tracking.experiment_name=''", r"tracking.experiment_name='' should not be empty"),
+    ("tracking.uri='http://me:hush@host'", r"tracking.uri='http://\*\*\*@host' holds a password; set MLFLOW_TRACKING_USER"),
+    ("seed=${nope}", r"seed cannot be resolved: Interpolation key 'nope' not found"),
+    ("seed", r"cannot read the override 'seed'; write key=value"),
+    ("seed=[1", r"cannot read the override 'seed=\[1'"),
+    ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'"),
+    ("split=null", r"Config group override must be a string or a list"),
+    ("~model", r"model is missing"),
+    ("~split.folds", r"split.folds is missing"),
+    ("model.estimator=5", r"model.estimator=5 should be a mapping"),
+    ("model.estimator._target_=5", r"model.estimator needs a _target_"),
+    ("model.grid=null", r"model.grid=None should be a mapping"),
+    ("model.grid.positive=true", r"model.grid.positive=True should be a list"),
+    ("model.grid.positive=[]", r"model.grid.positive=\[\] should not be empty"),
+    ("experiment=tutorial_gird", r"experiment has no option 'tutorial_gird'; did you mean 'tutorial_grid'"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)
+def test_a_bad_override_is_named_with_what_is_allowed(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        config_of(override)
+    assert "hush" not in str(caught.value)
+
+
+def test_schema_errors_come_all_at_once():
+    with pytest.raises(ConfigError) as caught:
+        config_of("seed=-1", "split.folds=1", "+foo=1", "data.target=null")
+    assert [line.split("=")[0] for line in str(caught.value).splitlines()] == [
+        "seed",
+        "data.target",
+        "split.folds",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking",
+    ]
+
+
+def test_a_search_without_axes_is_a_contradiction():
+    sections = resolve(compose(["search=grid"]))
+    sections["model"]["grid"] = {}
+    with pytest.raises(ConfigError, match="search=grid needs axes to search; add some to model.grid"):
+        typed(sections)
+
+
+def test_a_chronological_split_needs_a_date():
+    with pytest.raises(ConfigError, match="split=chronological needs a date column; set data.date"):
+        config_of("split=chronological", "data.date=null")
+
+
+BAD_ESTIMATORS = [
+    (["+model.estimator.fit_intercep=1"], r"LinearRegression has no such argument; did you mean 'fit_intercept'"),
+    (["model=rf", "model.estimator.n_estimators=-5"], r"'n_estimators' parameter of RandomForestRegressor .* Got -5"),
+    (["model=rf", "model.estimator.max_depth=deep"], r"'max_depth' parameter .* Got 'deep'"),
+    (["+model.estimator._partial_=true"], r"model.estimator._partial_: LinearRegression has no such argument"),
+    (["model.estimator._target_=os.system"], r"_target_='os.system' is not in an allowed package \(sklearn\); to allow"),
+    (["model.estimator._target_=system"], r"is not in an allowed package"),
+    (["model.estimator._target_=sklearn.linear_model.Laso"], r"does not exist; did you mean 'Lasso'"),
+    (["model.estimator._target_=sklearn.linear_modell.Lasso"], r"cannot be imported: No module named"),
+    (["model.estimator._target_=sklearn.linear_model.LogisticRegression"], r"is not a regressor class"),
+    (["model.estimator._target_=sklearn.preprocessing.StandardScaler"], r"is not a regressor class"),
+    (["model.estimator._target_=sklearn.metrics.r2_score"], r"is not a regressor class"),
+    (["preprocessing=standard", "preprocessing.numeric.scaler._target_=sklearn.svm.SVR"], r"is not a transformer class"),
+    (["preprocessing=standard", "+preprocessing.numeric.scaler.foo=1"], r"preprocessing.numeric.scaler.foo: StandardSc"),
+    (["model=gbr", "+model.estimator.init={_target_: os.system}"], r"init._target_='os.system' is not in an allowed"),
+    (["search=grid", "+model.grid.fit_intercep=[true]"], r"model.grid.fit_intercep: no such key .* 'fit_intercept'"),
+    (["model=gbr", "search=grid", "model.grid.learning_rate=[0.1,-1]"], r"model.grid.learning_rate: .*Got -1"),
+    (["model=gbr", "search=grid", "+model.grid.init=[{_target_: os.system}]"], r"'os.system' is not in an allowed"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "message"), BAD_ESTIMATORS)
+def test_a_wrong_estimator_is_refused_before_any_data_is_read(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        check_estimators(config_of(*overrides))
+
+
+def test_estimator_errors_come_all_at_once():
+    with pytest.raises(ConfigError) as caught:
+        check_estimators(config_of("preprocessing=standard", "+preprocessing.numeric.scaler.a=1", "+model.estimator.b=1"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_the_environment_widens_the_allowed_packages(monkeypatch):
+    config = config_of("model.estimator={_target_: collections.OrderedDict}")
+    monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "collections")
+    with pytest.raises(ConfigError, match="is not a regressor class"):
+        check_estimators(config)
+
+
+def test_what_an_allowed_module_imported_from_elsewhere_is_not_allowed(monkeypatch, workdir):
+    (workdir / "elsewhere_model.py").write_text(
+        "from sklearn.linear_model import LinearRegression\nclass Mine(LinearRegression): pass\n"
+    )
+    (workdir / "allowed_model.py").write_text("from elsewhere_model import Mine\n")
+    monkeypatch.syspath_prepend(workdir)
+    monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "allowed_model")
+    with pytest.raises(ConfigError, match="is defined in 'elsewhere_model', not in sklearn, allowed_model"):
+        check_estimators(config_of("model.estimator={_target_: allowed_model.Mine}"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("estimator: [1\ngrid: 2\n", r"broken.yaml, line 2, column \d+: not valid YAML"),
+        ("estimator:\n\t_target_: x\n", r"broken.yaml, line 2, column 1: not valid YAML"),
+        ("a: 1\na: 2\n", r"broken.yaml, line 2.*duplicate key"),
+        ("- 1\n- 2\n", r"broken|primary config|DictConfig"),
+    ],
+)
+def test_malformed_yaml_is_named_with_file_and_line(bikeml_main, workdir, capsys, content, message):
+    (workdir / "my" / "model").mkdir(parents=True)
+    (workdir / "my" / "model" / "broken.yaml").write_text(content)
+    assert bikeml_main("--config-dir", str(workdir / "my"), "model=broken") == 2
+    error = capsys.readouterr().err
+    import re
+
+    assert re.search(message, error), error
+    assert "Traceback" not in error
