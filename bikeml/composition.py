@@ -22,6 +22,8 @@ from bikeml.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
+OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.")
+"""Where a user may add keys of her own on the command line."""
 
 
 def config_dir() -> Path:
@@ -102,7 +104,9 @@ def _key_error(error: BaseException | None) -> ConfigKeyError | None:
 def _unknown_key(error: ConfigKeyError) -> str:
     siblings = sorted(str(key) for key in error.parent_node) if error.parent_node is not None else []
     known = [key for key in siblings if key != "hydra"]
-    allowed = f"; allowed here: {', '.join(known)}" if known else "; nothing can be set below it"
+    allowed = f"; allowed here: {', '.join(known)}" if known else ""
+    if str(error.full_key).startswith(OPEN_SECTIONS):
+        allowed += f"; to add a key, write +{error.full_key}=VALUE"
     return f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
 
 

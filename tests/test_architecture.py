@@ -1,0 +1,136 @@
+"""The plan of the house, held by tests: who may import whom, what stays lazy, what is documented."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "bikeml"
+MODULES = {
+    file.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): file
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file.name not in ("__init__.py", "__main__.py") or file.parent != PACKAGE
+}
+FOUNDATION = {"config", "composition", "errors", "redaction", "datasets", "mlflow_settings"}
+MAY_IMPORT = {
+    "errors": set(),
+    "redaction": set(),
+    "datasets": set(),
+    "mlflow_settings": set(),
+    "composition": {"errors"},
+    "config": {"composition", "errors", "redaction"},
+    "data": FOUNDATION,
+    "split": FOUNDATION | {"data"},
+    "pipeline": FOUNDATION,
+    "evaluate": FOUNDATION | {"split"},
+    "plots": FOUNDATION | {"evaluate"},
+    "model_file": FOUNDATION,
+    "provenance": FOUNDATION,
+    "fingerprint": FOUNDATION,
+    "result": FOUNDATION | {"evaluate", "model_file", "provenance"},
+    "tracking": FOUNDATION | {"model_file", "result"},
+    "experiment": FOUNDATION
+    | {"data", "split", "pipeline", "evaluate", "plots", "provenance", "fingerprint", "result", "tracking"},
+    "display": FOUNDATION | {"result"},
+    "cli": FOUNDATION | {"display", "experiment", "provenance", "result"},
+}
+ONLY_HERE = {
+    "mlflow": {"tracking"},
+    "hydra": {"cli", "composition", "pipeline"},
+    "omegaconf": {"cli", "composition"},
+    "matplotlib": {"plots", "result", "experiment"},
+    "rich": {"display"},
+    "azure": set(),
+}
+
+
+def imports(file):
+    """Return the modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "bikeml":
+            found |= {f"bikeml.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module))
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_what_the_plan_allows(name):
+    ours = {target.split(".")[1] for target in imports(MODULES[name]) if target.startswith("bikeml.")}
+    assert ours <= MAY_IMPORT[name], f"{name} may not import {sorted(ours - MAY_IMPORT[name])}"
+
+
+@pytest.mark.parametrize("library", ONLY_HERE)
+def test_a_heavy_library_is_imported_only_in_its_room(library):
+    users = {name for name, file in MODULES.items() if any(t.split(".")[0] == library for t in imports(file))}
+    assert users <= ONLY_HERE[library]
+
+
+def test_the_command_line_starts_without_the_heavy_libraries():
+    code = (
+        "import sys, bikeml.cli; "
+        "print(sorted({'azure', 'mlflow', 'sklearn', 'pandas', 'numpy', 'matplotlib', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_module_that_a_result_passes_through_is_fingerprinted():
+    from bikeml.fingerprint import RESULT_MODULES
+
+    carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file"}
+    reached, waiting = set(), {"experiment"}
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= {t.split(".")[1] for t in imports(MODULES[name]) if t.startswith("bikeml.")} - reached
+    assert reached - carries_or_shows == set(RESULT_MODULES)
+
+
+def public_definitions():
+    for name, file in MODULES.items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                yield pytest.param(node, id=f"{name}.{node.name}")
+
+
+@pytest.mark.parametrize("node", list(public_definitions()))
+def test_a_public_name_is_documented_and_short(node):
+    assert ast.get_docstring(node), "has no docstring"
+    if isinstance(node, ast.FunctionDef):
+        assert node.end_lineno - node.lineno < 42, "is longer than 40 lines"
+
+
+def pins(name):
+    return dict(re.findall(r"^([\w.-]+)==([^\s\\]+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_both_locks_are_of_one_resolution():
+    run, everything = pins("requirements.lock"), pins("requirements-all.lock")
+    assert run
+    assert run.items() <= everything.items()
+    assert (everything["mlflow"], everything["pandas"]) == ("3.15.0", "2.3.3")
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-all.lock"])
+def test_a_lock_has_hashes_and_no_addresses(name):
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    assert "index-url" not in text
+    entries = re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_lock_names_every_direct_dependency():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in project["dependencies"]}
+    assert names <= set(pins("requirements.lock"))

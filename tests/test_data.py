@@ -1,0 +1,186 @@
+import hashlib
+import os
+import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pandas as pd
+import pytest
+from conftest import DAILY, config_of
+
+from bikeml.data import read_table
+from bikeml.datasets import DAILY_SHA256
+from bikeml.errors import DataError
+
+
+def read(path="table.csv", *overrides, text_categories=False):
+    columns = ("data.target=y", "data.numeric=[a,b]", "data.categorical=[]")
+    return read_table(
+        config_of("data=csv", f"data.path={path}", *columns, *overrides).data, text_categories=text_categories
+    )
+
+
+def test_the_embedded_table_is_the_published_one_byte_for_byte():
+    content = DAILY.read_bytes()
+    assert len(content) == 48_800
+    assert hashlib.sha256(content).hexdigest() == DAILY_SHA256
+
+
+def test_the_licence_and_citation_stand_beside_the_table():
+    text = DAILY.with_name("LICENSE-DATA.md").read_text()
+    assert "CC BY 4.0" in text
+    assert "Fanaee-T" in text
+    assert DAILY_SHA256 in text
+
+
+def test_the_embedded_table_fits_its_description():
+    table = read_table(config_of().data, text_categories=False)
+    assert table.sha256 == DAILY_SHA256
+    assert table.X.shape == (731, 10)
+    assert list(table.X.columns[:2]) == ["season", "mnth"]
+    assert table.dates.iloc[-1] == pd.Timestamp("2012-12-31")
+
+
+def test_features_stand_in_table_order_whatever_the_config_says(workdir):
+    (workdir / "table.csv").write_text("b,y,a\n1,2,3\n4,5,6\n")
+    assert list(read().X.columns) == ["b", "a"]
+
+
+def test_a_table_is_read_from_a_url(workdir):
+    (workdir / "table.csv").write_bytes(b"a,b,y\n1,2,3\n4,5,6\n")
+    handler = partial(QuietHandler, directory=str(workdir))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        table = read(f"'http://127.0.0.1:{server.server_port}/table.csv?sig=hush'")
+        with pytest.raises(DataError, match=r"cannot read 'http://127.0.0.1:\d+/none.csv': .*not found"):
+            read(f"http://127.0.0.1:{server.server_port}/none.csv")
+        server.shutdown()
+    assert table.y.tolist() == [3, 6]
+    assert table.name == "table"
+    assert "hush" not in table.source
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+BAD_CONTENT = {
+    "empty": (b"", [], r"table.csv is empty; it needs a line of column names"),
+    "only blanks": (b"\n\n", [], r"table.csv is empty"),
+    "header only": (b"a,b,y\n", [], r"it has no rows"),
+    "wrong separator": (
+        b"a;b;y\n1;2;3\n",
+        [],
+        r"one column, 'a;b;y'; if its values are separated by ';', set data.sep",
+    ),
+    "tabs": (b"a\tb\ty\n1\t2\t3\n", [], r"separated by '\\t'"),
+    "missing column": (b"a,bb,y\n1,2,3\n4,5,6\n", [], r"no column 'b' for data.numeric; did you mean 'bb'"),
+    "missing target": (b"a,b,z\n1,2,3\n4,5,6\n", [], r"no column 'y' for data.target"),
+    "unknown allowed": (b"a,b,y\n1,2,3\n4,5,6\n", ["+data.allowed.c=[1]"], r"no column 'c' for data.allowed"),
+    "duplicate columns": (b"a,b,a,y\n1,2,3,4\n5,6,7,8\n", [], r"columns of the same name: \['a'\]; rename"),
+    "long line": (b"a,b,y\n1,2,3\n4,5,6\n7,8,9,10\n", [], r"not a table: .*line 4"),
+    "every line long": (b"a,b,y\n1,2,3,4\n4,5,6,7\n", [], r"not a table"),
+    "short line": (b"a,b,y\n1,2,3\n4,5,6\n7,8\n", [], r"column 'y' is missing in row 3: nan"),
+    "open quote": (b'a,b,y\n1,2,3\n4,"5,6\n', [], r"not a table: .*EOF inside string"),
+    "text in numbers": (b"a,b,y\n1,2,3\nx,5,6\n", [], r"column 'a' is not a number in row 2: 'x'; .*data.categorical"),
+    "mixed target": (b"a,b,y\n1,2,3\n4,5,many\n", [], r"column 'y' is not a number in row 2: 'many'"),
+    "missing value": (b"a,b,y\n1,2,3\n,5,6\n7,8,9\n", [], r"column 'a' is missing in row 2: nan; fill the gaps"),
+    "infinite": (b"a,b,y\n1,2,3\ninf,5,6\n", [], r"column 'a' is infinite in row 2: inf"),
+    "infinite target": (b"a,b,y\n1,2,3\n4,5,-inf\n", [], r"column 'y' is infinite in row 2: -inf"),
+    "not allowed": (
+        b"a,b,y\n1,2,3\n9,5,6\n",
+        ["+data.allowed.a=[1,2]"],
+        r"'a' is not allowed in row 2: 9; data.allowed.a",
+    ),
+    "constant target": (b"a,b,y\n1,2,3\n4,5,3\n", [], r"target 'y' is .*3.* in every row; there is nothing to learn"),
+    "latin-1": (
+        "a,b,y\n1,2,3\né,5,6\n".encode("latin-1"),
+        [],
+        r"table.csv is not utf-8: .*set data.encoding, such as latin-1",
+    ),
+    "latin-1 header": ("á,b,y\n1,2,3\n".encode("latin-1"), [], r"is not utf-8"),
+    "utf-16": ("a,b,y\n1,2,3\n".encode("utf-16"), [], r"not a text file; .*UTF-16"),
+    "a spreadsheet": (b"PK\x03\x04....", [], r"not a text file; save the table as CSV"),
+    "two date formats": (
+        b"a,b,d,y\n1,2,2011-01-01,3\n4,5,1/2/2011,6\n",
+        ["data.date=d"],
+        r"column 'd' is not a date in row 2: '1/2/2011'; set data.date_format",
+    ),
+    "missing date": (b"a,b,d,y\n1,2,2011-01-01,3\n4,5,,6\n", ["data.date=d"], r"column 'd' is missing in row 2"),
+    "text category": (
+        b"a,b,c,y\n1,2,red,3\n4,5,blue,6\n",
+        ["data.categorical=[c]"],
+        r"column 'c' is not a number in row 1: 'red', row 2: 'blue'; choose preprocessing=standard",
+    ),
+    "missing category": (b"a,b,c,y\n1,2,,3\n4,5,1,6\n", ["data.categorical=[c]"], r"column 'c' is missing in row 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CONTENT)
+def test_a_table_that_does_not_fit_is_refused(case, workdir):
+    content, overrides, message = BAD_CONTENT[case]
+    (workdir / "table.csv").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read("table.csv", *overrides)
+
+
+def test_every_problem_is_named_at_once(workdir):
+    (workdir / "table.csv").write_text("a,c,y\nx,1,5\n,2,5\n")
+    with pytest.raises(DataError) as caught:
+        read("table.csv", "+data.allowed.c=[1]")
+    message = str(caught.value)
+    for part in (
+        "no column 'b'",
+        "'a' is missing in row 2",
+        "'a' is not a number in row 1",
+        "'c' is not allowed",
+        "every row",
+    ):
+        assert part in message
+    assert "perhaps: 'data.numeric=[c]' 'data.categorical=[a]'" in message
+
+
+def test_many_bad_cells_are_counted(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n" + "x,1,2\n" * 1234 + "1,1,3\n")
+    with pytest.raises(DataError, match=r"row 1: 'x', row 2: 'x', row 3: 'x' and 1,231 more"):
+        read()
+
+
+def test_text_categories_are_welcome_where_the_preprocessing_encodes_them(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n1,2,red,3\n4,5,blue,6\n")
+    assert read("table.csv", "data.categorical=[c]", text_categories=True).X["c"].tolist() == ["red", "blue"]
+
+
+def test_other_separators_and_encodings_are_read(workdir):
+    (workdir / "table.csv").write_bytes("a;b;y\n1;2;3\n4;5;6\n".encode("utf-8-sig"))
+    assert read("table.csv", "data.separator=';'").X.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("none.csv", r"there is no table at 'none.csv'; set data.path"),
+        (".", r"'.' is a folder; set data.path to a CSV file in it"),
+        ("table.csv/below.csv", r"cannot read 'table.csv/below.csv': .*Not a directory"),
+        ("pkg://bikeml.datasets/none.csv", r"there is no table at 'pkg://"),
+        ("pkg://no_such_package/none.csv", r"there is no table at 'pkg://"),
+        ("http://127.0.0.1:1/x.csv", r"cannot read 'http://127.0.0.1:1/x.csv': .*refused"),
+        ("'https://me:hush@127.0.0.1:1/x.csv'", r"cannot read 'https://\*\*\*@127.0.0.1:1/x.csv'"),
+        ("ftp://host/x.csv", r"there is no table at 'ftp://host/x.csv'"),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_named(path, message, workdir):
+    (workdir / "table.csv").write_text("a,b,y\n1,2,3\n")
+    with pytest.raises(DataError, match=message) as caught:
+        read(path)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root and Windows read every file")
+def test_a_file_without_permission_is_named(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n1,2,3\n")
+    (workdir / "table.csv").chmod(0)
+    with pytest.raises(DataError, match=re.escape("Permission denied")):
+        read()

@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import config_of
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+from bikeml import evaluate
+
+SETTINGS = config_of().evaluation
+values = arrays(float, 12, elements=st.floats(-1e6, 1e6))
+
+
+@given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
+def test_the_metrics_are_scikit_learns(y_true, y_pred):
+    metrics = evaluate.measure(y_true, y_pred)
+    assert metrics["mse"] == mean_squared_error(y_true, y_pred)
+    assert metrics["mae"] == mean_absolute_error(y_true, y_pred)
+    assert metrics["r2"] == r2_score(y_true, y_pred)
+    assert metrics["rmse"] == metrics["mse"] ** 0.5
+
+
+@given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
+def test_the_metrics_of_one_draw_are_the_metrics(y_true, y_pred):
+    metrics = evaluate.measure(y_true, y_pred)
+    np.testing.assert_allclose(evaluate._metrics_of_draws(y_true, y_pred), list(metrics.values()), rtol=1e-9)
+
+
+def sample(n_rows, seed):
+    rng = np.random.default_rng(seed)
+    y_true = rng.normal(size=n_rows)
+    return y_true, y_true + rng.normal(scale=0.5, size=n_rows)
+
+
+def test_an_interval_is_the_same_each_time_and_holds_the_metric():
+    y_true, y_pred = sample(200, 0)
+    first, second = (evaluate.intervals(y_true, y_pred, SETTINGS) for _ in range(2))
+    assert first == second
+    for name, value in evaluate.measure(y_true, y_pred).items():
+        low, high = first[name]
+        assert low < value < high
+
+
+def test_the_batch_size_does_not_change_an_interval(monkeypatch):
+    y_true, y_pred = sample(50, 1)
+    whole = evaluate.intervals(y_true, y_pred, SETTINGS)
+    monkeypatch.setattr(evaluate, "BOOTSTRAP_BATCH_CELLS", 50 * 7)
+    assert evaluate.intervals(y_true, y_pred, SETTINGS) == whole
+
+
+def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
+    truth = 0.25  # the variance of the noise is the expected squared error
+    settings = SETTINGS.model_copy(update={"bootstrap_samples": 300})
+    covered = 0
+    for seed in range(200):
+        low, high = evaluate.intervals(*sample(150, seed), settings)["mse"]
+        covered += low <= truth <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_cross_validation_scores_every_fold_with_a_clone():
+    X = pd.DataFrame({"a": np.arange(12.0)})
+    y = 3 * np.arange(12.0)
+    folds = [(np.arange(6), np.arange(6, 12)), (np.arange(6, 12), np.arange(6))]
+    model = LinearRegression()
+    scores = evaluate.cross_validation(model, X, y, folds)
+    np.testing.assert_allclose(scores.r2, [1, 1])
+    np.testing.assert_allclose(scores.rmse, [0, 0], atol=1e-9)
+    assert not hasattr(model, "coef_")
+
+
+def test_a_column_that_matters_is_more_important_than_one_that_does_not():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(100, 2)), columns=["signal", "noise"])
+    y = X["signal"].to_numpy() * 2
+    found = evaluate.importance(LinearRegression().fit(X, y), X, y, SETTINGS)
+    assert found.columns == ("signal", "noise")
+    assert found.mean[0] > 1
+    assert found.mean[1] == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,77 @@
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from bikeml.errors import ModelFileError
+from bikeml.model_file import FILE_NAME, load_pipeline, save_pipeline
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+y = X @ [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [LinearRegression(), RandomForestRegressor(5, random_state=0), HistGradientBoostingRegressor(max_iter=3)],
+)
+def test_a_pipeline_comes_back_with_the_same_predictions(regressor, workdir):
+    pipeline = make_pipeline(StandardScaler(), regressor).fit(X, y)
+    file = save_pipeline(pipeline, workdir / "model")
+    for path in (file, workdir / "model", str(file)):
+        np.testing.assert_array_equal(load_pipeline(path).predict(X), pipeline.predict(X))
+
+
+def test_the_file_is_compressed(workdir):
+    file = save_pipeline(make_pipeline(RandomForestRegressor(5, random_state=0)).fit(X, y), workdir)
+    with zipfile.ZipFile(file) as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
+class Danger:
+    called = False
+
+    def __reduce__(self):
+        return (setattr, (Danger, "called", True))
+
+
+def test_a_pickle_is_refused_and_not_run(workdir):
+    (workdir / FILE_NAME).write_bytes(pickle.dumps(Danger()))
+    with pytest.raises(ModelFileError, match="is not a model that bikeml wrote, or is damaged"):
+        load_pipeline(workdir)
+    assert not Danger.called
+
+
+def shout(values):
+    return values
+
+
+def test_a_type_that_is_not_trusted_is_named(workdir):
+    pipeline = make_pipeline(FunctionTransformer(shout), LinearRegression()).fit(X, y)
+    skops.io.dump(pipeline, workdir / FILE_NAME)
+    with pytest.raises(ModelFileError, match=r"holds types that are not trusted: .*shout; load it with skops.io.load"):
+        load_pipeline(workdir)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a zip"])
+def test_a_damaged_file_is_named(content, workdir):
+    (workdir / FILE_NAME).write_bytes(content)
+    with pytest.raises(ModelFileError, match="damaged"):
+        load_pipeline(workdir)
+
+
+def test_a_truncated_file_is_named(workdir):
+    file = save_pipeline(make_pipeline(LinearRegression()).fit(X, y), workdir)
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(ModelFileError, match="damaged"):
+        load_pipeline(workdir)
+
+
+def test_a_missing_model_is_named(workdir):
+    with pytest.raises(ModelFileError, match=r"there is no model at .*; give the path of a model.skops"):
+        load_pipeline(workdir)

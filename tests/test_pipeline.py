@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import DAILY, config_of
+from sklearn.dummy import DummyRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from bikeml.composition import compose, resolve
+from bikeml.config import typed
+from bikeml.pipeline import build_grid, build_pipeline, check_estimators
+
+TABLE = pd.read_csv(DAILY)
+COLUMNS = [column for column in TABLE.columns if column in config_of().data.features]
+
+
+def test_none_hands_over_one_c_contiguous_float64_array_in_table_order():
+    preprocessor = build_pipeline(config_of(), COLUMNS)[0]
+    array = preprocessor.fit_transform(TABLE)
+    assert array.dtype == np.float64
+    assert array.flags.c_contiguous
+    np.testing.assert_array_equal(array, TABLE[COLUMNS])
+    assert list(preprocessor.get_feature_names_out()) == COLUMNS
+
+
+def test_standard_scales_numbers_and_encodes_categories():
+    preprocessor = build_pipeline(config_of("preprocessing=standard"), COLUMNS)[0].fit(TABLE)
+    parts = {name: (part, columns) for name, part, columns in preprocessor.transformers_}
+    assert isinstance(parts["numeric"][0][-1], StandardScaler)
+    assert isinstance(parts["categorical"][0][-1], OneHotEncoder)
+    assert parts["numeric"][1] == ["temp", "atemp", "hum", "windspeed"]
+    assert len(preprocessor.get_feature_names_out()) == 4 + 4 + 12 + 2 + 7 + 2 + 3
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_table_with_one_kind_of_column_is_built_too(kind):
+    other = {"numeric": "categorical", "categorical": "numeric"}[kind]
+    config = config_of("preprocessing=standard", f"data.{other}=[]")
+    columns = [column for column in COLUMNS if column in config.data.features]
+    assert build_pipeline(config, columns).fit(TABLE, TABLE.rentals).predict(TABLE).shape == (731,)
+
+
+@pytest.mark.parametrize("preprocessing", ["none", "standard"])
+def test_a_fitted_pipeline_takes_columns_by_name_in_any_order(preprocessing):
+    pipeline = build_pipeline(config_of(f"preprocessing={preprocessing}"), COLUMNS).fit(TABLE[COLUMNS], TABLE.rentals)
+    np.testing.assert_array_equal(pipeline.predict(TABLE[COLUMNS]), pipeline.predict(TABLE[TABLE.columns[::-1]]))
+
+
+def test_a_category_never_seen_is_predicted_all_the_same():
+    pipeline = build_pipeline(config_of("preprocessing=standard"), COLUMNS).fit(TABLE, TABLE.rentals)
+    assert np.isfinite(pipeline.predict(TABLE.head(3).assign(season=0))).all()
+
+
+def test_the_grid_addresses_the_regressor_and_builds_nested_estimators():
+    config = config_of("model=gbr", "+model.grid.init=[null, {_target_: sklearn.dummy.DummyRegressor}]")
+    grid = build_grid(config.model)
+    assert grid["regressor__init"][0] is None
+    assert isinstance(grid["regressor__init"][1], DummyRegressor)
+
+
+def test_estimators_inside_lists_are_built():
+    sections = resolve(compose([]))
+    dummy, ridge = ({"_target_": f"sklearn.{name}"} for name in ("dummy.DummyRegressor", "linear_model.Ridge"))
+    sections["model"]["estimator"] = {
+        "_target_": "sklearn.ensemble.VotingRegressor",
+        "estimators": [["dummy", dummy], ["ridge", ridge]],
+    }
+    config = typed(sections)
+    check_estimators(config)
+    pipeline = build_pipeline(config, COLUMNS)
+    assert isinstance(pipeline, Pipeline)
+    assert pipeline.fit(TABLE, TABLE.rentals).predict(TABLE).shape == (731,)
