@@ -62,21 +62,25 @@ def _facts(result: Result) -> dict[str, str]:
         facts["note"] = "not reproducible: a random_state is null"
     facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
     facts["folder"] = str(result.folder)
+    if (result.folder / "bikeml.log").is_file():
+        facts["log"] = "libraries warned; see bikeml.log in the folder"
     facts["fingerprint"] = result.fingerprint[:16]
     tracking = result.config.tracking
     if result.run_id:
         facts["run"] = f"{result.run_id} in {tracking.uri}, experiment {tracking.experiment_name}"
         facts["look"] = f"mlflow ui --backend-store-uri {tracking.uri}"
-    model, preprocessing = (
-        result.invocation.choices.get("model"),
-        result.invocation.choices.get("preprocessing"),
-    )
-    facts["next"] = (
-        "python -m bikeml -m model=linear,lasso,tree,rf,gbr preprocessing=none,standard"
-        if model == "linear"
-        else f"python -m bikeml model={model} preprocessing={preprocessing} search=grid"
-    )
+    facts["next"] = _next_command(result)
     return facts
+
+
+def _next_command(result: Result) -> str:
+    """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
+    model, preprocessing = (result.invocation.choices.get(group, "none") for group in ("model", "preprocessing"))
+    if model == "linear":
+        return "python -m bikeml -m model=linear,lasso,tree,rf,gbr preprocessing=none,standard"
+    if not result.search:
+        return f"python -m bikeml model={model} preprocessing={preprocessing} search=grid"
+    return f"python -m bikeml model={model} preprocessing={preprocessing} search=grid evaluation.nested=true"
 
 
 def _is_published_task(result: Result) -> bool:

@@ -15,6 +15,7 @@ from bikeml.config import EvaluationConfig
 from bikeml.split import Fold
 
 METRICS = ("mse", "rmse", "mae", "r2")
+SCORERS = ("r2", "neg_root_mean_squared_error")
 BOOTSTRAP_BATCH_CELLS = 2_000_000  # bounds the memory of the resampled rows to some tens of megabytes
 
 
@@ -75,13 +76,21 @@ def _metrics_of_draws(y_true: np.ndarray, y_pred: np.ndarray, axis: int = -1) ->
     return np.stack([mse, np.sqrt(mse), np.mean(np.abs(error), axis=axis), r2])
 
 
-def cross_validation(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold]) -> CrossValidation:
-    """Fit and score clones of `pipeline` on each fold of X, shape (n_rows, n_features), and y, shape (n_rows,)."""
-    scores = cross_validate(
-        pipeline, X, y, cv=folds, scoring=("r2", "neg_root_mean_squared_error"), error_score="raise"
-    )
-    rmse = -scores["test_neg_root_mean_squared_error"]
-    return CrossValidation(tuple(scores["test_r2"].tolist()), tuple(rmse.tolist()))
+def cross_validation(
+    estimators: Sequence[BaseEstimator], X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold]
+) -> CrossValidation:
+    """
+    Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
+
+    There is an estimator for each fold, since the folds of a nested search depend on the rows that it gets.
+    """
+    r2: list[float] = []
+    rmse: list[float] = []
+    for estimator, fold in zip(estimators, folds, strict=True):
+        scores = cross_validate(estimator, X, y, cv=[fold], scoring=SCORERS, error_score="raise")
+        r2 += scores["test_r2"].tolist()
+        rmse += (-scores["test_neg_root_mean_squared_error"]).tolist()
+    return CrossValidation(tuple(r2), tuple(rmse))
 
 
 def importance(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, config: EvaluationConfig) -> Importance:

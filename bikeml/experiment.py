@@ -1,26 +1,26 @@
 """One experiment, from the config to the record: the whole story, top to bottom."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree, export_text
 from threadpoolctl import threadpool_limits
 
 from bikeml import evaluate, plots, provenance
-from bikeml.config import Config
+from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
 from bikeml.errors import FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators
 from bikeml.result import Dataset, Invocation, Result, SearchOutcome, save, write_summary
-from bikeml.split import Split, split_table
+from bikeml.split import Fold, Split, split_table
 
 Announce = Callable[[str], None]
 """Told what comes next, for a progress display."""
@@ -41,7 +41,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     check_estimators(config)
     announce("reading the table")
     table = read_table(config.data, text_categories=bool(config.preprocessing.categorical))
-    split = split_table(table, config.split, config.search.folds if config.search.kind == "grid" else None)
+    search_folds = config.search.folds if config.search.kind == "grid" else None
+    split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     # One BLAS thread: the last digits of a product depend on how it is cut into threads.
     with threadpool_limits(limits=1, user_api="blas"):
         fitted = _fit(config, table, split, announce)
@@ -62,8 +63,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
 class _Fitted:
     pipeline: Pipeline
     outcome: SearchOutcome | None
-    searcher: BaseEstimator | None
-    """The unfitted search, for nested cross-validation."""
+    nested: Sequence[BaseEstimator]
+    """An unfitted search for each fold of the cross-validation, where the search itself is to be judged."""
     seconds: float
 
 
@@ -75,20 +76,24 @@ def _fit(config: Config, table: Table, split: Split, announce: Announce) -> _Fit
     if config.search.kind == "none":
         announce("fitting")
         _call_fit(pipeline, X, y)
-        return _Fitted(_on_one_thread(pipeline), None, None, time.perf_counter() - started)
-    grid = build_grid(config.model)
-    announce(f"searching {np.prod([len(values) for values in grid.values()])} candidates")
-    search = GridSearchCV(
-        _on_one_thread(pipeline),
-        grid,
-        scoring=config.search.scoring,
-        cv=split.search_folds,
-        n_jobs=config.search.n_jobs,
+        return _Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
+    search = _build_search(config.search, config.model, pipeline, split.search_folds)
+    announce(f"searching {len(ParameterGrid(search.param_grid))} candidates")
+    _call_fit(search, X, y)
+    nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
+    return _Fitted(search.best_estimator_, _outcome(search), nested, time.perf_counter() - started)
+
+
+def _build_search(config: GridSearch, model: ModelConfig, pipeline: Pipeline, folds: Sequence[Fold]) -> GridSearchCV:
+    return GridSearchCV(
+        _on_one_thread(clone(pipeline)),
+        build_grid(model),
+        scoring=config.scoring,
+        cv=folds,
+        n_jobs=config.n_jobs,
         return_train_score=True,
         error_score="raise",
     )
-    _call_fit(search, X, y)
-    return _Fitted(search.best_estimator_, _outcome(search), clone(search), time.perf_counter() - started)
 
 
 def _call_fit(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> None:
@@ -122,14 +127,9 @@ def _judge(
     started = time.perf_counter()
     X_test, y_test = table.X.iloc[split.test], table.y[split.test]
     predicted = fitted.pipeline.predict(X_test)
-    nested = config.evaluation.nested and fitted.searcher is not None
     announce(f"cross-validating on {len(split.folds)} folds")
-    cv = evaluate.cross_validation(
-        fitted.searcher if nested else clone(fitted.pipeline),
-        table.X.iloc[split.train],
-        table.y[split.train],
-        split.folds,
-    )
+    estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
+    cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
     announce("judging")
     importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = evaluate.measure(y_test, predicted)
@@ -141,7 +141,7 @@ def _judge(
         metrics={**{f"test_{name}": value for name, value in test.items()}, **_cv_metrics(cv)},
         intervals={f"test_{name}": ends for name, ends in intervals.items()},
         cv=cv,
-        tuned_on_these_rows=fitted.outcome is not None and not nested,
+        tuned_on_these_rows=fitted.outcome is not None and not fitted.nested,
         search=fitted.outcome,
         dataset=_describe(config, table, split),
         predictions=pd.DataFrame({"row": split.test + 1, "actual": y_test, "predicted": predicted}),
@@ -208,6 +208,8 @@ def _record(result: Result, started: float, announce: Announce) -> Result:
 
     try:
         return tracking.record(result, started)
-    except TrackingError as error:
-        write_summary(result)
+    except BaseException as error:
+        write_summary(result)  # without a run id: only a run that is FINISHED in the store has one
+        if not isinstance(error, TrackingError):
+            raise
         raise TrackingError(f"{error}; nothing is lost, the result is in {str(result.folder)!r}") from error

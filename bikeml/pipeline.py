@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils._param_validation import InvalidParameterError
@@ -34,7 +35,7 @@ def check_estimators(config: Config) -> None:
         for name, spec in steps.items():
             problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
     if not problems and config.search.kind != "none":
-        problems += _grid_problems(config.model)
+        problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -124,6 +125,14 @@ def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key}: {error}"
     except Exception as error:  # noqa: BLE001  a constructor of any package may refuse its arguments in any way
         yield f"{key}: {type(error).__name__}: {error}"
+
+
+def _scoring_problems(scoring: str) -> Iterator[str]:
+    known = get_scorer_names()
+    if scoring not in known:
+        hint = did_you_mean(scoring, known)
+        common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
+        yield f"search.scoring={scoring!r} is no scorer of scikit-learn{hint}; common ones are {common}"
 
 
 def _grid_problems(model: ModelConfig) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -28,23 +29,29 @@ class Split:
     folds: Sequence[Fold]
     """The folds on which every configuration is judged."""
     search_folds: Sequence[Fold]
-    """The folds of a search; empty without one."""
+    """The folds of a search on all training rows; empty without one."""
+    nested_folds: Sequence[Sequence[Fold]]
+    """For each of `folds`, the folds of a search on the rows that it fits; positions within those."""
 
 
-def split_table(table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None) -> Split:
+def split_table(
+    table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None, *, nested: bool = False
+) -> Split:
     """
-    Split `table` as `config` says.
+    Split `table` as `config` says, with `search_folds` folds for a search where there is one.
+
+    `nested` asks for the folds of a search inside each fold of the judging too.
 
     Raises DataError where a fold or the held-out part would have fewer than two rows.
     """
     try:
         if config.kind == "random":
-            split = _random(len(table.y), config, search_folds)
+            split = _random(len(table.y), config, search_folds, nested=nested)
         else:
-            split = _chronological(table, config, search_folds)
+            split = _chronological(table, config, search_folds, nested=nested)
     except ValueError as error:  # scikit-learn has more folds to make than rows
         raise _too_few(table, str(error)) from error
-    scored = [len(test) for _, test in [*split.folds, *split.search_folds]]
+    scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, "a part to score would have fewer than two rows")
     return split
@@ -57,15 +64,19 @@ def _too_few(table: Table, reason: str) -> DataError:
     )
 
 
-def _random(n_rows: int, config: RandomSplit, search_folds: int | None) -> Split:
+def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, nested: bool) -> Split:
     train, test = train_test_split(np.arange(n_rows), test_size=config.test_size, random_state=config.random_state)
     judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
-    # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
-    searching = KFold(search_folds).split(train) if search_folds else ()
-    return Split(train, test, list(judging.split(train)), list(searching))
+
+    def search(n_rows: int) -> list[Fold]:
+        # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
+        return list(KFold(search_folds).split(np.arange(n_rows))) if search_folds else []
+
+    folds = list(judging.split(train))
+    return Split(train, test, folds, search(len(train)), [search(len(fit)) for fit, _ in folds if nested])
 
 
-def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None) -> Split:
+def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
     if table.dates is None:
         raise ValueError("the table has no dates")
     order = np.argsort(table.dates.to_numpy(), kind="stable")
@@ -74,8 +85,14 @@ def _chronological(table: Table, config: ChronologicalSplit, search_folds: int |
     first_held_out = unique[-max(1, math.ceil(config.test_size * len(unique)))]
     earlier = (dates < first_held_out).to_numpy()
     train = order[earlier]
-    folds = _expanding(dates[earlier], config.folds)
-    return Split(train, order[~earlier], folds, _expanding(dates[earlier], search_folds) if search_folds else [])
+    train_dates = dates[earlier]
+    folds = _expanding(train_dates, config.folds)
+
+    def search(rows: np.ndarray) -> list[Fold]:
+        return _expanding(train_dates.iloc[rows], search_folds) if search_folds else []
+
+    inner = [search(fit) for fit, _ in folds if nested]
+    return Split(train, order[~earlier], folds, search(np.arange(len(train))), inner)
 
 
 def _expanding(dates: pd.Series, n_folds: int) -> list[Fold]:

@@ -9,8 +9,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
 
-from bikeml.composition import compose, resolve  # noqa: E402
-from bikeml.config import Config, typed  # noqa: E402
+from bikeml.composition import compose, resolve
+from bikeml.config import Config, typed
 
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 

@@ -66,7 +66,7 @@ def test_cross_validation_scores_every_fold_with_a_clone():
     y = 3 * np.arange(12.0)
     folds = [(np.arange(6), np.arange(6, 12)), (np.arange(6, 12), np.arange(6))]
     model = LinearRegression()
-    scores = evaluate.cross_validation(model, X, y, folds)
+    scores = evaluate.cross_validation([model] * 2, X, y, folds)
     np.testing.assert_allclose(scores.r2, [1, 1])
     np.testing.assert_allclose(scores.rmse, [0, 0], atol=1e-9)
     assert not hasattr(model, "coef_")

@@ -26,7 +26,7 @@ def daily(*overrides):
 def test_the_random_split_is_train_test_splits():
     config, table = daily()
     split = split_table(table, config.split, None)
-    X_train, X_test, y_train, y_test = train_test_split(table.X, table.y, test_size=0.3, random_state=0)
+    _, X_test, y_train, _ = train_test_split(table.X, table.y, test_size=0.3, random_state=0)
     assert (len(split.train), len(split.test)) == (511, 220)
     np.testing.assert_array_equal(table.y[split.train], y_train)
     np.testing.assert_array_equal(table.X.iloc[split.test], X_test)

@@ -1,0 +1,187 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import DAILY
+from sklearn.pipeline import Pipeline
+from test_config import MODELS
+
+import bikeml
+from bikeml.composition import config_dir
+from bikeml.datasets import PUBLISHED_LINEAR
+from bikeml.errors import ConfigError, DataError, FitError, RunFolderError
+from bikeml.model_file import load_pipeline
+
+FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+SMALL = {
+    "rf": ["model.estimator.n_estimators=5", "model.grid.n_estimators=[3,5]", "model.grid.min_samples_leaf=[1]"],
+    "gbr": ["model.estimator.n_estimators=5", "model.grid.n_estimators=[3,5]", "model.grid.learning_rate=[0.1]"],
+}
+
+
+def test_linear_regression_gives_the_published_figures():
+    metrics = bikeml.run("tracking=none").metrics
+    for name, published in PUBLISHED_LINEAR.items():
+        assert metrics[name] == pytest.approx(published, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("preprocessing", ["none", "standard"])
+@pytest.mark.parametrize("search", ["none", "grid"])
+def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessing, search):
+    overrides = [f"model={model}", f"preprocessing={preprocessing}", f"search={search}", *SMALL.get(model, [])]
+    result = bikeml.run(*FAST, *overrides, "hydra.run.dir=out")
+    assert result.metrics["test_r2"] > 0.3
+    assert (result.search is not None) == (search == "grid") == result.tuned_on_these_rows
+
+
+def test_a_chronological_experiment_runs_with_a_search():
+    result = bikeml.run(*FAST, "split=chronological", "search=grid", "hydra.run.dir=out")
+    assert len(result.cv.r2) == 5
+    assert result.predictions["row"].min() == 512
+
+
+@pytest.mark.parametrize("recipe", [file.stem for file in sorted((config_dir() / "experiment").glob("*.yaml"))])
+def test_every_recipe_runs(recipe):
+    small = ["model.grid.n_estimators=[3,5]"] if recipe in ("tutorial_grid", "tutorial_search") else []
+    result = bikeml.run(*FAST, f"experiment={recipe}", *small, "hydra.run.dir=out")
+    assert np.isfinite(result.metrics["test_r2"])
+
+
+PUBLISHED_R2 = {
+    "tutorial_tree": (0.499, 0.561),
+    "tutorial_rf": (0.770, 0.789),
+    "tutorial_gbr": (0.796, 0.796),
+    "tutorial_search": (0.786, 0.797),
+    "tutorial_pipeline_gbr": (0.791, 0.794),
+    "tutorial_pipeline_rf": (0.792, 0.798),
+}
+
+
+@pytest.mark.parametrize("recipe", PUBLISHED_R2)
+def test_a_recipe_gives_the_tutorials_figure(recipe):
+    low, high = PUBLISHED_R2[recipe]
+    assert low <= round(bikeml.run(*FAST, f"experiment={recipe}", "hydra.run.dir=out").metrics["test_r2"], 3) <= high
+
+
+def test_the_same_command_twice_gives_the_same_to_the_last_bit():
+    first, second = (bikeml.run(*FAST, "model=rf", f"hydra.run.dir=run{i}", *SMALL["rf"]) for i in range(2))
+    assert first.metrics == second.metrics
+    assert first.intervals == second.intervals
+    assert first.fingerprint == second.fingerprint
+    assert first.cv == second.cv
+
+
+def test_working_folder_and_thread_count_change_nothing(workdir):
+    outcomes = []
+    for threads, n_jobs in (("1", "null"), ("2", "2")):
+        folder = workdir / threads
+        folder.mkdir()
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "PYTHONHASHSEED": threads,
+        }
+        for model in ("linear", "rf"):
+            jobs = f"model.estimator.n_jobs={n_jobs}"
+            subprocess.run(
+                [sys.executable, "-m", "bikeml", *FAST, f"model={model}", jobs, f"hydra.run.dir={model}"],
+                cwd=folder,
+                env=environment,
+                check=True,
+                capture_output=True,
+            )
+        summaries = [json.loads((folder / model / "result.json").read_text()) for model in ("linear", "rf")]
+        outcomes.append([(s["metrics"], s["intervals"], s["fingerprint"]) for s in summaries])
+    assert outcomes[0] == outcomes[1]
+
+
+def test_python_gets_everything_about_the_run(workdir):
+    result = bikeml.run(*FAST, "model=tree", "hydra.run.dir=out")
+    assert isinstance(result.pipeline, Pipeline)
+    assert set(result.figures) == {"evaluate.png", "residuals.png", "importance.png"}
+    assert result.run_id is None
+    assert result.folder == workdir / "out"
+    assert result.pipeline.predict(pd.read_csv(DAILY)).shape == (731,)
+
+
+def test_the_run_folder_holds_the_whole_record(workdir):
+    result = bikeml.run(*FAST, "model=tree", "search=grid", "hydra.run.dir=out")
+    out = workdir / "out"
+    assert {file.name for file in out.iterdir()} - {"code.diff"} == {
+        "config.yaml", "cv_results.csv", "environment.json", "evaluate.png", "importance.png", "model",
+        "predictions.csv", "residuals.png", "result.json", "tree.txt",
+    }  # fmt: skip
+    summary = json.loads((out / "result.json").read_text())
+    assert {"test_mse", "test_rmse", "test_mae", "test_r2", "cv_r2_mean", "cv_r2_std"} <= set(summary["metrics"])
+    assert summary["metrics"] == result.metrics
+    assert summary["fingerprint"] == result.fingerprint
+    assert summary["run_id"] is None
+    assert summary["best_params"] == dict(result.search.best_params)
+    assert yaml.safe_load((out / "config.yaml").read_text())["model"]["estimator"]["random_state"] == 0
+    assert len(pd.read_csv(out / "cv_results.csv")) == 16
+    assert "|--- " in (out / "tree.txt").read_text()
+    environment = json.loads((out / "environment.json").read_text())
+    assert environment["packages"]["scikit-learn"]
+    assert environment["blas"][0]["architecture"]
+    loaded = load_pipeline(out / "model")
+    table = pd.read_csv(DAILY)
+    np.testing.assert_array_equal(loaded.predict(table), result.pipeline.predict(table))
+    predictions = pd.read_csv(out / "predictions.csv")
+    np.testing.assert_array_equal(predictions["actual"], table["rentals"].iloc[predictions["row"] - 1])
+
+
+def test_nested_cross_validation_judges_the_search_itself():
+    overrides = ["model=tree", "search=grid", "hydra.run.dir=out"]
+    tuned, nested = (bikeml.run(*FAST, *overrides, f"evaluation.nested={flag}") for flag in ("false", "true"))
+    assert (tuned.tuned_on_these_rows, nested.tuned_on_these_rows) == (True, False)
+    assert tuned.metrics["test_r2"] == nested.metrics["test_r2"]
+    assert tuned.cv != nested.cv
+
+
+def test_a_table_of_text_categories_fits_with_standard_preprocessing(workdir):
+    rows = [f"{i},{['red', 'blue', 'green'][i % 3]},{i * 2 + i % 3}" for i in range(60)]
+    (workdir / "my.csv").write_text("size,colour,price\n" + "\n".join(rows))
+    columns = ["data.target=price", "data.numeric=[size]", "data.categorical=[colour]"]
+    result = bikeml.run(*FAST, "data=csv", "data.path=my.csv", *columns, "preprocessing=standard", "hydra.run.dir=out")
+    assert result.metrics["test_r2"] > 0.99
+    assert result.dataset.name == "my"
+
+
+def test_the_same_table_from_a_file_is_the_same_experiment():
+    other = bikeml.run(*FAST, "data=csv", f"data.path={DAILY}", "hydra.run.dir=out")
+    assert other.fingerprint == bikeml.run(*FAST, "hydra.run.dir=out").fingerprint
+
+
+def test_wrong_estimators_are_refused_before_the_table_is_read():
+    with pytest.raises(ConfigError, match="Got -1 instead"):
+        bikeml.run(*FAST, "model=rf", "model.estimator.n_estimators=-1", "data=csv", "data.path=none.csv")
+
+
+def test_a_wrong_table_leaves_nothing_behind(workdir):
+    with pytest.raises(DataError, match="there is no table"):
+        bikeml.run(*FAST, "data=csv", "data.path=none.csv")
+    assert list(workdir.iterdir()) == []
+
+
+def test_arguments_that_contradict_each_other_are_a_fit_error(workdir):
+    with pytest.raises(FitError, match="the pipeline could not be fitted: ValueError: .*oob_score|bootstrap"):
+        bikeml.run(*FAST, "model=rf", "model.estimator.oob_score=true", "model.estimator.bootstrap=false")
+    assert list(workdir.iterdir()) == []
+
+
+def test_an_unknown_scorer_is_named_before_the_table_is_read():
+    with pytest.raises(ConfigError, match=r"search.scoring='r3' is no scorer.*'r2'"):
+        bikeml.run(*FAST, "search=grid", "search.scoring=r3", "data=csv", "data.path=none.csv")
+
+
+def test_a_run_folder_below_a_file_is_named(workdir):
+    (workdir / "file").write_text("")
+    with pytest.raises(RunFolderError, match=r"cannot write the run folder .*; choose another with hydra.run.dir"):
+        bikeml.run(*FAST, "hydra.run.dir=file/out")
