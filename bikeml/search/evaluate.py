@@ -1,0 +1,326 @@
+"""One setting on one fold: fit, cut to each size, score."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from sklearn import config_context
+from sklearn.base import clone
+
+# Private in scikit-learn 1.8 to 1.9: the scorers' classes, which alone tell that nobody else sees the estimator.
+from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer, _Scorer
+
+# Private in scikit-learn 1.8 to 1.9: what GridSearchCV itself calls for each candidate and fold. Nothing public does
+# it: cross_validate knows no groups, and the handling of failing scorers must be the same.
+from sklearn.model_selection._validation import _fit_and_score, _score
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, _num_samples
+
+from bikeml.search.cache import PROCESS_CACHE, Slot, StepMemory, lock
+from bikeml.search.layers import (
+    Data,
+    Estimator,
+    get_fitted_model,
+    list_layers,
+    replace_model,
+    transform,
+    view_model,
+)
+from bikeml.search.plan import Group
+from bikeml.search.rules import SharingRule
+
+Scores: TypeAlias = dict[str, float] | float
+Result: TypeAlias = dict[str, Any]  # what scikit-learn's own function returns for a candidate and fold
+_METHODS = ("predict", "predict_proba", "decision_function")
+
+
+class Outcome(NamedTuple):
+    """
+    A group's results on one fold.
+
+    Attributes
+    ----------
+    results : list of dict
+        One for each candidate of the group, in its order.
+    n_fits : int
+        How many models were fitted for them.
+    """
+
+    results: list[Result]
+    n_fits: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """
+    What all tasks of a search have in common.
+
+    Attributes
+    ----------
+    token : str
+        Tells this search from others whose transformers may be in the cache.
+    scorer : callable
+        As scikit-learn prepares it.
+    fit_params, score_params : mapping
+        For the estimator's fit and the scorer; arrays are cut to the fold.
+    return_train_score, error_score, verbose
+        As in GridSearchCV.
+    """
+
+    token: str
+    scorer: Callable[..., Any]
+    fit_params: Mapping[str, Any]
+    score_params: Mapping[str, Any]
+    return_train_score: bool
+    error_score: float | str
+    verbose: int
+
+
+class Fold(NamedTuple):
+    """The fold's number and the positions of its rows, each of shape (n_rows,)."""
+
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+class _Part(NamedTuple):
+    """The rows to score on."""
+
+    name: str
+    X: Data
+    y: Data
+    score_params: Mapping[str, Any]
+
+
+def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: Fold, job: Job) -> Outcome:
+    """
+    Fit and score a group of candidates on a fold.
+
+    Whatever goes wrong on the way that is shared, the candidates are then done one by one by scikit-learn itself, so
+    that every message, warning and error score is its own.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; it is cloned.
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
+    group : Group
+    fold : Fold
+    job : Job
+
+    Returns
+    -------
+    outcome : Outcome
+        As many results as the group has candidates.
+    """
+    if group.rule or group.keeps_transformers:
+        try:
+            return Outcome(_Sharing(group, fold, job).evaluate(estimator, X, y), 1)
+        except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
+            pass
+    return Outcome([_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates], len(group.indices))
+
+
+def _evaluate_alone(estimator: Estimator, X: Data, y: Data, params: Mapping[str, Any], fold: Fold, job: Job) -> Result:
+    result: Result = _fit_and_score(
+        clone(estimator),
+        X,
+        y,
+        scorer=job.scorer,
+        train=fold.train,
+        test=fold.test,
+        verbose=job.verbose,
+        parameters=params,
+        fit_params=job.fit_params,
+        score_params=job.score_params,
+        return_train_score=job.return_train_score,
+        return_n_test_samples=True,
+        return_times=True,
+        error_score=job.error_score,
+    )
+    return result
+
+
+@dataclass(frozen=True)
+class _Sharing:
+    """One fit for a group on a fold."""
+
+    group: Group
+    fold: Fold
+    job: Job
+
+    def evaluate(self, estimator: Estimator, X: Data, y: Data) -> list[Result]:
+        start = time.perf_counter()
+        fitted = clone(estimator).set_params(**clone(dict(self.group.leader), safe=False))
+        parts = self._split(fitted, X, y)
+        slot = PROCESS_CACHE.open(self._slot_key) if self.group.keeps_transformers else None
+        fit_params = _check_method_params(X, params=self.job.fit_params, indices=self.fold.train)
+        self._fit(fitted, parts[0], fit_params, slot)
+        fit_time = time.perf_counter() - start
+        n_test_samples = _num_samples(parts[1].X)
+        scored = parts if self.job.return_train_score else parts[1:]
+        scores = {part.name: self._score_part(fitted, part, slot) for part in scored}
+        score_time = time.perf_counter() - start - fit_time
+        self._report(fit_time + score_time)
+        return [
+            {
+                "fit_error": None,
+                **{name: of_part[member] for name, of_part in scores.items()},
+                "n_test_samples": n_test_samples,
+                # Everyone bears an equal part, so that the columns add up to the time that was spent.
+                "fit_time": fit_time / len(self.group.indices),
+                "score_time": score_time / len(self.group.indices),
+            }
+            for member in range(len(self.group.indices))
+        ]
+
+    @property
+    def _slot_key(self) -> Hashable:
+        return self.job.token, self.fold.number, self.group.setting
+
+    def _split(self, estimator: Estimator, X: Data, y: Data) -> list[_Part]:
+        """Cut the data as scikit-learn does: a precomputed kernel loses columns too."""
+        train, test = self.fold.train, self.fold.test
+        X_train, y_train = _safe_split(estimator, X, y, train)
+        X_test, y_test = _safe_split(estimator, X, y, test, train)
+        params = self.job.score_params
+        return [
+            _Part("train_scores", X_train, y_train, _check_method_params(X, params=params, indices=train)),
+            _Part("test_scores", X_test, y_test, _check_method_params(X, params=params, indices=test)),
+        ]
+
+    def _fit(self, estimator: Estimator, part: _Part, fit_params: Mapping[str, Any], slot: Slot | None) -> None:
+        if slot is not None:
+            self._set_memory(estimator, lambda layer: StepMemory(slot, layer, keep=self._may_keep))
+        with self._skip_validation(estimator, slot):
+            if part.y is None:
+                estimator.fit(part.X, **fit_params)
+            else:
+                estimator.fit(part.X, part.y, **fit_params)
+        if slot is not None:
+            self._set_memory(estimator, lambda _: None)
+
+    def _may_keep(self, transformed: Data) -> bool:
+        # The models that have a rule leave their input alone; of others only a lock makes sure.
+        return lock(transformed) or self.group.rule is not None
+
+    @staticmethod
+    def _set_memory(estimator: Estimator, make: Callable[[int], StepMemory | None]) -> None:
+        for number, layer in enumerate(list_layers(estimator)):
+            if type(layer) is Pipeline:
+                layer.memory = make(number)
+            elif hasattr(layer, "regressor_"):  # fitted: the pipeline that was cloned has got the memory too
+                _Sharing._set_memory(layer.regressor, make)
+
+    def _skip_validation(self, estimator: Estimator, slot: Slot | None) -> AbstractContextManager[Any]:
+        """
+        Switch off what the leader's trees would check again and again, once the same has been checked here.
+
+        The transformers are out of its reach only if they are fitted under StepMemory, or if there are none.
+        """
+        model = get_fitted_model(estimator)
+        layers = list_layers(estimator)
+        if self.group.rule is None or not self.group.rule.validates_inner_estimators(model):
+            return nullcontext()
+        if layers and (slot is None or not all(type(layer) is Pipeline for layer in layers)):
+            return nullcontext()
+        for part in [*layers, model]:
+            part._validate_params()  # noqa: SLF001 scikit-learn 1.8 to 1.9: what every fit calls first
+        return config_context(skip_parameter_validation=True)
+
+    def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
+        X, models = part.X, iter(self._cut(fitted))
+        if self._looks_at_predictions_only(part):
+            X = self._transform(fitted, part, slot)
+            models = self._cut_for_scorers(fitted, X)
+        return [self._score_one(model, X, part) for model in models]
+
+    def _score_one(self, model: Estimator, X: Data, part: _Part) -> Scores:
+        scores: Scores = _score(model, X, part.y, self.job.scorer, part.score_params, self.job.error_score)
+        return scores
+
+    def _looks_at_predictions_only(self, part: _Part) -> bool:
+        """
+        Tell whether the scorer is scikit-learn's own, so that nobody sees from where the predictions come.
+
+        Any other is given the whole estimator, cut to size, and the data as they are.
+        """
+        scorer = self.job.scorer
+        inner = scorer._scorers.values() if type(scorer) is _MultimetricScorer else [scorer]  # noqa: SLF001 1.8 to 1.9
+        # estimator.score may route its parameters through the pipeline.
+        known = {_Scorer} if part.score_params else {_Scorer, _PassthroughScorer}
+        return all(type(each) in known for each in inner)
+
+    def _transform(self, fitted: Estimator, part: _Part, slot: Slot | None) -> Data:
+        if slot is None:
+            return transform(fitted, part.X)
+        return slot.get(part.name, lambda: transform(fitted, part.X), keep=self._may_keep)
+
+    def _cut(self, fitted: Estimator) -> Iterator[Estimator]:
+        if self.group.rule is None:
+            yield fitted
+            return
+        model = get_fitted_model(fitted)
+        for value in self.group.values:
+            yield replace_model(fitted, self.group.rule.cut(model, value), self.group.axis, value)
+
+    def _cut_for_scorers(self, fitted: Estimator, X: Data) -> Iterator[Estimator]:
+        model = get_fitted_model(fitted)
+        if self.group.rule is None:
+            yield view_model(fitted, model)
+            return
+        stages = _Stages(self.group.rule, model, X, self.group.values)
+        for position, value in enumerate(self.group.values):
+            cut = self.group.rule.cut(model, value)
+            stages.lend_to(cut, position)
+            yield view_model(fitted, cut)
+
+    def _report(self, seconds: float) -> None:
+        if self.job.verbose > 1:
+            names = ", ".join(f"{name}={value}" for name, value in sorted(self.group.leader.items()))
+            n_served = len(self.group.indices)
+            print(f"[CV] END {names}; one fit for {n_served} candidates; total time={seconds:6.1f}s")  # noqa: T201 as asked
+
+
+class _Stages:
+    """
+    A leader's predictions for the same rows, stage after stage, each computed when it is first asked for.
+
+    An ensemble of 500 trees holds that of 490: adding ten trees to its sum is what the ensemble would do itself.
+    """
+
+    def __init__(self, rule: SharingRule, model: Estimator, X: Data, values: Sequence[Any]) -> None:
+        self._X = X
+        self._iterators = {
+            method: stages
+            for method in _METHODS
+            if hasattr(model, method) and (stages := rule.predict_staged(model, X, method, values)) is not None
+        }
+        self._latest: dict[str, tuple[int, Any]] = dict.fromkeys(self._iterators, (-1, None))
+
+    def lend_to(self, cut: Estimator, position: int) -> None:
+        """Let a model of that position take its predictions from here, for these rows only."""
+        for method in self._iterators:
+            setattr(cut, method, self._make_method(cut, method, position))
+
+    def _make_method(self, cut: Estimator, method: str, position: int) -> Callable[[Data], Any]:
+        own = getattr(cut, method)
+
+        def predict(X: Data) -> Any:  # noqa: ANN401 scikit-learn has no types
+            return self._at(method, position) if X is self._X else own(X)
+
+        predict.__name__ = method  # scikit-learn looks at it to know what it gets
+        return predict
+
+    def _at(self, method: str, position: int) -> Any:  # noqa: ANN401 scikit-learn has no types
+        reached, prediction = self._latest[method]
+        for _ in range(position - reached):
+            prediction = next(self._iterators[method])
+        self._latest[method] = position, prediction
+        return prediction
