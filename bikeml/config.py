@@ -124,7 +124,11 @@ class GridSearch(Section):
     scoring: Name
     folds: Annotated[int, Field(ge=2)]
     n_jobs: int | None
-    child_runs: Annotated[int, Field(ge=0)]
+    backend: Literal["loky", "threading", "dask"] | None
+    scheduler: Name | None
+    child_runs: Annotated[int, Field(ge=0)] | Literal["all"]
+    checkpoint: bool
+    checkpoint_dir: Name
 
 
 class EvaluationConfig(Section):
@@ -163,6 +167,8 @@ class Config(Section):
             raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
         if self.split.kind == "chronological" and self.data.date is None:
             raise ValueError("split=chronological needs a date column; set data.date")
+        if self.search.kind == "grid" and (self.search.backend == "dask") != (self.search.scheduler is not None):
+            raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
         return self
@@ -178,6 +184,7 @@ def typed(sections: Mapping[str, object]) -> Config:
 
 
 _SAID_SHORTER = {
+    "model_type": "should be a mapping, such as {key: value}",
     "dict_type": "should be a mapping, such as {key: value}",
     "list_type": "should be a list, such as [1, 2]",
     "too_short": "should not be empty",

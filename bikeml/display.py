@@ -1,27 +1,37 @@
 """What the terminal shows: a progress line while a run goes on, and a table when it is done."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
-from bikeml.result import Result
+from bikeml.result import Announce, Result
 
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Announce]:
     """Yield a function that says what comes next; shown with the time so far, on a terminal only, without a trace."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task("starting", total=None)
-        yield lambda step: shown.update(task, description=step)
+
+        def announce(step: str, done: int = 0, total: int | None = None) -> None:
+            shown.update(task, description=step, completed=done, total=total)
+
+        yield announce
 
 
 def show(result: Result) -> None:
@@ -55,7 +65,11 @@ def _facts(result: Result) -> dict[str, str]:
     facts = {}
     if result.search:
         best = ", ".join(f"{name}={value}" for name, value in result.search.best_params.items())
-        facts["best"] = f"{best} (of {len(result.search.candidates)} candidates)"
+        counts = result.search.counts()
+        facts["best"] = f"{best} (of {counts['candidates']} candidates)"
+        facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
+        if counts["fits_resumed"]:
+            facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
     if result.tuned_on_these_rows:
         facts["note"] = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
     if not result.reproducible:

@@ -1,14 +1,15 @@
 """One experiment, from the config to the record: the whole story, top to bottom."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree, export_text
 from threadpoolctl import threadpool_limits
@@ -19,14 +20,13 @@ from bikeml.data import Table, read_table
 from bikeml.errors import FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators
-from bikeml.result import Dataset, Invocation, Result, SearchOutcome, save, write_summary
+from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, save, write_summary
+from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table
-
-Announce = Callable[[str], None]
-"""Told what comes next, for a progress display."""
+from bikeml.workers import workers
 
 
-def _silent(step: str) -> None:
+def _silent(step: str, done: int = 0, total: int | None = None) -> None:
     """Show nothing."""
 
 
@@ -43,10 +43,11 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     table = read_table(config.data, text_categories=bool(config.preprocessing.categorical))
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
+    identity = fingerprint(config, table.sha256)
     # One BLAS thread: the last digits of a product depend on how it is cut into threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        fitted = _fit(config, table, split, announce)
-        result = _judge(config, invocation, table, split, fitted, announce)
+        fitted = _fit(config, table, split, identity, announce)
+        result = replace(_judge(config, invocation, table, split, fitted, announce), fingerprint=identity)
     result = replace(result, seconds={**result.seconds, "total": time.time() - started})
     announce("writing the run folder")
     try:
@@ -56,7 +57,10 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
             f"cannot write the run folder {str(result.folder)!r}: {error.strerror or error}; "
             "choose another with hydra.run.dir=FOLDER"
         ) from error
-    return _record(result, started, announce)
+    result = _record(result, started, announce)
+    if fitted.checkpoint:
+        fitted.checkpoint.remove()
+    return result
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,10 @@ class _Fitted:
     nested: Sequence[BaseEstimator]
     """An unfitted search for each fold of the cross-validation, where the search itself is to be judged."""
     seconds: float
+    checkpoint: Checkpoint | None = None
 
 
-def _fit(config: Config, table: Table, split: Split, announce: Announce) -> _Fitted:
+def _fit(config: Config, table: Table, split: Split, identity: str, announce: Announce) -> _Fitted:
     """Fit the final pipeline on the training rows, after a search if there is one."""
     X, y = table.X.iloc[split.train], table.y[split.train]
     pipeline = build_pipeline(config, list(table.X.columns))
@@ -78,14 +83,21 @@ def _fit(config: Config, table: Table, split: Split, announce: Announce) -> _Fit
         _call_fit(pipeline, X, y)
         return _Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
     search = _build_search(config.search, config.model, pipeline, split.search_folds)
-    announce(f"searching {len(ParameterGrid(search.param_grid))} candidates")
-    _call_fit(search, X, y)
+    if config.search.checkpoint:
+        search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / identity)
+    label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
+    search.on_progress = lambda done, total: announce(label, done, total)
+    with workers(config.search):
+        _call_fit(search, X, y)
     nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
-    return _Fitted(search.best_estimator_, _outcome(search), nested, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return _Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
 
 
-def _build_search(config: GridSearch, model: ModelConfig, pipeline: Pipeline, folds: Sequence[Fold]) -> GridSearchCV:
-    return GridSearchCV(
+def _build_search(
+    config: GridSearch, model: ModelConfig, pipeline: Pipeline, folds: Sequence[Fold]
+) -> ResumableGridSearchCV:
+    return ResumableGridSearchCV(
         _on_one_thread(clone(pipeline)),
         build_grid(model),
         scoring=config.scoring,
@@ -115,9 +127,15 @@ def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def _outcome(search: GridSearchCV) -> SearchOutcome:
-    best = {name.removeprefix(f"{REGRESSOR}__"): value for name, value in search.best_params_.items()}
-    return SearchOutcome(best, float(search.best_score_), pd.DataFrame(search.cv_results_))
+def _outcome(search: ResumableGridSearchCV) -> SearchOutcome:
+    return SearchOutcome(
+        best_params={name.removeprefix(f"{REGRESSOR}__"): value for name, value in search.best_params_.items()},
+        best_score=float(search.best_score_),
+        candidates=pd.DataFrame(search.cv_results_),
+        n_fits=search.n_fits_,
+        n_fits_avoided=search.n_fits_avoided_,
+        n_fits_resumed=search.n_fits_resumed_,
+    )
 
 
 def _judge(
@@ -146,9 +164,10 @@ def _judge(
         dataset=_describe(config, table, split),
         predictions=pd.DataFrame({"row": split.test + 1, "actual": y_test, "predicted": predicted}),
         example=table.X.iloc[split.train[:5]],
-        figures=_draw(y_test, predicted, config, (test["r2"], *intervals["r2"]), importance),
+        figures=_draw(y_test, predicted, config, (test["r2"], *intervals["r2"]), importance)
+        | _draw_search(config, fitted),
         texts=_explain_tree(fitted.pipeline),
-        fingerprint=fingerprint(config, table.sha256),
+        fingerprint="",
         reproducible=is_reproducible(config, fitted.pipeline),
         provenance=provenance.gather(invocation.command),
         seconds={"fit": fitted.seconds, "judge": time.perf_counter() - started},
@@ -189,6 +208,12 @@ def _draw(
         "residuals.png": plots.plot_residuals(y, predicted, target),
         "importance.png": plots.plot_importance(importance),
     }
+
+
+def _draw_search(config: Config, fitted: _Fitted) -> dict[str, Figure]:
+    if fitted.outcome is None or config.search.kind != "grid":
+        return {}
+    return {"search.png": plots.plot_search(fitted.outcome.candidates, config.search.scoring)}
 
 
 def _explain_tree(pipeline: Pipeline) -> dict[str, str]:

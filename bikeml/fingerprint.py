@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config import Config
 
-RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "split")
+RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "resume", "search", "split")
 """The modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 NOT_IN_THE_RESULT = {"n_jobs", "verbose", "pre_dispatch", "backend"}
@@ -34,7 +34,7 @@ def identity(config: Config, data_sha256: str) -> dict[str, Any]:
     return {
         "config": _sections(config),
         "data_sha256": data_sha256,
-        "source": {f"bikeml.{name}": _hash_files([Path(__file__).with_name(f"{name}.py")]) for name in RESULT_MODULES},
+        "source": {name: _hash_files(_package_files(f"bikeml.{name}")) for name in RESULT_MODULES},
         "user_source": {
             name: _hash_files(_package_files(name)) for name in sorted(set(_user_packages(config.model_dump())))
         },
@@ -52,7 +52,11 @@ def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
 
 def _sections(config: Config) -> dict[str, Any]:
     sections = config.model_dump(
-        exclude={"tracking": True, "data": {"name", "path", "allowed"}, "search": {"child_runs"}}
+        exclude={
+            "tracking": True,
+            "data": {"name", "path", "allowed"},
+            "search": {"child_runs", "scheduler", "checkpoint", "checkpoint_dir"},
+        }
     )
     data = sections["data"]
     data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])

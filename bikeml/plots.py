@@ -1,6 +1,7 @@
 """Figures of one run: pure functions that return a matplotlib Figure and never show it."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import t as student_t
@@ -87,6 +88,68 @@ def _draw_fitted_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: floa
     error = spread * np.sqrt(1 / len(x) + (grid - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
     width = student_t.ppf((1 + confidence) / 2, freedom) * error
     axes.fill_between(grid, line - width, line + width, color=LINE_COLOUR, alpha=0.2, linewidth=0)
+
+
+def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
+    """
+    Draw the scores of a search: a line with the fold spread over one axis, or a heat map over two.
+
+    `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). With more axes than two, the two with the
+    most values are drawn, at the best of the others.
+    """
+    labels = pd.DataFrame(
+        [{name: _as_label(value) for name, value in params.items()} for params in candidates["params"]]
+    )
+    longest = sorted(labels, key=lambda name: -labels[name].nunique())[:2]
+    drawn = [name for name in longest if len(set(labels[name])) > 1] or longest[:1]
+    scores = pd.concat([labels, candidates[["mean_test_score", "std_test_score"]]], axis=1)
+    best = scores.sort_values("mean_test_score", ascending=False, kind="stable").drop_duplicates(drawn)
+    order = {str(name): list(dict.fromkeys(labels[name])) for name in drawn}
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    if len(drawn) == 1:
+        _draw_line(axes, best.set_index(drawn[0]).loc[order[drawn[0]]], scoring)
+    else:
+        _draw_heat_map(axes, best, order, scoring)
+    others = " (at the best of the other axes)" if labels.shape[1] > len(drawn) else ""
+    axes.set_title(f"{len(candidates)} candidates, cross-validated{others}")
+    return figure
+
+
+def _as_label(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _axis_name(column: str) -> str:
+    return column.rpartition("__")[2]
+
+
+def _draw_line(axes: Axes, scores: pd.DataFrame, scoring: str) -> None:
+    labels = [str(label) for label in scores.index]
+    mean, std = scores["mean_test_score"].to_numpy(), scores["std_test_score"].to_numpy()
+    axes.plot(labels, mean, color=POINT_COLOUR, marker="o", label="mean over the folds")
+    axes.fill_between(
+        labels, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std over the folds"
+    )
+    axes.set(xlabel=_axis_name(str(scores.index.name)), ylabel=scoring)
+    axes.legend(frameon=False)
+
+
+def _draw_heat_map(axes: Axes, scores: pd.DataFrame, order: dict[str, list[str]], scoring: str) -> None:
+    (columns, column_labels), (rows, row_labels) = order.items()
+    table = scores.pivot_table(index=rows, columns=columns, values="mean_test_score").loc[row_labels, column_labels]
+    cells = axes.imshow(table.to_numpy(), aspect="auto", cmap="viridis")
+    axes.set_xticks(range(len(column_labels)), column_labels)
+    axes.set_yticks(range(len(row_labels)), row_labels)
+    axes.set(xlabel=_axis_name(columns), ylabel=_axis_name(rows))
+    best = scores.iloc[0]
+    at = (column_labels.index(best[columns]), row_labels.index(best[rows]))
+    spread = f"best {best['mean_test_score']:.4f} ± {best['std_test_score']:.4f} over the folds"
+    axes.plot(
+        *at, marker="*", markersize=16, color=LINE_COLOUR, markeredgecolor="white", linestyle="none", label=spread
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
+    axes.figure.colorbar(cells, ax=axes, label=f"mean {scoring}")
 
 
 def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:

@@ -1,11 +1,10 @@
 """What an experiment hands back, and how it lies in the run folder."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import yaml
@@ -14,12 +13,20 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
+from bikeml.files import write_text
 from bikeml.model_file import save_pipeline
 from bikeml.provenance import Provenance
 from bikeml.redaction import redact
 
 MODEL_FOLDER = "model"
 RESULT_FILE = "result.json"
+
+
+class Announce(Protocol):
+    """Told what goes on, for a progress display."""
+
+    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
+        """Take the name of a step and, where it can be counted, how much of it is done."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,25 @@ class SearchOutcome:
     best_score: float
     candidates: pd.DataFrame
     """GridSearchCV's cv_results_, one row per candidate."""
+    n_fits: int
+    """Models fitted to score the candidates on the folds."""
+    n_fits_avoided: int
+    """Models that GridSearchCV would have fitted in addition."""
+    n_fits_resumed: int
+    """Of `n_fits`, those found in the checkpoint of a killed search."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates there were, and how many fits they took, spared and found."""
+        return {
+            "candidates": len(self.candidates),
+            "fits": self.n_fits,
+            "fits_avoided": self.n_fits_avoided,
+            "fits_resumed": self.n_fits_resumed,
+        }
+
+    def plain_best_params(self) -> dict[str, Any]:
+        """Return the best parameters as JSON can hold them."""
+        return {key: _plain(value) for key, value in self.best_params.items()}
 
 
 @dataclass(frozen=True)
@@ -114,9 +140,8 @@ class Result:
                 "rmse": list(self.cv.rmse),
                 "tuned_on_these_rows": self.tuned_on_these_rows,
             },
-            "best_params": {key: _plain(value) for key, value in self.search.best_params.items()}
-            if self.search
-            else None,
+            "best_params": self.search.plain_best_params() if self.search else None,
+            "search": self.search.counts() if self.search else None,
             "dataset": {
                 "name": self.dataset.name,
                 "sha256": self.dataset.sha256,
@@ -159,13 +184,3 @@ def save(result: Result) -> None:
 def write_summary(result: Result) -> None:
     """Write result.json, whole or not at all."""
     write_text(result.folder / RESULT_FILE, json.dumps(result.summary(), indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there, so that no reader ever sees half of it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -68,12 +68,12 @@ def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, neste
     train, test = train_test_split(np.arange(n_rows), test_size=config.test_size, random_state=config.random_state)
     judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
 
-    def search(n_rows: int) -> list[Fold]:
+    def _search(n_rows: int) -> list[Fold]:
         # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
         return list(KFold(search_folds).split(np.arange(n_rows))) if search_folds else []
 
     folds = list(judging.split(train))
-    return Split(train, test, folds, search(len(train)), [search(len(fit)) for fit, _ in folds if nested])
+    return Split(train, test, folds, _search(len(train)), [_search(len(fit)) for fit, _ in folds if nested])
 
 
 def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
@@ -88,11 +88,11 @@ def _chronological(table: Table, config: ChronologicalSplit, search_folds: int |
     train_dates = dates[earlier]
     folds = _expanding(train_dates, config.folds)
 
-    def search(rows: np.ndarray) -> list[Fold]:
+    def _search(rows: np.ndarray) -> list[Fold]:
         return _expanding(train_dates.iloc[rows], search_folds) if search_folds else []
 
-    inner = [search(fit) for fit, _ in folds if nested]
-    return Split(train, order[~earlier], folds, search(np.arange(len(train))), inner)
+    inner = [_search(fit) for fit, _ in folds if nested]
+    return Split(train, order[~earlier], folds, _search(np.arange(len(train))), inner)
 
 
 def _expanding(dates: pd.Series, n_folds: int) -> list[Fold]:

@@ -24,9 +24,10 @@ with warnings.catch_warnings():
     from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.errors import TrackingError
+from bikeml.files import write_text
 from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
 from bikeml.redaction import redact
-from bikeml.result import MODEL_FOLDER, Result, SearchOutcome, write_summary, write_text
+from bikeml.result import MODEL_FOLDER, Result, SearchOutcome, write_summary
 
 SQLITE = "sqlite:///"
 MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
@@ -113,9 +114,10 @@ def _metrics(result: Result, started: float) -> list[Metric]:
         for name, pair in result.intervals.items()
         for end, value in zip(("low", "high"), pair, strict=True)
     }
+    fits = {f"search_{name}": float(count) for name, count in result.search.counts().items()} if result.search else {}
     seconds = {f"seconds_{name}": value for name, value in result.seconds.items()}
     now = int(started * 1000)
-    return [Metric(name, value, now, 0) for name, value in {**result.metrics, **ends, **seconds}.items()]
+    return [Metric(name, value, now, 0) for name, value in {**result.metrics, **ends, **fits, **seconds}.items()]
 
 
 def _params(result: Result) -> list[Param]:
@@ -174,7 +176,8 @@ def _record_children(client: MlflowClient, experiment_id: str, parent: str, resu
     search, config = result.search, result.config.search
     if not isinstance(search, SearchOutcome) or config.kind != "grid":
         return
-    best = search.candidates.sort_values("rank_test_score", kind="stable").head(config.child_runs)
+    best = search.candidates.sort_values("rank_test_score", kind="stable")
+    best = best if config.child_runs == "all" else best.head(config.child_runs)
     for _, candidate in best.iterrows():
         rank = int(candidate["rank_test_score"])
         tags = {

@@ -242,7 +242,7 @@ def test_what_an_allowed_module_imported_from_elsewhere_is_not_allowed(monkeypat
         ("estimator: [1\ngrid: 2\n", r"broken.yaml, line 2, column \d+: not valid YAML"),
         ("estimator:\n\t_target_: x\n", r"broken.yaml, line 2, column 1: not valid YAML"),
         ("a: 1\na: 2\n", r"broken.yaml, line 2.*duplicate key"),
-        ("- 1\n- 2\n", r"broken|primary config|DictConfig"),
+        ("- 1\n- 2\n", r"model=\[1, 2\] should be a mapping"),
     ],
 )
 def test_malformed_yaml_is_named_with_file_and_line(bikeml_main, workdir, capsys, content, message):

@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -52,3 +53,38 @@ def test_importance_is_sorted_with_its_spread():
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
     assert "mean ± std" in axes.get_xlabel()
+
+
+def candidates_of(**axes):
+    from sklearn.model_selection import ParameterGrid
+
+    rows = [{f"regressor__{name}": value for name, value in candidate.items()} for candidate in ParameterGrid(axes)]
+    table = pd.DataFrame({"params": rows})
+    return table.assign(mean_test_score=np.linspace(0, 1, len(table)), std_test_score=0.1)
+
+
+def test_a_search_over_one_axis_is_a_line_with_the_fold_spread():
+    axes = plots.plot_search(candidates_of(alpha=[0.1, 1.0, 10.0]), "r2").axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("alpha", "r2")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "mean over the folds",
+        "± std over the folds",
+    ]
+
+
+def test_a_search_over_two_axes_is_a_heat_map_with_the_best_marked():
+    figure = plots.plot_search(candidates_of(depth=[2, 3, None], rate=[0.1, 0.2]), "r2")
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("depth", "rate")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "3", "None"]
+    assert "best 1.0000 ± 0.1000" in axes.get_legend().get_texts()[0].get_text()
+
+
+def test_a_search_over_more_axes_shows_the_two_longest_at_the_best_of_the_others():
+    figure = plots.plot_search(candidates_of(a=[1, 2], b=[1, 2, 3], c=[1, 2, 3, 4]), "r2")
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("c", "b")
+    assert "at the best of the other axes" in figure.axes[0].get_title()
+
+
+def test_a_search_with_one_candidate_can_be_drawn():
+    plots.plot_search(candidates_of(a=[1]), "r2").savefig(io.BytesIO(), format="png")

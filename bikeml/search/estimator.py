@@ -128,7 +128,10 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
             plan = make_plan(self.estimator, list(ParameterGrid(self.param_grid)))
         except (TypeError, ValueError):
             return None  # the grid is malformed, and GridSearchCV says so after it has looked at the rest
-        return plan if plan.is_worthwhile else None
+        return plan if self._shares_enough(plan) else None
+
+    def _shares_enough(self, plan: Plan) -> bool:
+        return plan.is_worthwhile
 
     def _fit_shared(self, plan: Plan, X: Data, y: Data, params: Mapping[str, object]) -> Self:
         """Do what GridSearchCV.fit does, group by group."""

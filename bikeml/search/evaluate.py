@@ -124,7 +124,9 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
             return Outcome(_Sharing(group, fold, job).evaluate(estimator, X, y), 1)
         except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
             pass
-    return Outcome([_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates], len(group.indices))
+    return Outcome(
+        [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates], len(group.indices)
+    )
 
 
 def _evaluate_alone(estimator: Estimator, X: Data, y: Data, params: Mapping[str, Any], fold: Fold, job: Job) -> Result:

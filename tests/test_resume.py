@@ -1,0 +1,195 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import config_of
+from joblib import parallel_config
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+
+import bikeml
+from bikeml.errors import ConfigError, FitError
+from bikeml.resume import Checkpoint, ResumableGridSearchCV
+
+FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
+SEARCH = (*FAST, "model=gbr", "search=grid", "model.grid.n_estimators=[5,10,20]", "model.grid.learning_rate=[0.1,0.2]")
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(60, 3)), RNG.normal(size=60)
+GRID = {"n_estimators": [2, 4], "learning_rate": [0.1, 0.3]}
+
+
+def search(folder=None, **arguments):
+    made = ResumableGridSearchCV(GradientBoostingRegressor(random_state=0), GRID, cv=3, **arguments)
+    made.checkpoint = folder and Checkpoint(folder)
+    return made
+
+
+def scores(fitted):
+    return {name: column for name, column in fitted.cv_results_.items() if "time" not in name and name != "params"}
+
+
+def assert_same(one, other):
+    for name, column in sorted_scores(one):
+        np.testing.assert_array_equal(np.asarray(column), np.asarray(scores(other)[name]), err_msg=name)
+
+
+def sorted_scores(fitted):
+    return sorted(scores(fitted).items())
+
+
+def test_progress_counts_every_task_and_clones_have_none():
+    seen = []
+    made = search()
+    made.on_progress = lambda done, total: seen.append((done, total))
+    made.fit(X, y)
+    assert seen == [(done, 6) for done in range(7)]
+    from sklearn.base import clone
+
+    clone(made).fit(X, y)
+    assert len(seen) == 7
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jobs):
+    whole = search(workdir / "kept", n_jobs=n_jobs).fit(X, y)
+    assert len(list((workdir / "kept").glob("*.json"))) == 6
+    (workdir / "kept" / "3.json").unlink()
+    (workdir / "kept" / "4.json").write_text('{"results": [')
+    again = search(workdir / "kept").fit(X, y)
+    assert again.n_fits_resumed_ == 4
+    assert_same(whole, again)
+    monkeypatch.setattr("bikeml.resume.evaluate_group", None)
+    assert_same(whole, search(workdir / "kept").fit(X, y))
+
+
+def test_a_checkpoint_holds_any_kind_of_score_to_the_last_bit(workdir):
+    grid = {"alpha": [0.1, 1.0, 10.0]}
+    for number, scoring in enumerate(["r2", ["r2", "neg_mean_absolute_error"], lambda model, X, y: float("nan")]):
+        searches = []
+        for _ in range(2):
+            made = ResumableGridSearchCV(Ridge(), grid, cv=3, scoring=scoring, refit=False, return_train_score=True)
+            made.checkpoint = Checkpoint(workdir / str(number))
+            with np.errstate(all="ignore"):
+                import warnings
+
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # NaN scores
+                    searches.append(made.fit(X, y))
+        assert searches[1].n_fits_resumed_ == 9
+        assert_same(*searches)
+
+
+def test_a_search_with_nothing_to_share_is_scikit_learns():
+    ours = ResumableGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y)
+    assert_same(ours, GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y))
+
+
+def test_a_backend_that_cannot_report_one_by_one_still_works():
+    with parallel_config("multiprocessing"):
+        assert_same(search(n_jobs=2).fit(X, y), search().fit(X, y))
+
+
+def test_the_record_tells_fits_made_and_avoided(workdir):
+    result = bikeml.run(*SEARCH)
+    summary = json.loads((workdir / "out" / "result.json").read_text())
+    assert summary["search"] == {"candidates": 6, "fits": 6, "fits_avoided": 12, "fits_resumed": 0}
+    assert (workdir / "out" / "search.png").is_file()
+    assert result.search.n_fits == 6
+
+
+def test_the_checkpoint_goes_when_the_run_has_finished(workdir):
+    bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
+    assert list((workdir / "kept").iterdir()) == []
+
+
+KILLED = (*SEARCH, "model.grid.n_estimators=[100,200]", "model.grid.learning_rate=[0.05,0.1,0.15,0.2,0.25]")
+
+
+def kill_and_resume(workdir, after_tasks):
+    """Kill a search when so many tasks are kept, run it again elsewhere, and return its result and an undisturbed one."""
+    arguments = [*KILLED, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept"]
+    process = subprocess.Popen([sys.executable, "-m", "bikeml", *arguments])
+    while len(list(workdir.glob("kept/*/*.json"))) < after_tasks:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = len(list(workdir.glob("kept/*/*.json")))
+    assert kept < 15
+    (workdir / "elsewhere").mkdir()
+    os.chdir(workdir / "elsewhere")
+    return kept, bikeml.run(*arguments), bikeml.run(*KILLED)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_search_goes_on_where_it_was(workdir):
+    kept, resumed, undisturbed = kill_and_resume(workdir, after_tasks=3)
+    assert resumed.search.n_fits_resumed == kept
+    assert resumed.metrics == undisturbed.metrics
+    assert resumed.fingerprint == undisturbed.fingerprint
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("after_tasks", [1, 5, 9, 13])
+def test_a_search_killed_at_any_moment_ends_bit_identical(workdir, after_tasks):
+    kept, resumed, undisturbed = kill_and_resume(workdir, after_tasks)
+    assert resumed.search.n_fits_resumed == kept
+    assert resumed.metrics == undisturbed.metrics
+    times = [name for name in resumed.search.candidates if "time" in name]
+    assert resumed.search.candidates.drop(columns=times).equals(undisturbed.search.candidates.drop(columns=times))
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_more_workers_change_nothing(backend):
+    alone = bikeml.run(*SEARCH)
+    shared = bikeml.run(*SEARCH, "search.n_jobs=2", f"search.backend={backend}")
+    assert shared.metrics == alone.metrics
+    assert shared.fingerprint == alone.fingerprint
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_a_dask_cluster_of_two_worker_processes_changes_nothing():
+    from distributed import LocalCluster
+
+    alone = bikeml.run(*SEARCH)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        shared = bikeml.run(*SEARCH, "search.backend=dask", f"search.scheduler={cluster.scheduler_address}")
+    assert shared.metrics == alone.metrics
+    assert shared.search.n_fits == alone.search.n_fits
+
+
+@pytest.mark.parametrize("override", ["search.backend=dask", "search.scheduler=tcp://127.0.0.1:1"])
+def test_dask_needs_a_scheduler_and_a_scheduler_dask(override):
+    with pytest.raises(ConfigError, match="search.backend=dask and search.scheduler=ADDRESS go together"):
+        config_of("search=grid", override)
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr("bikeml.workers.CONNECT_TIMEOUT_SECONDS", 1)
+    with pytest.raises(FitError, match="cannot reach a Dask scheduler at search.scheduler='tcp://127.0.0.1:1'"):
+        bikeml.run(*SEARCH, "search.backend=dask", "search.scheduler=tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.backend=klingon", "search.backend='klingon' should be 'loky', 'threading' or 'dask'"),
+        ("search.child_runs=some", "search.child_runs"),
+        ("search.child_runs=-1", "search.child_runs"),
+        ("search.checkpoint=perhaps", "search.checkpoint='perhaps' should be true or false"),
+        ("search.checkpoint_dir=null", "search.checkpoint_dir=None should be text"),
+    ],
+)
+def test_bad_settings_of_a_search_are_named(override, message):
+    with pytest.raises(ConfigError, match=message):
+        config_of("search=grid", override)
