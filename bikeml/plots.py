@@ -100,7 +100,7 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     labels = pd.DataFrame(
         [{name: _as_label(value) for name, value in params.items()} for params in candidates["params"]]
     )
-    longest = sorted(labels, key=lambda name: -labels[name].nunique())[:2]
+    longest = sorted(map(str, labels), key=lambda name: -labels[name].nunique())[:2]
     drawn = [name for name in longest if len(set(labels[name])) > 1] or longest[:1]
     scores = pd.concat([labels, candidates[["mean_test_score", "std_test_score"]]], axis=1)
     best = scores.sort_values("mean_test_score", ascending=False, kind="stable").drop_duplicates(drawn)
