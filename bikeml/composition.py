@@ -33,6 +33,22 @@ def config_dir() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
+def describe_options() -> str:
+    """Return our config groups and their options, each with the comment on top of its file."""
+    groups = sorted(folder for folder in config_dir().iterdir() if folder.is_dir() and folder.name != "hydra")
+    return "\n\n".join(f"{group.name}\n" + "\n".join(map(_describe, sorted(group.glob("*.yaml")))) for group in groups)
+
+
+def _describe(file: Path) -> str:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    comment = next((line for line in lines if line.startswith("#") and "@package" not in line), "#")
+    return f"  {file.stem:<22}{comment.removeprefix('#').strip()}"
+
+
+# For the text of --help in conf/config.yaml.
+OmegaConf.register_new_resolver("bikeml.options", describe_options, replace=True)
+
+
 def compose(overrides: Sequence[str]) -> DictConfig:
     """
     Compose the primary config with `overrides`, Hydra's own section included.
