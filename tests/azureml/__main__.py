@@ -24,17 +24,30 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def print_instructions(service: LoopbackAzureML, variables: Path | None) -> None:
-    """Print what to export and a first command to try."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in service.variables().items()]
+def write(*lines: str) -> None:
+    """Write lines at once, for whoever reads them from a pipe."""
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def write_instructions(service: LoopbackAzureML, variables: Path | None) -> None:
+    """Write what to export and a first command to try."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in service.variables().items()]
     config = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
-    print("# In another shell:", *lines, sep="\n")
-    print(f"mkdir -p .azureml && echo {shlex.quote(json.dumps(config))} > .azureml/config.json")
-    print(f"\n# A first command:\npython -c {shlex.quote(FIRST)}")
-    print(f"\n# Its MLflow address: {TRACKING_URI}\n# Ctrl-C ends it and removes everything.", flush=True)
+    write(
+        "# In another shell:",
+        *exports,
+        f"mkdir -p .azureml && echo {shlex.quote(json.dumps(config))} > .azureml/config.json",
+        "",
+        "# A first command:",
+        f"python -c {shlex.quote(FIRST)}",
+        "",
+        f"# Its MLflow address: {TRACKING_URI}",
+        "# Ctrl-C ends it and removes everything.",
+    )
     if variables:
-        variables.write_text("\n".join(lines) + "\n")
-        variables.chmod(0o600)  # there is a secret in it, though one that is worth nothing elsewhere
+        variables.touch(mode=0o600)  # there is a secret in it, though one that is worth nothing elsewhere
+        variables.write_text("\n".join(exports) + "\n")
 
 
 def main() -> int:
@@ -45,13 +58,13 @@ def main() -> int:
     with LoopbackAzureML() as service:
         if arguments.throttle:
             service.faults.throttle()
-        print_instructions(service, arguments.variables)
+        write_instructions(service, arguments.variables)
         seen = 0
         try:
             while True:
                 time.sleep(0.2)
                 for entry in service.log.entries[seen:]:
-                    print(entry, flush=True)
+                    write(str(entry))
                     seen += 1
         except KeyboardInterrupt:
             return 0

@@ -75,7 +75,9 @@ class Assets:
         return Reply(200 if old else 201, self._body(kind, entity), headers)
 
     def _check_same(self, kind: str, old: Entity, asked: Json) -> None:
-        changed = [key for key in IDENTITY[kind] if (asked.get(key) or None) != (old.properties.get(key) or None)]
+        changed = [
+            key for key in IDENTITY[kind] if (asked.get(key) or None) != (old.properties.get(key) or None)
+        ]
         if changed:
             noun = kind.rstrip("s")
             message = (
@@ -90,7 +92,13 @@ class Assets:
             raise Refusal(400, "UserError", f"{kind} name {name!r} is invalid in {path}")
 
     def _properties(self, kind: str, asked: Json) -> Json:
-        properties: Json = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
+        properties: Json = {
+            "description": None,
+            "tags": {},
+            "properties": {},
+            "isArchived": False,
+            "isAnonymous": False,
+        }
         properties |= asked
         if kind == "models":
             # The client reads the key, though the service leaves it empty for most models.
@@ -146,5 +154,7 @@ class Assets:
         digest = call.query("hash")
         if digest:
             # The client asks under a name that it has just made up: the service looks across the workspace.
-            found = [e for e in self.store.every(kind) if e.properties["properties"].get("hash_sha256") == digest]
+            found = [
+                e for e in self.store.every(kind) if e.properties["properties"].get("hash_sha256") == digest
+            ]
         return Reply(body=page(call, [self._body(kind, entity) for entity in found]))

@@ -66,7 +66,14 @@ class Blobs:
         if reason := missing():
             raise ChildError(reason)
         command = [str(find_node()), str(SCRIPT), "--blobHost", "127.0.0.1", "--blobPort", "0"]
-        command += ["--oauth", "basic", "--cert", str(self._certificates.server), "--key", str(self._certificates.key)]
+        command += [
+            "--oauth",
+            "basic",
+            "--cert",
+            str(self._certificates.server),
+            "--key",
+            str(self._certificates.key),
+        ]
         command += ["--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
         env = os.environ | {"AZURITE_ACCOUNTS": f"{self.account}:{self.key}"}
         self._process = Kept(command, self._folder / "azurite.log", env, remove=self._folder)
@@ -99,7 +106,9 @@ class Blobs:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            if found := re.search(r"successfully listens on https://127\.0\.0\.1:(\d+)", self._process.log.read_text()):
+            if found := re.search(
+                r"successfully listens on https://127\.0\.0\.1:(\d+)", self._process.log.read_text()
+            ):
                 return int(found[1])
             time.sleep(0.01)
         raise ChildError(f"Azurite did not start:\n{self._process.tail()}")
@@ -142,7 +151,11 @@ class Blobs:
     def names(self, container: str, prefix: str) -> list[str]:
         """Return the names of the blobs at or under a prefix."""
         found = self.container(container).list_blob_names(name_starts_with=prefix)
-        return [name for name in found if name == prefix or name.startswith(prefix.rstrip("/") + "/") or not prefix]
+        return [
+            name
+            for name in found
+            if name == prefix or name.startswith(prefix.rstrip("/") + "/") or not prefix
+        ]
 
     def download(self, uri: str, target: Path) -> Path:
         """Download a file, or a folder, and return where it lies: `target` or `target`/its name."""
@@ -162,7 +175,9 @@ class Blobs:
         """Upload the files of a folder."""
         client = self.container(container)
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
-            client.upload_blob(f"{prefix}/{path.relative_to(source).as_posix()}", path.read_bytes(), overwrite=True)
+            client.upload_blob(
+                f"{prefix}/{path.relative_to(source).as_posix()}", path.read_bytes(), overwrite=True
+            )
 
     def create_container(self, name: str) -> str:
         """Create a container and return an address that lets its holder write into it for an hour."""
@@ -173,7 +188,9 @@ class Blobs:
             self.account,
             name,
             account_key=self.key,
-            permission=ContainerSasPermissions(read=True, write=True, create=True, list=True, add=True, delete=True),
+            permission=ContainerSasPermissions(
+                read=True, write=True, create=True, list=True, add=True, delete=True
+            ),
             expiry=datetime.now(UTC) + timedelta(hours=1),
         )
         return f"https://{self.host}/{name}?{token}"

@@ -27,7 +27,12 @@ class Endpoints:
     """Online endpoints with their deployments."""
 
     def __init__(self, folder: Path, store: Store, blobs: Blobs, operations: Operations) -> None:
-        self.folder, self.store, self.blobs, self.operations = folder / "deployments", store, blobs, operations
+        self.folder, self.store, self.blobs, self.operations = (
+            folder / "deployments",
+            store,
+            blobs,
+            operations,
+        )
         self._keys: dict[str, tuple[str, str]] = {}
         self._servers: dict[str, tuple[int, Kept]] = {}
         self._random = random.Random(0)
@@ -72,7 +77,13 @@ class Endpoints:
         known = self.store.find(path)
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
-        properties = {"description": None, "properties": {}, "authMode": "Key", "mirrorTraffic": {}, "compute": None}
+        properties = {
+            "description": None,
+            "properties": {},
+            "authMode": "Key",
+            "mirrorTraffic": {},
+            "compute": None,
+        }
         properties |= call.body["properties"] | {
             "traffic": traffic,
             "scoringUri": f"https://{name}{INFERENCE}/score",
@@ -100,7 +111,9 @@ class Endpoints:
         for deployment in self.store.under(f"{path}/deployments"):
             self._stop_server(deployment.path.lower())
         self.store.remove(path)
-        return Reply(202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call))
+        return Reply(
+            202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
+        )
 
     def _list_keys(self, call: Call) -> Reply:
         self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
@@ -127,8 +140,12 @@ class Endpoints:
         properties = asked | {"provisioningState": "Creating"}
         properties.setdefault("scaleSettings", {"scaleType": "Default"})
         sku = call.body.get("sku") or {"name": "Default", "capacity": 1}
-        entity = self.store.put(path, properties, {"location": REGION, "sku": sku, "tags": call.body.get("tags") or {}})
-        threading.Thread(target=self._deploy, args=(entity, model), name=f"deploy {path}", daemon=True).start()
+        entity = self.store.put(
+            path, properties, {"location": REGION, "sku": sku, "tags": call.body.get("tags") or {}}
+        )
+        threading.Thread(
+            target=self._deploy, args=(entity, model), name=f"deploy {path}", daemon=True
+        ).start()
 
         def progress() -> tuple[str, str | None]:
             state = entity.properties["provisioningState"]
@@ -151,7 +168,17 @@ class Endpoints:
         folder = self.folder / key.replace("/", "-")
         model = self.blobs.download(uri, folder / "model")
         port = free_port()
-        command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "models",
+            "serve",
+            "-m",
+            str(model),
+            "--env-manager",
+            "local",
+        ]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         env = os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -172,17 +199,25 @@ class Endpoints:
             raise Refusal(400, "UserError", f"Deployment {call.names['name']} has traffic: set it to 0 first")
         self._stop_server(path.lower())
         self.store.remove(path)
-        return Reply(202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call))
+        return Reply(
+            202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
+        )
 
     async def _score(self, call: Call) -> Reply:
         name = call.host.removesuffix(INFERENCE)
         endpoint = self.store.get(f"onlineEndpoints/{name}")
         if call.headers.get("Authorization", "").removeprefix("Bearer ") not in self._keys[name.lower()]:
             raise Refusal(401, "Unauthorized", "The key is not one of this endpoint's")
-        deployment = call.headers.get("azureml-model-deployment") or self._choose(endpoint.properties["traffic"])
+        deployment = call.headers.get("azureml-model-deployment") or self._choose(
+            endpoint.properties["traffic"]
+        )
         held = self._servers.get(f"{endpoint.path}/deployments/{deployment}".lower())
         if held is None:
-            raise Refusal(404, "NotFound", f"no deployment of {name} takes this request: traffic is {endpoint.properties['traffic']}")
+            raise Refusal(
+                404,
+                "NotFound",
+                f"no deployment of {name} takes this request: traffic is {endpoint.properties['traffic']}",
+            )
         return await _invoke(held[0], call.body)
 
     def _choose(self, traffic: dict[str, int]) -> str:
@@ -202,5 +237,3 @@ async def _invoke(port: int, body: Json) -> Reply:
         if response.status == 200:
             return Reply(body=json.loads(answer)["predictions"])
         return Reply(424, error_body("ModelError", answer.decode(errors="replace")))
-
-

@@ -22,14 +22,18 @@ def check_definition(conda_file: str) -> frozenset[str]:
     """
     named: set[str] = set()
     dependencies = (yaml.safe_load(conda_file) or {}).get("dependencies") or []
-    pythons = [str(d) for d in dependencies if isinstance(d, str) and d.replace(" ", "").startswith("python=")]
+    pythons = [
+        str(d) for d in dependencies if isinstance(d, str) and d.replace(" ", "").startswith("python=")
+    ]
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     if not pythons or ".".join(pythons[0].replace(" ", "").lstrip("python=").split(".")[:2]) != ours:
         raise EnvironmentMismatch(f"the environment asks for {pythons or 'no python'}; this is python={ours}")
     for line in (line for d in dependencies if isinstance(d, dict) for line in d.get("pip", [])):
         named.add(_check_requirement(line))
     if not named:
-        raise EnvironmentMismatch("the environment names no package; give dependencies: - pip: - name==version")
+        raise EnvironmentMismatch(
+            "the environment names no package; give dependencies: - pip: - name==version"
+        )
     return frozenset(named)
 
 
@@ -84,7 +88,7 @@ def _with_dependencies(named: frozenset[str]) -> set[str]:
 
 
 # Put before everything else on a job's import path: what its environment does not name is not there.
-SITE_CUSTOMIZE = '''
+SITE_CUSTOMIZE = """
 import os, sys
 
 class _NotInTheEnvironment:
@@ -97,4 +101,4 @@ class _NotInTheEnvironment:
         return None
 
 sys.meta_path.insert(0, _NotInTheEnvironment)
-'''
+"""

@@ -10,7 +10,16 @@ from tests.azureml.store import GROUP, SCOPE_TEMPLATE, SUBSCRIPTION, WORKSPACE
 from tests.azureml.wire import Call, Json, Reply, Router, not_found
 from tests.azureml.workspace import DATA_PLANE
 
-KEYS = ("api", "experimentation", "history", "hyperdrive", "labeling", "modelmanagement", "pipelines", "studio")
+KEYS = (
+    "api",
+    "experimentation",
+    "history",
+    "hyperdrive",
+    "labeling",
+    "modelmanagement",
+    "pipelines",
+    "studio",
+)
 OUTPUT_TYPES = {"mlflow_model": "MLFlowModel", "custom_model": "CustomModel"}
 
 
@@ -77,7 +86,9 @@ class History:
         )
 
     def _resolve(self, call: Call) -> Reply:
-        values = {asset: {"uri": self._resolved(asset), "type": "uri_folder"} for asset in call.body["values"]}
+        values = {
+            asset: {"uri": self._resolved(asset), "type": "uri_folder"} for asset in call.body["values"]
+        }
         return Reply(body={"values": values})
 
     def _resolved(self, asset: str) -> str:
@@ -138,4 +149,7 @@ def _asset_id(job: Job, output: str) -> str:
 def _error(job: Job) -> Json | None:
     if job.error is None:
         return None
-    return {"error": {"code": "UserError", "message": job.error, "details": []}, "time": "0001-01-01T00:00:00+00:00"}
+    return {
+        "error": {"code": "UserError", "message": job.error, "details": []},
+        "time": "0001-01-01T00:00:00+00:00",
+    }

@@ -76,13 +76,21 @@ class Identity:
         """Return the claims of the request's bearer token, or refuse with 401."""
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise self._refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+            raise self._refuse(
+                "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+            )
         try:
-            claims: Json = jwt.decode(token, self._key, ["HS256"], options={"verify_aud": False, "verify_exp": False})
+            claims: Json = jwt.decode(
+                token, self._key, ["HS256"], options={"verify_aud": False, "verify_exp": False}
+            )
         except jwt.InvalidTokenError as error:
-            raise self._refuse("InvalidAuthenticationToken", f"The access token is invalid: {error}") from error
+            raise self._refuse(
+                "InvalidAuthenticationToken", f"The access token is invalid: {error}"
+            ) from error
         if claims["exp"] <= time.time() + self.skew_seconds or claims["uti"] in self._revoked:
-            raise self._refuse("ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now.")
+            raise self._refuse(
+                "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now."
+            )
         if claims["aud"].rstrip("/") not in audiences:
             message = f"The access token is for the wrong audience '{claims['aud']}'"
             raise self._refuse("InvalidAuthenticationTokenAudience", message)
@@ -99,7 +107,9 @@ class Identity:
         """Return the operations of the login host."""
         router = Router()
         router.add("login.discovery", "GET", "/common/discovery/instance", self._discovery)
-        router.add("login.tenant", "GET", "/{tenant}/v2.0/.well-known/openid-configuration", self._configuration)
+        router.add(
+            "login.tenant", "GET", "/{tenant}/v2.0/.well-known/openid-configuration", self._configuration
+        )
         router.add("login.token", "POST", "/{tenant}/oauth2/v2.0/token", self._token)
         return router
 
@@ -107,9 +117,7 @@ class Identity:
         aliases = [HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net"]
         metadata = [{"preferred_network": HOST, "preferred_cache": "login.windows.net", "aliases": aliases}]
         endpoint = f"https://{HOST}/{self.tenant}/v2.0/.well-known/openid-configuration"
-        return Reply(
-            body={"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": metadata}
-        )
+        return Reply(body={"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": metadata})
 
     def _configuration(self, call: Call) -> Reply:
         base = f"https://{HOST}/{call.names['tenant']}"
@@ -129,8 +137,15 @@ class Identity:
         form: dict[str, Any] = call.body
         known = (call.names["tenant"], form.get("client_id"), form.get("client_secret"))
         if known != (self.tenant, CLIENT_ID, self.secret) or form.get("grant_type") != "client_credentials":
-            body = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}
+            body = {
+                "error": "invalid_client",
+                "error_description": "AADSTS7000215: Invalid client secret provided.",
+            }
             return Reply(401, body)
         audience = form["scope"].split()[0].removesuffix("/.default").rstrip("/")
-        body = {"token_type": "Bearer", "expires_in": self.lifetime_seconds, "access_token": self.issue(audience)}
+        body = {
+            "token_type": "Bearer",
+            "expires_in": self.lifetime_seconds,
+            "access_token": self.issue(audience),
+        }
         return Reply(body=body | {"ext_expires_in": self.lifetime_seconds})

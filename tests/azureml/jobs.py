@@ -12,7 +12,15 @@ from tests.azureml.workspace import TRACKING_URI, Workspace
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
 VERSIONS = "2023-04-01-preview 2024-01-01-preview 2025-01-01-preview"
-IMMUTABLE = ("jobType", "command", "codeId", "environmentId", "computeId", "experimentName", "environmentVariables")
+IMMUTABLE = (
+    "jobType",
+    "command",
+    "codeId",
+    "environmentId",
+    "computeId",
+    "experimentName",
+    "environmentVariables",
+)
 CHANGEABLE = "Only description, tags, displayName, properties, and isArchived can be updated."
 
 
@@ -58,7 +66,12 @@ class Jobs:
         if name in self.by_name:
             return self._update(self.by_name[name], asked)
         cluster = self._check(asked)
-        spec = {"description": None, "displayName": name, "experimentName": "Default", "isArchived": False} | asked
+        spec = {
+            "description": None,
+            "displayName": name,
+            "experimentName": "Default",
+            "isArchived": False,
+        } | asked
         spec |= {"tags": dict(asked.get("tags") or {}), "properties": dict(asked.get("properties") or {})}
         job = self.by_name[name] = Job(name, spec, self.lifecycle.clock.now())
         job.extra["snapshot"] = str(uuid.uuid4())
@@ -67,7 +80,9 @@ class Jobs:
 
     def _update(self, job: Job, asked: Json) -> Reply:
         changed = [key for key in IMMUTABLE if (asked.get(key) or None) != (job.spec.get(key) or None)]
-        changed += [key for key in ("inputs", "outputs") if _essence(asked.get(key)) != _essence(job.spec.get(key))]
+        changed += [
+            key for key in ("inputs", "outputs") if _essence(asked.get(key)) != _essence(job.spec.get(key))
+        ]
         if changed:
             message = (
                 "A job with this name already exists. If you are trying to create a new job, use a different name. "
@@ -97,7 +112,11 @@ class Jobs:
     def _check_input(self, name: str, given: Json) -> None:
         if given["jobInputType"] == "literal":
             if not isinstance(given.get("value"), str):
-                raise Refusal(400, "UserError", f"The value of input {name!r} must be a string, not {given.get('value')!r}")
+                raise Refusal(
+                    400,
+                    "UserError",
+                    f"The value of input {name!r} must be a string, not {given.get('value')!r}",
+                )
         elif str(given.get("uri", "")).startswith("/") and not self.store.find(given["uri"]):
             raise Refusal(400, "UserError", f"The data of input {name!r} does not exist: {given['uri']}")
 
@@ -108,7 +127,11 @@ class Jobs:
             raise Refusal(400, "UserError", f"Unknown compute target '{compute}'.")
         count = int((asked.get("resources") or {}).get("instanceCount") or 1)
         if count > cluster.maximum:
-            raise Refusal(400, "UserError", f"{count} nodes were asked for; '{compute}' has {cluster.maximum} at the most")
+            raise Refusal(
+                400,
+                "UserError",
+                f"{count} nodes were asked for; '{compute}' has {cluster.maximum} at the most",
+            )
         return cluster
 
     def _cancel(self, call: Call) -> Reply:
@@ -146,13 +169,22 @@ class Jobs:
             "displayName": spec["displayName"],
             "status": job.status,
             "experimentName": spec["experimentName"],
-            "services": {"Tracking": _service("Tracking", f"{TRACKING_URI}?"), "Studio": _service("Studio", _studio(job))},
+            "services": {
+                "Tracking": _service("Tracking", f"{TRACKING_URI}?"),
+                "Studio": _service("Studio", _studio(job)),
+            },
             "computeId": spec["computeId"],
             "isArchived": spec["isArchived"],
             "identity": spec.get("identity"),
             "componentId": None,
             "jobType": "Command",
-            "resources": {"instanceCount": 1, "instanceType": None, "properties": None, "shmSize": "2g", "dockerArgs": None}
+            "resources": {
+                "instanceCount": 1,
+                "instanceType": None,
+                "properties": None,
+                "shmSize": "2g",
+                "dockerArgs": None,
+            }
             | (spec.get("resources") or {}),
             "codeId": spec.get("codeId"),
             "command": spec["command"],
@@ -200,9 +232,19 @@ def _input(given: Json) -> Json:
 
 def _outputs(job: Job) -> Json:
     outputs: Json = {
-        name: {"description": None, "uri": given.get("uri"), "mode": "ReadWriteMount", "jobOutputType": given["jobOutputType"]}
+        name: {
+            "description": None,
+            "uri": given.get("uri"),
+            "mode": "ReadWriteMount",
+            "jobOutputType": given["jobOutputType"],
+        }
         for name, given in (job.spec.get("outputs") or {}).items()
     }
     uri = f"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{job.name}"
-    outputs["default"] = {"description": None, "uri": uri, "mode": "ReadWriteMount", "jobOutputType": "uri_folder"}
+    outputs["default"] = {
+        "description": None,
+        "uri": uri,
+        "mode": "ReadWriteMount",
+        "jobOutputType": "uri_folder",
+    }
     return outputs

@@ -40,7 +40,9 @@ def watch_parent(process: "subprocess.Popen[bytes]") -> None:
 def remove(folder: str) -> None:
     """Remove the parent's folder; other commands may be writing their last words into it."""
     deadline = time.monotonic() + 2 * GRACE_SECONDS
-    while os.path.basename(folder).startswith(OURS) and os.path.exists(folder) and time.monotonic() < deadline:
+    while (
+        os.path.basename(folder).startswith(OURS) and os.path.exists(folder) and time.monotonic() < deadline
+    ):
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.1)
 

@@ -194,7 +194,9 @@ class Lifecycle:
     def _stop_simulating(self, job: Job) -> None:
         if job.behaviour.files:
             self.runner.deposit(job)
-        self._finalize(job, None if job.behaviour.outcome == "Completed" else "The command ended with exit code 1.")
+        self._finalize(
+            job, None if job.behaviour.outcome == "Completed" else "The command ended with exit code 1."
+        )
 
     def _done(self, job: Job, epoch: int, error: str | None) -> None:
         with self.clock.lock:
@@ -204,7 +206,11 @@ class Lifecycle:
     def _finalize(self, job: Job, error: str | None) -> None:
         self._change_plan(job)
         self._show(job, "Finalizing")
-        self._later(job, self.timings.finalizing, lambda job: self._end(job, "Failed" if error else "Completed", error))
+        self._later(
+            job,
+            self.timings.finalizing,
+            lambda job: self._end(job, "Failed" if error else "Completed", error),
+        )
 
     def _end(self, job: Job, status: str, error: str | None = None) -> None:
         job.error, job.ended = error, self.clock.now()

@@ -11,7 +11,9 @@ from tests.azureml.wire import Call, Json, Reply, Router, not_found
 MANAGEMENT = "https://management.azure.com"
 # The service sends none and the client then asks every 30 s; 0 is ignored, so 1 is the quickest there is.
 RETRY_AFTER = {"Retry-After": "1"}
-ASK_VERSIONS = "2022-02-01-preview 2023-04-01-preview 2023-08-01-preview 2024-10-01-preview 2025-01-01-preview"
+ASK_VERSIONS = (
+    "2022-02-01-preview 2023-04-01-preview 2023-08-01-preview 2024-10-01-preview 2025-01-01-preview"
+)
 
 
 @dataclass
@@ -35,7 +37,9 @@ class Operations:
         locations = "/subscriptions/{subscription}/providers/" + PROVIDER + "/locations/{location}"
         status = locations + "/{kind}/{operation}"
         router.add("operations.status", "GET", status, self._status, ASK_VERSIONS)
-        router.add("operations.result", "GET", f"{SCOPE_TEMPLATE}/results/{{operation}}", self._result, ASK_VERSIONS)
+        router.add(
+            "operations.result", "GET", f"{SCOPE_TEMPLATE}/results/{{operation}}", self._result, ASK_VERSIONS
+        )
 
     def begin(self, kind: str, progress: Callable[[], tuple[str, str | None]], call: Call) -> dict[str, str]:
         """Return the headers that send the client to the operation's status."""
@@ -45,7 +49,9 @@ class Operations:
         url = f"{MANAGEMENT}{path}?api-version={call.query('api-version')}"
         return {"Azure-AsyncOperation": url, "Location": call.url + f"?{call.query_string}"} | RETRY_AFTER
 
-    def begin_at_location(self, progress: Callable[[], tuple[str, str | None]], call: Call, scope: str) -> dict[str, str]:
+    def begin_at_location(
+        self, progress: Callable[[], tuple[str, str | None]], call: Call, scope: str
+    ) -> dict[str, str]:
         """Return the headers of an operation whose address answers 202 until it is done, then 200."""
         name = str(uuid.uuid4())
         self._operations[name] = Operation(name, self.clock.stamp(), progress)

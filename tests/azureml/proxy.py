@@ -46,7 +46,9 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _target(self, host: str) -> Target | None:
-        return next((target for pattern, target in self.routes.items() if fnmatch.fnmatch(host, pattern)), None)
+        return next(
+            (target for pattern, target in self.routes.items() if fnmatch.fnmatch(host, pattern)), None
+        )
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

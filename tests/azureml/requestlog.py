@@ -45,7 +45,12 @@ class RequestLog:
             self.entries.clear()
 
     def find(
-        self, route: str = "*", *, method: str | None = None, status: int | None = None, job: str | None = None
+        self,
+        route: str = "*",
+        *,
+        method: str | None = None,
+        status: int | None = None,
+        job: str | None = None,
     ) -> list[Entry]:
         """Return the requests whose route matches the pattern ("jobs.*") and that fit the rest."""
         return [

@@ -53,7 +53,9 @@ class CommandRunner:
     def start(self, job: Job, done: Callable[[str | None], None]) -> None:
         """Run the command in a thread; `done` hears of its end."""
         run = self._runs[job.name] = Run(self.folder / job.name / str(job.attempt))
-        threading.Thread(target=self._attempt, args=(job, run, done), name=f"job {job.name}", daemon=True).start()
+        threading.Thread(
+            target=self._attempt, args=(job, run, done), name=f"job {job.name}", daemon=True
+        ).start()
 
     def stop(self, job: Job) -> None:
         """End the command, if it runs."""
@@ -68,6 +70,11 @@ class CommandRunner:
             run.stopped.set()
             if run.process:
                 run.process.stop()
+
+    @property
+    def running(self) -> list[str]:
+        """The jobs whose commands run."""
+        return [name for name, run in self._runs.items() if run.process and run.process.poll() is None]
 
     def deposit(self, job: Job) -> None:
         """Store what a simulated job leaves behind."""
@@ -94,12 +101,16 @@ class CommandRunner:
         code = self.store.find(job.spec.get("codeId") or "")
         if code:
             self.blobs.download(code.properties["codeUri"], run.folder / "code")
-        inputs = {name: self._fetch(run, name, given) for name, given in (job.spec.get("inputs") or {}).items()}
+        inputs = {
+            name: self._fetch(run, name, given) for name, given in (job.spec.get("inputs") or {}).items()
+        }
         outputs = {name: str(run.folder / "named" / name) for name in job.spec.get("outputs") or {}}
         for path in outputs.values():
             Path(path).mkdir(parents=True)
         command = substitute(job.spec["command"], inputs, outputs)
-        env = self._variables(job, run, inputs, outputs) | {"LOOPBACK_HIDDEN_MODULES": ",".join(hidden_modules(named))}
+        env = self._variables(job, run, inputs, outputs) | {
+            "LOOPBACK_HIDDEN_MODULES": ",".join(hidden_modules(named))
+        }
         if run.stopped.is_set():
             return None
         shell = shutil.which("bash") or "sh"
@@ -123,9 +134,13 @@ class CommandRunner:
             return str(given["value"])
         uri = given["uri"]
         asset = self.store.find(uri)
-        return str(self.blobs.download(asset.properties["dataUri"] if asset else uri, run.folder / "inputs" / name))
+        return str(
+            self.blobs.download(asset.properties["dataUri"] if asset else uri, run.folder / "inputs" / name)
+        )
 
-    def _variables(self, job: Job, run: Run, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, str]:
+    def _variables(
+        self, job: Job, run: Run, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> dict[str, str]:
         token = self.identity.issue("https://ml.azure.com", JOB_TOKEN_SECONDS)
         (run.folder / "site/sitecustomize.py").write_text(SITE_CUSTOMIZE)
         own = {
@@ -176,7 +191,9 @@ def substitute(command: str, inputs: Mapping[str, str], outputs: Mapping[str, st
         kind, name = found[1], found[2]
         known = inputs if kind == "inputs" else outputs
         if name not in known:
-            raise EnvironmentMismatch(f"the command speaks of {kind}.{name}; there is {sorted(known) or 'none'}")
+            raise EnvironmentMismatch(
+                f"the command speaks of {kind}.{name}; there is {sorted(known) or 'none'}"
+            )
         return known[name]
 
     return re.sub(r"\$\{\{\s*(inputs|outputs)\.(\w+)\s*\}\}", value, command)

@@ -97,7 +97,9 @@ class Server:
         began = time.perf_counter()
         call = await _read(request)
         self.clock.catch_up()
-        entry = Entry(call.method, call.host, call.path, api_version=call.query("api-version"), time=self.clock.now())
+        entry = Entry(
+            call.method, call.host, call.path, api_version=call.query("api-version"), time=self.clock.now()
+        )
         if call.host not in QUIET_HOSTS:
             self.log.add(entry)
         try:
@@ -134,7 +136,9 @@ class Server:
             self.identity.check(call.headers, plane.audiences)
         if call.host == "management.azure.com" and (wait := self.faults.seconds_to_wait(call.method)):
             headers = {"Retry-After": str(max(1, round(wait)))}
-            raise Refusal(429, "TooManyRequests", "The request is being throttled by the subscription limits.", headers)
+            raise Refusal(
+                429, "TooManyRequests", "The request is being throttled by the subscription limits.", headers
+            )
 
     async def _work(self, handler: Any, call: Call) -> Reply:
         # Handlers that wait for something do their own locking; the others see the world stand still.
@@ -154,7 +158,9 @@ class Server:
             _reset(request)
             return Reply(500)
         if fault.kind == "answer":
-            return Reply(fault.status, error_body("InjectedFault", f"a test asked for {fault}"), dict(fault.headers))
+            return Reply(
+                fault.status, error_body("InjectedFault", f"a test asked for {fault}"), dict(fault.headers)
+            )
         return None
 
 
@@ -194,5 +200,7 @@ def _reset(request: web.Request) -> None:
     if transport is None:
         return
     # Lingering for no time turns the close into a reset, which is what a broken network looks like.
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     transport.abort()

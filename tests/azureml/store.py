@@ -88,7 +88,9 @@ class Store:
     def under(self, path: str) -> list[Entity]:
         """Return the direct children of a collection ("data/daily/versions"), oldest first."""
         prefix = path.lower() + "/"
-        return [e for key, e in self._entities.items() if key.startswith(prefix) and "/" not in key[len(prefix) :]]
+        return [
+            e for key, e in self._entities.items() if key.startswith(prefix) and "/" not in key[len(prefix) :]
+        ]
 
     def every(self, kind: str) -> list[Entity]:
         """Return every version of a kind of asset, oldest first."""

@@ -26,7 +26,11 @@ from tests.azureml.workspace import TRACKING_URI
 
 START_SECONDS = 180.0
 MAX_PARAMS = 200
-MISSING = ("logged-models", "runs/outputs", "traces")  # the first is known to be missing, the others are guesses
+MISSING = (
+    "logged-models",
+    "runs/outputs",
+    "traces",
+)  # the first is known to be missing, the others are guesses
 STATES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
@@ -69,7 +73,13 @@ class Tracking:
         self.folder.mkdir(exist_ok=True)
         self.port = free_port()
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._database}", "--no-serve-artifacts"]
+        command += [
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{self._database}",
+            "--no-serve-artifacts",
+        ]
         command += ["--default-artifact-root", _artifact_root("Default")]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self._process = Kept(command, self.folder / "server.log", os.environ | quiet)
@@ -126,7 +136,10 @@ class Tracking:
 
     async def _ask(self, method: str, rest: str, body: Any, query: str = "") -> Reply:
         url = f"http://127.0.0.1:{self.port}/api/2.0/mlflow/{rest}" + (f"?{query}" if query else "")
-        async with aiohttp.ClientSession() as session, session.request(method, url, json=body or None) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, json=body or None) as response,
+        ):
             content = await response.read()
             return Reply(response.status, headers={"Content-Type": response.content_type}, content=content)
 
@@ -166,7 +179,9 @@ class Tracking:
         """Give a run the job's name: the server has no call for it, so its tables are changed."""
         database = sqlite3.connect(self._database, timeout=30)
         with database:
-            tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = [
+                row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
             for table in tables:
                 columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
                 if "run_uuid" in columns:

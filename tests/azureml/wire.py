@@ -83,7 +83,14 @@ class Router:
         self.routes: list[Route] = []
 
     def add(
-        self, name: str, method: str, template: str, handler: Handler, versions: str = "", *, anonymous: bool = False
+        self,
+        name: str,
+        method: str,
+        template: str,
+        handler: Handler,
+        versions: str = "",
+        *,
+        anonymous: bool = False,
     ) -> None:
         """Add an operation; `versions` are separated by spaces, none means that no api-version is asked for."""
         pattern = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", template)
@@ -101,7 +108,9 @@ class Router:
                     return route, found.groupdict()
                 known = True
         if known:
-            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", f"{method} is not known for {path}")
+            raise Refusal(
+                HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", f"{method} is not known for {path}"
+            )
         raise Refusal(404, "ResourceNotFound", f"no operation has the path {path}")
 
 

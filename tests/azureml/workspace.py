@@ -126,12 +126,18 @@ class Workspace:
     def _put_compute(self, call: Call) -> Reply:
         name, asked = call.names["name"], dict(call.body["properties"])
         if asked.get("computeType") != "AmlCompute":
-            raise Refusal(400, "UserError", f"computeType {asked.get('computeType')!r} is not modelled: AmlCompute is")
+            raise Refusal(
+                400, "UserError", f"computeType {asked.get('computeType')!r} is not modelled: AmlCompute is"
+            )
         wanted = asked["properties"]
         self._check_quota(name, wanted)
         known = name.lower() in self.clusters
         self._set_cluster(name, wanted)
-        properties = asked | {"provisioningState": "Succeeded", "computeLocation": REGION, "provisioningErrors": None}
+        properties = asked | {
+            "provisioningState": "Succeeded",
+            "computeLocation": REGION,
+            "provisioningErrors": None,
+        }
         entity = self.store.put(f"computes/{name}", properties, {"location": REGION, "tags": {}})
         headers = self.operations.begin("computeOperationsStatus", lambda: ("Succeeded", None), call)
         return Reply(200 if known else 201, self._compute_body(entity), headers)
@@ -139,7 +145,11 @@ class Workspace:
     def _check_quota(self, name: str, wanted: Json) -> None:
         size = str(wanted.get("vmSize")).upper()
         if size not in CORES:
-            raise Refusal(400, "InvalidPropertyValue", f"The VM size {wanted.get('vmSize')!r} is not supported in {REGION}")
+            raise Refusal(
+                400,
+                "InvalidPropertyValue",
+                f"The VM size {wanted.get('vmSize')!r} is not supported in {REGION}",
+            )
         others = 0
         for entity in self.store.under("computes"):
             held = entity.properties["properties"]
@@ -169,7 +179,9 @@ class Workspace:
         self.store.get(f"computes/{name}")
         self.store.remove(f"computes/{name}")
         self.clusters.pop(name.lower(), None)
-        return Reply(202, None, self.operations.begin("computeOperationsStatus", lambda: ("Succeeded", None), call))
+        return Reply(
+            202, None, self.operations.begin("computeOperationsStatus", lambda: ("Succeeded", None), call)
+        )
 
     def _compute_body(self, entity: Entity) -> Json:
         cluster = self.clusters[entity.name.lower()]
