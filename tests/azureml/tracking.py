@@ -113,7 +113,7 @@ class Tracking:
         rest = call.names["rest"]
         if rest.startswith(MISSING):
             return _refuse(404, "ENDPOINT_NOT_FOUND", f"no operation has the path {call.path}")
-        if too_many := self._count_params(rest, call.body):
+        if too_many := self.count_params(rest, call.body):
             return too_many
         await asyncio.to_thread(self.start)
         async with self._order:
@@ -123,7 +123,8 @@ class Tracking:
             body = body | {"artifact_location": _artifact_root(body.get("name", ""))}
         return await self._ask(call.method, rest, body, call.query_string)
 
-    def _count_params(self, rest: str, body: Json) -> Reply | None:
+    def count_params(self, rest: str, body: Json) -> Reply | None:
+        """Return a refusal if this call would give its run more parameters than the service takes."""
         given = [body["key"]] if rest == "runs/log-parameter" else [p["key"] for p in body.get("params", [])]
         if not given or not rest.startswith("runs/log"):
             return None
