@@ -63,14 +63,20 @@ class Kept:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the command and return its exit code."""
-        return self._process.wait(timeout)
+        code = self._process.wait(timeout)
+        self._release()
+        return code
 
     def stop(self, timeout: float = 10.0) -> None:
         """End the command and everything that it started; harmless when it has ended."""
-        with self._ending, contextlib.suppress(OSError):
-            if self._process.stdin and not self._process.stdin.closed:
-                self._process.stdin.close()  # the keeper reads the end of file and ends the group
+        with self._ending:
+            self._release()
             self._process.wait(timeout)
+
+    def _release(self) -> None:
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()  # the keeper reads the end of file and ends the group
 
     def tail(self, lines: int = 20) -> str:
         """Return the last lines of its log, for an error message."""
