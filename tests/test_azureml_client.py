@@ -94,6 +94,13 @@ def wait(azureml: LoopbackAzureML, *names: str, seconds: float = 30) -> list[str
     return [azureml.job(name).status for name in names]
 
 
+def wait_until_running(azureml: LoopbackAzureML, name: str, attempt: int = 0, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while azureml.runner.running != [name] or azureml.job(name).attempt != attempt:
+        assert time.monotonic() < deadline, azureml.job(name)
+        time.sleep(0.01)
+
+
 def test_workspaces_get_is_one_request(ml_client: Any, azureml: LoopbackAzureML) -> None:
     workspace = ml_client.workspaces.get("bikeml-ws")
     assert workspace.mlflow_tracking_uri.startswith(
@@ -139,7 +146,8 @@ def test_data_is_uploaded_to_the_blob_store_with_three_requests(
     assert azureml.blobs.download(made.path, tmp_path / "back").read_text() == table.read_text()
 
 
-def test_the_latest_data_is_two_requests(ml_client: Any, azureml: LoopbackAzureML, data: str) -> None:
+@pytest.mark.usefixtures("data")
+def test_the_latest_data_is_two_requests(ml_client: Any, azureml: LoopbackAzureML) -> None:
     assert ml_client.data.get("daily", label="latest").version == "1"
     assert azureml.log.counts() == {"data.container": 1, "data.get": 1}
 
@@ -157,14 +165,9 @@ def test_an_environment_is_one_request_with_a_version_and_two_without(
     assert len(azureml.log.entries) == requests
 
 
+@pytest.mark.usefixtures("cluster", "environment", "data")
 def test_three_jobs_run_with_their_code_and_data_and_the_later_two_cost_one_request(
-    ml_client: Any,
-    azureml: LoopbackAzureML,
-    cluster: str,
-    environment: str,
-    data: str,
-    code: str,
-    tmp_path: Path,
+    ml_client: Any, azureml: LoopbackAzureML, code: str, tmp_path: Path
 ) -> None:
     first = ml_client.jobs.create_or_update(build_training("job-1", code, 0.1))
     assert azureml.log.counts() == {"codes.versions": 1, "codes.upload": 1, "codes.put": 1, "jobs.put": 1}
@@ -178,8 +181,9 @@ def test_three_jobs_run_with_their_code_and_data_and_the_later_two_cost_one_requ
     assert (tmp_path / "artifacts/user_logs/std_log.txt").read_text() == "3 rows, alpha 0.2\n"
 
 
+@pytest.mark.usefixtures("cluster", "environment")
 def test_a_uri_folder_output_is_downloaded_with_eight_requests(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str, tmp_path: Path
+    ml_client: Any, azureml: LoopbackAzureML, tmp_path: Path
 ) -> None:
     from azure.ai.ml import Output
 
@@ -201,9 +205,8 @@ def test_a_uri_folder_output_is_downloaded_with_eight_requests(
     }
 
 
-def test_named_outputs_have_no_uri(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str
-) -> None:
+@pytest.mark.usefixtures("cluster", "environment")
+def test_named_outputs_have_no_uri(ml_client: Any, azureml: LoopbackAzureML) -> None:
     from azure.ai.ml import Output
 
     made = ml_client.jobs.create_or_update(build_job("job-1", outputs={"model": Output(type="uri_folder")}))
@@ -212,12 +215,12 @@ def test_named_outputs_have_no_uri(
 
 
 @pytest.mark.parametrize(("polling", "at_most"), [(False, 1), (True, 5)])
+@pytest.mark.usefixtures("cluster", "environment")
 def test_a_cancelled_job_ends_canceled_and_its_process_is_gone(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str, polling: bool, at_most: int
+    ml_client: Any, azureml: LoopbackAzureML, polling: bool, at_most: int
 ) -> None:
     ml_client.jobs.create_or_update(build_job("job-1", command="sleep 60"))
-    while azureml.job("job-1").status != "Running":
-        time.sleep(0.01)
+    wait_until_running(azureml, "job-1")
     azureml.log.clear()
     poller = ml_client.jobs.begin_cancel("job-1", polling=polling)
     if polling:
@@ -227,8 +230,24 @@ def test_a_cancelled_job_ends_canceled_and_its_process_is_gone(
     assert azureml.runner.running == []
 
 
+@pytest.mark.usefixtures("cluster", "environment")
+def test_a_preempted_command_is_run_again_from_its_beginning(
+    ml_client: Any, azureml: LoopbackAzureML, tmp_path: Path
+) -> None:
+    started, go_on = tmp_path / "started", tmp_path / "go-on"
+    script = f"echo once >> {started}; while [ ! -e {go_on} ]; do sleep 0.05; done"
+    ml_client.jobs.create_or_update(build_job("job-1", command=script))
+    wait_until_running(azureml, "job-1")
+    azureml.preempt("job-1")
+    wait_until_running(azureml, "job-1", attempt=1)
+    go_on.touch()
+    assert wait(azureml, "job-1") == ["Completed"]
+    assert started.read_text() == "once\nonce\n"
+
+
+@pytest.mark.usefixtures("cluster", "environment")
 def test_jobs_are_listed_by_the_key_of_a_tag_over_several_pages(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str
+    ml_client: Any, azureml: LoopbackAzureML
 ) -> None:
     azureml.lifecycle.behave = lambda _job: Behaviour(seconds=1)
     for number in range(12):
@@ -270,12 +289,9 @@ def test_an_endpoint_is_made_and_deleted(ml_client: Any, azureml: LoopbackAzureM
     assert list(ml_client.online_endpoints.list()) == []
 
 
+@pytest.mark.usefixtures("cluster", "environment")
 def test_stream_returns_when_the_job_is_over(
-    ml_client: Any,
-    azureml: LoopbackAzureML,
-    cluster: str,
-    environment: str,
-    capsys: pytest.CaptureFixture[str],
+    ml_client: Any, azureml: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
     azureml.lifecycle.behave = lambda _job: Behaviour(seconds=0)
     ml_client.jobs.create_or_update(build_job("job-1"))
@@ -284,16 +300,18 @@ def test_stream_returns_when_the_job_is_over(
     assert "Execution Summary" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("cluster", "environment")
 def test_a_command_that_fails_fails_the_job_and_keeps_its_last_words(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str
+    ml_client: Any, azureml: LoopbackAzureML
 ) -> None:
     ml_client.jobs.create_or_update(build_job("job-1", command="echo no such column; exit 3"))
     assert wait(azureml, "job-1") == ["Failed"]
     assert azureml.job("job-1").error == "Execution failed. User process exited with code 3. no such column"
 
 
+@pytest.mark.usefixtures("cluster", "environment")
 def test_a_job_cannot_import_what_its_environment_does_not_name(
-    ml_client: Any, azureml: LoopbackAzureML, cluster: str, environment: str
+    ml_client: Any, azureml: LoopbackAzureML
 ) -> None:
     ml_client.jobs.create_or_update(build_job("job-1", command="python -c 'import yaml, numpy'"))
     assert wait(azureml, "job-1") == ["Failed"]

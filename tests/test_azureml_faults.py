@@ -57,7 +57,7 @@ def test_a_truncated_body_is_one(simulated: LoopbackAzureML, submit: Rest) -> No
     import requests
 
     simulated.faults.truncate("jobs.put")
-    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="Connection broken|IncompleteRead"):
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match=r"Connection broken|IncompleteRead"):
         submit("job-1")
     assert "job-1" in simulated.jobs.by_name
 

@@ -25,10 +25,11 @@ identities other than an application with a secret, private networks, `latest` l
     clock                   time that can be moved
     store, assets           what is registered
     workspace, cluster      workspace, datastores, compute
-    jobs, lifecycle         what may be submitted, and what becomes of it
+    jobs, jobshape          what may be submitted, and how it looks from outside
+    lifecycle               what becomes of a job
     runner, environments    a job's command, for real
     history, tracking       the data plane
-    endpoints               online endpoints
+    endpoints, serving      online endpoints
     processes, keeper       children that never outlive the parent
     service                 all of it together
 

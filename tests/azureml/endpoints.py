@@ -1,40 +1,29 @@
-"""Managed online endpoints: their resources, and a real `mlflow models serve` behind each deployment."""
+"""Managed online endpoints: their resources, their keys and where their traffic goes."""
 
-import json
-import os
 import random
 import secrets
-import shutil
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
-
 from tests.azureml.blobs import Blobs
 from tests.azureml.operations import Operations
-from tests.azureml.processes import ChildError, Kept, free_port, wait_for_port
+from tests.azureml.processes import ChildError
+from tests.azureml.serving import ModelServers
 from tests.azureml.store import REGION, SCOPE_TEMPLATE, Entity, Store, page
-from tests.azureml.wire import Call, Json, Refusal, Reply, Router, error_body
+from tests.azureml.wire import Call, Json, Refusal, Reply, Router
 
 INFERENCE = f".{REGION}.inference.ml.azure.com"
 ENDPOINT_VERSIONS = "2022-02-01-preview 2023-04-01-preview"
-START_SECONDS = 300.0
 
 
 class Endpoints:
     """Online endpoints with their deployments."""
 
     def __init__(self, folder: Path, store: Store, blobs: Blobs, operations: Operations) -> None:
-        self.folder, self.store, self.blobs, self.operations = (
-            folder / "deployments",
-            store,
-            blobs,
-            operations,
-        )
+        self.store, self.operations = store, operations
+        self.servers = ModelServers(folder / "deployments", blobs)
         self._keys: dict[str, tuple[str, str]] = {}
-        self._servers: dict[str, tuple[int, Kept]] = {}
         self._random = random.Random(0)
 
     def add_routes(self, router: Router) -> None:
@@ -56,11 +45,6 @@ class Endpoints:
     def add_scoring_routes(self, router: Router) -> None:
         """Add the operation of the endpoints' own hosts."""
         router.add("score", "POST", "/score", self._score)
-
-    def close(self) -> None:
-        """Stop every model server."""
-        for name in list(self._servers):
-            self._stop_server(name)
 
     def _body(self, entity: Entity) -> Json:
         return entity.body(self.store.clock)
@@ -109,7 +93,7 @@ class Endpoints:
         path = f"onlineEndpoints/{call.names['endpoint']}"
         self.store.get(path)
         for deployment in self.store.under(f"{path}/deployments"):
-            self._stop_server(deployment.path.lower())
+            self.servers.stop(deployment.path.lower())
         self.store.remove(path)
         return Reply(
             202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
@@ -156,40 +140,11 @@ class Endpoints:
 
     def _deploy(self, entity: Entity, model: Entity) -> None:
         try:
-            self._start_server(entity, model.properties["modelUri"])
+            self.servers.start(entity.path.lower(), model.properties["modelUri"])
             entity.properties["provisioningState"] = "Succeeded"
         except (ChildError, OSError) as error:
             entity.properties["error"] = str(error)
             entity.properties["provisioningState"] = "Failed"
-
-    def _start_server(self, entity: Entity, uri: str) -> None:
-        key = entity.path.lower()
-        self._stop_server(key)
-        folder = self.folder / key.replace("/", "-")
-        model = self.blobs.download(uri, folder / "model")
-        port = free_port()
-        command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "models",
-            "serve",
-            "-m",
-            str(model),
-            "--env-manager",
-            "local",
-        ]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        env = os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
-        process = Kept(command, folder / "server.log", env)
-        self._servers[key] = (port, process)
-        wait_for_port(process, port, START_SECONDS)
-
-    def _stop_server(self, key: str) -> None:
-        if held := self._servers.pop(key, None):
-            held[1].stop()
-        shutil.rmtree(self.folder / key.replace("/", "-"), ignore_errors=True)
 
     def _delete_deployment(self, call: Call) -> Reply:
         path = self._deployment_path(call)
@@ -197,7 +152,7 @@ class Endpoints:
         endpoint = self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
         if endpoint.properties["traffic"].get(call.names["name"]):
             raise Refusal(400, "UserError", f"Deployment {call.names['name']} has traffic: set it to 0 first")
-        self._stop_server(path.lower())
+        self.servers.stop(path.lower())
         self.store.remove(path)
         return Reply(
             202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
@@ -208,32 +163,15 @@ class Endpoints:
         endpoint = self.store.get(f"onlineEndpoints/{name}")
         if call.headers.get("Authorization", "").removeprefix("Bearer ") not in self._keys[name.lower()]:
             raise Refusal(401, "Unauthorized", "The key is not one of this endpoint's")
-        deployment = call.headers.get("azureml-model-deployment") or self._choose(
-            endpoint.properties["traffic"]
-        )
-        held = self._servers.get(f"{endpoint.path}/deployments/{deployment}".lower())
-        if held is None:
+        traffic = endpoint.properties["traffic"]
+        deployment = call.headers.get("azureml-model-deployment") or self._choose(traffic)
+        reply = await self.servers.ask(f"{endpoint.path}/deployments/{deployment}".lower(), call.body)
+        if reply is None:
             raise Refusal(
-                404,
-                "NotFound",
-                f"no deployment of {name} takes this request: traffic is {endpoint.properties['traffic']}",
+                404, "NotFound", f"no deployment of {name} takes this request: traffic is {traffic}"
             )
-        return await _invoke(held[0], call.body)
+        return reply
 
     def _choose(self, traffic: dict[str, int]) -> str:
         names = [name for name, share in traffic.items() if share]
         return self._random.choices(names, [traffic[name] for name in names])[0] if names else "none"
-
-
-async def _invoke(port: int, body: Json) -> Reply:
-    """Ask the model server; the service's request and reply are wrapped a little differently from MLflow's."""
-    if "input_data" not in body:
-        return Reply(400, error_body("BadRequest", "an MLflow model's request has the key 'input_data'"))
-    data = body["input_data"]
-    content = {"dataframe_split": data} if isinstance(data, dict) else {"inputs": data}
-    url = f"http://127.0.0.1:{port}/invocations"
-    async with aiohttp.ClientSession() as session, session.post(url, json=content) as response:
-        answer = await response.read()
-        if response.status == 200:
-            return Reply(body=json.loads(answer)["predictions"])
-        return Reply(424, error_body("ModelError", answer.decode(errors="replace")))

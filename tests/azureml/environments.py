@@ -39,7 +39,7 @@ def check_definition(conda_file: str) -> frozenset[str]:
 
 def _check_requirement(line: str) -> str:
     try:
-        wanted = Requirement(line.split(" --hash")[0])
+        wanted = Requirement(line.split(" --hash", maxsplit=1)[0])
     except InvalidRequirement as error:
         raise EnvironmentMismatch(f"the environment's line {line!r} is no requirement: {error}") from error
     if wanted.marker and not wanted.marker.evaluate():

@@ -4,11 +4,12 @@ import re
 import uuid
 
 from tests.azureml.cluster import Cluster
+from tests.azureml.jobshape import describe, essence
 from tests.azureml.lifecycle import Job, Lifecycle
 from tests.azureml.operations import Operations
 from tests.azureml.store import PROVIDER, SCOPE, SCOPE_TEMPLATE, Store, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router, not_found
-from tests.azureml.workspace import TRACKING_URI, Workspace
+from tests.azureml.workspace import Workspace
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
 VERSIONS = "2023-04-01-preview 2024-01-01-preview 2025-01-01-preview"
@@ -81,7 +82,7 @@ class Jobs:
     def _update(self, job: Job, asked: Json) -> Reply:
         changed = [key for key in IMMUTABLE if (asked.get(key) or None) != (job.spec.get(key) or None)]
         changed += [
-            key for key in ("inputs", "outputs") if _essence(asked.get(key)) != _essence(job.spec.get(key))
+            key for key in ("inputs", "outputs") if essence(asked.get(key)) != essence(job.spec.get(key))
         ]
         if changed:
             message = (
@@ -151,100 +152,10 @@ class Jobs:
             "id": f"{SCOPE}/jobs/{job.name}",
             "name": job.name,
             "type": f"{PROVIDER}/workspaces/jobs",
-            "properties": self._properties(job),
+            "properties": describe(job),
             "systemData": {
                 "createdAt": self.lifecycle.clock.stamp(job.created),
                 "createdBy": "loopback",
                 "createdByType": "Application",
             },
         }
-
-    def _properties(self, job: Job) -> Json:
-        spec = job.spec
-        own = {"_azureml.ComputeTargetType": "amlctrain", "ContentSnapshotId": job.extra["snapshot"]}
-        return {
-            "description": spec["description"],
-            "tags": spec["tags"],
-            "properties": spec["properties"] | own,
-            "displayName": spec["displayName"],
-            "status": job.status,
-            "experimentName": spec["experimentName"],
-            "services": {
-                "Tracking": _service("Tracking", f"{TRACKING_URI}?"),
-                "Studio": _service("Studio", _studio(job)),
-            },
-            "computeId": spec["computeId"],
-            "isArchived": spec["isArchived"],
-            "identity": spec.get("identity"),
-            "componentId": None,
-            "jobType": "Command",
-            "resources": {
-                "instanceCount": 1,
-                "instanceType": None,
-                "properties": None,
-                "shmSize": "2g",
-                "dockerArgs": None,
-            }
-            | (spec.get("resources") or {}),
-            "codeId": spec.get("codeId"),
-            "command": spec["command"],
-            "environmentId": spec["environmentId"],
-            "inputs": {name: _input(given) for name, given in (spec.get("inputs") or {}).items()},
-            "outputs": _outputs(job),
-            "distribution": spec.get("distribution"),
-            "limits": spec.get("limits"),
-            "environmentVariables": spec.get("environmentVariables") or {},
-            "parameters": {},
-        }
-
-
-def _essence(given: Json | None) -> Json:
-    """Return what an input or output is, without what the service adds to it."""
-    keys = ("uri", "value", "jobInputType", "jobOutputType")
-    return {
-        name: {key: one[key] for key in keys if one.get(key) is not None}
-        for name, one in (given or {}).items()
-        if name != "default"
-    }
-
-
-def _service(kind: str, endpoint: str) -> Json:
-    return {
-        "jobServiceType": kind,
-        "port": None,
-        "endpoint": endpoint,
-        "status": None,
-        "errorMessage": None,
-        "properties": None,
-    }
-
-
-def _studio(job: Job) -> str:
-    return f"https://ml.azure.com/runs/{job.name}?wsid={SCOPE}"
-
-
-def _input(given: Json) -> Json:
-    if given["jobInputType"] == "literal":
-        return {"description": None, "jobInputType": "literal", "value": given["value"]}
-    mode = given.get("mode") or "ReadOnlyMount"
-    return {"description": None, "uri": given["uri"], "mode": mode, "jobInputType": given["jobInputType"]}
-
-
-def _outputs(job: Job) -> Json:
-    outputs: Json = {
-        name: {
-            "description": None,
-            "uri": given.get("uri"),
-            "mode": "ReadWriteMount",
-            "jobOutputType": given["jobOutputType"],
-        }
-        for name, given in (job.spec.get("outputs") or {}).items()
-    }
-    uri = f"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{job.name}"
-    outputs["default"] = {
-        "description": None,
-        "uri": uri,
-        "mode": "ReadWriteMount",
-        "jobOutputType": "uri_folder",
-    }
-    return outputs

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 GRACE_SECONDS = 3.0
 OURS = "loopback-azureml-"  # nothing else is ever removed
@@ -40,9 +41,8 @@ def watch_parent(process: "subprocess.Popen[bytes]") -> None:
 def remove(folder: str) -> None:
     """Remove the parent's folder; other commands may be writing their last words into it."""
     deadline = time.monotonic() + 2 * GRACE_SECONDS
-    while (
-        os.path.basename(folder).startswith(OURS) and os.path.exists(folder) and time.monotonic() < deadline
-    ):
+    path = Path(folder)
+    while path.name.startswith(OURS) and path.exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.1)
 

@@ -87,8 +87,8 @@ class CommandRunner:
     def _attempt(self, job: Job, run: Run, done: Callable[[str | None], None]) -> None:
         try:
             error = self._execute(job, run)
-        except (EnvironmentMismatch, OSError) as mismatch:
-            error = str(mismatch)
+        except Exception as reason:  # noqa: BLE001 - whatever it was, the job has failed and says why
+            error = str(reason)
             (run.folder / "logs/std_log.txt").write_text(error + "\n")
         if run.stopped.is_set():
             return

@@ -1,5 +1,6 @@
 """The whole service: everything put together, started and stopped."""
 
+import asyncio
 import contextlib
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.azureml import identity as entra
 from tests.azureml.assets import Assets
@@ -100,11 +102,9 @@ class LoopbackAzureML:
         return self.server.port
 
     async def _blob_port(self) -> int:
-        import asyncio
-
         return await asyncio.to_thread(self.blobs.wait)
 
-    def start(self) -> "LoopbackAzureML":
+    def start(self) -> Self:
         """Start everything; the blob store may take a moment longer, and its first caller waits for it."""
         try:
             self.blobs.start()
@@ -118,7 +118,7 @@ class LoopbackAzureML:
 
     def reset(self) -> None:
         """Begin again with an empty workspace; server, proxy and blob store go on, tokens stay valid."""
-        for stop in (self.runner.stop_all, self.endpoints.close, self.tracking.close):
+        for stop in (self.runner.stop_all, self.endpoints.servers.close, self.tracking.close):
             stop()
         with self.clock.lock:
             self.clock.reset()
@@ -134,7 +134,12 @@ class LoopbackAzureML:
         """Stop every process and remove every file; harmless when done twice."""
         if not self.folder.exists():
             return
-        for stop in (self.runner.stop_all, self.endpoints.close, self.tracking.close, self.blobs.stop):
+        for stop in (
+            self.runner.stop_all,
+            self.endpoints.servers.close,
+            self.tracking.close,
+            self.blobs.stop,
+        ):
             stop()
         for part in (self.proxy, self.server):
             with contextlib.suppress(TimeoutError):
@@ -142,7 +147,7 @@ class LoopbackAzureML:
         self._threads.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> "LoopbackAzureML":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(

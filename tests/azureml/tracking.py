@@ -6,6 +6,7 @@ follows its state; artifacts live in the workspace's storage; some calls are not
 """
 
 import asyncio
+import json
 import os
 import sqlite3
 import sys
@@ -13,7 +14,9 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.parse import quote
+from urllib.request import ProxyHandler, build_opener
 
 import aiohttp
 
@@ -95,9 +98,6 @@ class Tracking:
         return self.folder / "mlflow.db"
 
     def _wait(self, process: Kept) -> None:
-        from urllib.error import URLError
-        from urllib.request import ProxyHandler, build_opener
-
         direct = build_opener(ProxyHandler({}))
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
@@ -197,8 +197,6 @@ def _artifact_root(experiment: str) -> str:
 
 
 def _json(reply: Reply) -> Json:
-    import json
-
     parsed: Json = json.loads(reply.content or b"{}")
     if reply.status != 200:
         raise ChildError(f"the MLflow server answered {reply.status}: {parsed}")
