@@ -105,6 +105,21 @@ def test_tokens_expire_in_the_middle_and_a_new_one_is_let_in(azureml: LoopbackAz
     assert rest("GET", "", "2024-10-01-preview", token=fresh).status_code == 200
 
 
+def test_the_client_learns_of_an_expired_token_and_a_new_credential_is_let_in(
+    ml_client: Any, azureml: LoopbackAzureML
+) -> None:
+    from azure.ai.ml import MLClient
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.identity import DefaultAzureCredential
+
+    ml_client.workspaces.get("bikeml-ws")
+    azureml.identity.expire_all()
+    with pytest.raises(ClientAuthenticationError, match="ExpiredAuthenticationToken"):
+        ml_client.workspaces.get("bikeml-ws")
+    with DefaultAzureCredential() as fresh:
+        assert MLClient(fresh, **azureml.workspace_names).workspaces.get("bikeml-ws").location == "eastus"
+
+
 def test_a_fault_strikes_only_what_it_names(simulated: LoopbackAzureML, submit: Rest) -> None:
     simulated.faults.answer(503, "jobs.*", method="PUT", job="job-2", times=None)
     assert [submit(name).status_code for name in ("job-1", "job-2", "job-3", "job-2")] == [201, 503, 201, 503]

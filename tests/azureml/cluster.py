@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.azureml.clock import Clock
 
@@ -103,7 +104,7 @@ class Cluster:
             self.started += 1
             node = Node(self.started)
             self.nodes.append(node)
-            self.clock.call_in(self.scale_up_seconds, lambda node=node: self._arrive(node))
+            self.clock.call_in(self.scale_up_seconds, partial(self._arrive, node))
 
     def _arrive(self, node: Node) -> None:
         node.ready = True

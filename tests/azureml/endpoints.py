@@ -61,7 +61,7 @@ class Endpoints:
         known = self.store.find(path)
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
-        properties = {
+        properties: Json = {
             "description": None,
             "properties": {},
             "authMode": "Key",

@@ -143,9 +143,9 @@ class Identity:
             }
             return Reply(401, body)
         audience = form["scope"].split()[0].removesuffix("/.default").rstrip("/")
-        body = {
+        granted: Json = {
             "token_type": "Bearer",
             "expires_in": self.lifetime_seconds,
             "access_token": self.issue(audience),
         }
-        return Reply(body=body | {"ext_expires_in": self.lifetime_seconds})
+        return Reply(body=granted | {"ext_expires_in": self.lifetime_seconds})

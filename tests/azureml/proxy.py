@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import fnmatch
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 Target = Callable[[], Awaitable[int]]
 
@@ -20,12 +20,12 @@ class Proxy:
 
     Parameters
     ----------
-    routes : dict
+    routes : mapping
         Host pattern ("*.api.azureml.ms") to a coroutine function that returns the port, when it is ready.
 
     """
 
-    def __init__(self, routes: dict[str, Target]) -> None:
+    def __init__(self, routes: Mapping[str, Target]) -> None:
         self.routes = routes
         self.refused: list[str] = []
         self.port = 0

@@ -88,8 +88,8 @@ class LoopbackAzureML:
         control, data, scoring = Router(), Router(), Router()
         for part in (self.workspace, Assets(store, self.blobs), self.jobs, operations, self.endpoints):
             part.add_routes(control)
-        for part in (History(self.jobs, self.blobs), self.tracking):
-            part.add_routes(data)
+        for source in (History(self.jobs, self.blobs), self.tracking):
+            source.add_routes(data)
         self.endpoints.add_scoring_routes(scoring)
         self.server.planes = [
             Plane("management.azure.com", control, entra.MANAGEMENT),

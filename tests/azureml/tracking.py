@@ -150,7 +150,7 @@ class Tracking:
             if job.name not in self._mirrored:
                 await self._create_run(job)
             if self._mirrored.get(job.name) != state:
-                update = {"run_id": job.name, "status": state}
+                update: Json = {"run_id": job.name, "status": state}
                 if job.ended:
                     update["end_time"] = int(job.ended * 1000)
                 await self._ask("POST", "runs/update", update)
