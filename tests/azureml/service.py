@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import tempfile
 import uuid
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from tests.azureml.faults import Faults
 from tests.azureml.history import History
 from tests.azureml.identity import CLIENT_ID, Identity
 from tests.azureml.jobs import Jobs
+from tests.azureml.keeper import OURS
 from tests.azureml.lifecycle import Job, Lifecycle, Timings
 from tests.azureml.operations import Operations
 from tests.azureml.proxy import Proxy
@@ -63,7 +65,10 @@ class LoopbackAzureML:
         self.log = RequestLog()
         self.faults = Faults(seed)
         self.identity = Identity(TENANT)
-        self.folder = Path(tempfile.mkdtemp(prefix="loopback-azureml-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=OURS))
+        weakref.finalize(
+            self, shutil.rmtree, self.folder, ignore_errors=True
+        )  # where `close` is never reached
         hosts = [entra.HOST, "management.azure.com", "*.api.azureml.ms", f"*{INFERENCE}"]
         self.certificates = build_certificates(self.folder, [*hosts, "*.blob.core.windows.net"])
         self.blobs = Blobs(self.folder, self.certificates)
