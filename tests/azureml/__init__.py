@@ -33,7 +33,15 @@ identities other than an application with a secret, private networks, `latest` l
     processes, keeper       children that never outlive the parent
     service                 all of it together
 
-`python -m tests.azureml` runs it for people; tests take the fixtures of tests/conftest.py.
+`python -m tests.azureml` runs it for people; tests take the fixtures of tests/conftest.py:
+
+    def test_a_failed_cell_is_submitted_once(azureml, ml_client):
+        azureml.clock.freeze()
+        azureml.lifecycle.behave = lambda job: Behaviour(seconds=60, outcome="Failed")
+        azureml.faults.answer(503, "jobs.put", when="after")
+        ...  # the launcher
+        azureml.clock.advance(3600)
+        assert len(azureml.log.find("jobs.put", job="cell-1")) == 2
 """
 
 from tests.azureml.lifecycle import REALISTIC, Behaviour, Timings

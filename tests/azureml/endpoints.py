@@ -80,7 +80,12 @@ class Endpoints:
         entity = self.store.put(path, properties, extra)
         self._keys.setdefault(name.lower(), (secrets.token_urlsafe(24), secrets.token_urlsafe(24)))
         headers = self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
-        return Reply(200 if known else 201, self._body(entity), headers)
+        body = self._body(entity)
+        if not known:
+            # As recorded: there is no address yet in the reply that says that it is being made.
+            unmade = {"provisioningState": "Creating", "scoringUri": None, "swaggerUri": None}
+            body["properties"] = body["properties"] | unmade
+        return Reply(200 if known else 201, body, headers)
 
     def _check_traffic(self, path: str, traffic: dict[str, int]) -> None:
         unknown = [name for name in traffic if not self.store.find(f"{path}/deployments/{name}")]

@@ -67,7 +67,13 @@ class Operations:
     def _status(self, call: Call) -> Reply:
         operation = self._find(call)
         status, error = operation.progress()
-        body: Json = {"id": call.path, "name": operation.name, "startTime": operation.began, "status": status}
+        body: Json = {
+            "id": call.path,
+            "name": operation.name,
+            "startTime": operation.began,
+            "percentComplete": 100.0 if status == "Succeeded" else 0.0,
+            "status": status,
+        }
         if error:
             body["error"] = {"code": "UserError", "message": error}
         return Reply(body=body, headers={} if status in {"Succeeded", "Failed"} else dict(RETRY_AFTER))

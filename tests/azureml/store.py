@@ -48,6 +48,8 @@ class Entity:
                 "createdBy": "loopback",
                 "createdByType": "Application",
                 "lastModifiedAt": stamp,
+                "lastModifiedBy": "loopback",
+                "lastModifiedByType": "Application",
             },
             **self.extra,
         }

@@ -63,8 +63,16 @@ class Workspace:
             "applicationInsights": f"{providers}/Microsoft.insights/components/loopback",
             "hbiWorkspace": False,
             "tenantId": TENANT,
+            "imageBuildCompute": None,
             "provisioningState": "Succeeded",
             "v1LegacyMode": False,
+            "softDeleteEnabled": False,
+            "containerRegistry": None,
+            "notebookInfo": None,
+            "storageHnsEnabled": False,
+            "linkedModelInventoryArmId": None,
+            "privateLinkCount": 0,
+            "sasGetterUri": "",
             "workspaceId": WORKSPACE_ID,
             "publicNetworkAccess": "Enabled",
             "discoveryUrl": f"https://{DATA_PLANE}/discovery",
@@ -82,6 +90,7 @@ class Workspace:
                 "properties": properties,
                 "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_ID, "tenantId": TENANT},
                 "sku": {"name": "Basic", "tier": "Basic"},
+                "systemData": {"createdAt": self.store.clock.stamp(0), "createdByType": "User"},
             }
         )
 
