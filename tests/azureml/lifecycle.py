@@ -192,11 +192,13 @@ class Lifecycle:
             self._later(job, job.behaviour.recovers_after, lambda job: self._show(job, "Running"))
 
     def _stop_simulating(self, job: Job) -> None:
-        if job.behaviour.files:
-            self.runner.deposit(job)
-        self._finalize(
-            job, None if job.behaviour.outcome == "Completed" else "The command ended with exit code 1."
-        )
+        error = None if job.behaviour.outcome == "Completed" else "The command ended with exit code 1."
+        try:
+            if job.behaviour.files:
+                self.runner.deposit(job)
+        except Exception as reason:  # noqa: BLE001 - the job's failure, and no reason for the time to stop
+            error = f"The outputs could not be stored: {reason}"
+        self._finalize(job, error)
 
     def _done(self, job: Job, epoch: int, error: str | None) -> None:
         with self.clock.lock:

@@ -54,8 +54,25 @@ class Workspace:
         add("computes.delete", "DELETE", "/computes/{name}", self._delete_compute, COMPUTE_VERSIONS)
 
     def _get_workspace(self, _call: Call) -> Reply:
+        return Reply(
+            body={
+                "id": SCOPE,
+                "name": WORKSPACE,
+                "type": "Microsoft.MachineLearningServices/workspaces",
+                "location": REGION,
+                "kind": "Default",
+                "tags": {},
+                "etag": None,
+                "properties": self._workspace_properties(),
+                "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_ID, "tenantId": TENANT},
+                "sku": {"name": "Basic", "tier": "Basic"},
+                "systemData": {"createdAt": self.store.clock.stamp(0), "createdByType": "User"},
+            }
+        )
+
+    def _workspace_properties(self) -> Json:
         providers = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
-        properties = {
+        return {
             "friendlyName": WORKSPACE,
             "description": "",
             "storageAccount": f"{providers}/Microsoft.Storage/storageAccounts/{self.blobs.account}",
@@ -78,21 +95,6 @@ class Workspace:
             "discoveryUrl": f"https://{DATA_PLANE}/discovery",
             "mlFlowTrackingUri": TRACKING_URI,
         }
-        return Reply(
-            body={
-                "id": SCOPE,
-                "name": WORKSPACE,
-                "type": "Microsoft.MachineLearningServices/workspaces",
-                "location": REGION,
-                "kind": "Default",
-                "tags": {},
-                "etag": None,
-                "properties": properties,
-                "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_ID, "tenantId": TENANT},
-                "sku": {"name": "Basic", "tier": "Basic"},
-                "systemData": {"createdAt": self.store.clock.stamp(0), "createdByType": "User"},
-            }
-        )
 
     def _datastore_properties(self, name: str, container: str) -> Json:
         return {
