@@ -11,6 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes 
 
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
+from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
+
+__all__ = ["azureml", "azureml_service", "bikeml_main", "ml_client", "rest", "submit", "workdir"]
 
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 

@@ -4,12 +4,12 @@ import itertools
 import numpy as np
 import pytest
 import yaml
-from conftest import config_of
 
 from bikeml.composition import compose, config_dir, resolve
 from bikeml.config import typed
 from bikeml.errors import ConfigError
 from bikeml.pipeline import _find_class, build_pipeline, check_estimators
+from tests.conftest import config_of
 
 GROUPS = ("data", "split", "preprocessing", "model", "search", "tracking", "experiment")
 OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((config_dir() / group).glob("*.yaml"))]

@@ -7,11 +7,11 @@ from threading import Thread
 
 import pandas as pd
 import pytest
-from conftest import DAILY, config_of
 
 from bikeml.data import read_table
 from bikeml.datasets import DAILY_SHA256
 from bikeml.errors import DataError
+from tests.conftest import DAILY, config_of
 
 
 def read(path="table.csv", *overrides, text_categories=False):

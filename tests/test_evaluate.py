@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -9,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from bikeml import evaluate
+from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation
 values = arrays(float, 12, elements=st.floats(-1e6, 1e6))

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import DAILY
 from sklearn.pipeline import Pipeline
-from test_config import MODELS
 
 import bikeml
 from bikeml.composition import config_dir
 from bikeml.datasets import PUBLISHED_LINEAR
 from bikeml.errors import ConfigError, DataError, FitError, RunFolderError
 from bikeml.model_file import load_pipeline
+from tests.conftest import DAILY
+from tests.test_config import MODELS
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 SMALL = {

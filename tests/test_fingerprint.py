@@ -2,11 +2,11 @@ import shutil
 import sys
 
 import pytest
-from conftest import config_of
 
 from bikeml import fingerprint as module
 from bikeml.fingerprint import fingerprint, is_reproducible
 from bikeml.pipeline import build_pipeline
+from tests.conftest import config_of
 
 DATA = "a" * 64
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DAILY, config_of
 from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -9,6 +8,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from bikeml.composition import compose, resolve
 from bikeml.config import typed
 from bikeml.pipeline import build_grid, build_pipeline, check_estimators
+from tests.conftest import DAILY, config_of
 
 TABLE = pd.read_csv(DAILY)
 COLUMNS = [column for column in TABLE.columns if column in config_of().data.features]

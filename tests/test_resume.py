@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import pytest
-from conftest import config_of
 from joblib import parallel_config
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -16,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 import bikeml
 from bikeml.errors import ConfigError, FitError
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
+from tests.conftest import config_of
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
 SEARCH = (*FAST, "model=gbr", "search=grid", "model.grid.n_estimators=[5,10,20]", "model.grid.learning_rate=[0.1,0.2]")

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config_of
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
@@ -10,6 +9,7 @@ from bikeml.config import ChronologicalSplit
 from bikeml.data import Table, read_table
 from bikeml.errors import DataError
 from bikeml.split import split_table
+from tests.conftest import config_of
 
 
 def table_of(dates):

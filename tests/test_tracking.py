@@ -5,11 +5,11 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DAILY
 from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
+from tests.conftest import DAILY
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 

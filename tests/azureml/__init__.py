@@ -1,0 +1,50 @@
+"""
+A loopback Azure ML: one workspace on 127.0.0.1 that the unchanged clients take for the service.
+
+azure-ai-ml, azure-identity and azureml-mlflow reach it through proxy and CA variables alone. It is a model of the
+service, written from the client's side and from public recordings of it: what passes here has a chance there, and
+nothing more is promised. Blob store (Azurite), tracking (an MLflow server), scoring (`mlflow models serve`) and the
+jobs' commands are real; the rest is memory.
+
+As the service does it: routes, api-versions, shapes of replies, tokens that expire, names that are never free again,
+merged tags, states of a job, immutable versions, look-up of code by its hash, nodes that come and go, error envelopes.
+
+Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset,
+an unknown compute and a cancel after the end; that an identical job is answered with 200; that a job whose data does
+not exist is refused at submission; that runs/outputs and traces are missing beside logged-models; the codes of quota
+refusals; how long anything takes; that a command on several nodes runs once; what an endpoint answers without
+traffic. A job is checked against its environment's conda file: `python=` and exact `name==version` of pip packages,
+and what is not named cannot be imported. The image is not looked at.
+
+Not modelled: pipelines, sweeps, schedules, components, registries, serverless compute, curated environments,
+identities other than an application with a secret, private networks, `latest` labels moved by hand, deletes of assets.
+
+    certificates, proxy     the way in: a throw-away authority, and CONNECT to loopback only
+    server, wire, identity  what every call has in common: routes, tokens, envelopes
+    faults, requestlog      what goes wrong, and what was asked
+    clock                   time that can be moved
+    store, assets           what is registered
+    workspace, cluster      workspace, datastores, compute
+    jobs, jobshape          what may be submitted, and how it looks from outside
+    lifecycle               what becomes of a job
+    runner, environments    a job's command, for real
+    history, tracking       the data plane
+    endpoints, serving      online endpoints
+    processes, keeper       children that never outlive the parent
+    service                 all of it together
+
+`python -m tests.azureml` runs it for people; tests take the fixtures of tests/conftest.py:
+
+    def test_a_failed_cell_is_submitted_once(azureml, ml_client):
+        azureml.clock.freeze()
+        azureml.lifecycle.behave = lambda job: Behaviour(seconds=60, outcome="Failed")
+        azureml.faults.answer(503, "jobs.put", when="after")
+        ...  # the launcher
+        azureml.clock.advance(3600)
+        assert len(azureml.log.find("jobs.put", job="cell-1")) == 2
+"""
+
+from tests.azureml.lifecycle import REALISTIC, Behaviour, Timings
+from tests.azureml.service import LoopbackAzureML
+
+__all__ = ["REALISTIC", "Behaviour", "LoopbackAzureML", "Timings"]

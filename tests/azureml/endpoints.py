@@ -1,0 +1,172 @@
+"""Managed online endpoints: their resources, their keys and where their traffic goes."""
+
+import random
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.azureml.blobs import Blobs
+from tests.azureml.operations import Operations
+from tests.azureml.processes import ChildError
+from tests.azureml.serving import ModelServers
+from tests.azureml.store import REGION, SCOPE_TEMPLATE, Entity, Store, page
+from tests.azureml.wire import Call, Json, Refusal, Reply, Router
+
+INFERENCE = f".{REGION}.inference.ml.azure.com"
+ENDPOINT_VERSIONS = "2022-02-01-preview 2023-04-01-preview"
+
+
+class Endpoints:
+    """Online endpoints with their deployments."""
+
+    def __init__(self, folder: Path, store: Store, blobs: Blobs, operations: Operations) -> None:
+        self.store, self.operations = store, operations
+        self.servers = ModelServers(folder / "deployments", blobs)
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._random = random.Random(0)
+
+    def add_routes(self, router: Router) -> None:
+        """Add the control plane's operations."""
+
+        def add(name: str, method: str, path: str, handler: Callable[[Call], Reply]) -> None:
+            router.add(name, method, f"{SCOPE_TEMPLATE}/onlineEndpoints{path}", handler, ENDPOINT_VERSIONS)
+
+        add("endpoints.list", "GET", "", self._list)
+        add("endpoints.get", "GET", "/{endpoint}", self._get)
+        add("endpoints.put", "PUT", "/{endpoint}", self._put)
+        add("endpoints.delete", "DELETE", "/{endpoint}", self._delete)
+        add("endpoints.keys", "POST", "/{endpoint}/listKeys", self._list_keys)
+        add("deployments.list", "GET", "/{endpoint}/deployments", self._list_deployments)
+        add("deployments.get", "GET", "/{endpoint}/deployments/{name}", self._get_deployment)
+        add("deployments.put", "PUT", "/{endpoint}/deployments/{name}", self._put_deployment)
+        add("deployments.delete", "DELETE", "/{endpoint}/deployments/{name}", self._delete_deployment)
+
+    def add_scoring_routes(self, router: Router) -> None:
+        """Add the operation of the endpoints' own hosts."""
+        router.add("score", "POST", "/score", self._score)
+
+    def _body(self, entity: Entity) -> Json:
+        return entity.body(self.store.clock)
+
+    def _list(self, call: Call) -> Reply:
+        return Reply(body=page(call, map(self._body, self.store.under("onlineEndpoints"))))
+
+    def _get(self, call: Call) -> Reply:
+        return Reply(body=self._body(self.store.get(f"onlineEndpoints/{call.names['endpoint']}")))
+
+    def _put(self, call: Call) -> Reply:
+        name = call.names["endpoint"]
+        path = f"onlineEndpoints/{name}"
+        known = self.store.find(path)
+        traffic = call.body["properties"].get("traffic") or {}
+        self._check_traffic(path, traffic)
+        properties: Json = {
+            "description": None,
+            "properties": {},
+            "authMode": "Key",
+            "mirrorTraffic": {},
+            "compute": None,
+        }
+        properties |= call.body["properties"] | {
+            "traffic": traffic,
+            "scoringUri": f"https://{name}{INFERENCE}/score",
+            "swaggerUri": f"https://{name}{INFERENCE}/swagger.json",
+            "provisioningState": "Succeeded",
+            "publicNetworkAccess": "Enabled",
+        }
+        extra = {"location": REGION, "kind": "Managed", "tags": call.body.get("tags") or {}}
+        extra["identity"] = call.body.get("identity")
+        entity = self.store.put(path, properties, extra)
+        self._keys.setdefault(name.lower(), (secrets.token_urlsafe(24), secrets.token_urlsafe(24)))
+        headers = self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call)
+        body = self._body(entity)
+        if not known:
+            # As recorded: there is no address yet in the reply that says that it is being made.
+            unmade = {"provisioningState": "Creating", "scoringUri": None, "swaggerUri": None}
+            body["properties"] = body["properties"] | unmade
+        return Reply(200 if known else 201, body, headers)
+
+    def _check_traffic(self, path: str, traffic: dict[str, int]) -> None:
+        unknown = [name for name in traffic if not self.store.find(f"{path}/deployments/{name}")]
+        if unknown:
+            raise Refusal(400, "UserError", f"traffic names deployments that do not exist: {unknown}")
+        if sum(traffic.values()) not in (0, 100):
+            raise Refusal(400, "UserError", f"traffic must add up to 100 or 0, not {traffic}")
+
+    def _delete(self, call: Call) -> Reply:
+        path = f"onlineEndpoints/{call.names['endpoint']}"
+        self.store.get(path)
+        for deployment in self.store.under(f"{path}/deployments"):
+            self.servers.stop(deployment.path.lower())
+        self.store.remove(path)
+        return Reply(202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call))
+
+    def _list_keys(self, call: Call) -> Reply:
+        self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
+        primary, secondary = self._keys[call.names["endpoint"].lower()]
+        return Reply(body={"primaryKey": primary, "secondaryKey": secondary})
+
+    def _list_deployments(self, call: Call) -> Reply:
+        path = f"onlineEndpoints/{call.names['endpoint']}"
+        self.store.get(path)
+        return Reply(body=page(call, map(self._body, self.store.under(f"{path}/deployments"))))
+
+    def _deployment_path(self, call: Call) -> str:
+        return f"onlineEndpoints/{call.names['endpoint']}/deployments/{call.names['name']}"
+
+    def _get_deployment(self, call: Call) -> Reply:
+        return Reply(body=self._body(self.store.get(self._deployment_path(call))))
+
+    def _put_deployment(self, call: Call) -> Reply:
+        self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
+        asked, path = call.body["properties"], self._deployment_path(call)
+        model = self.store.find(str(asked.get("model") or ""))
+        if model is None:
+            raise Refusal(400, "UserError", f"The model {asked.get('model')!r} does not exist")
+        properties = asked | {"provisioningState": "Creating"}
+        properties.setdefault("scaleSettings", {"scaleType": "Default"})
+        sku = call.body.get("sku") or {"name": "Default", "capacity": 1}
+        entity = self.store.put(path, properties, {"location": REGION, "sku": sku, "tags": call.body.get("tags") or {}})
+        threading.Thread(target=self._deploy, args=(entity, model), name=f"deploy {path}", daemon=True).start()
+
+        def progress() -> tuple[str, str | None]:
+            state = entity.properties["provisioningState"]
+            return ("InProgress" if state == "Creating" else state), entity.properties.get("error")
+
+        headers = self.operations.begin("mfeOperationsStatus", progress, call)
+        return Reply(201, self._body(entity), headers)
+
+    def _deploy(self, entity: Entity, model: Entity) -> None:
+        try:
+            self.servers.start(entity.path.lower(), model.properties["modelUri"])
+            entity.properties["provisioningState"] = "Succeeded"
+        except (ChildError, OSError) as error:
+            entity.properties["error"] = str(error)
+            entity.properties["provisioningState"] = "Failed"
+
+    def _delete_deployment(self, call: Call) -> Reply:
+        path = self._deployment_path(call)
+        self.store.get(path)
+        endpoint = self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
+        if endpoint.properties["traffic"].get(call.names["name"]):
+            raise Refusal(400, "UserError", f"Deployment {call.names['name']} has traffic: set it to 0 first")
+        self.servers.stop(path.lower())
+        self.store.remove(path)
+        return Reply(202, None, self.operations.begin("mfeOperationsStatus", lambda: ("Succeeded", None), call))
+
+    async def _score(self, call: Call) -> Reply:
+        name = call.host.removesuffix(INFERENCE)
+        endpoint = self.store.get(f"onlineEndpoints/{name}")
+        if call.headers.get("Authorization", "").removeprefix("Bearer ") not in self._keys[name.lower()]:
+            raise Refusal(401, "Unauthorized", "The key is not one of this endpoint's")
+        traffic = endpoint.properties["traffic"]
+        deployment = call.headers.get("azureml-model-deployment") or self._choose(traffic)
+        reply = await self.servers.ask(f"{endpoint.path}/deployments/{deployment}".lower(), call.body)
+        if reply is None:
+            raise Refusal(404, "NotFound", f"no deployment of {name} takes this request: traffic is {traffic}")
+        return reply
+
+    def _choose(self, traffic: dict[str, int]) -> str:
+        names = [name for name, share in traffic.items() if share]
+        return self._random.choices(names, [traffic[name] for name in names])[0] if names else "none"

@@ -1,0 +1,100 @@
+"""Whether a job's environment definition names what its command will find here: versions, and nothing unnamed."""
+
+import sys
+from functools import lru_cache
+from importlib import metadata
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+
+class EnvironmentMismatch(Exception):  # noqa: N818 - becomes the job's error
+    """The definition and this interpreter do not agree."""
+
+
+@lru_cache(maxsize=64)
+def check_definition(conda_file: str) -> frozenset[str]:
+    """
+    Compare a conda definition with this interpreter and return the distributions that it names.
+
+    Raises EnvironmentMismatch where a version is missing, not exact, or another than the one installed.
+    """
+    named: set[str] = set()
+    dependencies = (yaml.safe_load(conda_file) or {}).get("dependencies") or []
+    pythons = [str(d) for d in dependencies if isinstance(d, str) and d.replace(" ", "").startswith("python=")]
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if not pythons or ".".join(pythons[0].replace(" ", "").lstrip("python=").split(".")[:2]) != ours:
+        raise EnvironmentMismatch(f"the environment asks for {pythons or 'no python'}; this is python={ours}")
+    for line in (line for d in dependencies if isinstance(d, dict) for line in d.get("pip", [])):
+        named.add(_check_requirement(line))
+    if not named:
+        raise EnvironmentMismatch("the environment names no package; give dependencies: - pip: - name==version")
+    return frozenset(named)
+
+
+def _check_requirement(line: str) -> str:
+    try:
+        wanted = Requirement(line.split(" --hash", maxsplit=1)[0])
+    except InvalidRequirement as error:
+        raise EnvironmentMismatch(f"the environment's line {line!r} is no requirement: {error}") from error
+    if wanted.marker and not wanted.marker.evaluate():
+        return canonicalize_name(wanted.name)
+    pins = [s for s in wanted.specifier if s.operator == "=="]
+    try:
+        found = metadata.version(wanted.name)
+    except metadata.PackageNotFoundError:
+        found = "nothing"
+    if not pins or not wanted.specifier.contains(found if found != "nothing" else "0", prereleases=True):
+        raise EnvironmentMismatch(f"the environment says {line!r}, and {wanted.name} {found} is installed")
+    return canonicalize_name(wanted.name)
+
+
+@lru_cache(maxsize=64)
+def hidden_modules(named: frozenset[str]) -> tuple[str, ...]:
+    """Return the top-level modules that are installed here but would not be in the environment."""
+    there = _with_dependencies(named)
+    return tuple(
+        sorted(
+            module
+            for module, owners in metadata.packages_distributions().items()
+            if not any(canonicalize_name(owner) in there for owner in owners)
+        )
+    )
+
+
+def _with_dependencies(named: frozenset[str]) -> set[str]:
+    there, todo = {"pip", "setuptools", "wheel"}, [(name, "") for name in named]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        name, extra = entry = todo.pop()
+        if entry in seen:
+            continue
+        seen.add(entry)
+        there.add(name)
+        try:
+            lines = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        for requirement in map(Requirement, lines):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                other = canonicalize_name(requirement.name)
+                todo += [(other, ""), *((other, one) for one in requirement.extras)]
+    return there
+
+
+# Put before everything else on a job's import path: what its environment does not name is not there.
+SITE_CUSTOMIZE = """
+import os, sys
+
+class _NotInTheEnvironment:
+    hidden = frozenset(os.environ.pop("LOOPBACK_HIDDEN_MODULES", "").split(","))
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in cls.hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}: the job's environment does not name it", name=name)
+        return None
+
+sys.meta_path.insert(0, _NotInTheEnvironment)
+"""
