@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -124,18 +125,23 @@ def look_inside(estimator, X, y):
     model = estimator
     while hasattr(model, "steps") or hasattr(model, "regressor_"):
         model = model.steps[-1][1] if hasattr(model, "steps") else model.regressor_
-    sizes = [
-        value for name, value in estimator.get_params().items() if name.endswith(("n_estimators", "max_iter"))
-    ]
+    sizes = [value for value in map(estimator.get_params().get, AXES) if value is not None]
     return {
         "r2": r2_score(y, estimator.predict(X)),
-        "size": min(sizes, default=0),
+        "size": sum(sizes),
         "trees": len(getattr(model, "estimators_", [])),
         "importance": float(getattr(model, "feature_importances_", np.zeros(1))[0]),
         "train": float(np.sum(getattr(model, "train_score_", 0.0))),
         "oob": float(getattr(model, "oob_score_", 0.0)),
         "nodes": model.tree_.node_count if hasattr(model, "tree_") else 0,
     }
+
+
+AXES = [
+    f"{prefix}{name}"
+    for prefix in ("", "m__", "regressor__", "regressor__m__", "t__regressor__")
+    for name in ("n_estimators", "max_iter", "ccp_alpha")
+]
 
 
 def columns():
@@ -177,7 +183,7 @@ def test_every_regressor_gives_the_same_bits_with_one_fit_a_fold(name):
         Y,
         cv=3,
         return_train_score=True,
-        scoring=["r2", "max_error"],
+        scoring=["r2", "neg_max_error"],
         refit="r2",
     )
     assert_same_results(shared, plain, X)
@@ -236,7 +242,7 @@ def test_the_model_may_be_inside_pipelines_and_target_transformers(shape, scorin
 
 
 class CountingScaler(TransformerMixin, BaseEstimator):
-    fits = Counter()
+    fits: ClassVar[Counter] = Counter()
 
     def __init__(self, power=1):
         self.power = power
@@ -523,7 +529,7 @@ def test_verbose_tells_the_fits_made(capsys):
 class MeanOfFirst(BaseEstimator):
     """Predicts the mean of the first n targets."""
 
-    fits = Counter()
+    fits: ClassVar[Counter] = Counter()
 
     def __init__(self, n=1, random_state=0):
         self.n = n
@@ -569,7 +575,9 @@ def searches(draw):
     values = st.floats(0, 1e4) if axis == "ccp_alpha" else st.integers(1, 14)
     grid = {prefix + axis: draw(st.lists(values, min_size=1, max_size=4))}
     if "learning_rate" in model.get_params():
-        grid[f"{prefix}learning_rate"] = draw(st.lists(st.floats(0.01, 2.0), min_size=1, max_size=2))
+        grid[f"{prefix}learning_rate"] = draw(
+            st.lists(st.floats(0.01, 2.0), min_size=1, max_size=2, unique=True)
+        )
     scoring = draw(st.sampled_from([None, "r2", "neg_mean_absolute_error", look_inside]))
     cv = draw(st.sampled_from([2, KFold(3, shuffle=True, random_state=1), ShuffleSplit(2, random_state=2)]))
     weighted = draw(st.booleans())

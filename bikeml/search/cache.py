@@ -95,7 +95,9 @@ class StepMemory:
         del ignore  # the key is the position of the step, whatever the arguments are
         steps = iter(range(1_000_000))
 
-        def fit_transform_one(transformer: Estimator, *args: object, **kwargs: object) -> tuple[Data, Estimator]:
+        def fit_transform_one(
+            transformer: Estimator, *args: object, **kwargs: object
+        ) -> tuple[Data, Estimator]:
             def make() -> Any:  # noqa: ANN401 of any type
                 with config_context(skip_parameter_validation=self._skip_validation):
                     return function(transformer, *args, **kwargs)

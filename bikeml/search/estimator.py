@@ -226,7 +226,9 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     def _refit(self, X: Data, y: Data, fit_params: Mapping[str, object]) -> None:
         self.best_estimator_ = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         start = time.time()
-        self.best_estimator_.fit(X, **fit_params) if y is None else self.best_estimator_.fit(X, y, **fit_params)
+        self.best_estimator_.fit(X, **fit_params) if y is None else self.best_estimator_.fit(
+            X, y, **fit_params
+        )
         self.refit_time_ = time.time() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_

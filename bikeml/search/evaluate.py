@@ -124,10 +124,15 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
             return Outcome(_Sharing(group, fold, job).evaluate(estimator, X, y), 1)
         except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
             pass
-    return Outcome([_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates], len(group.indices))
+    return Outcome(
+        [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates],
+        len(group.indices),
+    )
 
 
-def _evaluate_alone(estimator: Estimator, X: Data, y: Data, params: Mapping[str, Any], fold: Fold, job: Job) -> Result:
+def _evaluate_alone(
+    estimator: Estimator, X: Data, y: Data, params: Mapping[str, Any], fold: Fold, job: Job
+) -> Result:
     result: Result = _fit_and_score(
         clone(estimator),
         X,
@@ -195,7 +200,9 @@ class _Sharing:
             _Part("test_scores", X_test, y_test, _check_method_params(X, params=params, indices=test)),
         ]
 
-    def _fit(self, estimator: Estimator, part: _Part, fit_params: Mapping[str, Any], slot: Slot | None) -> None:
+    def _fit(
+        self, estimator: Estimator, part: _Part, fit_params: Mapping[str, Any], slot: Slot | None
+    ) -> None:
         if slot is not None:
             self._set_memory(estimator, lambda layer: StepMemory(slot, layer, keep=self._may_keep))
         with self._skip_validation(estimator, slot):
@@ -232,7 +239,8 @@ class _Sharing:
             return nullcontext()
         for part in [*layers, model]:
             part._validate_params()  # noqa: SLF001 scikit-learn 1.8 to 1.9: what every fit calls first
-        return config_context(skip_parameter_validation=True)
+        switched_off: AbstractContextManager[Any] = config_context(skip_parameter_validation=True)
+        return switched_off
 
     def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
         X, models = part.X, iter(self._cut(fitted))
@@ -251,7 +259,7 @@ class _Sharing:
 
         Any other is given the whole estimator, cut to size, and the data as they are.
         """
-        scorer = self.job.scorer
+        scorer: Any = self.job.scorer
         inner = scorer._scorers.values() if type(scorer) is _MultimetricScorer else [scorer]  # noqa: SLF001 1.8 to 1.9
         # estimator.score may route its parameters through the pipeline.
         known = {_Scorer} if part.score_params else {_Scorer, _PassthroughScorer}
@@ -300,7 +308,8 @@ class _Stages:
         self._iterators = {
             method: stages
             for method in _METHODS
-            if hasattr(model, method) and (stages := rule.predict_staged(model, X, method, values)) is not None
+            if hasattr(model, method)
+            and (stages := rule.predict_staged(model, X, method, values)) is not None
         }
         self._latest: dict[str, tuple[int, Any]] = dict.fromkeys(self._iterators, (-1, None))
 

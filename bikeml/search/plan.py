@@ -175,7 +175,9 @@ class _Planner:
             self.keeping[group.setting] = self._why_not_keep(group)
         if self.keeping[group.setting] is not None:
             return group
-        return Group(group.indices, group.candidates, group.setting, group.rule, group.axis, keeps_transformers=True)
+        return Group(
+            group.indices, group.candidates, group.setting, group.rule, group.axis, keeps_transformers=True
+        )
 
     def _why_not_keep(self, group: Group) -> str | None:
         if not find_model(self.estimator, group.leader).prefix:
@@ -223,7 +225,9 @@ class _Planner:
         return f"not shared: {_INEXACT.get(name, f'a {model} is another one with every value of it')}"
 
     def _explain_outside(self, owner: Params, place: Place) -> str:
-        why = self.keeping.get(self._number_setting(owner, place), "no two candidates have the same transformers")
+        why = self.keeping.get(
+            self._number_setting(owner, place), "no two candidates have the same transformers"
+        )
         if why:
             return f"not shared: {why}"
         return "the transformers are fitted once for each setting and fold, the model each time"
