@@ -41,7 +41,7 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def why_random(value: object, *, reseeded: bool = False) -> str | None:
+def why_random(value: object, *, reseeded: bool = False) -> str | None:  # noqa: PLR0911  one kind of value, one line
     """
     Say why fitting might give another result next time, or None when it surely does not.
 
@@ -57,7 +57,7 @@ def why_random(value: object, *, reseeded: bool = False) -> str | None:
     reason : str or None
         Words that follow "not shared: ".
     """
-    if isinstance(value, type) or isinstance(value, str | bytes):
+    if isinstance(value, type | str | bytes):
         return None
     if hasattr(value, "get_params"):
         return _why_random_estimator(value, reseeded=reseeded)

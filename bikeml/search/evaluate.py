@@ -125,7 +125,8 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
         except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
             pass
     return Outcome(
-        [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates], len(group.indices)
+        [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates],
+        len(group.indices),
     )
 
 
@@ -234,7 +235,8 @@ class _Sharing:
             return nullcontext()
         for part in [*layers, model]:
             part._validate_params()  # noqa: SLF001 scikit-learn 1.8 to 1.9: what every fit calls first
-        return config_context(skip_parameter_validation=True)
+        switched_off: AbstractContextManager[Any] = config_context(skip_parameter_validation=True)
+        return switched_off
 
     def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
         X, models = part.X, iter(self._cut(fitted))
@@ -253,7 +255,7 @@ class _Sharing:
 
         Any other is given the whole estimator, cut to size, and the data as they are.
         """
-        scorer = self.job.scorer
+        scorer: Any = self.job.scorer
         inner = scorer._scorers.values() if type(scorer) is _MultimetricScorer else [scorer]  # noqa: SLF001 1.8 to 1.9
         # estimator.score may route its parameters through the pipeline.
         known = {_Scorer} if part.score_params else {_Scorer, _PassthroughScorer}

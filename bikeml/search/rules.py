@@ -25,7 +25,12 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
 
 from bikeml.search.determinism import is_integer, why_random
 from bikeml.search.layers import Data, Estimator
@@ -93,8 +98,8 @@ class SharingRule(ABC):
         """
         Yield what `cut(model, value).<method>(X)` returns, value after value in ascending order, or return None.
 
-        An optional short cut for scikit-learn's own scorers, which look at nothing but predictions: without it
-        every cut model predicts on its own. It must be exact to the last bit.
+        An optional short cut for scikit-learn's own scorers, which look at nothing but predictions: without
+        it every cut model predicts on its own. It must be exact to the last bit.
 
         Parameters
         ----------
@@ -130,8 +135,8 @@ class _StagedRule(SharingRule):
         done, last = 0, np.empty(0)
         for value in values:
             # A model that stopped early has no more stages: its last one stands.
-            for last in islice(stages, value - done):
-                pass
+            for stage in islice(stages, value - done):
+                last = stage
             done = value
             yield last
 
@@ -159,7 +164,7 @@ class GradientBoostingRule(_StagedRule):
         return cut
 
     def validates_inner_estimators(self, model: Estimator) -> bool:
-        # It hands its own validated parameters to every tree. An `init` of the user's must be validated as ever.
+        # It hands its own validated parameters to every tree. An `init` is validated as ever.
         return model.init is None or model.init == "zero"
 
 
@@ -199,8 +204,8 @@ class ForestRule(SharingRule):
     def predict_staged(
         self, model: Estimator, X: Data, method: str, values: Sequence[int]
     ) -> Iterator[np.ndarray] | None:
-        # With several threads scikit-learn adds the trees up in the order in which they finish; a classifier's
-        # `predict` is left alone because it asks its own predict_proba.
+        # With several threads scikit-learn adds the trees up in the order in which they finish. A
+        # classifier's `predict` is left alone because it asks its own predict_proba.
         wanted = "predict_proba" if is_classifier(model) else "predict"
         if method != wanted or model.n_outputs_ > 1 or joblib.effective_n_jobs(model.n_jobs) != 1:
             return None
@@ -260,7 +265,7 @@ class PruningRule(SharingRule):
     parameter = "ccp_alpha"
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= value < math.inf
+        return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
     def choose_leader(self, values: Sequence[object]) -> object:
         del values

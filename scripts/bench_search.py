@@ -1,0 +1,194 @@
+"""
+Measure SharedFitGridSearchCV against GridSearchCV: seconds, fits, ratio, largest difference and memory.
+
+    python scripts/bench_search.py [--quick] [--only NAME] [--repeat N]
+
+Both run in one process and in turns, on one core unless the case says otherwise. A ratio is the median over the
+repetitions, with the smallest and largest in brackets as the noise. Memory is measured in a fresh process each.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+# One core: before NumPy is imported, which reads it once.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402 after the threads are set
+import pandas as pd  # noqa: E402
+from sklearn.compose import ColumnTransformer  # noqa: E402
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor  # noqa: E402
+from sklearn.linear_model import Ridge  # noqa: E402
+from sklearn.model_selection import GridSearchCV, train_test_split  # noqa: E402
+from sklearn.pipeline import Pipeline  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
+from sklearn.tree import DecisionTreeRegressor  # noqa: E402
+
+import bikeml  # noqa: E402
+from bikeml.search import SharedFitGridSearchCV  # noqa: E402
+
+TABLE = Path(bikeml.__file__).parent / "datasets" / "daily-bike-share.csv"
+NUMERIC = ["temp", "atemp", "hum", "windspeed"]
+CATEGORICAL = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit"]
+
+
+def load_rows() -> tuple[pd.DataFrame, np.ndarray]:
+    table = pd.read_csv(TABLE)
+    X, _, y, _ = train_test_split(table[NUMERIC + CATEGORICAL], table["rentals"], test_size=0.3, random_state=0)
+    return X, y.to_numpy(float)  # 511 rows
+
+
+def build_pipeline(numeric: list, categorical: list) -> Pipeline:
+    columns = ColumnTransformer(
+        [
+            ("numeric", StandardScaler(), numeric),
+            ("categorical", OneHotEncoder(handle_unknown="ignore"), categorical),
+        ]
+    )
+    return Pipeline([("columns", columns), ("model", GradientBoostingRegressor(random_state=0))])
+
+
+TUTORIAL = {
+    "model__n_estimators": list(range(20, 101, 10)),
+    "model__learning_rate": [round(0.05 + 0.01 * i, 2) for i in range(16)],
+}
+# Name -> estimator, grid, further arguments, whether X is a DataFrame, the ratio asked for.
+CASES = {
+    "tutorial": (
+        build_pipeline([0, 1, 2, 3], list(range(4, 10))),
+        TUTORIAL,
+        {"return_train_score": True},
+        False,
+        7.0,
+    ),
+    "long": (
+        GradientBoostingRegressor(random_state=0),
+        {"n_estimators": list(range(50, 501, 10)), "learning_rate": [0.05, 0.1, 0.2]},
+        {},
+        False,
+        20.0,
+    ),
+    "forest": (
+        RandomForestRegressor(random_state=0),
+        {"n_estimators": list(range(25, 201, 25)), "max_depth": [3, 6, None]},
+        {},
+        False,
+        4.0,
+    ),
+    "pruning": (
+        DecisionTreeRegressor(random_state=0),
+        {"ccp_alpha": list(np.geomspace(1, 1e5, 40))},
+        {},
+        False,
+        3.0,
+    ),
+    "nothing": (Ridge(), {"alpha": list(np.geomspace(1e-3, 1e3, 200))}, {}, False, 0.97),
+    "tutorial, 2 workers": (
+        build_pipeline([0, 1, 2, 3], list(range(4, 10))),
+        TUTORIAL,
+        {"return_train_score": True, "n_jobs": 2},
+        False,
+        None,
+    ),
+    "tutorial, DataFrame": (
+        build_pipeline(NUMERIC, CATEGORICAL),
+        TUTORIAL,
+        {"return_train_score": True},
+        True,
+        None,
+    ),
+}
+
+
+def measure_largest_difference(one: GridSearchCV, other: GridSearchCV) -> float:
+    names = [name for name in one.cv_results_ if "_test_" in name or "_train_" in name]
+    return max(float(np.max(np.abs(one.cv_results_[name] - other.cv_results_[name]))) for name in names)
+
+
+def measure_seconds(search: GridSearchCV, X: object, y: np.ndarray) -> float:
+    start = time.perf_counter()
+    search.fit(X, y)
+    return time.perf_counter() - start
+
+
+def shorten(grid: dict) -> dict:
+    """Keep the shared axis, which makes the ratio, and two values of any other."""
+    first, *others = grid
+    return {first: grid[first], **{name: grid[name][:2] for name in others}}
+
+
+def run_case(name: str, *, quick: bool, repeat: int) -> None:
+    estimator, grid, arguments, as_frame, wanted = CASES[name]
+    frame, y = load_rows()
+    X = frame if as_frame else frame.to_numpy(float)
+    arguments = {"cv": 3, "scoring": "r2", "refit": True, **arguments}
+    grid = shorten(grid) if quick else grid
+    ours, theirs = (cls(estimator, grid, **arguments) for cls in (SharedFitGridSearchCV, GridSearchCV))
+    if "n_jobs" in arguments:  # workers that have started already serve both alike
+        SharedFitGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2).fit(X, y)
+    pairs = [(measure_seconds(ours, X, y), measure_seconds(theirs, X, y)) for _ in range(repeat)]
+    ratios = [there / here for here, there in pairs]
+    here, there = (median(column) for column in zip(*pairs, strict=True))
+    print(
+        f"{name:22} {here:8.2f} s {there:8.2f} s  fits {ours.n_fits_:5} / {ours.n_fits_ + ours.n_fits_avoided_:5}"
+        f"  ratio {median(ratios):6.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
+        f"  {'' if wanted is None else f'wanted {wanted:g}':12}"
+        f"  largest difference {measure_largest_difference(ours, theirs):g}",
+        flush=True,
+    )
+
+
+def measure_growth(class_name: str, n_rows: int) -> None:
+    """Print by how many MiB the resident memory rises at most, in this process, over the level before the fit."""
+    import resource
+
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(n_rows, 20))
+    y = X[:, 0] + rng.normal(size=n_rows)
+    cls: Callable[..., GridSearchCV] = {"ours": SharedFitGridSearchCV, "theirs": GridSearchCV}[class_name]
+    model = GradientBoostingRegressor(max_depth=2, subsample=0.2, random_state=0)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("model", model)])
+    grid = {"model__n_estimators": [1, 2, 4], "model__learning_rate": [0.1, 0.2]}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cls(pipeline, grid, cv=3, return_train_score=True, refit=False).fit(X, y)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def run_memory(*, quick: bool, repeat: int) -> None:
+    n_rows = 20_000 if quick else 100_000
+    growth = {"ours": [], "theirs": []}
+    for name, mebibytes in list(growth.items()) * repeat:
+        command = [sys.executable, __file__, "--growth", name, "--rows", str(n_rows)]
+        mebibytes.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    ours, theirs = (median(values) for values in growth.values())
+    print(f"memory, {n_rows} x 20: {ours:.0f} MiB / {theirs:.0f} MiB, ratio {ours / theirs:.2f}, at most 1.5 wanted")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="smaller grids, one repetition")
+    parser.add_argument("--only", choices=[*CASES, "memory"], help="one case")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--growth", choices=["ours", "theirs"], help=argparse.SUPPRESS)
+    parser.add_argument("--rows", type=int, default=100_000, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.growth:
+        measure_growth(arguments.growth, arguments.rows)
+        return
+    repeat = 1 if arguments.quick else arguments.repeat
+    print(f"{'':22} {'ours':>10} {'theirs':>10}")
+    for name in CASES:
+        if arguments.only in (None, name):
+            run_case(name, quick=arguments.quick, repeat=repeat)
+    if arguments.only in (None, "memory"):
+        run_memory(quick=arguments.quick, repeat=repeat)
+
+
+if __name__ == "__main__":
+    main()
