@@ -284,6 +284,7 @@ class _Sharing:
             cut = self.group.rule.cut(model, value)
             stages.lend_to(cut, position)
             yield view_model(fitted, cut)
+            stages.take_back(cut)
 
     def _report(self, seconds: float) -> None:
         if self.job.verbose > 1:
@@ -312,6 +313,11 @@ class _Stages:
         """Let a model of that position take its predictions from here, for these rows only."""
         for method in self._iterators:
             setattr(cut, method, self._make_method(cut, method, position))
+
+    def take_back(self, cut: Estimator) -> None:
+        """Part from a model that was scored: what was lent refers to it and to the data, a cycle that only gc frees."""
+        for method in self._iterators:
+            delattr(cut, method)
 
     def _make_method(self, cut: Estimator, method: str, position: int) -> Callable[[Data], Any]:
         own = getattr(cut, method)
