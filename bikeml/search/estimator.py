@@ -62,8 +62,8 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     n_fits_ : int
         The number of models fitted for cross-validation, that is without the final refit.
     n_fits_avoided_ : int
-        The number that GridSearchCV would have fitted in addition. It is negative if a shared fit fails: its
-        candidates are then fitted one by one to see which of them fail.
+        The number that GridSearchCV would have fitted in addition. Where a shared fit fails it is 0: the
+        candidates are then fitted one by one, to see which of them fail.
 
     Examples
     --------
