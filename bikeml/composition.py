@@ -20,7 +20,7 @@ from omegaconf.errors import (
 
 from bikeml.errors import ConfigError
 
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.")
 """Where a user may add keys of her own on the command line."""

@@ -1,6 +1,5 @@
 """The typed schema of conf/: what may stand there, and one message that lists everything that may not."""
 
-import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -28,10 +27,16 @@ def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
-    except LookupError as error:
+        "".encode(name)
+    except LookupError as error:  # also what Python knows but is not for text, such as base64
         raise ValueError("is no encoding that Python knows; common ones are utf-8, latin-1, cp1252") from error
     return name
+
+
+def _not_zero(n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise ValueError("is no number of workers; use 1 or more, or -1 for every core")
+    return n_jobs
 
 
 def _uri_without_password(uri: str) -> str:
@@ -123,7 +128,7 @@ class GridSearch(Section):
     kind: Literal["grid"]
     scoring: Name
     folds: Annotated[int, Field(ge=2)]
-    n_jobs: int | None
+    n_jobs: Annotated[int, AfterValidator(_not_zero)] | None
     backend: Literal["loky", "threading", "dask"] | None
     scheduler: Name | None
     child_runs: Annotated[int, Field(ge=0)] | Literal["all"]
@@ -135,7 +140,7 @@ class EvaluationConfig(Section):
     """How the fitted pipeline is judged."""
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap_samples: Annotated[int, Field(ge=100)]
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     importance_repeats: Annotated[int, Field(ge=1)]
     nested: bool
     random_state: Annotated[int, Field(ge=0, lt=2**32)]

@@ -4,11 +4,12 @@ import csv
 import hashlib
 import importlib.resources
 import io
-import urllib.error
+import math
 import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from bikeml.errors import DataError
 from bikeml.redaction import redact
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
+EMBEDDED = "pkg://bikeml.datasets/"  # this package alone: to look into another one would run its code
 EXAMPLES_SHOWN = 3
 
 
@@ -57,28 +59,27 @@ def read_table(data: DataConfig, *, text_categories: bool) -> Table:
         name=data.name or Path(urlsplit(data.path).path).stem,
         source=redact(data.path),
         sha256=hashlib.sha256(content).hexdigest(),
-        X=frame[features],
-        y=frame[data.target].to_numpy(),
+        X=frame[features].assign(**{name: _as_numbers(frame[name]) for name in data.numeric}),
+        y=_as_numbers(frame[data.target]).to_numpy(),
         dates=parse_dates(frame[data.date], data.date_format) if data.date else None,
     )
 
 
 def read_bytes(path: str) -> bytes:
-    """Return the content of a file, a URL or a ``pkg://package/file``; raises DataError where it cannot."""
+    """Return the content of a file, a URL or an embedded table; raises DataError where it cannot."""
     shown = redact(path)
     try:
-        if path.startswith("pkg://"):
-            package, _, name = path.removeprefix("pkg://").partition("/")
-            return importlib.resources.files(package).joinpath(name).read_bytes()
+        if path.startswith(EMBEDDED):
+            return importlib.resources.files("bikeml.datasets").joinpath(path.removeprefix(EMBEDDED)).read_bytes()
         if path.startswith(("http://", "https://", "file://")):
             with urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS) as reply:  # noqa: S310  the schemes are listed
                 return bytes(reply.read())
         return Path(path).expanduser().read_bytes()
-    except (FileNotFoundError, ModuleNotFoundError) as error:
+    except FileNotFoundError as error:
         raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
     except IsADirectoryError as error:
         raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
 
@@ -113,7 +114,10 @@ def _header(content: bytes, data: DataConfig) -> list[str]:
         raise _not_text(data, error) from error
     if not first.strip():
         raise DataError(f"{shown} is empty; it needs a line of column names and rows below it")
-    header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
+    try:
+        header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
+    except csv.Error as error:
+        raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or mend the header") from error
     others = [separator for separator in ",;\t|" if separator in first and separator != data.separator]
     if len(header) == 1 and others:
         raise DataError(
@@ -183,7 +187,7 @@ def _gaps(column: pd.Series) -> Iterator[str]:
 
 def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
     yield from _gaps(column)
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = _to_numbers(column)
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
     yield from _cells("is not a number", column, column.notna() & numbers.isna(), advice)
     yield from _cells("is infinite", column, infinite, "mend the cells")
@@ -191,14 +195,19 @@ def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
 
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
     yield from _gaps(column)
-    wrong = column.notna() & parse_dates(column, date_format).isna()
+    try:
+        wrong = column.notna() & parse_dates(column, date_format).isna()
+    except ValueError as error:
+        yield f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+        return
     wanted = f"data.date_format is {date_format!r}" if date_format else "set data.date_format, such as %m/%d/%Y"
     yield from _cells("is not a date", column, wrong, wanted)
 
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
     """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT."""
-    return pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce")
+    dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
+    return dates.dt.tz_localize(None)  # dates with and without a time zone can be compared
 
 
 def _cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Iterator[str]:
@@ -209,6 +218,26 @@ def _cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Itera
     shown = [f"row {row + 1}: {_plain(column.iloc[row])!r}" for row in rows[:EXAMPLES_SHOWN]]
     more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
     yield f"column {column.name!r} {what} in {', '.join(shown)}{more}; {advice}"
+
+
+def _to_numbers(column: pd.Series) -> pd.Series:
+    """Return the numbers of a column; what is none becomes NaN."""
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except ValueError:  # pandas refuses an integer of more than 64 bits all the same
+        return column.map(_float_or_nan)
+
+
+def _float_or_nan(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Return integers and floats as they are, and booleans or very large integers as floats."""
+    return column if column.dtype.kind in "iuf" else column.astype(float)
 
 
 def _plain(value: object) -> object:

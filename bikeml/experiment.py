@@ -1,7 +1,8 @@
 """One experiment, from the config to the record: the whole story, top to bottom."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,15 +81,16 @@ def _fit(config: Config, table: Table, split: Split, identity: str, announce: An
     started = time.perf_counter()
     if config.search.kind == "none":
         announce("fitting")
-        _call_fit(pipeline, X, y)
+        with _estimator_errors():
+            pipeline.fit(X, y)
         return _Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
     search = _build_search(config.search, config.model, pipeline, split.search_folds)
     if config.search.checkpoint:
         search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / identity)
     label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
     search.on_progress = lambda done, total: announce(label, done, total)
-    with workers(config.search):
-        _call_fit(search, X, y)
+    with workers(config.search), _estimator_errors():
+        search.fit(X, y)
     nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
     return _Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
@@ -108,10 +110,12 @@ def _build_search(
     )
 
 
-def _call_fit(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> None:
+@contextmanager
+def _estimator_errors() -> Iterator[None]:
+    """Raise a FitError for whatever an estimator has against the data or its arguments."""
     try:
-        estimator.fit(X, y)
-    except (ValueError, TypeError, MemoryError, ArithmeticError) as error:
+        yield
+    except (ValueError, TypeError, AttributeError, MemoryError, ArithmeticError) as error:
         raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
 
 
@@ -144,12 +148,13 @@ def _judge(
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
     X_test, y_test = table.X.iloc[split.test], table.y[split.test]
-    predicted = fitted.pipeline.predict(X_test)
-    announce(f"cross-validating on {len(split.folds)} folds")
     estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
-    cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
-    announce("judging")
-    importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
+    with _estimator_errors():
+        predicted = fitted.pipeline.predict(X_test)
+        announce(f"cross-validating on {len(split.folds)} folds")
+        cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
+        announce("judging")
+        importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = evaluate.measure(y_test, predicted)
     intervals = evaluate.intervals(y_test, predicted, config.evaluation)
     return Result(

@@ -6,7 +6,7 @@ _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7 keeps a user waiting for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
-    "MLFLOW_LOGGING_LEVEL": "WARNING",  # it tells of every table that it creates
+    "MLFLOW_LOGGING_LEVEL": "ERROR",  # it tells of every table that it creates
 }
 for _name, _value in _DEFAULTS.items():
     os.environ.setdefault(_name, _value)

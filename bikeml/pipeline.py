@@ -9,7 +9,8 @@ from typing import Any
 from hydra.utils import instantiate
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.metrics import get_scorer_names
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils._param_validation import InvalidParameterError
@@ -133,6 +134,12 @@ def _scoring_problems(scoring: str) -> Iterator[str]:
         hint = did_you_mean(scoring, known)
         common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
         yield f"search.scoring={scoring!r} is no scorer of scikit-learn{hint}; common ones are {common}"
+        return
+    X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
+    try:
+        get_scorer(scoring)(DummyRegressor().fit(X, y), X, y)
+    except (ValueError, AttributeError, TypeError) as error:
+        yield f"search.scoring={scoring!r} is no scorer for regression: {str(error).splitlines()[0]}"
 
 
 def _grid_problems(model: ModelConfig) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 
-_USER = re.compile(r"(?<=://)[^/\s@'\"]+@")
+_USER = re.compile(r"(?<=://)[^/@'\"\n]+@")
 _QUERY = re.compile(r"(?<=[?&])([\w.-]*(?:sig|token|secret|password|key|credential)[\w.-]*)=[^&\s'\"]+", re.IGNORECASE)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,8 @@ SQLITE = "sqlite:///"
 MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # a refused connection is an OSError
+# A refused connection is an OSError; a database whose driver is not installed is an ImportError.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
 
 
 def record(result: Result, started: float) -> Result:
@@ -45,7 +47,7 @@ def record(result: Result, started: float) -> Result:
     uri = _absolute(str(result.config.tracking.uri))
     _complete_model(result)
     try:
-        client = MlflowClient(tracking_uri=uri)
+        client = _connect(uri)
         experiment_id = _experiment_id(client, result.config.tracking.experiment_name, uri)
         with _run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
             recorded = replace(result, run_id=run_id)
@@ -61,6 +63,17 @@ def record(result: Result, started: float) -> Result:
             f"cannot record the run in {redact(uri)!r}: {redact(reason)}; check tracking.uri, or choose tracking=none"
         ) from error
     return recorded
+
+
+def _connect(uri: str) -> MlflowClient:
+    if uri.startswith(SQLITE):
+        # MLflow tries a file that cannot be opened again and again, for minutes
+        with contextlib.closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=20)) as database:
+            database.execute("PRAGMA user_version")
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin choked on its URI
 
 
 def _absolute(uri: str) -> str:

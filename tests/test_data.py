@@ -114,6 +114,12 @@ BAD_CONTENT = {
         ["data.categorical=[c]"],
         r"column 'c' is not a number in row 1: 'red', row 2: 'blue'; choose preprocessing=standard",
     ),
+    "a header without end": (b"a" * 200_000 + b",b\n", [], r"not a table: line 1: field larger"),
+    "a bad date format": (
+        b"a,b,d,y\n1,2,2011-01-01,3\n4,5,2011-01-02,6\n",
+        ["data.date=d", "data.date_format=%Q"],
+        r"data.date_format='%Q' is no format of dates: .*write one such as",
+    ),
     "missing category": (b"a,b,c,y\n1,2,,3\n4,5,1,6\n", ["data.categorical=[c]"], r"column 'c' is missing in row 1"),
 }
 
@@ -153,6 +159,18 @@ def test_text_categories_are_welcome_where_the_preprocessing_encodes_them(workdi
     assert read("table.csv", "data.categorical=[c]", text_categories=True).X["c"].tolist() == ["red", "blue"]
 
 
+def test_booleans_and_huge_integers_are_numbers(workdir):
+    (workdir / "table.csv").write_text(f"a,b,y\nTrue,{10**30},False\nFalse,2,True\n")
+    table = read()
+    assert table.y.tolist() == [0.0, 1.0]
+    assert table.X["b"].tolist() == [1e30, 2.0]
+
+
+def test_dates_with_and_without_a_time_zone_can_be_compared(workdir):
+    (workdir / "table.csv").write_text("a,b,d,y\n1,2,2011-01-01T00:00:00Z,3\n4,5,2011-01-02,6\n")
+    assert read("table.csv", "data.date=d").dates.is_monotonic_increasing
+
+
 def test_other_separators_and_encodings_are_read(workdir):
     (workdir / "table.csv").write_bytes("a;b;y\n1;2;3\n4;5;6\n".encode("utf-8-sig"))
     assert read("table.csv", "data.separator=';'").X.shape == (2, 2)
@@ -165,7 +183,7 @@ def test_other_separators_and_encodings_are_read(workdir):
         (".", r"'.' is a folder; set data.path to a CSV file in it"),
         ("table.csv/below.csv", r"cannot read 'table.csv/below.csv': .*Not a directory"),
         ("pkg://bikeml.datasets/none.csv", r"there is no table at 'pkg://"),
-        ("pkg://no_such_package/none.csv", r"there is no table at 'pkg://"),
+        ("pkg://antigravity/none.csv", r"there is no table at 'pkg://"),
         ("http://127.0.0.1:1/x.csv", r"cannot read 'http://127.0.0.1:1/x.csv': .*refused"),
         ("'https://me:hush@127.0.0.1:1/x.csv'", r"cannot read 'https://\*\*\*@127.0.0.1:1/x.csv'"),
         ("ftp://host/x.csv", r"there is no table at 'ftp://host/x.csv'"),

@@ -135,6 +135,9 @@ def assert_nothing_is_lost(workdir):
     [
         ("http://127.0.0.1:1", r"cannot record the run in 'http://127.0.0.1:1': .*; check tracking.uri"),
         ("klingon://x", r"cannot record the run in 'klingon://x'"),
+        ("postgresql://me@127.0.0.1:1/x", r"cannot record the run in 'postgresql://\*\*\*@127.0.0.1:1/x': No module"),
+        ("azureml://x", r"cannot record the run in 'azureml://x'"),
+        ("sqlite:///.", r"cannot record the run in 'sqlite:///.*unable to open"),
         ("sqlite:///file/mlflow.db", r"cannot record the run in 'sqlite:////.*/file/mlflow.db'"),
     ],
 )
