@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -29,6 +30,7 @@ def main() -> None:
     # Hydra would print its own message, and exit with 1 whatever it was; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     try:
         _compose_and_run()
     except KeyboardInterrupt:
@@ -55,15 +57,22 @@ def _compose_and_run(composed: DictConfig) -> float:
     """Run one experiment, or one cell of a sweep; a sweeper that optimises gets the mean R2 over the folds."""
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
+    if hydra_config.mode == RunMode.MULTIRUN:
+        _redact_file(Path(hydra_config.sweep.dir) / "multirun.yaml")  # Hydra writes every override into it
     try:
         return _run(composed, folder, choices(hydra_config.runtime.choices))
     except Exception as error:
         _failures.append(error)
-        if isinstance(error, (ConfigError, DataError)):
-            _remove_if_empty(folder)
         if hydra_config.mode == RunMode.MULTIRUN:
             raise  # the sweeper must know
         return math.nan
+    finally:
+        _remove_if_empty(folder)
+
+
+def _redact_file(file: Path) -> None:
+    if file.is_file():
+        file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
@@ -84,7 +93,7 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
 def _report(error: Exception) -> int:
     """Print one message for a user's mistake, or the traceback of a bug of ours; return the exit status."""
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
-        traceback.print_exception(error)
+        print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
         lines = redact(str(error)).splitlines()
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
@@ -92,6 +101,7 @@ def _report(error: Exception) -> int:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Leave nothing behind where nothing was done."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    """Leave nothing behind where nothing was done, nor the day's folder above it."""
+    for empty in (folder, folder.parent):
+        if empty.is_dir() and empty != Path.cwd() and not any(empty.iterdir()):
+            empty.rmdir()

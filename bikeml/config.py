@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bikeml.composition import did_you_mean
 from bikeml.errors import ConfigError
@@ -31,6 +31,10 @@ def _encoding(name: str) -> str:
     except LookupError as error:  # also what Python knows but is not for text, such as base64
         raise ValueError("is no encoding that Python knows; common ones are utf-8, latin-1, cp1252") from error
     return name
+
+
+def _separator(value: object) -> object:
+    return "\t" if value == "\\t" else value  # a command line cannot hold a tab
 
 
 def _not_zero(n_jobs: int) -> int:
@@ -65,7 +69,7 @@ class DataConfig(Section):
     date: Name | None
     date_format: Name | None
     allowed: dict[str, Annotated[list[Value], Field(min_length=1)]]
-    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    separator: Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)]
     encoding: Annotated[str, AfterValidator(_encoding)]
 
     @property
@@ -91,7 +95,7 @@ class RandomSplit(Section):
     test_size: Annotated[float, Field(gt=0, lt=1)]
     random_state: Seed
     folds: Annotated[int, Field(ge=2)]
-    repeats: Annotated[int, Field(ge=1)]
+    repeats: Annotated[int, Field(ge=1, le=1000)]
 
 
 class ChronologicalSplit(Section):
@@ -192,6 +196,7 @@ _SAID_SHORTER = {
     "model_type": "should be a mapping, such as {key: value}",
     "dict_type": "should be a mapping, such as {key: value}",
     "list_type": "should be a list, such as [1, 2]",
+    "too_long": "should be one character",
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
     "int_type": "should be an integer",

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import importlib.resources
 import io
+import json
 import math
 import urllib.request
 import warnings
@@ -70,7 +71,8 @@ def read_bytes(path: str) -> bytes:
     shown = redact(path)
     try:
         if path.startswith(EMBEDDED):
-            return importlib.resources.files("bikeml.datasets").joinpath(path.removeprefix(EMBEDDED)).read_bytes()
+            name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: no way out of the folder
+            return importlib.resources.files("bikeml.datasets").joinpath(name).read_bytes()
         if path.startswith(("http://", "https://", "file://")):
             with urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS) as reply:  # noqa: S310  the schemes are listed
                 return bytes(reply.read())
@@ -106,7 +108,8 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
 def _header(content: bytes, data: DataConfig) -> list[str]:
     """Return the column names as they stand, before pandas renames those that occur twice."""
     shown = redact(data.path)
-    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or b"\x00" in content[:4096]:
+    is_wide = any(width in data.encoding for width in ("16", "32"))  # where every other byte may be 0
+    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or (b"\x00" in content[:4096] and not is_wide):
         raise DataError(f"{shown} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16")
     try:
         first = next(io.TextIOWrapper(io.BytesIO(content), encoding=data.encoding, newline=""), "")
@@ -122,7 +125,7 @@ def _header(content: bytes, data: DataConfig) -> list[str]:
     if len(header) == 1 and others:
         raise DataError(
             f"{shown} has one column, {header[0][:60]!r}; if its values are separated by {others[0]!r}, "
-            f"set data.separator='{others[0]}'"
+            f"set 'data.separator={json.dumps(others[0])}'"
         )
     return header
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.redaction import redact
 from bikeml.result import Announce, Result
 
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
@@ -79,10 +80,10 @@ def _facts(result: Result) -> dict[str, str]:
     if (result.folder / "bikeml.log").is_file():
         facts["log"] = "libraries warned; see bikeml.log in the folder"
     facts["fingerprint"] = result.fingerprint[:16]
-    tracking = result.config.tracking
     if result.run_id:
-        facts["run"] = f"{result.run_id} in {tracking.uri}, experiment {tracking.experiment_name}"
-        facts["look"] = f"mlflow ui --backend-store-uri {tracking.uri}"
+        uri = redact(str(result.config.tracking.uri))
+        facts["run"] = f"{result.run_id} in {uri}, experiment {result.config.tracking.experiment_name}"
+        facts["look"] = f"mlflow ui --backend-store-uri {uri}"
     facts["next"] = _next_command(result)
     return facts
 

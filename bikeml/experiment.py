@@ -121,13 +121,14 @@ def _estimator_errors() -> Iterator[None]:
 
 def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     """
-    Return the pipeline with its regressor's n_jobs unset.
+    Return the pipeline with every n_jobs in its regressor unset.
 
     A forest on several threads adds its trees' predictions in the order in which they come, and so differs in the last
     digits from call to call. Its fit does not; a search has n_jobs of its own.
     """
-    if pipeline[REGRESSOR].get_params(deep=False).get("n_jobs") is not None:
-        pipeline.set_params(**{f"{REGRESSOR}__n_jobs": None})
+    parameters = pipeline[REGRESSOR].get_params(deep=True).items()
+    threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value is not None}
+    pipeline[REGRESSOR].set_params(**threads)
     return pipeline
 
 

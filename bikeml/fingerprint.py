@@ -46,6 +46,9 @@ def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
     """Return False where the split or any estimator draws without a seed: such a run is never called reproducible."""
     if config.split.kind == "random" and config.split.random_state is None:
         return False
+    axes = config.model.grid.items() if config.search.kind != "none" else ()
+    if any(name.endswith("random_state") and None in values for name, values in axes):
+        return False
     parameters = pipeline.get_params(deep=True).items()
     return not any(name.endswith("random_state") and value is None for name, value in parameters)
 
@@ -58,6 +61,8 @@ def _sections(config: Config) -> dict[str, Any]:
             "search": {"child_runs", "scheduler", "checkpoint", "checkpoint_dir"},
         }
     )
+    for kind, steps in sections["preprocessing"].items():
+        sections["preprocessing"][kind] = list(steps.items())  # their order counts, and sorted keys would lose it
     data = sections["data"]
     data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])
     if config.split.kind == "random":
@@ -71,7 +76,7 @@ def _sections(config: Config) -> dict[str, Any]:
 def _without(value: Any, names: set[str]) -> Any:  # noqa: ANN401  any YAML value
     if isinstance(value, Mapping):
         return {key: _without(item, names) for key, item in value.items() if key not in names}
-    return [_without(item, names) for item in value] if isinstance(value, list) else value
+    return [_without(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _user_packages(value: object) -> Iterator[str]:

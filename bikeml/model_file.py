@@ -12,6 +12,10 @@ FILE_NAME = "model.skops"
 TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.utils._bunch.Bunch",
 )
 """Types beyond skops' own list that may be loaded; a model file cannot add to it."""
 

@@ -53,6 +53,8 @@ def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
 
 
 def _build(value: Any) -> Any:  # noqa: ANN401  an argument of an estimator can be anything
+    if isinstance(value, list):
+        return [_build(item) for item in value]
     return instantiate(value, _convert_="all") if isinstance(value, Mapping) and "_target_" in value else value
 
 

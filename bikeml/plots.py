@@ -9,6 +9,7 @@ from scipy.stats import t as student_t
 from bikeml.evaluate import Importance
 
 MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
+MANY_COLUMNS = 30  # the most important ones are drawn
 POINT_COLOUR = "#3b6fb6"
 LINE_COLOUR = "#c2410c"
 MUTED_COLOUR = "#8a8a8a"
@@ -61,7 +62,7 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
 
 def plot_importance(importance: Importance) -> Figure:
     """Draw the permutation importance of each column with its standard deviation over the shuffles."""
-    order = np.argsort(importance.mean)
+    order = np.argsort(importance.mean)[-MANY_COLUMNS:]
     figure = Figure(figsize=(7, max(2.5, 0.35 * len(order) + 1.2)), layout="constrained")
     axes = figure.subplots()
     columns = [importance.columns[i] for i in order]

@@ -1,6 +1,8 @@
 """What an experiment hands back, and how it lies in the run folder."""
 
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,11 @@ from bikeml.redaction import redact
 
 MODEL_FOLDER = "model"
 RESULT_FILE = "result.json"
+FILES = (
+    *("evaluate.png", "residuals.png", "importance.png", "search.png", "tree.txt", "predictions.csv", "cv_results.csv"),
+    *("config.yaml", "environment.json", "code.diff"),
+)
+"""What a run folder may hold beside result.json and the model."""
 
 
 class Announce(Protocol):
@@ -161,10 +168,28 @@ def _plain(value: object) -> object:
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
+def _finite(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Replace what JSON has no word for by null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier run left in the folder, result.json before all: nothing of two runs is ever mixed."""
+    (folder / RESULT_FILE).unlink(missing_ok=True)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
+
+
 def save(result: Result) -> None:
     """Write the run folder: the model, the figures and the record, and result.json last."""
     folder = result.folder
     folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     save_pipeline(result.pipeline, folder / MODEL_FOLDER)
     for name, figure in result.figures.items():
         figure.savefig(folder / name, dpi=120)
@@ -183,4 +208,4 @@ def save(result: Result) -> None:
 
 def write_summary(result: Result) -> None:
     """Write result.json, whole or not at all."""
-    write_text(result.folder / RESULT_FILE, json.dumps(result.summary(), indent=2) + "\n")
+    write_text(result.folder / RESULT_FILE, json.dumps(_finite(result.summary()), indent=2, allow_nan=False) + "\n")

@@ -54,6 +54,11 @@ def split_table(
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, "a part to score would have fewer than two rows")
+    if np.ptp(table.y[split.test]) == 0:
+        raise DataError(
+            f"the target is {table.y[split.test][0]!s} in every held-out row of {table.source}, so that R2 is "
+            "undefined; set another split.random_state or split.test_size"
+        )
     return split
 
 

@@ -113,12 +113,12 @@ def _run(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str,
     run_id = str(run.info.run_id)
     try:
         yield run_id
+        client.set_terminated(run_id, "FINISHED")
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
         with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to tell
             client.set_terminated(run_id, status)
         raise
-    client.set_terminated(run_id, "FINISHED")
 
 
 def _metrics(result: Result, started: float) -> list[Metric]:

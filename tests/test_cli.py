@@ -78,6 +78,18 @@ def test_a_users_mistake_is_one_message_and_status_2(bikeml_main, workdir, capsy
         assert [path for path in workdir.rglob("*") if path.is_file()] == []
 
 
+def test_a_second_run_in_a_folder_leaves_nothing_of_the_first(bikeml_main, workdir):
+    assert bikeml_main(*FAST, "hydra.run.dir=out", "model=tree", "search=grid") == 0
+    assert bikeml_main(*FAST, "hydra.run.dir=out") == 0
+    assert not {"tree.txt", "cv_results.csv", "search.png"} & {file.name for file in (workdir / "out").iterdir()}
+
+
+def test_a_sweeps_record_holds_no_secret(bikeml_main, workdir):
+    secret = "data.path='http://me:hush@127.0.0.1:1/x?sig=hush'"
+    assert bikeml_main("-m", "tracking=none", "hydra.sweep.dir=sweep", "data=csv", secret, "seed=0,1") == 2
+    assert "hush" not in (workdir / "sweep" / "multirun.yaml").read_text()
+
+
 def test_a_failed_fit_is_status_1(bikeml_main, capsys):
     arguments = ("model=rf", "model.estimator.oob_score=true", "model.estimator.bootstrap=false")
     assert bikeml_main(*FAST, *arguments) == 1

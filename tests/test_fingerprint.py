@@ -61,6 +61,12 @@ def test_what_can_change_a_figure_changes_the_fingerprint(override):
     assert of(override) != of()
 
 
+def test_the_order_of_the_preprocessing_steps_counts():
+    one, other = ("{_target_: sklearn.preprocessing.MaxAbsScaler}", "{_target_: sklearn.preprocessing.StandardScaler}")
+    steps = [f"+preprocessing.numeric.a={one}", f"+preprocessing.numeric.b={other}"]
+    assert of(*steps) != of(*reversed(steps))
+
+
 def test_the_grid_counts_only_in_a_search():
     assert of("model.grid.positive=[true]") == of()
     assert of("search=grid", "model.grid.positive=[true]") != of("search=grid")

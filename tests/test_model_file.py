@@ -6,6 +6,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -18,7 +19,12 @@ y = X @ [1, 2, 3]
 
 @pytest.mark.parametrize(
     "regressor",
-    [LinearRegression(), RandomForestRegressor(5, random_state=0), HistGradientBoostingRegressor(max_iter=3)],
+    [
+        KNeighborsRegressor(),
+        LinearRegression(),
+        RandomForestRegressor(5, random_state=0),
+        HistGradientBoostingRegressor(max_iter=3),
+    ],
 )
 def test_a_pipeline_comes_back_with_the_same_predictions(regressor, workdir):
     pipeline = make_pipeline(StandardScaler(), regressor).fit(X, y)
