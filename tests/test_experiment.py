@@ -24,6 +24,15 @@ SMALL = {
 }
 
 
+SMALL["extra_trees"] = SMALL["rf"]
+SMALL["hist_gbr"] = [
+    "model.estimator.max_iter=20",
+    "model.grid.max_iter=[10,20]",
+    "model.grid.learning_rate=[0.2]",
+    "model.grid.max_leaf_nodes=[7]",
+]
+
+
 def test_linear_regression_gives_the_published_figures():
     metrics = bikeml.run("tracking=none").metrics
     for name, published in PUBLISHED_LINEAR.items():
