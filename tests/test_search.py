@@ -575,7 +575,7 @@ def test_no_drawn_search_differs_by_a_bit_and_fits_are_counted(drawn):
     check_drawn_search(drawn)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(searches())
 @pytest.mark.filterwarnings("ignore")
