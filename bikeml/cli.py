@@ -10,6 +10,8 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -17,12 +19,25 @@ from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain,
 from bikeml.errors import BikemlError, ConfigError, DataError, RunFolderError
 from bikeml.redaction import redact
 
+SWEEPER = "hydra_plugins.bikeml.Sweeper"
+"""The name of the sweeper in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
 
 
 _failures: list[Exception] = []
 """What the task function of this process raised. Hydra adds lines of its own to an exception that it sees."""
+_sweeps: list[tuple[Path, bool]] = []
+"""The folder of the sweep that this process runs, and whether the sweeper is ours."""
+
+
+class NoteSweep(Callback):
+    """Hydra's callback that tells of a sweep, whichever sweeper runs it."""
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Note where it lies."""
+        is_ours = config.hydra.sweeper._target_ == SWEEPER
+        _sweeps.append((Path(str(config.hydra.sweep.dir)).absolute(), is_ours))
 
 
 def main() -> None:
@@ -30,21 +45,49 @@ def main() -> None:
     # Hydra would print its own message, and exit with 1 whatever it was; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
+    _sweeps.clear()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
+    status = _compose_and_run()
+    for folder, is_ours in _sweeps:
+        if not is_ours or status == DONE:
+            status = max(status, _finish_sweep(folder, is_ours=is_ours))
+    sys.exit(status)
+
+
+def _compose_and_run() -> int:
     try:
-        _compose_and_run()
+        Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
+        from bikeml.sweeper import register
+
+        register(SWEEPER)
+        hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
     except KeyboardInterrupt:
         print("bikeml: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
         if not _failures:
             _failures.append(_explain_start(error))
-    if _failures:
-        sys.exit(_report(_failures[0]))
+    return _report(_failures[0]) if _failures else DONE
+
+
+def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
+    """Return the status of a sweep from what its cells left; a foreign sweeper's gets its leaderboard here."""
+    from bikeml.sweep import read_sweep
+    from bikeml.sweeping import conclude
+
+    try:
+        sweep = read_sweep(folder)
+        if not is_ours:
+            conclude(sweep)
+    except BikemlError as error:
+        return _report(error)
+    return FAILED if sweep.has_failures() else DONE
 
 
 def _explain_start(error: Exception) -> Exception:
     """Say what stopped Hydra before the task function began; an error of no known kind is our own bug."""
+    if isinstance(error, BikemlError):
+        return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
     if isinstance(error, OSError):
@@ -52,33 +95,29 @@ def _explain_start(error: Exception) -> Exception:
     return error
 
 
-@hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
-def _compose_and_run(composed: DictConfig) -> float:
+def run_composed(composed: DictConfig) -> float:
     """Run one experiment, or one cell of a sweep; a sweeper that optimises gets the mean R2 over the folds."""
     hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir)
     if hydra_config.mode == RunMode.MULTIRUN:
-        _redact_file(Path(hydra_config.sweep.dir) / "multirun.yaml")  # Hydra writes every override into it
+        from bikeml.cell import run_cell
+
+        return run_cell(composed)
+    folder = Path(hydra_config.runtime.output_dir)
     try:
         return _run(composed, folder, choices(hydra_config.runtime.choices))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  main reports it
         _failures.append(error)
-        if hydra_config.mode == RunMode.MULTIRUN:
-            raise  # the sweeper must know
         return math.nan
     finally:
         _remove_if_empty(folder)
-
-
-def _redact_file(file: Path) -> None:
-    if file.is_file():
-        file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     from bikeml.config import typed
 
     config = typed(resolve(composed))
+    if config.reuse != "none":
+        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
     from bikeml import display, experiment
     from bikeml.provenance import command_line

@@ -158,6 +158,13 @@ class TrackingConfig(Section):
     run_name: Name | None
 
 
+class SweepConfig(Section):
+    """What a sweep does beyond its cells."""
+
+    max_failures: Annotated[int, Field(ge=0)] | None
+    parent_run_id: Name | None
+
+
 class Config(Section):
     """One experiment, resolved and checked."""
 
@@ -169,6 +176,8 @@ class Config(Section):
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     tracking: TrackingConfig
+    reuse: Literal["none", "finished", "all"]
+    sweep: SweepConfig
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -180,6 +189,8 @@ class Config(Section):
             raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
+        if self.reuse != "none" and self.tracking.uri is None:
+            raise ValueError(f"reuse={self.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
         return self
 
 

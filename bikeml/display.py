@@ -2,16 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.redaction import redact
 from bikeml.result import Announce, Result
+from bikeml.sweep import Outcome, Sweep, read_outcome
 
+LOOK_SECONDS = 0.3
+WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
@@ -114,3 +127,130 @@ def _is_published_task(result: Result) -> bool:
 
 def _number(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
+
+
+@contextmanager
+def follow(sweep: Sweep) -> Iterator[None]:
+    """
+    Tell how a sweep goes on while the block runs: a line for each cell that ends and, on a terminal, a progress line.
+
+    It looks at the folders of the cells, so that it works with any launcher.
+    """
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    stop = Event()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        follower = _Follower(sweep, shown)
+        thread = Thread(target=follower.watch, args=(stop,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            follower.look()
+
+
+class _Follower:
+    """What has been told of a sweep so far."""
+
+    def __init__(self, sweep: Sweep, shown: Progress) -> None:
+        self._sweep, self._shown = sweep, shown
+        self._waiting = {cell.number: cell for cell in sweep.cells}
+        self._task = shown.add_task("starting", total=len(sweep.cells))
+        self._failed = 0
+        self._best: tuple[float, str] | None = None
+
+    def watch(self, stop: Event) -> None:
+        """Look again and again until told to stop."""
+        while not stop.wait(LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Tell of the cells that have ended since the last look."""
+        running = 0
+        for cell in list(self._waiting.values()):
+            outcome = read_outcome(self._sweep.folder, cell)
+            if outcome.result is None and outcome.failure is None:
+                running += outcome.begun
+                continue
+            del self._waiting[cell.number]
+            self._tell(outcome)
+        done = len(self._sweep.cells) - len(self._waiting)
+        best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
+        text = f"{done - self._failed} done, {running} running, {self._failed} failed{best}"
+        self._shown.update(self._task, completed=done, description=text)
+
+    def _tell(self, outcome: Outcome) -> None:
+        done = len(self._sweep.cells) - len(self._waiting)
+        line = f"[{done}/{len(self._sweep.cells)}] {outcome.cell.name}: "
+        if outcome.result is None:
+            self._failed += 1
+            line += f"failed: {(outcome.failure or {})['error']}".splitlines()[0]
+        else:
+            metrics = outcome.result["metrics"]
+            mean = metrics["cv_r2_mean"]
+            if mean is not None and (self._best is None or mean > self._best[0]):
+                self._best = mean, outcome.cell.name
+            line += f"cv_r2 {_number(mean)} ± {_number(metrics['cv_r2_std'])}"
+            line += ", reused" if outcome.cell.reused else f", {outcome.result['seconds']['total']:.1f} s"
+        self._shown.console.print(escape(line), soft_wrap=True)
+
+
+def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
+    """Print the leaderboard, what failed and why, and where everything is."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_FILE
+    cells = {cell.number: cell for cell in sweep.cells}
+    keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
+    table = Table(title=f"{len(leaderboard)} cells, by cross-validated R²", title_justify="left")
+    for heading in ("rank", "cell"):
+        table.add_column(heading, justify="right")
+    for key in keys:
+        table.add_column(escape(key.rpartition(".")[2]), overflow="fold")
+    for heading in ("cv R²", "to the best (p)", "test R²", "time"):
+        table.add_column(heading, justify="right")
+    table.add_column("status")
+    for _, row in leaderboard.iterrows():
+        varies = cells[row["cell"]].varies
+        rank = "" if pd.isna(row["rank"]) else str(row["rank"])
+        values = [varies.get(key, "") for key in keys]
+        table.add_row(*map(escape, [rank, str(row["cell"]), *values, *_scores(row), row["status"]]))
+    console.print(table)
+    for label, value in _sweep_facts(sweep, leaderboard):
+        console.print(f"[bold]{label:>12}[/]  {escape(value)}", soft_wrap=True)
+
+
+def _scores(row: pd.Series) -> list[str]:
+    if pd.isna(row["rank"]):
+        return [""] * 4
+    tuned = " *" if row["tuned_on_these_rows"] else ""
+    far = "" if pd.isna(row["difference"]) else f"{row['difference']:+.4f} ({row['p_value']:.2f})"
+    return [
+        f"{row['cv_r2_mean']:.4f} ± {row['cv_r2_std']:.4f}{tuned}",
+        "best" if row["rank"] == 1 else far,
+        f"{row['test_r2']:.4f} [{row['test_r2_low']:.3f}, {row['test_r2_high']:.3f}]",
+        f"{row['seconds']:.1f} s",
+    ]
+
+
+def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    if leaderboard["tuned_on_these_rows"].any():
+        yield "*", "tuned on these rows: cv R² flatters a searched run; evaluation.nested=true does not"
+    for line in sweep.dropped:
+        yield "left out", line
+    for _, row in leaderboard[leaderboard["note"] != ""].iterrows():
+        yield ("failed" if row["status"] == "failed" else "why"), f"{row['name']}: {row['note']}"
+    yield "folder", str(sweep.folder)
+    if sweep.run_id:
+        yield "run", sweep.run_id
+    if sweep.has_failures():
+        yield "next", f"{sweep.command} reuse=finished"

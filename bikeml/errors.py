@@ -7,7 +7,8 @@ What can go wrong.
     ├── FitError         an estimator refuses the data or its arguments
     ├── RunFolderError   the result cannot be written
     ├── ModelFileError   a saved model is refused
-    └── TrackingError    the experiment is done, but could not be recorded
+    ├── TrackingError    the experiment is done, but could not be recorded
+    └── SweepStoppedError  the cell was left out, since more cells failed than may fail
 
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -39,3 +40,7 @@ class ModelFileError(BikemlError):
 
 class TrackingError(BikemlError):
     """The experiment is done, but its record could not be written to the tracking store."""
+
+
+class SweepStoppedError(BikemlError):
+    """The cell of a sweep was left out, since more cells had failed than sweep.max_failures allows."""

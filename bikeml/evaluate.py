@@ -1,7 +1,9 @@
 """Judge a fitted pipeline: metrics with bootstrap intervals, cross-validation, permutation importance."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,12 @@ class CrossValidation:
     r2: tuple[float, ...]
     rmse: tuple[float, ...]
     """In the target's unit."""
+    n_fit: tuple[int, ...]
+    """How many rows each fold was fitted on."""
+    n_score: tuple[int, ...]
+    """How many rows each fold was scored on."""
+    folds: str
+    """The sha256 of the folds' rows: scores of two configurations can be compared in pairs where it is the same."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,21 @@ def cross_validation(
         scores = cross_validate(estimator, X, y, cv=[fold], scoring=SCORERS, error_score="raise")
         r2 += scores["test_r2"].tolist()
         rmse += (-scores["test_neg_root_mean_squared_error"]).tolist()
-    return CrossValidation(tuple(r2), tuple(rmse))
+    return CrossValidation(
+        tuple(r2),
+        tuple(rmse),
+        tuple(len(fit) for fit, _ in folds),
+        tuple(len(score) for _, score in folds),
+        _digest(folds),
+    )
+
+
+def _digest(folds: Sequence[Fold]) -> str:
+    digest = hashlib.sha256()
+    for rows in chain.from_iterable(folds):
+        digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
+        digest.update(b"|")
+    return digest.hexdigest()
 
 
 def importance(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, config: EvaluationConfig) -> Importance:

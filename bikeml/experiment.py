@@ -19,7 +19,7 @@ from bikeml import evaluate, plots, provenance
 from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
 from bikeml.errors import FitError, RunFolderError, TrackingError
-from bikeml.fingerprint import fingerprint, is_reproducible
+from bikeml.fingerprint import fingerprint, identify, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators
 from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, save, write_summary
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
@@ -44,11 +44,11 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     table = read_table(config.data, text_categories=bool(config.preprocessing.categorical))
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
-    identity = fingerprint(config, table.sha256)
+    identity = identify(config, table.sha256)
     # One BLAS thread: the last digits of a product depend on how it is cut into threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        fitted = _fit(config, table, split, identity, announce)
-        result = replace(_judge(config, invocation, table, split, fitted, announce), fingerprint=identity)
+        fitted = _fit(config, table, split, fingerprint(identity), announce)
+        result = replace(_judge(config, invocation, table, split, fitted, announce), identity=identity)
     result = replace(result, seconds={**result.seconds, "total": time.time() - started})
     announce("writing the run folder")
     try:
@@ -74,7 +74,7 @@ class _Fitted:
     checkpoint: Checkpoint | None = None
 
 
-def _fit(config: Config, table: Table, split: Split, identity: str, announce: Announce) -> _Fitted:
+def _fit(config: Config, table: Table, split: Split, name: str, announce: Announce) -> _Fitted:
     """Fit the final pipeline on the training rows, after a search if there is one."""
     X, y = table.X.iloc[split.train], table.y[split.train]
     pipeline = build_pipeline(config, list(table.X.columns))
@@ -86,7 +86,7 @@ def _fit(config: Config, table: Table, split: Split, identity: str, announce: An
         return _Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
     search = _build_search(config.search, config.model, pipeline, split.search_folds)
     if config.search.checkpoint:
-        search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / identity)
+        search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
     label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
     search.on_progress = lambda done, total: announce(label, done, total)
     with workers(config.search), _estimator_errors():
@@ -173,7 +173,7 @@ def _judge(
         figures=_draw(y_test, predicted, config, (test["r2"], *intervals["r2"]), importance)
         | _draw_search(config, fitted),
         texts=_explain_tree(fitted.pipeline),
-        fingerprint="",
+        identity={},
         reproducible=is_reproducible(config, fitted.pipeline),
         provenance=provenance.gather(invocation.command),
         seconds={"fit": fitted.seconds, "judge": time.perf_counter() - started},

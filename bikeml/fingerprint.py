@@ -24,13 +24,13 @@ PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 NOT_IN_THE_RESULT = {"n_jobs", "verbose", "pre_dispatch", "backend"}
 
 
-def fingerprint(config: Config, data_sha256: str) -> str:
-    """Return the sha256, in hex, of everything that determines the result of `config` on that table."""
-    return hashlib.sha256(json.dumps(identity(config, data_sha256), sort_keys=True).encode()).hexdigest()
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """Return the sha256, in hex, of what :func:`identify` found to determine a result."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def identity(config: Config, data_sha256: str) -> dict[str, Any]:
-    """Return what the fingerprint is made of, to show why two of them differ."""
+def identify(config: Config, data_sha256: str) -> dict[str, Any]:
+    """Return everything that determines the result of `config` on the table of that sha256."""
     return {
         "config": _sections(config),
         "data_sha256": data_sha256,
@@ -57,12 +57,14 @@ def _sections(config: Config) -> dict[str, Any]:
     sections = config.model_dump(
         exclude={
             "tracking": True,
+            "reuse": True,
+            "sweep": True,
             "data": {"name", "path", "allowed"},
             "search": {"child_runs", "scheduler", "checkpoint", "checkpoint_dir"},
         }
     )
-    for kind, steps in sections["preprocessing"].items():
-        sections["preprocessing"][kind] = list(steps.items())  # their order counts, and sorted keys would lose it
+    for kind, steps in list(sections["preprocessing"].items()):
+        sections["preprocessing"][f"{kind}_order"] = list(steps)  # it counts, and sorted keys would lose it
     data = sections["data"]
     data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])
     if config.split.kind == "random":

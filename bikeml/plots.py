@@ -10,6 +10,7 @@ from bikeml.evaluate import Importance
 
 MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
 MANY_COLUMNS = 30  # the most important ones are drawn
+MANY_CELLS = 40  # the best ones are drawn
 POINT_COLOUR = "#3b6fb6"
 LINE_COLOUR = "#c2410c"
 MUTED_COLOUR = "#8a8a8a"
@@ -70,6 +71,40 @@ def plot_importance(importance: Importance) -> Figure:
     axes.barh(columns, means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
     axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")
+    return figure
+
+
+def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
+    """Draw the cross-validated R2 of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
+    shown = leaderboard.dropna(subset=["rank"]).head(MANY_CELLS).iloc[::-1]
+    figure = Figure(figsize=(8, max(2.0, 0.35 * len(shown) + 1.2)), layout="constrained")
+    axes = figure.subplots()
+    labels = [f"{row['name'][-60:]}  #{row['rank']}" for _, row in shown.iterrows()]
+    positions = range(len(shown))
+    axes.errorbar(
+        shown["cv_r2_mean"],
+        positions,
+        xerr=shown["cv_r2_std"],
+        fmt="o",
+        color=POINT_COLOUR,
+        ecolor=MUTED_COLOUR,
+        capsize=3,
+        label="cross-validation, mean ± std over the folds",
+    )
+    test = np.array([shown["test_r2"] - shown["test_r2_low"], shown["test_r2_high"] - shown["test_r2"]])
+    axes.errorbar(
+        shown["test_r2"],
+        [position - 0.25 for position in positions],
+        xerr=np.maximum(test, 0),
+        fmt="D",
+        markersize=4,
+        color=LINE_COLOUR,
+        alpha=0.7,
+        label="held-out rows, with the bootstrap interval",
+    )
+    axes.set_yticks(positions, labels, parse_math=False)
+    axes.set(xlabel="R²", title=f"{len(leaderboard)} cells")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.5 / max(2.0, 0.35 * len(shown) + 1.2)))
     return figure
 
 

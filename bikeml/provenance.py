@@ -5,6 +5,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -61,10 +62,10 @@ def gather(command: str) -> Provenance:
     )
 
 
-def command_line() -> str:
-    """Return the command that started this process, as one can type it again."""
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """Return the command that started this process, or one with other `arguments`, as one can type it again."""
     program = "python -m bikeml" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
-    return " ".join([program, *map(shlex.quote, sys.argv[1:])])
+    return " ".join([program, *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:

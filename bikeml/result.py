@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
 from bikeml.files import write_text
+from bikeml.fingerprint import fingerprint
 from bikeml.model_file import save_pipeline
 from bikeml.provenance import Provenance
 from bikeml.redaction import redact
@@ -46,6 +47,8 @@ class Invocation:
     """The command line or the Python call."""
     choices: Mapping[str, str]
     """The option chosen in each config group, such as {"model": "rf"}."""
+    overrides: Sequence[str] = ()
+    """What was changed against the files of conf/, as on the command line."""
 
     @property
     def name(self) -> str:
@@ -119,7 +122,8 @@ class Result:
     figures: Mapping[str, Figure]
     texts: Mapping[str, str]
     """Further files by name, such as tree.txt."""
-    fingerprint: str
+    identity: Mapping[str, Any]
+    """What determines the result, as :func:`bikeml.fingerprint.identify` found it."""
     reproducible: bool
     provenance: Provenance
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -129,6 +133,11 @@ class Result:
     def folder(self) -> Path:
         """The run folder."""
         return self.invocation.folder
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of what determines the result."""
+        return fingerprint(self.identity)
 
     @property
     def run_name(self) -> str:
@@ -145,6 +154,9 @@ class Result:
             "cv": {
                 "r2": list(self.cv.r2),
                 "rmse": list(self.cv.rmse),
+                "folds": self.cv.folds,
+                "n_fit": list(self.cv.n_fit),
+                "n_score": list(self.cv.n_score),
                 "tuned_on_these_rows": self.tuned_on_these_rows,
             },
             "best_params": self.search.plain_best_params() if self.search else None,
@@ -160,6 +172,7 @@ class Result:
             "reproducible": self.reproducible,
             "seconds": dict(self.seconds),
             "command": self.provenance.command,
+            "overrides": [redact(override) for override in self.invocation.overrides],
             "run_id": self.run_id,
         }
 

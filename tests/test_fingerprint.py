@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from bikeml import fingerprint as module
-from bikeml.fingerprint import fingerprint, is_reproducible
+from bikeml.fingerprint import fingerprint, identify, is_reproducible
 from bikeml.pipeline import build_pipeline
 from tests.conftest import config_of
 
@@ -12,7 +12,7 @@ DATA = "a" * 64
 
 
 def of(*overrides):
-    return fingerprint(config_of(*overrides), DATA)
+    return fingerprint(identify(config_of(*overrides), DATA))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_grid_counts_only_in_a_search():
 
 
 def test_another_table_is_another_fingerprint():
-    assert fingerprint(config_of(), "b" * 64) != of()
+    assert fingerprint(identify(config_of(), "b" * 64)) != of()
 
 
 def test_versions_of_the_numerical_packages_count(monkeypatch):

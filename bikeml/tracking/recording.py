@@ -1,41 +1,31 @@
-"""Record a finished experiment in an MLflow store. The only module that imports mlflow."""
+"""Record an experiment: the run with everything in it, its model as MLflow has models, a search's best candidates."""
 
-import contextlib
+import hashlib
 import json
-import sqlite3
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.models import Model, infer_signature
+from mlflow.pyfunc import add_to_model
 
-from bikeml import mlflow_settings  # noqa: F401  before mlflow, which reads its settings once
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies
-    from mlflow import MlflowClient
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import Model, infer_signature
-    from mlflow.pyfunc import add_to_model
-    from sqlalchemy.exc import SQLAlchemyError
-
-from bikeml.errors import TrackingError
+from bikeml.config import Config
 from bikeml.files import write_text
 from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, Result, SearchOutcome, write_summary
+from bikeml.tracking import store
 
-SQLITE = "sqlite:///"
 MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
-# A refused connection is an OSError; a database whose driver is not installed is an ImportError.
-STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
 
 
 def record(result: Result, started: float) -> Result:
@@ -44,12 +34,13 @@ def record(result: Result, started: float) -> Result:
 
     Only a run whose every file has arrived becomes FINISHED. Raises TrackingError when the store cannot be used.
     """
-    uri = _absolute(str(result.config.tracking.uri))
+    tracking = result.config.tracking
+    uri = store.absolute(str(tracking.uri))
     _complete_model(result)
-    try:
-        client = _connect(uri)
-        experiment_id = _experiment_id(client, result.config.tracking.experiment_name, uri)
-        with _run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
+    with store.store_errors(uri):
+        client = store.connect(uri)
+        experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
+        with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
             recorded = replace(result, run_id=run_id)
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
             client.log_inputs(run_id, [_dataset(result)])
@@ -57,68 +48,7 @@ def record(result: Result, started: float) -> Result:
             client.log_artifacts(run_id, str(result.folder))
             if result.search:
                 _record_children(client, experiment_id, run_id, result, started)
-    except STORE_ERRORS as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(
-            f"cannot record the run in {redact(uri)!r}: {redact(reason)}; check tracking.uri, or choose tracking=none"
-        ) from error
     return recorded
-
-
-def _connect(uri: str) -> MlflowClient:
-    if uri.startswith(SQLITE):
-        # MLflow tries a file that cannot be opened again and again, for minutes
-        with contextlib.closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=20)) as database:
-            database.execute("PRAGMA user_version")
-    try:
-        return MlflowClient(tracking_uri=uri)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin choked on its URI
-
-
-def _absolute(uri: str) -> str:
-    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
-    if not uri.startswith(SQLITE):
-        return uri
-    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
-
-
-def _experiment_id(client: MlflowClient, name: str, uri: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return _create_experiment(client, name, uri)
-    if found.lifecycle_stage == "deleted":
-        raise TrackingError(
-            f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
-        )
-    return str(found.experiment_id)
-
-
-def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
-    # Beside the database, wherever the process runs; a server decides for itself.
-    location = (Path(uri.removeprefix(SQLITE)).parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
-    try:
-        return str(client.create_experiment(name, artifact_location=location))
-    except MlflowException:
-        other = client.get_experiment_by_name(name)  # another process was faster
-        if other is None:
-            raise
-        return str(other.experiment_id)
-
-
-@contextlib.contextmanager
-def _run(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], started: float) -> Iterator[str]:
-    """Open a run, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
-    run = client.create_run(experiment_id, start_time=int(started * 1000), tags=dict(tags), run_name=name)
-    run_id = str(run.info.run_id)
-    try:
-        yield run_id
-        client.set_terminated(run_id, "FINISHED")
-    except BaseException as error:
-        status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to tell
-            client.set_terminated(run_id, status)
-        raise
 
 
 def _metrics(result: Result, started: float) -> list[Metric]:
@@ -134,19 +64,28 @@ def _metrics(result: Result, started: float) -> list[Metric]:
 
 
 def _params(result: Result) -> list[Param]:
-    config = result.config.model_dump(exclude={"tracking", "data"})
-    values = {**result.invocation.choices, **_flatten(config), "data.target": result.config.data.target}
+    values = {**result.invocation.choices, **describe(result.config)}
     if result.search:
-        values |= {f"best.{name}": value for name, value in result.search.best_params.items()}
-    return [Param(name, redact(str(value))[:MAX_PARAM_LENGTH]) for name, value in list(values.items())[:MAX_PARAMS]]
+        values |= {f"best.{name}": str(value) for name, value in result.search.best_params.items()}
+    return to_params(values)
 
 
-def _flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def to_params(values: Mapping[str, str]) -> list[Param]:
+    """Return MLflow's parameters, without secrets and within the limits of every store."""
+    return [Param(name, redact(value)[:MAX_PARAM_LENGTH]) for name, value in list(values.items())[:MAX_PARAMS]]
+
+
+def describe(config: Config) -> dict[str, str]:
+    """Return what of a config is recorded as parameters, by dotted key."""
+    sections = config.model_dump(exclude={"tracking": True, "reuse": True, "sweep": True, "data": {"name", "path"}})
+    return {key: str(value) for key, value in flatten(sections).items()}
+
+
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by dotted key."""
     flat: dict[str, Any] = {}
     for key, value in section.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
-        )
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
     return flat
 
 
@@ -155,8 +94,9 @@ def _tags(result: Result) -> dict[str, str]:
     tags = {
         "bikeml.version": version("bikeml") if "bikeml" in provenance.packages else "checkout",
         "bikeml.fingerprint": result.fingerprint,
+        "bikeml.options": options_tag(result.invocation.choices),
         "bikeml.reproducible": str(result.reproducible).lower(),
-        "bikeml.data_sha256": result.dataset.sha256,
+        **identity_tags(result.identity),
         "bikeml.command": provenance.command,
         "bikeml.cpu": provenance.cpu,
         "bikeml.blas": json.dumps(provenance.blas),
@@ -168,7 +108,24 @@ def _tags(result: Result) -> dict[str, str]:
         tags["bikeml.uncommitted_changes"] = str(bool(provenance.git_diff or provenance.git_untracked)).lower()
     if result.tuned_on_these_rows:
         tags["bikeml.cv"] = "tuned on these rows"
+    if result.config.sweep.parent_run_id:
+        tags["mlflow.parentRunId"] = result.config.sweep.parent_run_id
     return tags
+
+
+def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return what determines a result beside its config as tags, to say later what has changed since."""
+    source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
+    return {
+        "bikeml.data_sha256": identity["data_sha256"],
+        "bikeml.source": hashlib.sha256(source.encode()).hexdigest()[:16],
+        "bikeml.versions": " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
+    }
+
+
+def options_tag(choices: Mapping[str, str]) -> str:
+    """Return the chosen options as one tag, by which the earlier runs of the same choice are found."""
+    return " ".join(f"{group}={option}" for group, option in sorted(choices.items()))
 
 
 def _dataset(result: Result) -> DatasetInput:
@@ -200,7 +157,7 @@ def _record_children(client: MlflowClient, experiment_id: str, parent: str, resu
         }
         scores = {key: float(value) for key, value in candidate.items() if str(key).startswith(("mean_", "std_"))}
         params = {str(name).rpartition("__")[2]: value for name, value in candidate["params"].items()}
-        with _run(client, experiment_id, f"{result.run_name}-{rank}", tags, started) as run_id:
+        with store.open_run(client, experiment_id, f"{result.run_name}-{rank}", tags, started) as run_id:
             client.log_batch(
                 run_id,
                 [Metric(name, value, int(started * 1000), 0) for name, value in scores.items()],

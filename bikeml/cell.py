@@ -1,0 +1,72 @@
+"""One cell of a sweep, in whatever process a launcher runs it: a result in its folder, or why there is none."""
+
+import logging
+import time
+from pathlib import Path
+
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bikeml import experiment
+from bikeml.composition import choices, resolve
+from bikeml.config import Config, typed
+from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
+from bikeml.provenance import command_line
+from bikeml.result import Invocation
+from bikeml.sweep import describe_error, log_error, read_sweep, stop_after, write_failure
+
+SWEEPERS_OWN = "sweep.parent_run_id="
+"""What the sweeper adds to a cell's overrides, and nobody would type again."""
+
+
+def run_cell(composed: DictConfig) -> float:
+    """
+    Run a cell and return the mean R2 over its folds.
+
+    What goes wrong is in the cell's folder before it is raised, as an error that can be carried between processes.
+    """
+    started, sweep_folder = time.time(), Path(HydraConfig.get().sweep.dir).absolute()
+    invocation = _invocation(HydraConfig.get())
+    logging.captureWarnings(capture=True)  # what libraries warn of goes to the cell's log
+    config = None
+    try:
+        config = typed(resolve(composed))
+        stop_after(config.sweep.max_failures, sweep_folder)
+        return experiment.run(config, invocation).metrics["cv_r2_mean"]
+    except SweepStoppedError:
+        raise
+    except Exception as error:
+        log_error(error)
+        write_failure(invocation.folder, describe_error(error), invocation.overrides)
+        # A store, a disk or a table out of reach may be there again next time; the same code will fail again.
+        if config is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
+            _record(config, invocation, sweep_folder, describe_error(error), started)
+        if isinstance(error, BikemlError):
+            raise
+        raise FitError(describe_error(error)) from None
+
+
+def _invocation(hydra_config: HydraConf) -> Invocation:
+    """Return how this cell alone would be asked for."""
+    overrides = [word for word in hydra_config.overrides.task if not word.startswith(SWEEPERS_OWN)]
+    sources = hydra_config.runtime.config_sources
+    folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
+    folder = Path(hydra_config.runtime.output_dir)
+    return Invocation(folder, command_line([*folders, *overrides]), choices(hydra_config.runtime.choices), overrides)
+
+
+def _record(config: Config, invocation: Invocation, sweep_folder: Path, error: str, started: float) -> None:
+    """Record the failure, so that reuse=all need not run into it again; that it could not be is a line in the log."""
+    if config.tracking.uri is None:
+        return
+    cells = {sweep_folder / cell.folder: cell for cell in read_sweep(sweep_folder).cells}
+    cell = cells.get(invocation.folder)
+    if cell is None or cell.fingerprint is None:
+        return
+    from bikeml.tracking.sweeps import record_failure  # mlflow's import takes seconds
+
+    try:
+        record_failure(config, invocation, cell.fingerprint, error, started)
+    except TrackingError as unrecorded:
+        log_error(unrecorded)

@@ -1,0 +1,158 @@
+"""The story of a sweep: compose every cell, plan, launch what must run, and conclude whatever became of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.plugins.launcher import Launcher
+from joblib import cpu_count, effective_n_jobs
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from bikeml.composition import COMPOSITION_ERRORS, choices, explain, resolve
+from bikeml.config import typed
+from bikeml.display import follow, show_leaderboard
+from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
+from bikeml.planning import Combination, Planned, plan_cells, reuse_recorded
+from bikeml.provenance import command_line
+from bikeml.sweep import Cell, Sweep, describe_error, read_outcome, write_failure
+
+if TYPE_CHECKING:
+    from bikeml.tracking.sweeps import SweepStore
+
+PARENT_KEY = "sweep.parent_run_id"
+
+
+def run_sweep(
+    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], launcher: Launcher
+) -> None:
+    """
+    Run a cell for each of `combinations`, lists of overrides to `master`, the sweep's own config.
+
+    Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run. A cell that fails raises
+    nothing: it is in the leaderboard with its cause.
+    """
+    folder, started = Path(str(master.hydra.sweep.dir)).absolute(), time.time()
+    planned, dropped = plan_cells(list(_compose(loader, master, combinations)))
+    store, run_id = _open_store(planned[0]), None
+    if store is not None:
+        if planned[0].combination.config.reuse != "none":
+            planned = reuse_recorded(planned, store, folder)
+        run_id = store.begin(f"sweep of {len(planned)} cells", command_line(), started)
+    sweep = Sweep(folder, command_line(), started, tuple(each.cell for each in planned), tuple(dropped), run_id)
+    interrupted = True
+    try:
+        _write(sweep)
+        with follow(sweep):
+            _launch(
+                launcher, sweep, [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
+            )
+        interrupted = False
+    finally:
+        conclude(sweep, store, interrupted=interrupted)
+
+
+def _compose(loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]]) -> Iterator[Combination]:
+    """Yield every combination, composed and typed; raise ConfigError at the end with what is wrong in any of them."""
+    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
+    for number, overrides in enumerate(combinations):
+        try:
+            yield _compose_one(loader, master, number, overrides)
+        except ConfigError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _compose_one(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> Combination:
+    try:
+        composed = loader.load_sweep_config(master, list(overrides))
+        with open_dict(composed):
+            composed.hydra.job.id = composed.hydra.job.num = number
+        folder = str(OmegaConf.select(composed, "hydra.sweep.subdir"))
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+    options = choices(composed.hydra.runtime.choices)
+    return Combination(tuple(overrides), folder, typed(resolve(composed)), options)
+
+
+def _open_store(first: Planned) -> "SweepStore | None":
+    """Open the store of the first cell; it is made before any cell runs, so that cells in parallel need not."""
+    if first.combination.config.tracking.uri is None:
+        return None
+    from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
+
+    return SweepStore(first.combination.config.tracking)
+
+
+def _write(sweep: Sweep) -> None:
+    try:
+        sweep.write()
+    except OSError as error:
+        raise _unwritable(sweep, error) from error
+
+
+def _unwritable(sweep: Sweep, error: OSError) -> RunFolderError:
+    folder = str(sweep.folder)
+    return RunFolderError(
+        f"cannot write to {folder!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
+    )
+
+
+def _job(master: DictConfig, sweep: Sweep, planned: Planned) -> list[str]:
+    """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
+    job = [*planned.combination.overrides, f"hydra.sweep.subdir={_quote(planned.cell.folder)}"]
+    if sweep.run_id is not None:
+        job.append(f"{PARENT_KEY}={sweep.run_id}")
+    n_jobs = master.hydra.launcher.get("n_jobs")
+    if n_jobs is not None:
+        cores = max(1, cpu_count() // effective_n_jobs(n_jobs))
+        job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
+    return job
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _launch(launcher: Launcher, sweep: Sweep, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
+    """Launch the cells that must run; what breaks the launcher itself costs only the cell that it happens in."""
+    if not jobs:
+        return
+    try:
+        launcher.launch([job for _, job in jobs], initial_job_idx=0)
+    except BikemlError:
+        raise
+    except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
+        for cell, job in jobs:
+            if read_outcome(sweep.folder, cell).status not in ("finished", "failed"):
+                _launch_alone(launcher, sweep.folder / cell.folder, job)
+
+
+def _launch_alone(launcher: Launcher, folder: Path, job: list[str]) -> None:
+    try:
+        launcher.launch([job], initial_job_idx=0)
+    except Exception as error:  # noqa: BLE001  it was this one
+        write_failure(folder, f"the launcher broke: {describe_error(error)}", job)
+
+
+def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bool = False) -> None:
+    """
+    Show and write the leaderboard of a sweep, whatever became of its cells, and end its run in the store.
+
+    Raises RunFolderError where the sweep's folder cannot be written, and TrackingError where the store cannot be used.
+    """
+    leaderboard = build_leaderboard(sweep)
+    show_leaderboard(sweep, leaderboard)
+    try:
+        files = write_leaderboard(sweep, leaderboard)
+    except OSError as error:
+        raise _unwritable(sweep, error) from error
+    if store is not None and sweep.run_id is not None:
+        counts = leaderboard["status"].value_counts()
+        metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
+        metrics |= {f"best_{METRIC}": float(value) for value in leaderboard[METRIC].head(1).dropna()}
+        status = "KILLED" if interrupted else "FAILED" if sweep.has_failures() else "FINISHED"
+        store.end(sweep.run_id, files, metrics, status)

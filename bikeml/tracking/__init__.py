@@ -1,0 +1,22 @@
+"""
+Runs in an MLflow store. The only package that imports mlflow.
+
+Each module knows one thing:
+
+    store      how to reach a store, and how a run in it begins and ends
+    recording  what is recorded of an experiment
+    sweeps     a sweep's own run, and the recorded runs that a sweep can take instead of fitting again
+"""
+
+import warnings
+
+from bikeml import mlflow_settings  # noqa: F401  before mlflow, which reads its settings once
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies
+    import mlflow.models
+    import mlflow.pyfunc  # noqa: F401
+
+from bikeml.tracking.recording import record
+
+__all__ = ["record"]

@@ -1,0 +1,137 @@
+"""Reach an MLflow store, and let a run begin and end in it."""
+
+import contextlib
+import hashlib
+import json
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from bikeml.errors import TrackingError
+from bikeml.redaction import redact
+
+SQLITE = "sqlite:///"
+LOCK_TIMEOUT_SECONDS = 20
+OWNER_TAG = "bikeml.owner"
+# A refused connection is an OSError; a database whose driver is not installed is an ImportError.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
+
+
+@contextlib.contextmanager
+def store_errors(uri: str, what: str = "record the run") -> Iterator[None]:
+    """Raise a TrackingError that says what could not be done, whatever the store at `uri` has against it."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrackingError(
+            f"cannot {what} in {redact(uri)!r}: {redact(reason)}; check tracking.uri, or choose tracking=none"
+        ) from error
+
+
+def absolute(uri: str) -> str:
+    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
+    if not uri.startswith(SQLITE):
+        return uri
+    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
+
+
+def connect(uri: str) -> MlflowClient:
+    """
+    Return a client of the store at the absolute `uri`; a local store is made where there is none.
+
+    Raises one of STORE_ERRORS.
+    """
+    try:
+        return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin choked on its URI
+
+
+def _connect_to_file(uri: str) -> MlflowClient:
+    path = uri.removeprefix(SQLITE)
+    # MLflow tries a file that cannot be opened again and again, for minutes.
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database:
+        database.execute("PRAGMA user_version")
+    # Processes that make the tables of one new store at once break each other's migrations (MLflow 3.15).
+    name = f"bikeml-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
+    with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
+        client = MlflowClient(tracking_uri=f"{uri}?timeout={LOCK_TIMEOUT_SECONDS}")
+        client.search_experiments(max_results=1)
+    return client
+
+
+def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
+    """Return the id of the experiment of that name, which is made where there is none."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return _create_experiment(client, name, uri)
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
+        )
+    return str(found.experiment_id)
+
+
+def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
+    # Beside the database, wherever the process runs; a server decides for itself.
+    location = (Path(uri.removeprefix(SQLITE)).parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException:
+        other = client.get_experiment_by_name(name)  # another process was faster
+        if other is None:
+            raise
+        return str(other.experiment_id)
+
+
+def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
+    """Begin a run in the experiment of that id, at the unix time `started`, and return its id."""
+    owned = {**tags, OWNER_TAG: owner()}
+    run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
+    return str(run.info.run_id)
+
+
+@contextlib.contextmanager
+def open_run(
+    client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float
+) -> Iterator[str]:
+    """Open a run, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
+    run_id = begin_run(client, experiment, name, tags, started)
+    try:
+        yield run_id
+        client.set_terminated(run_id, "FINISHED")
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to tell
+            client.set_terminated(run_id, status)
+        raise
+
+
+def owner() -> str:
+    """Return what tells this process from every other: host, pid and the time at which the process began."""
+    process = psutil.Process()
+    return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
+
+
+def is_gone(owner_tag: str) -> bool:
+    """Return True where the process of that tag was on this machine and is no more; of others one cannot know."""
+    try:
+        tag = json.loads(owner_tag)
+        host, pid, started = tag["host"], int(tag["pid"]), float(tag["started"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    if host != socket.gethostname():
+        return False
+    try:
+        return bool(psutil.Process(pid).create_time() != started)
+    except psutil.NoSuchProcess:
+        return True

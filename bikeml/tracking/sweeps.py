@@ -1,0 +1,145 @@
+"""A sweep's own run, and the recorded runs that a sweep can take instead of fitting again."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Run
+
+from bikeml.config import Config, TrackingConfig
+from bikeml.redaction import redact
+from bikeml.result import Invocation
+from bikeml.tracking import store
+from bikeml.tracking.recording import describe, flatten, identity_tags, options_tag, to_params
+
+TAKEN_FILES = ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json", "result.json")
+"""What a reused cell needs of its run; result.json comes last, since it says that all is there."""
+RELATIVES = 20
+"""How many earlier runs of the same options are looked at to say why none of them could be reused."""
+DIFFERENCES_SHOWN = 3
+ERROR_TAG = "bikeml.error"
+MAX_TAG_LENGTH = 5000
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run in the store that answers a cell."""
+
+    run_id: str
+    error: str | None
+    """What the run failed with; None for a finished one."""
+
+
+class SweepStore:
+    """
+    A store as a sweep uses it; it is made where there is none, so that cells in parallel need not.
+
+    Every method raises TrackingError when the store cannot be used.
+    """
+
+    def __init__(self, config: TrackingConfig) -> None:
+        self.uri = store.absolute(str(config.uri))
+        self._experiment_name = config.experiment_name
+        with store.store_errors(self.uri, "begin the sweep"):
+            self._client = store.connect(self.uri)
+
+    def begin(self, name: str, command: str, started: float) -> str:
+        """Begin the sweep's own run and return its id; what dead processes of this machine left running is KILLED."""
+        with store.store_errors(self.uri, "begin the sweep"):
+            self._bury_the_dead()
+            experiment = store.experiment_id(self._client, self._experiment_name, self.uri)
+            tags = {"bikeml.command": redact(command), "mlflow.source.name": "bikeml", "mlflow.source.type": "LOCAL"}
+            return store.begin_run(self._client, experiment, name, tags, started)
+
+    def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
+        """End the sweep's run as FINISHED, FAILED or KILLED, with its files and figures."""
+        with store.store_errors(self.uri, "end the sweep"):
+            now = int(time.time() * 1000)
+            self._client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
+            for file in files:
+                self._client.log_artifact(run_id, str(file))
+            self._client.set_terminated(run_id, status)
+
+    def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
+        """Return the latest run with that fingerprint that finished or, if `failures`, failed in the model's code."""
+        same = f"tags.`bikeml.fingerprint` = '{fingerprint}'"
+        with store.store_errors(self.uri, "look for recorded runs"):
+            for run in self._search(f"{same} and attributes.status = 'FINISHED'", most=1):
+                return Recorded(str(run.info.run_id), None)
+            for run in self._search(f"{same} and attributes.status = 'FAILED'", most=RELATIVES) if failures else ():
+                if ERROR_TAG in run.data.tags:
+                    return Recorded(str(run.info.run_id), str(run.data.tags[ERROR_TAG]))
+        return None
+
+    def take(self, run_id: str, folder: Path) -> bool:
+        """Copy into a cell's folder what is needed of a recorded run; False where its files are gone."""
+        with store.store_errors(self.uri, f"take run {run_id}"):
+            present = {str(item.path) for item in self._client.list_artifacts(run_id)}
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in TAKEN_FILES:
+                if name in present:
+                    self._client.download_artifacts(run_id, name, str(folder))
+        return (folder / TAKEN_FILES[-1]).is_file()
+
+    def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+        """Say in what a cell differs from the nearest finished run of the same options."""
+        tag = options_tag(choices)
+        with store.store_errors(self.uri, "look for recorded runs"):
+            if tag not in self._relatives:
+                same = f"tags.`bikeml.options` = '{tag}' and attributes.status = 'FINISHED'"
+                self._relatives[tag] = list(self._search(same, most=RELATIVES))
+        differences = [_differences(config, identity, run) for run in self._relatives[tag]]
+        if not differences:
+            return "no finished run of these options is recorded"
+        nearest = min(differences, key=len)
+        more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
+        return "; ".join(nearest[:DIFFERENCES_SHOWN]) + more or "no reproducible run of these options is recorded"
+
+    @cached_property
+    def _relatives(self) -> dict[str, list[Run]]:
+        return {}
+
+    @cached_property
+    def _experiments(self) -> list[str]:
+        return [str(experiment.experiment_id) for experiment in self._client.search_experiments(max_results=1000)]
+
+    def _search(self, condition: str, most: int) -> Iterator[Run]:
+        newest = ["attributes.start_time DESC"]
+        yield from self._client.search_runs(self._experiments, condition, max_results=most, order_by=newest)
+
+    def _bury_the_dead(self) -> None:
+        for run in self._search("attributes.status = 'RUNNING'", most=1000):
+            if store.is_gone(run.data.tags.get(store.OWNER_TAG, "")):
+                self._client.set_terminated(run.info.run_id, "KILLED")
+
+
+def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
+    """Record a cell that failed in the model's own code, which would fail again; raises TrackingError."""
+    uri = store.absolute(str(config.tracking.uri))
+    tags = {"bikeml.fingerprint": fingerprint, "bikeml.options": options_tag(invocation.choices)}
+    tags[ERROR_TAG] = error[:MAX_TAG_LENGTH]
+    if config.sweep.parent_run_id:
+        tags["mlflow.parentRunId"] = config.sweep.parent_run_id
+    with store.store_errors(uri):
+        client = store.connect(uri)
+        experiment = store.experiment_id(client, config.tracking.experiment_name, uri)
+        run_id = store.begin_run(client, experiment, invocation.name, tags, started)
+        client.log_batch(run_id, params=to_params({**invocation.choices, **describe(config)}))
+        client.set_terminated(run_id, "FAILED")
+
+
+def _differences(config: Config, identity: Mapping[str, Any], run: Run) -> list[str]:
+    """Name what determines the result and is another in the recorded run."""
+    recorded, now = run.data.params, describe(config)
+    found = [
+        f"{key} is {now[key]}, recorded was {recorded[key]}"
+        for key in flatten(identity["config"])
+        if key in now and key in recorded and now[key] != recorded[key]
+    ]
+    for name, value in identity_tags(identity).items():
+        if run.data.tags.get(name, value) != value:
+            found.append(f"{name.removeprefix('bikeml.')} is {value}, recorded was {run.data.tags[name]}")
+    return found
