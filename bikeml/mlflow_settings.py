@@ -4,6 +4,7 @@ import os
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7 keeps a user waiting for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
     "MLFLOW_LOGGING_LEVEL": "ERROR",  # it tells of every table that it creates

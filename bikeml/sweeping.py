@@ -45,10 +45,9 @@ def run_sweep(
     interrupted = True
     try:
         _write(sweep)
+        waiting = [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
         with follow(sweep):
-            _launch(
-                launcher, sweep, [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
-            )
+            _launch(launcher, sweep, waiting)
         interrupted = False
     finally:
         conclude(sweep, store, interrupted=interrupted)

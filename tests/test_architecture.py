@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "model_file": FOUNDATION,
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
-    "result": FOUNDATION | {"files", "evaluate", "model_file", "provenance"},
+    "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
     "tracking": FOUNDATION | {"files", "model_file", "result"},
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
@@ -51,13 +51,19 @@ MAY_IMPORT = {
         "result",
         "tracking",
     },
-    "display": FOUNDATION | {"result"},
-    "cli": FOUNDATION | {"display", "experiment", "provenance", "result"},
+    "sweep": {"errors", "files", "redaction"},
+    "leaderboard": {"files", "plots", "sweep"},
+    "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
+    "display": FOUNDATION | {"result", "sweep"},
+    "cell": FOUNDATION | {"experiment", "provenance", "result", "sweep", "tracking"},
+    "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "sweep", "tracking"},
+    "sweeper": {"errors", "sweeping"},
+    "cli": FOUNDATION | {"cell", "display", "experiment", "provenance", "result", "sweep", "sweeper", "sweeping"},
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},
-    "hydra": {"cli", "composition", "pipeline"},
-    "omegaconf": {"cli", "composition"},
+    "hydra": {"cell", "cli", "composition", "pipeline", "sweeper", "sweeping"},
+    "omegaconf": {"cell", "cli", "composition", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment"},
     "rich": {"display"},
     "azure": set(),
@@ -86,7 +92,9 @@ def test_a_module_imports_only_what_the_plan_allows(name):
 
 @pytest.mark.parametrize("library", ONLY_HERE)
 def test_a_heavy_library_is_imported_only_in_its_room(library):
-    users = {name for name, file in MODULES.items() if any(t.split(".")[0] == library for t in imports(file))}
+    users = {
+        name.split(".")[0] for name, file in MODULES.items() if any(t.split(".")[0] == library for t in imports(file))
+    }
     assert users <= ONLY_HERE[library]
 
 

@@ -1,6 +1,7 @@
 """Whether a job's environment definition names what its command will find here: versions, and nothing unnamed."""
 
 import sys
+import threading
 from functools import lru_cache
 from importlib import metadata
 
@@ -13,13 +14,22 @@ class EnvironmentMismatch(Exception):  # noqa: N818 - becomes the job's error
     """The definition and this interpreter do not agree."""
 
 
-@lru_cache(maxsize=64)
+_one_at_a_time = threading.Lock()
+"""Reading requirements parses Python literals, which CPython 3.11 breaks off in one thread while another does so."""
+
+
 def check_definition(conda_file: str) -> frozenset[str]:
     """
     Compare a conda definition with this interpreter and return the distributions that it names.
 
     Raises EnvironmentMismatch where a version is missing, not exact, or another than the one installed.
     """
+    with _one_at_a_time:
+        return _check_definition(conda_file)
+
+
+@lru_cache(maxsize=64)
+def _check_definition(conda_file: str) -> frozenset[str]:
     named: set[str] = set()
     dependencies = (yaml.safe_load(conda_file) or {}).get("dependencies") or []
     pythons = [str(d) for d in dependencies if isinstance(d, str) and d.replace(" ", "").startswith("python=")]
@@ -50,9 +60,14 @@ def _check_requirement(line: str) -> str:
     return canonicalize_name(wanted.name)
 
 
-@lru_cache(maxsize=64)
 def hidden_modules(named: frozenset[str]) -> tuple[str, ...]:
     """Return the top-level modules that are installed here but would not be in the environment."""
+    with _one_at_a_time:
+        return _hidden_modules(named)
+
+
+@lru_cache(maxsize=64)
+def _hidden_modules(named: frozenset[str]) -> tuple[str, ...]:
     there = _with_dependencies(named)
     return tuple(
         sorted(
