@@ -252,5 +252,5 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     yield "folder", str(sweep.folder)
     if sweep.run_id:
         yield "run", sweep.run_id
-    if sweep.has_failures():
+    if sweep.has_failures() and sweep.run_id:
         yield "next", f"{sweep.command} reuse=finished"

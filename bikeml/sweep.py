@@ -11,7 +11,7 @@ Nothing else says how a sweep stands: whatever is killed, and wherever the folde
 import json
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -146,6 +146,13 @@ def find_varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     common = set(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else set()
     split = [[word.partition("=") for word in each if word not in common] for each in overrides]
     return [{key: value for key, _, value in each} for each in split]
+
+
+def clear_outcomes(folders: Iterable[Path]) -> None:
+    """Take away what the cells of an earlier sweep left in these folders: nothing of two sweeps is ever mixed."""
+    for folder in folders:
+        for name in (RESULT_FILE, FAILURE_FILE, LOG_FILE):
+            (folder / name).unlink(missing_ok=True)
 
 
 def write_failure(folder: Path, error: str, overrides: Sequence[str], run_id: str | None = None) -> None:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
@@ -17,7 +19,8 @@ from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
 from bikeml.planning import Combination, Planned, plan_cells, reuse_recorded
 from bikeml.provenance import command_line
-from bikeml.sweep import Cell, Sweep, describe_error, read_outcome, write_failure
+from bikeml.redaction import redact
+from bikeml.sweep import Cell, Sweep, clear_outcomes, describe_error, read_outcome, write_failure
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -34,17 +37,20 @@ def run_sweep(
     Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run. A cell that fails raises
     nothing: it is in the leaderboard with its cause.
     """
-    folder, started = Path(str(master.hydra.sweep.dir)).absolute(), time.time()
+    folder, started, command = Path(str(master.hydra.sweep.dir)).absolute(), time.time(), redact(command_line())
     planned, dropped = plan_cells(list(_compose(loader, master, combinations)))
+    with _writing(folder):
+        clear_outcomes(folder / each.cell.folder for each in planned)
     store, run_id = _open_store(planned[0]), None
     if store is not None:
         if planned[0].combination.config.reuse != "none":
             planned = reuse_recorded(planned, store, folder)
-        run_id = store.begin(f"sweep of {len(planned)} cells", command_line(), started)
-    sweep = Sweep(folder, command_line(), started, tuple(each.cell for each in planned), tuple(dropped), run_id)
+        run_id = store.begin(f"sweep of {len(planned)} cells", command, started)
+    sweep = Sweep(folder, command, started, tuple(each.cell for each in planned), tuple(dropped), run_id)
     interrupted = True
     try:
-        _write(sweep)
+        with _writing(folder):
+            sweep.write()
         waiting = [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
         with follow(sweep):
             _launch(launcher, sweep, waiting)
@@ -86,18 +92,15 @@ def _open_store(first: Planned) -> "SweepStore | None":
     return SweepStore(first.combination.config.tracking)
 
 
-def _write(sweep: Sweep) -> None:
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise a RunFolderError for whatever keeps the sweep's folder from being written."""
     try:
-        sweep.write()
+        yield
     except OSError as error:
-        raise _unwritable(sweep, error) from error
-
-
-def _unwritable(sweep: Sweep, error: OSError) -> RunFolderError:
-    folder = str(sweep.folder)
-    return RunFolderError(
-        f"cannot write to {folder!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
-    )
+        raise RunFolderError(
+            f"cannot write to {str(folder)!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
+        ) from error
 
 
 def _job(master: DictConfig, sweep: Sweep, planned: Planned) -> list[str]:
@@ -145,13 +148,18 @@ def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bo
     """
     leaderboard = build_leaderboard(sweep)
     show_leaderboard(sweep, leaderboard)
+    files: list[Path] = []
     try:
-        files = write_leaderboard(sweep, leaderboard)
-    except OSError as error:
-        raise _unwritable(sweep, error) from error
-    if store is not None and sweep.run_id is not None:
-        counts = leaderboard["status"].value_counts()
-        metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
-        metrics |= {f"best_{METRIC}": float(value) for value in leaderboard[METRIC].head(1).dropna()}
-        status = "KILLED" if interrupted else "FAILED" if sweep.has_failures() else "FINISHED"
-        store.end(sweep.run_id, files, metrics, status)
+        with _writing(sweep.folder):
+            files += write_leaderboard(sweep, leaderboard)
+    finally:
+        if store is not None and sweep.run_id is not None:
+            status = "KILLED" if interrupted else "FAILED" if sweep.has_failures() else "FINISHED"
+            store.end(sweep.run_id, files, _count(leaderboard), status)
+
+
+def _count(leaderboard: pd.DataFrame) -> dict[str, float]:
+    """Return how many cells have come to what, and the best score, as metrics of the sweep's run."""
+    counts = leaderboard["status"].value_counts()
+    metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
+    return metrics | {f"best_{METRIC}": float(score) for score in leaderboard[METRIC].head(1).dropna()}

@@ -160,7 +160,7 @@ def test_schema_errors_come_all_at_once():
         "seed",
         "data.target",
         "split.folds",
-        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, reuse, sweep",
     ]
 
 
