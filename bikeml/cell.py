@@ -35,6 +35,7 @@ def run_cell(composed: DictConfig) -> float:
         stop_after(config.sweep.max_failures, sweep_folder)
         return experiment.run(config, invocation).metrics["cv_r2_mean"]
     except SweepStoppedError:
+        invocation.folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
     except Exception as error:
         log_error(error)

@@ -129,15 +129,20 @@ def _launch(launcher: Launcher, sweep: Sweep, jobs: Sequence[tuple[Cell, list[st
         raise
     except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
         for cell, job in jobs:
-            if read_outcome(sweep.folder, cell).status not in ("finished", "failed"):
-                _launch_alone(launcher, sweep.folder / cell.folder, job)
+            if not _has_ended(sweep, cell):
+                _launch_alone(launcher, sweep, cell, job)
 
 
-def _launch_alone(launcher: Launcher, folder: Path, job: list[str]) -> None:
+def _has_ended(sweep: Sweep, cell: Cell) -> bool:
+    return read_outcome(sweep.folder, cell).status in ("finished", "failed")
+
+
+def _launch_alone(launcher: Launcher, sweep: Sweep, cell: Cell, job: list[str]) -> None:
     try:
         launcher.launch([job], initial_job_idx=0)
     except Exception as error:  # noqa: BLE001  it was this one
-        write_failure(folder, f"the launcher broke: {describe_error(error)}", job)
+        if not _has_ended(sweep, cell):
+            write_failure(sweep.folder / cell.folder, f"the launcher broke: {describe_error(error)}", job)
 
 
 def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bool = False) -> None:

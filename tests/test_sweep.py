@@ -46,10 +46,10 @@ def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, p
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1
     board = board_of(workdir / "sweep")
     assert [status == "failed" for status in board["status"]] == [i == position for i in range(3)]
-    assert "monotonicity constraints" in board["note"][position]
+    assert "monotonic_cst has shape" in board["note"][position]
     shown = capsys.readouterr()
     assert "failed: the pipeline could not be fitted" in shown.err
-    assert "monotonicity constraints" in shown.out
+    assert "monotonic_cst has shape" in shown.out
     assert "Traceback" not in shown.out + shown.err
     assert "Traceback" in (workdir / "sweep" / str(position) / "bikeml.log").read_text()
 
@@ -138,8 +138,8 @@ def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(b
     assert bikeml_main(*sweep, "hydra.sweep.dir=c", "reuse=all") == 1
     assert [cell.reused for cell in read_sweep(workdir / "b").cells] == [True, False]
     assert [cell.reused for cell in read_sweep(workdir / "c").cells] == [True, True]
-    assert "monotonicity constraints" in board_of(workdir / "c")["note"][1]
-    assert len(runs_of(workdir, "tags.`bikeml.error` LIKE '%monotonicity%'")) == 2
+    assert "monotonic_cst has shape" in board_of(workdir / "c")["note"][1]
+    assert len(runs_of(workdir, "tags.`bikeml.error` LIKE '%monotonic_cst%'")) == 2
 
 
 def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
@@ -250,24 +250,18 @@ def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir,
     assert statuses == {"alive": "RUNNING", "dead": "KILLED", "elsewhere": "RUNNING", "unknown": "RUNNING"}
 
 
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
-
-
 def test_ctrl_c_leaves_a_leaderboard_and_no_run_running(workdir):
-    sweep = start("model=tree", "seed=range(200)", "hydra.sweep.dir=sweep", cwd=workdir)
-    wait_for(lambda: len(list(workdir.glob("sweep/*/result.json"))) >= 2)
-    sweep.send_signal(signal.SIGINT)
-    out, err = sweep.communicate(timeout=60)
+    with start("model=tree", "seed=range(40)", "hydra.sweep.dir=sweep", cwd=workdir) as sweep:
+        while len(list(workdir.glob("sweep/*/result.json"))) < 2 and sweep.poll() is None:
+            time.sleep(0.02)
+        sweep.send_signal(signal.SIGINT)
+        out, err = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
     assert "bikeml: interrupted" in err
     assert "Traceback" not in err
-    assert "200 cells, by cross-validated R²" in out
+    assert "40 cells, by cross-validated R²" in out
     board = board_of(workdir / "sweep")
-    assert len(board) == 200
+    assert len(board) == 40
     assert (board["status"] == "finished").sum() >= 2
     assert not runs_of(workdir, "attributes.status = 'RUNNING'")
     assert client_of(workdir).get_run(read_sweep(workdir / "sweep").run_id).info.status == "KILLED"
@@ -309,7 +303,7 @@ def undisturbed(tmp_path_factory):
 
 def test_a_killed_sweep_goes_on_with_what_was_recorded(workdir, undisturbed):
     kill_and_rerun(workdir, [1.2, 3.7], undisturbed)
-    assert (board_of(workdir / "last")["status"] == "reused").sum() >= 3
+    assert (board_of(workdir / "last")["status"] == "reused").sum() >= 2
 
 
 @pytest.mark.slow
@@ -374,7 +368,7 @@ def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
 
 
 def test_a_disk_that_is_full_costs_its_cells_and_one_message(workdir):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)); "
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)); "
     code = f"{limit}import sys; from bikeml.cli import main; sys.argv[0] = 'bikeml'; main()"
     arguments = ["-m", *UNTRACKED, "model=linear,tree"]
     done = subprocess.run(
