@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -46,7 +45,6 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
     _sweeps.clear()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     status = _compose_and_run()
     for folder, is_ours in _sweeps:
         if not is_ours or status == DONE:
@@ -61,9 +59,8 @@ def _compose_and_run() -> int:
 
         register(SWEEPER)
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
-    except KeyboardInterrupt:
-        print("bikeml: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return _report(interrupt)
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
         if not _failures:
             _failures.append(_explain_start(error))
@@ -84,9 +81,16 @@ def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
     return FAILED if sweep.has_failures() else DONE
 
 
+def _began_as_interrupt(error: BaseException | None) -> bool:
+    """Whether a library stumbled over an interrupt, in a finally clause say, and made another error of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _explain_start(error: Exception) -> Exception:
     """Say what stopped Hydra before the task function began; an error of no known kind is our own bug."""
-    if isinstance(error, BikemlError):
+    if isinstance(error, BikemlError) or _began_as_interrupt(error):
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
@@ -129,8 +133,11 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     return result.metrics["cv_r2_mean"]
 
 
-def _report(error: Exception) -> int:
-    """Print one message for a user's mistake, or the traceback of a bug of ours; return the exit status."""
+def _report(error: BaseException) -> int:
+    """Print one message for an interrupt or a user's mistake, or the traceback of a bug of ours; return the status."""
+    if _began_as_interrupt(error):
+        print("bikeml: interrupted", file=sys.stderr)
+        return INTERRUPTED
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):

@@ -1,6 +1,7 @@
 """The typed schema of conf/: what may stand there, and one message that lists everything that may not."""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from bikeml.errors import ConfigError
 from bikeml.redaction import redact
 
 Value = str | int | float | bool
+STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
 
 
 class Section(BaseModel):
@@ -43,11 +46,25 @@ def _not_zero(n_jobs: int) -> int:
     return n_jobs
 
 
-def _uri_without_password(uri: str) -> str:
-    if "://" in uri and urlsplit(uri).password:
+def _tracking_uri(uri: str) -> str:
+    """Refuse what MLflow would refuse only after the fit, without importing it; a store's state is found out later."""
+    scheme, separator, rest = uri.partition(":")
+    parts = urlsplit(uri)
+    if separator and parts.password:
         raise ValueError(
             "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
         )
+    plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
+    if uri == "databricks" or scheme in plugins:
+        return uri
+    if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
+        raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
+    if scheme.partition("+")[0] not in STORES:
+        raise ValueError(f"is no store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
+    if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
+        raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////from/the/root/mlflow.db")
+    if scheme.startswith("http") and (not parts.hostname or parts.port == 0):
+        raise ValueError("names no server; write one such as http://127.0.0.1:5000")
     return uri
 
 
@@ -153,7 +170,7 @@ class EvaluationConfig(Section):
 class TrackingConfig(Section):
     """Where the run is recorded; a `uri` of None records nothing."""
 
-    uri: Annotated[Name, AfterValidator(_uri_without_password)] | None
+    uri: Annotated[Name, AfterValidator(_tracking_uri)] | None
     experiment_name: Name
     run_name: Name | None
 

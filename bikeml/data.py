@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from bikeml.composition import did_you_mean
 from bikeml.config import DataConfig
@@ -43,16 +44,24 @@ class Table:
     """The date of each row, shape (n_rows,), where data.date names a column."""
 
 
-def read_table(data: DataConfig, *, text_categories: bool) -> Table:
-    """
-    Read and check the table.
+@dataclass(frozen=True)
+class Tolerance:
+    """What a pipeline takes beside finite numbers."""
 
-    `text_categories` says whether the preprocessing encodes categories, so that they may be text. Raises DataError
-    with everything that does not fit `data`.
+    text_categories: bool = False
+    numeric_gaps: bool = False
+    categorical_gaps: bool = False
+
+
+def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
+    """
+    Read the table, and check it for a pipeline of some `tolerance`; gaps in the target or the dates never pass.
+
+    Raises DataError with everything that does not fit `data`.
     """
     content = read_bytes(data.path)
     frame = parse_csv(content, data)
-    problems = list(find_problems(frame, data, text_categories=text_categories))
+    problems = list(find_problems(frame, data, tolerance))
     if problems:
         raise DataError(f"{redact(data.path)} does not fit the config:\n" + "\n".join(f"  {p}" for p in problems))
     features = [column for column in frame.columns if column in data.features]
@@ -97,7 +106,8 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # mixed columns are reported cell by cell
-            return pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
+            frame = pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
+            return _with_categories_as_written(frame, content, data)
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise DataError(f"{shown} is not a table: {reason}; mend the line, or set data.separator") from error
@@ -134,7 +144,29 @@ def _not_text(data: DataConfig, error: UnicodeError) -> DataError:
     return DataError(f"{redact(data.path)} is not {data.encoding}: {error}; set data.encoding, such as latin-1")
 
 
-def find_problems(frame: pd.DataFrame, data: DataConfig, *, text_categories: bool) -> Iterator[str]:
+def _with_categories_as_written(frame: pd.DataFrame, content: bytes, data: DataConfig) -> pd.DataFrame:
+    """
+    Read the categorical columns that hold text again, all of their cells as text and only empty ones as gaps.
+
+    pandas takes words such as NA and None for gaps, which may well be categories, and 1 and 1.0 for the same number.
+    """
+    text = [name for name in data.categorical if name in frame and not is_numeric_dtype(frame[name])]
+    if not text:
+        return frame
+    cells = pd.read_csv(
+        io.BytesIO(content),
+        sep=data.separator,
+        encoding=data.encoding,
+        index_col=False,
+        usecols=text,
+        dtype=str,
+        keep_default_na=False,
+        na_values=[""],
+    )
+    return frame.assign(**{name: cells[name] for name in text})
+
+
+def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -> Iterator[str]:
     """Yield what in `frame` does not fit `data`; rows are counted from 1, below the header."""
     yield from _missing_columns(frame, data)
     if frame.empty:
@@ -144,9 +176,11 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, *, text_categories: boo
     numbers = "mend the cells, or list the column in data.categorical"
     encoded = "choose preprocessing=standard, which encodes text"
     yield from _each(frame, [*data.numeric, data.target], lambda column: _not_numbers(column, numbers))
-    yield from _each(
-        frame, data.categorical, _gaps if text_categories else lambda column: _not_numbers(column, encoded)
-    )
+    if not tolerance.text_categories:
+        yield from _each(frame, data.categorical, lambda column: _not_numbers(column, encoded))
+    yield from _each(frame, [data.target, *([data.date] if data.date else [])], _gaps)
+    yield from _each(frame, data.numeric, _empty if tolerance.numeric_gaps else _feature_gaps)
+    yield from _each(frame, data.categorical, _empty if tolerance.categorical_gaps else _feature_gaps)
     for column, values in data.allowed.items():
         if column in present:
             wrong = frame[column].notna() & ~frame[column].isin(values)
@@ -185,11 +219,19 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
 
 
 def _gaps(column: pd.Series) -> Iterator[str]:
-    yield from _cells("is missing", column, column.isna(), "fill the gaps")
+    yield from _cells("is missing", column, column.isna(), "fill the gaps, or leave the rows out")
+
+
+def _feature_gaps(column: pd.Series) -> Iterator[str]:
+    yield from _cells("is missing", column, column.isna(), "fill the gaps, or choose preprocessing=imputed")
+
+
+def _empty(column: pd.Series) -> Iterator[str]:
+    if column.isna().all():
+        yield f"column {column.name!r} is empty in every row; leave it out"
 
 
 def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
-    yield from _gaps(column)
     numbers = _to_numbers(column)
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
     yield from _cells("is not a number", column, column.notna() & numbers.isna(), advice)
@@ -197,7 +239,6 @@ def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
 
 
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
-    yield from _gaps(column)
     try:
         wrong = column.notna() & parse_dates(column, date_format).isna()
     except ValueError as error:

@@ -86,6 +86,8 @@ def _facts(result: Result) -> dict[str, str]:
             facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
     if result.tuned_on_these_rows:
         facts["note"] = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
+    if result.dataset.gaps:
+        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in result.dataset.gaps.items())
     if not result.reproducible:
         facts["note"] = "not reproducible: a random_state is null"
     facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())

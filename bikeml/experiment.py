@@ -20,8 +20,8 @@ from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
 from bikeml.errors import FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
-from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators
-from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, save, write_summary
+from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance
+from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, add_run_id, save
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table
 from bikeml.workers import workers
@@ -41,7 +41,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     started = time.time()
     check_estimators(config)
     announce("reading the table")
-    table = read_table(config.data, text_categories=bool(config.preprocessing.categorical))
+    table = read_table(config.data, find_tolerance(config))
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)
@@ -51,13 +51,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
         result = replace(_judge(config, invocation, table, split, fitted, announce), identity=identity)
     result = replace(result, seconds={**result.seconds, "total": time.time() - started})
     announce("writing the run folder")
-    try:
+    with _folder_errors(result):
         save(result)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write the run folder {str(result.folder)!r}: {error.strerror or error}; "
-            "choose another with hydra.run.dir=FOLDER"
-        ) from error
     result = _record(result, started, announce)
     if fitted.checkpoint:
         fitted.checkpoint.remove()
@@ -119,6 +114,17 @@ def _estimator_errors() -> Iterator[None]:
         raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def _folder_errors(result: Result) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the run folder {str(result.folder)!r}: {error.strerror or error}; "
+            "choose another with hydra.run.dir=FOLDER"
+        ) from error
+
+
 def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     """
     Return the pipeline with every n_jobs in its regressor unset.
@@ -169,7 +175,7 @@ def _judge(
         search=fitted.outcome,
         dataset=_describe(config, table, split),
         predictions=pd.DataFrame({"row": split.test + 1, "actual": y_test, "predicted": predicted}),
-        example=table.X.iloc[split.train[:5]],
+        example=_example(table.X.iloc[split.train]),
         figures=_draw(y_test, predicted, config, (test["r2"], *intervals["r2"]), importance)
         | _draw_search(config, fitted),
         texts=_explain_tree(fitted.pipeline),
@@ -198,7 +204,14 @@ def _describe(config: Config, table: Table, split: Split) -> Dataset:
         columns={str(column): str(dtype) for column, dtype in types.items()},
         n_train=len(split.train),
         n_test=len(split.test),
+        gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},
     )
+
+
+def _example(X: pd.DataFrame) -> pd.DataFrame:
+    """Return the first rows; where they have gaps, with cells from further below, so that every type shows."""
+    rows = X.head(5)
+    return X.bfill().head(5) if rows.isna().any(axis=None) else rows
 
 
 def _draw(
@@ -238,9 +251,9 @@ def _record(result: Result, started: float, announce: Announce) -> Result:
     from bikeml import tracking  # its import takes seconds, and the result is safe by now
 
     try:
-        return tracking.record(result, started)
-    except BaseException as error:
-        write_summary(result)  # without a run id: only a run that is FINISHED in the store has one
-        if not isinstance(error, TrackingError):
-            raise
+        recorded = tracking.record(result, started)
+    except TrackingError as error:
         raise TrackingError(f"{error}; nothing is lost, the result is in {str(result.folder)!r}") from error
+    with _folder_errors(result):
+        add_run_id(recorded)  # only a run that is FINISHED in the store has one
+    return recorded

@@ -10,6 +10,8 @@ from bikeml.errors import ModelFileError
 
 FILE_NAME = "model.skops"
 TRUSTED_TYPES = (
+    "numpy.ascontiguousarray",  # the columns as they are
+    "numpy.dtype",
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",

@@ -2,21 +2,28 @@
 
 import importlib
 import inspect
+import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from hydra.utils import instantiate
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import PolynomialFeatures
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.composition import did_you_mean
 from bikeml.config import Config, DataConfig, ModelConfig, PreprocessingConfig
+from bikeml.data import Tolerance
 from bikeml.errors import ConfigError
 
 ALLOWED_PACKAGES = ("sklearn",)
@@ -52,10 +59,14 @@ def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
     return {f"{REGRESSOR}__{name}": [_build(value) for value in values] for name, values in model.grid.items()}
 
 
-def _build(value: Any) -> Any:  # noqa: ANN401  an argument of an estimator can be anything
+def _build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argument of an estimator can be anything
+    """Return `value` with every spec in it, at any depth, as an estimator; other values stay to the letter."""
     if isinstance(value, list):
-        return [_build(item) for item in value]
-    return instantiate(value, _convert_="all") if isinstance(value, Mapping) and "_target_" in value else value
+        return [_build(item, key) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    built = {name: _build(item, f"{key}.{name}") for name, item in value.items()}
+    return _find_class(key, built.pop("_target_"), BaseEstimator)(**built) if "_target_" in built else built
 
 
 def _build_preprocessor(
@@ -75,9 +86,49 @@ def _build_preprocessor(
 
 def _build_steps(steps: Mapping[str, Mapping[str, Any]]) -> BaseEstimator:
     built = [_build(spec) for spec in steps.values()]
-    # Degree 1 without bias is the identity, as one C-contiguous float64 array: LinearRegression's last digits depend
-    # on the memory order, and a "passthrough" hands on what pandas happens to hold.
-    return make_pipeline(*built) if built else PolynomialFeatures(degree=1, include_bias=False, order="C")
+    # LinearRegression's last digits depend on the memory order, and a "passthrough" hands on whatever pandas holds.
+    as_array = FunctionTransformer(np.ascontiguousarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
+    return make_pipeline(*built) if built else as_array
+
+
+NUMBERS: Sequence[object] = (1.0, 2.0, 3.0, 4.0) * 5
+WORDS: Sequence[object] = ("a", "b", "c", "d") * 5
+
+
+def find_tolerance(config: Config) -> Tolerance:
+    """Try the preprocessing on a few cells, and read the model's tags, to learn whether they take text and gaps."""
+    gaps_may_pass = bool(get_tags(_build(config.model.estimator)).input_tags.allow_nan)
+    return _try_steps(json.dumps(config.preprocessing.model_dump()), gaps_may_pass=gaps_may_pass)
+
+
+@lru_cache  # the cells of a sweep share a few preprocessings
+def _try_steps(preprocessing: str, *, gaps_may_pass: bool) -> Tolerance:
+    numeric, categorical = (_build_steps(json.loads(preprocessing)[kind]) for kind in ("numeric", "categorical"))
+
+    def takes(steps: BaseEstimator, harder: list[Sequence[object]], plain: list[Sequence[object]]) -> bool:
+        """Whether `steps` work on harder cells; or on no plain ones either, and the fit shall say why."""
+        works = [_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in harder]
+        return any(works) or not any(_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in plain)
+
+    def with_gap(cells: Sequence[object]) -> Sequence[object]:
+        return [*cells, np.nan]
+
+    return Tolerance(
+        text_categories=takes(categorical, [WORDS], [NUMBERS]),
+        numeric_gaps=takes(numeric, [with_gap(NUMBERS)], [NUMBERS]),
+        categorical_gaps=takes(categorical, [with_gap(NUMBERS), with_gap(WORDS)], [NUMBERS, WORDS]),
+    )
+
+
+def _works(steps: BaseEstimator, cells: Sequence[object], *, gaps_may_pass: bool) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = clone(steps).fit_transform(pd.DataFrame({"column": cells}), np.arange(len(cells)))
+            numbers = np.asarray(made.data if issparse(made) else made, dtype=float)
+    except Exception:  # noqa: BLE001  a transformer of any package may refuse in any way
+        return False
+    return gaps_may_pass or not np.isnan(numbers).any()
 
 
 def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:

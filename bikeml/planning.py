@@ -9,7 +9,7 @@ from bikeml.config import Config
 from bikeml.data import read_table
 from bikeml.errors import ConfigError, DataError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
-from bikeml.pipeline import build_pipeline, check_estimators
+from bikeml.pipeline import build_pipeline, check_estimators, find_tolerance
 from bikeml.redaction import redact
 from bikeml.sweep import Cell, find_varying, write_failure
 
@@ -83,11 +83,11 @@ def _identify(combinations: Sequence[Combination]) -> Iterator[Mapping[str, Any]
     tables: dict[str, str | DataError] = {}
     keys = []
     for combination in combinations:
-        data, text = combination.config.data, bool(combination.config.preprocessing.categorical)
-        keys.append(f"{text} {data.model_dump_json()}")
+        data, tolerance = combination.config.data, find_tolerance(combination.config)
+        keys.append(f"{tolerance} {data.model_dump_json()}")
         if keys[-1] not in tables:
             try:
-                tables[keys[-1]] = read_table(data, text_categories=text).sha256
+                tables[keys[-1]] = read_table(data, tolerance).sha256
             except DataError as error:
                 tables[keys[-1]] = error
     if all(isinstance(table, DataError) for table in tables.values()):

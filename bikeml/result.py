@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pandas as pd
@@ -68,6 +69,8 @@ class Dataset:
     """The features and the target with their types."""
     n_train: int
     n_test: int
+    gaps: Mapping[str, int]
+    """How many cells of each feature are missing, where any are."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Result:
     predictions: pd.DataFrame
     """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
     example: pd.DataFrame
-    """The first training rows, as the signature's example."""
+    """Five rows of the features as the signature's example: the first training rows, gaps filled from those below."""
     figures: Mapping[str, Figure]
     texts: Mapping[str, str]
     """Further files by name, such as tree.txt."""
@@ -167,6 +170,7 @@ class Result:
                 "source": self.dataset.source,
                 "n_train": self.dataset.n_train,
                 "n_test": self.dataset.n_test,
+                "gaps": dict(self.dataset.gaps),
             },
             "fingerprint": self.fingerprint,
             "reproducible": self.reproducible,
@@ -199,10 +203,22 @@ def _clear(folder: Path) -> None:
 
 
 def save(result: Result) -> None:
-    """Write the run folder: the model, the figures and the record, and result.json last."""
+    """
+    Write the run folder: the model, the figures and the record, and result.json last.
+
+    All is written aside first and then moved: a full disk or an interrupt leaves no file of this run, and those of an
+    earlier one as they were.
+    """
     folder = result.folder
     folder.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
+    with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+        _write(result, Path(unfinished))
+        _clear(folder)
+        for path in sorted(Path(unfinished).iterdir(), key=lambda path: path.name == RESULT_FILE):
+            path.replace(folder / path.name)
+
+
+def _write(result: Result, folder: Path) -> None:
     save_pipeline(result.pipeline, folder / MODEL_FOLDER)
     for name, figure in result.figures.items():
         figure.savefig(folder / name, dpi=120)
@@ -216,9 +232,14 @@ def save(result: Result) -> None:
     write_text(folder / "environment.json", json.dumps(result.provenance.environment(), indent=2))
     if result.provenance.git_diff:
         write_text(folder / "code.diff", result.provenance.git_diff + "\n")
-    write_summary(result)
+    write_text(folder / RESULT_FILE, summary_text(result))
 
 
-def write_summary(result: Result) -> None:
-    """Write result.json, whole or not at all."""
-    write_text(result.folder / RESULT_FILE, json.dumps(_finite(result.summary()), indent=2, allow_nan=False) + "\n")
+def summary_text(result: Result) -> str:
+    """Return the text of result.json."""
+    return json.dumps(_finite(result.summary()), indent=2, allow_nan=False) + "\n"
+
+
+def add_run_id(result: Result) -> None:
+    """Write result.json again with the run's id, whole or not at all."""
+    write_text(result.folder / RESULT_FILE, summary_text(result))

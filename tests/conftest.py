@@ -1,6 +1,10 @@
 """What every test shares: a working folder of its own, and the ways into the program."""
 
+import contextlib
+import json
 import os
+import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +17,16 @@ from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 
-__all__ = ["azureml", "azureml_service", "bikeml_main", "ml_client", "rest", "submit", "workdir"]
+__all__ = [
+    "assert_nothing_left_behind",
+    "azureml",
+    "azureml_service",
+    "bikeml_main",
+    "ml_client",
+    "rest",
+    "submit",
+    "workdir",
+]
 
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 
@@ -30,16 +43,40 @@ def bikeml_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Call the command line in this process and return its exit status."""
 
     def call(*arguments: str) -> int:
-        from bikeml import cli
+        from bikeml.__main__ import main
 
         monkeypatch.setattr(sys, "argv", ["bikeml", *arguments])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            cli.main()
+            main()
         except SystemExit as stop:
             return int(stop.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         return 0
 
     return call
+
+
+def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
+    """Below `folder` is only what was there before, whole results, and stores in which no run is RUNNING."""
+    from bikeml.model_file import load_pipeline
+
+    results = [file.parent for file in folder.rglob("result.json") if "mlartifacts" not in file.parts]
+    for result in results:
+        assert json.loads((result / "result.json").read_text())["metrics"]
+        load_pipeline(result / "model")
+        assert all(figure.read_bytes().endswith(b"IEND\xaeB`\x82") for figure in result.glob("*.png"))
+        assert list(result.glob(".*")) == []
+    files = [file for file in folder.rglob("*") if file.is_file() and not {*file.parents} & {*results}]
+    names = {file.relative_to(folder).as_posix() for file in files if "mlartifacts" not in file.parts}
+    assert names - {"mlflow.db"} - {*there_before} == set()
+    if "mlflow.db" in names - {*there_before}:
+        with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
+            tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
+            statuses = {status for (status,) in store.execute("SELECT status FROM runs")} if "runs" in tables else set()
+        assert "RUNNING" not in statuses
 
 
 def config_of(*overrides: str) -> Config:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "config": {"composition", "errors", "redaction"},
     "data": FOUNDATION,
     "split": FOUNDATION | {"data"},
-    "pipeline": FOUNDATION,
+    "pipeline": FOUNDATION | {"data"},
     "evaluate": FOUNDATION | {"split"},
     "plots": FOUNDATION | {"evaluate"},
     "model_file": FOUNDATION,
@@ -62,7 +62,7 @@ MAY_IMPORT = {
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},
-    "hydra": {"cell", "cli", "composition", "pipeline", "sweeper", "sweeping"},
+    "hydra": {"cell", "cli", "composition", "sweeper", "sweeping"},
     "omegaconf": {"cell", "cli", "composition", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment"},
     "rich": {"display"},

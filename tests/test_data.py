@@ -8,17 +8,17 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from bikeml.data import read_table
+from bikeml.data import Tolerance, read_table
 from bikeml.datasets import DAILY_SHA256
 from bikeml.errors import DataError
 from tests.conftest import DAILY, config_of
 
+NO_GAPS = Tolerance()
 
-def read(path="table.csv", *overrides, text_categories=False):
+
+def read(path="table.csv", *overrides, tolerance=NO_GAPS):
     columns = ("data.target=y", "data.numeric=[a,b]", "data.categorical=[]")
-    return read_table(
-        config_of("data=csv", f"data.path={path}", *columns, *overrides).data, text_categories=text_categories
-    )
+    return read_table(config_of("data=csv", f"data.path={path}", *columns, *overrides).data, tolerance)
 
 
 def test_the_embedded_table_is_the_published_one_byte_for_byte():
@@ -35,7 +35,7 @@ def test_the_licence_and_citation_stand_beside_the_table():
 
 
 def test_the_embedded_table_fits_its_description():
-    table = read_table(config_of().data, text_categories=False)
+    table = read_table(config_of().data, Tolerance())
     assert table.sha256 == DAILY_SHA256
     assert table.X.shape == (731, 10)
     assert list(table.X.columns[:2]) == ["season", "mnth"]
@@ -156,7 +156,48 @@ def test_many_bad_cells_are_counted(workdir):
 
 def test_text_categories_are_welcome_where_the_preprocessing_encodes_them(workdir):
     (workdir / "table.csv").write_text("a,b,c,y\n1,2,red,3\n4,5,blue,6\n")
-    assert read("table.csv", "data.categorical=[c]", text_categories=True).X["c"].tolist() == ["red", "blue"]
+    assert read("table.csv", "data.categorical=[c]", tolerance=Tolerance(text_categories=True)).X["c"].tolist() == [
+        "red",
+        "blue",
+    ]
+
+
+GAPPY = Tolerance(text_categories=True, numeric_gaps=True, categorical_gaps=True)
+
+
+def test_gaps_are_welcome_where_the_pipeline_fills_them(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n,2,red,3\n4,NA,,6\n")
+    X = read("table.csv", "data.categorical=[c]", tolerance=GAPPY).X
+    assert X.isna().to_numpy().tolist() == [[True, False, False], [False, True, True]]
+
+
+def test_only_an_empty_cell_is_a_gap_among_categories_of_text(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n1,2,NA,3\n4,5,None,6\n7,8,,9\n1,2,1.0,3\n4,5,red,6\n")
+    levels = read("table.csv", "data.categorical=[c]", tolerance=GAPPY).X["c"]
+    assert levels.dropna().tolist() == ["NA", "None", "1.0", "red"]
+
+
+def test_words_for_nothing_are_gaps_among_categories_of_numbers(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n1,2,1,3\n4,5,NA,6\n")
+    levels = read("table.csv", "data.categorical=[c]", "+data.allowed.c=[1]", tolerance=GAPPY).X["c"]
+    assert levels.tolist()[0] == 1
+    assert levels.isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,2011-01-02,x,\n", r"column 'y' is missing in row 2: nan; fill the gaps"),
+        ("a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,,x,6\n", r"column 'd' is missing in row 2"),
+        ("a,b,d,c,y\n,2,2011-01-01,x,3\n,5,2011-01-02,x,6\n", r"column 'a' is empty in every row; leave it out"),
+        ("a,b,d,c,y\n1,2,2011-01-01,,3\n4,5,2011-01-02,,6\n", r"column 'c' is empty in every row; leave it out"),
+        ("a,b,d,c,y\n1,2,2011-01-01,x,3\nn.a.,5,2011-01-02,x,6\n", r"column 'a' is not a number in row 2: 'n.a.'"),
+    ],
+)
+def test_some_gaps_are_refused_even_where_gaps_are_filled(content, message, workdir):
+    (workdir / "table.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        read("table.csv", "data.date=d", "data.categorical=[c]", tolerance=GAPPY)
 
 
 def test_booleans_and_huge_integers_are_numbers(workdir):

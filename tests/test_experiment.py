@@ -163,6 +163,41 @@ def test_a_table_of_text_categories_fits_with_standard_preprocessing(workdir):
     assert result.dataset.name == "my"
 
 
+def write_gappy_table(folder):
+    """Sizes, colours and prices of 90 things, some sizes and colours missing, both in the first row."""
+    rows = [
+        f"{'' if i % 7 == 0 else i},{'' if i % 11 == 0 else ['red', 'blue', 'NA'][i % 3]},{i * 2 + i % 3}"
+        for i in range(90)
+    ]
+    (folder / "my.csv").write_text("size,colour,price\n" + "\n".join(rows))
+    return ["data=csv", "data.path=my.csv", "data.target=price", "data.numeric=[size]", "data.categorical=[colour]"]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ["preprocessing=imputed", "model=linear"],
+        ["preprocessing=imputed", "model=gbr", "search=grid", "model.grid.learning_rate=[0.1,0.2]"],
+        ["preprocessing=standard", "model=hist_gbr"],
+        ["preprocessing=ordinal", "model=rf"],
+    ],
+)
+def test_a_table_with_gaps_fits_and_the_run_counts_them(choice, workdir):
+    result = bikeml.run(*FAST, *write_gappy_table(workdir), *choice, "hydra.run.dir=out")
+    assert result.metrics["test_r2"] > 0.5
+    summary = json.loads((workdir / "out" / "result.json").read_text())
+    assert summary["dataset"]["gaps"] == {"size": 13, "colour": 9}
+    assert result.example.notna().all(axis=None)
+    loaded = load_pipeline(workdir / "out" / "model")
+    table = pd.read_csv(workdir / "my.csv")
+    np.testing.assert_array_equal(loaded.predict(table), result.pipeline.predict(table))
+
+
+def test_gaps_that_nothing_fills_are_refused_with_the_way_out(workdir):
+    with pytest.raises(DataError, match=r"'size' is missing in row 1: nan, .*choose preprocessing=imputed"):
+        bikeml.run(*FAST, *write_gappy_table(workdir), "preprocessing=standard")
+
+
 def test_the_same_table_from_a_file_is_the_same_experiment():
     other = bikeml.run(*FAST, "data=csv", f"data.path={DAILY}", "hydra.run.dir=out")
     assert other.fingerprint == bikeml.run(*FAST, "hydra.run.dir=out").fingerprint

@@ -7,7 +7,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from bikeml.composition import compose, resolve
 from bikeml.config import typed
-from bikeml.pipeline import build_grid, build_pipeline, check_estimators
+from bikeml.data import Tolerance
+from bikeml.pipeline import build_grid, build_pipeline, check_estimators, find_tolerance
 from tests.conftest import DAILY, config_of
 
 TABLE = pd.read_csv(DAILY)
@@ -40,7 +41,7 @@ def test_a_table_with_one_kind_of_column_is_built_too(kind):
     assert build_pipeline(config, columns).fit(TABLE, TABLE.rentals).predict(TABLE).shape == (731,)
 
 
-@pytest.mark.parametrize("preprocessing", ["none", "standard"])
+@pytest.mark.parametrize("preprocessing", ["none", "standard", "imputed", "ordinal"])
 def test_a_fitted_pipeline_takes_columns_by_name_in_any_order(preprocessing):
     pipeline = build_pipeline(config_of(f"preprocessing={preprocessing}"), COLUMNS).fit(TABLE[COLUMNS], TABLE.rentals)
     np.testing.assert_array_equal(pipeline.predict(TABLE[COLUMNS]), pipeline.predict(TABLE[TABLE.columns[::-1]]))
@@ -70,3 +71,44 @@ def test_estimators_inside_lists_are_built():
     pipeline = build_pipeline(config, COLUMNS)
     assert isinstance(pipeline, Pipeline)
     assert pipeline.fit(TABLE, TABLE.rentals).predict(TABLE).shape == (731,)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "model", "text", "numeric_gaps", "categorical_gaps"),
+    [
+        ("none", "linear", False, False, False),
+        ("none", "gbr", False, False, False),
+        ("none", "rf", False, True, True),
+        ("none", "hist_gbr", False, True, True),
+        ("standard", "linear", True, False, True),
+        ("standard", "hist_gbr", True, True, True),
+        ("imputed", "linear", True, True, True),
+        ("ordinal", "gbr", True, False, True),
+        ("ordinal", "hist_gbr", True, True, True),
+    ],
+)
+def test_gaps_and_text_are_taken_exactly_where_a_step_or_the_model_handles_them(
+    preprocessing, model, text, numeric_gaps, categorical_gaps
+):
+    tolerance = find_tolerance(config_of(f"preprocessing={preprocessing}", f"model={model}"))
+    assert tolerance == Tolerance(text, numeric_gaps, categorical_gaps)
+
+
+def test_steps_that_do_not_work_on_the_cells_tried_are_left_to_the_fit():
+    svd = "{_target_: sklearn.decomposition.TruncatedSVD, n_components: 30}"
+    config = config_of("preprocessing=standard", f"+preprocessing.categorical.svd={svd}")
+    assert find_tolerance(config).text_categories
+
+
+def test_an_imputer_of_ones_own_is_one_override():
+    knn = "{_target_: sklearn.impute.KNNImputer}"
+    assert find_tolerance(config_of(f"+preprocessing.numeric.imputer={knn}")).numeric_gaps
+
+
+def test_text_in_an_estimators_arguments_is_not_resolved_again():
+    sections = resolve(compose(["preprocessing=imputed"]))
+    sections["preprocessing"]["categorical"]["imputer"] |= {"strategy": "constant", "fill_value": "${seed} ${nope}"}
+    config = typed(sections)
+    check_estimators(config)
+    imputer = build_pipeline(config, COLUMNS)[0].transformers[1][1][0]
+    assert imputer.fill_value == "${seed} ${nope}"

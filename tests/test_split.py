@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from bikeml.config import ChronologicalSplit
-from bikeml.data import Table, read_table
+from bikeml.data import Table, Tolerance, read_table
 from bikeml.errors import DataError
 from bikeml.split import split_table
 from tests.conftest import config_of
@@ -20,7 +20,7 @@ def table_of(dates):
 
 def daily(*overrides):
     config = config_of(*overrides)
-    return config, read_table(config.data, text_categories=False)
+    return config, read_table(config.data, Tolerance())
 
 
 def test_the_random_split_is_train_test_splits():

@@ -101,6 +101,16 @@ def test_mlflow_itself_loads_the_model_and_its_example(recorded):
     assert "mlflow==" in requirements
 
 
+def test_a_served_model_takes_the_gaps_that_its_table_had(workdir):
+    rows = [f"{'' if i % 2 == 0 else i + 0.5},{'' if i % 5 == 0 else 'red'},{i}" for i in range(40)]
+    (workdir / "my.csv").write_text("size,colour,price\n" + "\n".join(rows))
+    columns = ["data.target=price", "data.numeric=[size]", "data.categorical=[colour]", "data.path=my.csv"]
+    result = bikeml.run(*FAST, "data=csv", *columns, "preprocessing=imputed", "hydra.run.dir=out")
+    model = mlflow.pyfunc.load_model(str(workdir / "out" / "model"))
+    table = pd.read_csv("my.csv")[["size", "colour"]]
+    np.testing.assert_array_equal(model.predict(table), result.pipeline.predict(table))
+
+
 def test_mlflows_own_sklearn_loader_takes_the_model(recorded):
     result, _, folder = recorded
     loaded = mlflow.sklearn.load_model(str(folder / "out" / "model"))
@@ -134,7 +144,6 @@ def assert_nothing_is_lost(workdir):
     ("uri", "message"),
     [
         ("http://127.0.0.1:1", r"cannot record the run in 'http://127.0.0.1:1': .*; check tracking.uri"),
-        ("klingon://x", r"cannot record the run in 'klingon://x'"),
         ("postgresql://me@127.0.0.1:1/x", r"cannot record the run in 'postgresql://\*\*\*@127.0.0.1:1/x': No module"),
         ("azureml://x", r"cannot record the run in 'azureml://x'"),
         ("sqlite:///.", r"cannot record the run in 'sqlite:///.*unable to open"),

@@ -20,7 +20,7 @@ from bikeml.config import Config
 from bikeml.files import write_text
 from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
 from bikeml.redaction import redact
-from bikeml.result import MODEL_FOLDER, Result, SearchOutcome, write_summary
+from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
 from bikeml.tracking import store
 
 MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
@@ -36,16 +36,16 @@ def record(result: Result, started: float) -> Result:
     """
     tracking = result.config.tracking
     uri = store.absolute(str(tracking.uri))
-    _complete_model(result)
     with store.store_errors(uri):
+        _complete_model(result)
         client = store.connect(uri)
         experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
         with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
             recorded = replace(result, run_id=run_id)
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
             client.log_inputs(run_id, [_dataset(result)])
-            write_summary(recorded)
             client.log_artifacts(run_id, str(result.folder))
+            client.log_text(run_id, summary_text(recorded), RESULT_FILE)
             if result.search:
                 _record_children(client, experiment_id, run_id, result, started)
     return recorded
@@ -175,7 +175,7 @@ def _complete_model(result: Result) -> None:
     folder = result.folder / MODEL_FOLDER
     example = result.example
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps; the check allows none
+        warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps; the table's had none
         signature = infer_signature(example, result.pipeline.predict(example))
     split = example.to_dict(orient="split", index=False)
     write_text(folder / "input_example.json", json.dumps(split))

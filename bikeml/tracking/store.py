@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 from filelock import FileLock
+from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,8 +22,8 @@ from bikeml.redaction import redact
 SQLITE = "sqlite:///"
 LOCK_TIMEOUT_SECONDS = 20
 OWNER_TAG = "bikeml.owner"
-# A refused connection is an OSError; a database whose driver is not installed is an ImportError.
-STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError)
+# A refused connection is an OSError; a missing driver of a database an ImportError; nonsense of a server a ParseError.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, ParseError)
 
 
 @contextlib.contextmanager
@@ -78,6 +79,8 @@ def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
         raise TrackingError(
             f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
         )
+    if not found.experiment_id:
+        raise MlflowException("it answers without an experiment's id; is this the address of an MLflow server?")
     return str(found.experiment_id)
 
 

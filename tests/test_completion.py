@@ -1,0 +1,84 @@
+"""Tab completion in the real shells, by the commands of the README."""
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+START = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "--no-config", "-i"]}
+PATIENCE_SECONDS = 120
+
+
+def setup_of(shell):
+    """Return the line that the README gives for a shell."""
+    (line,) = (line for line in README.splitlines() if line.endswith(f"  # {shell}"))
+    return line.removesuffix(f"# {shell}").strip()
+
+
+class Terminal:
+    """A shell on a pseudo-terminal."""
+
+    def __init__(self, shell):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ |= {"TERM": "dumb", "HISTFILE": "/dev/null", "XDG_CONFIG_HOME": str(Path.cwd())}
+            os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            os.execvp(START[shell][0], START[shell])
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def read_until(self, wanted):
+        """Return what the terminal shows, as soon as it holds `wanted`."""
+        shown, end = "", time.monotonic() + PATIENCE_SECONDS
+        while wanted not in shown:
+            assert time.monotonic() < end, f"{wanted!r} did not come: {shown!r}"
+            if select.select([self.terminal], [], [], 1)[0]:
+                shown += os.read(self.terminal, 4096).decode(errors="replace")
+        return shown
+
+    def close(self):
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture(params=START)
+def terminal(request):
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed here")
+    terminal = Terminal(request.param)
+    terminal.type(setup_of(request.param) + "; echo REA''DY\n")
+    terminal.read_until("READY")
+    yield terminal
+    terminal.close()
+
+
+def test_tab_completes_an_option_a_group_and_a_value(terminal):
+    terminal.type("bikeml model=ri\t")
+    terminal.read_until("dge")
+    terminal.type(" preproc\t")
+    terminal.read_until("essing")
+    terminal.type("\x15bikeml search=grid model.estimator.fit_\t")
+    terminal.read_until("intercept=")
+
+
+def test_a_tab_imports_no_heavy_library():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bikeml", "-sc", "query=bash"],
+        env={**os.environ, "COMP_LINE": "bikeml model="},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"model=baseline", "model=tree"} <= set(done.stdout.split())
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert not {"sklearn", "mlflow", "pandas", "pydantic", "rich"} & imported

@@ -1,0 +1,110 @@
+"""Stores that refuse, hang or talk nonsense: the result is kept, the message says so, and nothing is half-written."""
+
+import json
+import socket
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+import bikeml
+from bikeml.errors import TrackingError
+from tests.conftest import assert_nothing_left_behind
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+
+
+@contextmanager
+def serving(handle):
+    """Serve with `handle`, which takes the handler of one request, and yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            handle(self)
+
+        do_POST = do_GET  # noqa: N815  the name is the library's
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def answer(status, body, kind="application/json"):
+    def handle(request):
+        request.send_response(status)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return handle
+
+
+def hang(request):
+    time.sleep(30)
+
+
+def hang_up(request):
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def break_off(request):
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    request.wfile.write(b"{")
+    request.close_connection = True
+
+
+def lose_the_run(request):
+    """Know the experiment and make the run, then fail."""
+    if "experiments" in request.path:
+        answer(200, b'{"experiment": {"experiment_id": "1", "lifecycle_stage": "active"}}')(request)
+    elif request.path.endswith("runs/create"):
+        answer(200, b'{"run": {"info": {"run_id": "a", "artifact_uri": "mlflow-artifacts:/a"}}}')(request)
+    else:
+        answer(500, b"out of order")(request)
+
+
+HOSTILE = {
+    "is down": (answer(500, b"out of order"), r"out of order|500"),
+    "refuses the user": (answer(401, b"who are you?"), r"401"),
+    "forbids": (answer(403, b"not you"), r"403"),
+    "is another website": (answer(200, b"<html>Welcome</html>", "text/html"), r"JSON|invalid|Welcome"),
+    "answers nothing": (answer(200, b""), r"is this the address of an MLflow server\?"),
+    "answers an empty object": (answer(200, b"{}"), r"is this the address of an MLflow server\?"),
+    "answers a list": (answer(200, b"[]"), r"not in a valid JSON format"),
+    "answers a number for an experiment": (answer(200, b'{"experiment": 5}'), r"Failed to parse experiment field"),
+    "answers bytes": (answer(200, bytes(range(256))), r"not in a valid JSON format"),
+    "answers 404 with HTML": (answer(404, b"<html>nothing here</html>", "text/html"), r"404|nothing here"),
+    "hangs": (hang, r"[Tt]imed? ?out"),
+    "hangs up": (hang_up, r"[Cc]onnection|Max retries"),
+    "breaks off": (break_off, r"[Cc]onnection|broken|more expected|Max retries|JSON"),
+    "loses the run": (lose_the_run, r"out of order|500"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_server_that_misbehaves_costs_only_the_record(case, workdir):
+    handle, reason = HOSTILE[case]
+    with (
+        serving(handle) as address,
+        pytest.raises(TrackingError, match=rf"(?s)cannot record the run in '{address}': .*{reason}.*nothing is lost"),
+    ):
+        bikeml.run(*FAST, f"tracking.uri='{address}'")
+    assert json.loads((workdir / "out" / "result.json").read_text())["run_id"] is None
+    assert_nothing_left_behind(workdir)
