@@ -65,9 +65,23 @@ def _connect_to_file(uri: str) -> MlflowClient:
     # Processes that make the tables of one new store at once break each other's migrations (MLflow 3.15).
     name = f"bikeml-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
     with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
+        if Path(path).stat().st_size == 0:
+            _make_store(path)
         client = MlflowClient(tracking_uri=f"{uri}?timeout={LOCK_TIMEOUT_SECONDS}")
         client.search_experiments(max_results=1)
     return client
+
+
+def _make_store(path: str) -> None:
+    """Make the tables elsewhere and bring them in one transaction: no run mends migrations that were broken off."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows removes no file in use
+        elsewhere = str(Path(folder) / "new.db")
+        MlflowClient(tracking_uri=SQLITE + elsewhere).search_experiments(max_results=1)
+        with (
+            contextlib.closing(sqlite3.connect(elsewhere)) as made,
+            contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database,
+        ):
+            made.backup(database)
 
 
 def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
