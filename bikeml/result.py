@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.pipeline import Pipeline
 
@@ -23,6 +24,7 @@ from bikeml.redaction import redact
 
 MODEL_FOLDER = "model"
 RESULT_FILE = "result.json"
+FIGURE_DPI = 120
 FILES = (
     *("evaluate.png", "residuals.png", "importance.png", "search.png", "tree.txt", "predictions.csv", "cv_results.csv"),
     *("config.yaml", "environment.json", "code.diff"),
@@ -205,7 +207,7 @@ def save(result: Result) -> None:
     _clear(folder)
     save_pipeline(result.pipeline, folder / MODEL_FOLDER)
     for name, figure in result.figures.items():
-        figure.savefig(folder / name, dpi=120)
+        save_figure(figure, folder / name)
     for name, text in result.texts.items():
         write_text(folder / name, text)
     result.predictions.to_csv(folder / "predictions.csv", index=False)
@@ -217,6 +219,12 @@ def save(result: Result) -> None:
     if result.provenance.git_diff:
         write_text(folder / "code.diff", result.provenance.git_diff + "\n")
     write_summary(result)
+
+
+def save_figure(figure: Figure, file: Path) -> None:
+    """Write a figure as PNG: the pixels of its savefig, which would draw it twice."""
+    figure.set_dpi(FIGURE_DPI)
+    FigureCanvasAgg(figure).print_png(file)
 
 
 def write_summary(result: Result) -> None:
