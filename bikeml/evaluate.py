@@ -19,6 +19,8 @@ from bikeml.split import Fold
 METRICS = ("mse", "rmse", "mae", "r2")
 SCORERS = ("r2", "neg_root_mean_squared_error")
 BOOTSTRAP_BATCH_CELLS = 2_000_000  # bounds the memory of the resampled rows to some tens of megabytes
+MANY_ROWS = 10_000  # above it, blocks of rows are drawn instead of rows
+BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1 % (standard error)
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,20 @@ def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) 
     """
     Return percentile bootstrap intervals of the metrics over the held-out rows, drawn in pairs.
 
-    Both arrays have shape (n_rows,). Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    Both arrays have shape (n_rows,). Of more than MANY_ROWS rows, BLOCKS random blocks are drawn whole: that makes
+    intervals as wide as from rows drawn one by one, in a time that hardly grows with their number.
+    Sources: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; for sums over random groups in
+    place of rows, Wolter, Introduction to Variance Estimation (2007), chapter 2.
     """
+    y_true, y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
+    few = len(y_true) <= MANY_ROWS
+    data = (y_true, y_pred) if few else _block_sums(y_true, y_pred, np.random.default_rng(config.random_state))
     drawn = bootstrap(
-        (np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)),
-        _metrics_of_draws,
+        data,
+        _metrics_of_draws if few else _metrics_of_block_draws,
         paired=True,
         n_resamples=config.bootstrap_samples,
-        batch=max(1, BOOTSTRAP_BATCH_CELLS // len(y_true)),
+        batch=max(1, BOOTSTRAP_BATCH_CELLS // len(data[0])),
         confidence_level=config.confidence,
         method="percentile",
         rng=np.random.default_rng(config.random_state),
@@ -82,6 +90,21 @@ def _metrics_of_draws(y_true: np.ndarray, y_pred: np.ndarray, axis: int = -1) ->
     mse = np.mean(error**2, axis=axis)
     r2 = 1 - mse / np.var(y_true, axis=axis)
     return np.stack([mse, np.sqrt(mse), np.mean(np.abs(error), axis=axis), r2])
+
+
+def _block_sums(y_true: np.ndarray, y_pred: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Return for each block its number of rows and its sums of squared and absolute errors, of y, and of its square."""
+    block = rng.permutation(len(y_true)) % BLOCKS  # at random, whatever the order of the rows
+    error, centred = y_true - y_pred, y_true - y_true.mean()
+    sums = (np.ones_like(error), error**2, np.abs(error), centred, centred**2)
+    return tuple(np.bincount(block, weights=values, minlength=BLOCKS) for values in sums)
+
+
+def _metrics_of_block_draws(*sums: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return the METRICS of many draws of blocks at once, shape (4, n_draws)."""
+    n_rows, *totals = (values.sum(axis=axis) for values in sums)
+    mse, mae, mean, mean_square = (total / n_rows for total in totals)
+    return np.stack([mse, np.sqrt(mse), mae, 1 - mse / (mean_square - mean**2)])
 
 
 def cross_validation(

@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def identify(config: Config, data_sha256: str) -> dict[str, Any]:
     return {
         "config": _sections(config),
         "data_sha256": data_sha256,
-        "source": {name: _hash_files(_package_files(f"bikeml.{name}")) for name in RESULT_MODULES},
+        "source": _own_source(),
         "user_source": {
             name: _hash_files(_package_files(name)) for name in sorted(set(_user_packages(config.model_dump())))
         },
@@ -89,6 +90,12 @@ def _user_packages(value: object) -> Iterator[str]:
             yield package
     for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
         yield from _user_packages(item)
+
+
+@cache
+def _own_source() -> dict[str, str]:
+    """Return the hash of each of RESULT_MODULES: of the code that this process has loaded, so taken once."""
+    return {name: _hash_files(_package_files(f"bikeml.{name}")) for name in RESULT_MODULES}
 
 
 def _package_files(name: str) -> list[Path]:

@@ -5,8 +5,9 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,17 @@ class Provenance:
 
 
 def gather(command: str) -> Provenance:
+    """Return what `command` runs on; the code is the one that this process has loaded, so it is looked at once."""
+    return replace(_surroundings(), command=redact(command))
+
+
+@cache
+def _surroundings() -> Provenance:
     """Look at the checkout, the packages and the machine."""
     checkout = Path(__file__).resolve().parent.parent
     commit = _git(checkout, "rev-parse", "HEAD")
     return Provenance(
-        command=redact(command),
+        command="",
         git_commit=commit,
         git_diff=redact(_git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) or "")
         if commit
@@ -58,8 +65,17 @@ def gather(command: str) -> Provenance:
         platform=platform.platform(),
         cpu=_cpu(),
         blas=tuple(_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"),
-        packages={d.name: d.version for d in sorted(distributions(), key=lambda d: str(d.name).lower())},
+        packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
     )
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Yield the name and version of each installed distribution; its `name` would parse the whole file, three times."""
+    for distribution in distributions():
+        headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
+        fields = dict(line.split(": ", 1) for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
+        if len(fields) == 2:  # noqa: PLR2004  what a broken installation left behind has neither
+            yield fields["Name"], fields["Version"]
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:

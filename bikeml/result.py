@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.pipeline import Pipeline
 
@@ -24,6 +25,7 @@ from bikeml.redaction import redact
 
 MODEL_FOLDER = "model"
 RESULT_FILE = "result.json"
+FIGURE_DPI = 120
 FILES = (
     *("evaluate.png", "residuals.png", "importance.png", "search.png", "tree.txt", "predictions.csv", "cv_results.csv"),
     *("config.yaml", "environment.json", "code.diff"),
@@ -221,7 +223,7 @@ def save(result: Result) -> None:
 def _write(result: Result, folder: Path) -> None:
     save_pipeline(result.pipeline, folder / MODEL_FOLDER)
     for name, figure in result.figures.items():
-        figure.savefig(folder / name, dpi=120)
+        save_figure(figure, folder / name)
     for name, text in result.texts.items():
         write_text(folder / name, text)
     result.predictions.to_csv(folder / "predictions.csv", index=False)
@@ -233,6 +235,12 @@ def _write(result: Result, folder: Path) -> None:
     if result.provenance.git_diff:
         write_text(folder / "code.diff", result.provenance.git_diff + "\n")
     write_text(folder / RESULT_FILE, summary_text(result))
+
+
+def save_figure(figure: Figure, file: Path) -> None:
+    """Write a figure as PNG: the pixels of its savefig, which would draw it twice."""
+    figure.set_dpi(FIGURE_DPI)
+    FigureCanvasAgg(figure).print_png(file)
 
 
 def summary_text(result: Result) -> str:

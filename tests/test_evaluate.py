@@ -51,6 +51,23 @@ def test_the_batch_size_does_not_change_an_interval(monkeypatch):
     assert evaluate.intervals(y_true, y_pred, SETTINGS) == whole
 
 
+def test_intervals_over_blocks_are_those_over_rows_within_the_noise_of_both(monkeypatch):
+    y_true, y_pred = sample(20_000, 2)
+    order = np.argsort(y_true)  # a table sorted by its target gets no other blocks than any
+    over_blocks = evaluate.intervals(y_true[order], y_pred[order], SETTINGS)
+    monkeypatch.setattr(evaluate, "MANY_ROWS", 20_000)
+    over_rows = evaluate.intervals(y_true, y_pred, SETTINGS)
+    for name, (low, high) in over_rows.items():
+        np.testing.assert_allclose(over_blocks[name], (low, high), atol=0.12 * (high - low))
+
+
+@given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
+def test_the_metrics_of_all_blocks_are_the_metrics(y_true, y_pred):
+    sums = evaluate._block_sums(y_true, y_pred, np.random.default_rng(0))
+    expected = list(evaluate.measure(y_true, y_pred).values())
+    np.testing.assert_allclose(evaluate._metrics_of_block_draws(*sums), expected, rtol=1e-9)
+
+
 def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
     truth = 0.25  # the variance of the noise is the expected squared error
     settings = SETTINGS.model_copy(update={"bootstrap_samples": 300})

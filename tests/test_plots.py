@@ -88,3 +88,16 @@ def test_a_search_over_more_axes_shows_the_two_longest_at_the_best_of_the_others
 
 def test_a_search_with_one_candidate_can_be_drawn():
     plots.plot_search(candidates_of(a=[1]), "r2").savefig(io.BytesIO(), format="png")
+
+
+def test_a_saved_figure_has_the_pixels_of_savefig(tmp_path):
+    from PIL import Image
+
+    from bikeml.result import FIGURE_DPI, save_figure
+
+    y = RNG.normal(size=300)
+    ours, theirs = (plots.plot_residuals(y, y**2, "rentals") for _ in range(2))
+    save_figure(ours, tmp_path / "ours.png")
+    theirs.savefig(tmp_path / "theirs.png", dpi=FIGURE_DPI)
+    pixels = [np.asarray(Image.open(tmp_path / name)) for name in ("ours.png", "theirs.png")]
+    np.testing.assert_array_equal(*pixels)
