@@ -17,6 +17,7 @@ from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
 from bikeml.planning import Combination, Planned, plan_cells, reuse_recorded
 from bikeml.provenance import command_line
+from bikeml.report import write_report
 from bikeml.sweep import Cell, Sweep, describe_error, read_outcome, write_failure
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bo
     leaderboard = build_leaderboard(sweep)
     show_leaderboard(sweep, leaderboard)
     try:
-        files = write_leaderboard(sweep, leaderboard)
+        files = [*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)]
     except OSError as error:
         raise _unwritable(sweep, error) from error
     if store is not None and sweep.run_id is not None:

@@ -52,13 +52,17 @@ MAY_IMPORT = {
         "tracking",
     },
     "display": FOUNDATION | {"result"},
+    "svg": set(),
+    "sweep_plots": {"svg"},
+    "report": FOUNDATION | {"files", "leaderboard", "svg", "sweep", "sweep_plots"},
     "cli": FOUNDATION | {"display", "experiment", "provenance", "result"},
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},
     "hydra": {"cli", "composition", "pipeline"},
     "omegaconf": {"cli", "composition"},
-    "matplotlib": {"plots", "result", "experiment"},
+    "matplotlib": {"plots", "result", "experiment", "svg", "sweep_plots"},
+    "jinja2": {"report"},
     "rich": {"display"},
     "azure": set(),
 }
