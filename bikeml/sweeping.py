@@ -20,6 +20,7 @@ from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
 from bikeml.planning import Combination, Planned, plan_cells, reuse_recorded
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
+from bikeml.report import write_report
 from bikeml.sweep import Cell, Sweep, clear_outcomes, describe_error, read_outcome, write_failure
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bo
     try:
         with _writing(sweep.folder):
             files += write_leaderboard(sweep, leaderboard)
+            files.append(write_report(sweep, leaderboard))
     finally:
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures() else "FINISHED"
