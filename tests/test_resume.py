@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -111,39 +112,58 @@ def test_the_checkpoint_goes_when_the_run_has_finished(workdir):
 KILLED = (*SEARCH, "model.grid.n_estimators=[100,200]", "model.grid.learning_rate=[0.05,0.1,0.15,0.2,0.25]")
 
 
-def kill_and_resume(workdir, after_tasks):
-    """Kill a search when so many tasks are kept, run it again elsewhere, and return its result and an undisturbed one."""
-    arguments = [*KILLED, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept"]
+def kept_tasks(workdir):
+    return len(list(workdir.glob("kept/*/*.json")))
+
+
+def start_and_kill(workdir, arguments, *, at, delay=0.0):
+    """Run a search, kill it some seconds after so many tasks are kept, and return how many are kept then."""
     process = subprocess.Popen([sys.executable, "-m", "bikeml", *arguments])
-    while len(list(workdir.glob("kept/*/*.json"))) < after_tasks:
+    while kept_tasks(workdir) < at:
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
+    time.sleep(delay)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = len(list(workdir.glob("kept/*/*.json")))
-    assert kept < 15
+    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    return kept_tasks(workdir)
+
+
+def assert_resumes_bit_identical(workdir, arguments, kept):
+    """Run a killed search to its end, from another folder, and compare it with an undisturbed one."""
     (workdir / "elsewhere").mkdir()
     os.chdir(workdir / "elsewhere")
-    return kept, bikeml.run(*arguments), bikeml.run(*KILLED)
+    resumed, undisturbed = bikeml.run(*arguments), bikeml.run(*KILLED)
+    assert resumed.search.n_fits_resumed == kept
+    assert resumed.metrics == undisturbed.metrics
+    assert resumed.fingerprint == undisturbed.fingerprint
+    times = [name for name in resumed.search.candidates if "time" in name]
+    assert resumed.search.candidates.drop(columns=times).equals(undisturbed.search.candidates.drop(columns=times))
+    assert list((workdir / "kept").iterdir()) == []
+
+
+def with_checkpoint(workdir):
+    return [*KILLED, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_search_goes_on_where_it_was(workdir):
-    kept, resumed, undisturbed = kill_and_resume(workdir, after_tasks=3)
-    assert resumed.search.n_fits_resumed == kept
-    assert resumed.metrics == undisturbed.metrics
-    assert resumed.fingerprint == undisturbed.fingerprint
+    arguments = with_checkpoint(workdir)
+    kept = start_and_kill(workdir, arguments, at=3)
+    assert 3 <= kept < 15
+    assert_resumes_bit_identical(workdir, arguments, kept)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("after_tasks", [1, 5, 9, 13])
-def test_a_search_killed_at_any_moment_ends_bit_identical(workdir, after_tasks):
-    kept, resumed, undisturbed = kill_and_resume(workdir, after_tasks)
-    assert resumed.search.n_fits_resumed == kept
-    assert resumed.metrics == undisturbed.metrics
-    times = [name for name in resumed.search.candidates if "time" in name]
-    assert resumed.search.candidates.drop(columns=times).equals(undisturbed.search.candidates.drop(columns=times))
+@pytest.mark.parametrize(("seed", "workers"), [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2)])
+def test_a_search_killed_at_random_moments_again_and_again_ends_bit_identical(workdir, seed, workers):
+    arguments = [*with_checkpoint(workdir), f"search.n_jobs={workers}"]
+    moments = random.Random(seed)
+    kept = 0
+    for last in (3, 6, 9):  # so early that a killed search has the rest of its run before it
+        at = moments.randint(kept, max(kept, last))
+        kept = start_and_kill(workdir, arguments, at=at, delay=moments.uniform(0, 0.1))
+    assert_resumes_bit_identical(workdir, arguments, kept)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])

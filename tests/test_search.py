@@ -417,6 +417,28 @@ def test_a_scorer_that_fails_for_one_candidate_costs_only_that_one():
         )
 
 
+def scoring_failures(search, X, y):
+    """Return the last line of each warning of a failed score."""
+    _, caught = outcome(search, X, y)
+    return [message.strip().splitlines()[-1] for _, message in caught if message.startswith("Scoring failed")]
+
+
+@pytest.mark.parametrize("scoring", ["r2", ["r2", "neg_max_error"]])
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [(GBR, [2, 5, 7]), (RandomForestRegressor(random_state=0), [2, 5]), (TREES["tree"], [1.0, 5.0])],
+)
+def test_rows_that_cannot_be_predicted_give_every_candidate_the_same_message(model, values, scoring):
+    data = X.copy()
+    data[:20] = np.inf
+    axis = "ccp_alpha" if isinstance(model, DecisionTreeRegressor) else "n_estimators"
+    arguments = {"cv": [(np.arange(20, 60), np.arange(20))], "scoring": scoring, "refit": False}
+    ours = scoring_failures(SharedFitGridSearchCV(model, {axis: values}, **arguments), data, Y)
+    theirs = scoring_failures(GridSearchCV(model, {axis: values}, **arguments), data, Y)
+    assert len(theirs) >= len(values)
+    assert ours == theirs
+
+
 def test_a_list_of_grids_keeps_the_order_of_candidates():
     pipeline = Pipeline([("s", StandardScaler()), ("m", GBR)])
     grid = [
@@ -551,21 +573,39 @@ def test_an_estimator_of_ones_own_joins_with_one_registration():
     assert_same_results(shared, plain)
 
 
+# How a fit's weights reach the model.
+WEIGHTS = {
+    "bare": "sample_weight",
+    "pipeline": "m__sample_weight",
+    "target": "sample_weight",
+    "pipeline in target": "m__sample_weight",
+    "target in pipeline": "t__sample_weight",
+}
+
+
 @st.composite
 def searches(draw):
     """Draw a model with some parameters, a grid over its shared axis and others, a shape around it and a splitter."""
-    name = draw(st.sampled_from(sorted(REGRESSORS) + sorted(TREES)))
-    model, axis = REGRESSORS.get(name, (TREES.get(name), "ccp_alpha"))
+    name = draw(st.sampled_from(sorted(REGRESSORS) + sorted(CLASSIFIERS) + sorted(TREES)))
+    model, axis = {**REGRESSORS, **CLASSIFIERS}.get(name, (TREES.get(name), "ccp_alpha"))
     model = clone(model).set_params(random_state=draw(st.integers(0, 5)))
-    prefix, build = SHAPES[draw(st.sampled_from(sorted(SHAPES)))]
+    shape = draw(st.sampled_from(["bare", "pipeline"] if name in CLASSIFIERS else sorted(SHAPES)))
+    prefix, build = SHAPES[shape]
     values = st.floats(0, 1e4) if axis == "ccp_alpha" else st.integers(1, 14)
     grid = {prefix + axis: draw(st.lists(values, min_size=1, max_size=4))}
     if "learning_rate" in model.get_params():
         grid[f"{prefix}learning_rate"] = draw(st.lists(st.floats(0.01, 2.0), min_size=1, max_size=2, unique=True))
-    scoring = draw(st.sampled_from([None, "r2", "neg_mean_absolute_error", look_inside]))
-    cv = draw(st.sampled_from([2, KFold(3, shuffle=True, random_state=1), ShuffleSplit(2, random_state=2)]))
-    weighted = draw(st.booleans())
-    return build(model), grid, scoring, cv, weighted
+    metrics = ["neg_log_loss", "f1_macro"] if name in CLASSIFIERS else ["r2", "neg_mean_absolute_error"]
+    scoring = draw(st.sampled_from([None, *metrics, look_inside, metrics]))
+    arguments = {
+        "cv": draw(st.sampled_from([2, KFold(3, shuffle=True, random_state=1), ShuffleSplit(2, random_state=2)])),
+        "scoring": scoring,
+        "refit": "r2" if scoring is look_inside else metrics[0] if scoring is metrics else True,
+        "return_train_score": draw(st.booleans()),
+    }
+    data = (XC, YC) if name in CLASSIFIERS else (X, np.arcsinh(Y))
+    weights = np.linspace(0.1, 2.0, len(data[1]))
+    return build(model), grid, data, arguments, {WEIGHTS[shape]: weights} if draw(st.booleans()) else {}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -584,20 +624,9 @@ def test_no_bit_differs_in_many_drawn_searches(drawn):
 
 
 def check_drawn_search(drawn):
-    estimator, grid, scoring, cv, weighted = drawn
-    parameters = (
-        {"sample_weight": np.linspace(0.1, 2.0, len(Y))} if weighted and not hasattr(estimator, "steps") else {}
-    )
-    if hasattr(estimator, "regressor") and hasattr(estimator.regressor, "steps"):
-        parameters = {}
-    arguments = {
-        "cv": cv,
-        "scoring": scoring,
-        "refit": "r2" if scoring is look_inside else True,
-        "return_train_score": True,
-    }
-    shared, plain = both(estimator, grid, X, np.arcsinh(Y), fit_params=parameters, **arguments)
-    assert_same_results(shared, plain, X)
+    estimator, grid, data, arguments, fit_params = drawn
+    shared, plain = both(estimator, grid, *data, fit_params=fit_params, **arguments)
+    assert_same_results(shared, plain, data[0])
     values = next(iter(grid.values()))
     others = len(shared.cv_results_["params"]) // len(values)
     assert shared.n_fits_ == shared.n_splits_ * others

@@ -1,7 +1,7 @@
 """One setting on one fold: fit, cut to each size, score."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -31,11 +31,10 @@ from bikeml.search.layers import (
     view_model,
 )
 from bikeml.search.plan import Group
-from bikeml.search.rules import SharingRule
+from bikeml.search.stages import Stages
 
 Scores: TypeAlias = dict[str, float] | float
 Result: TypeAlias = dict[str, Any]  # what scikit-learn's own function returns for a candidate and fold
-_METHODS = ("predict", "predict_proba", "decision_function")
 
 
 class Outcome(NamedTuple):
@@ -279,58 +278,14 @@ class _Sharing:
         if self.group.rule is None:
             yield view_model(fitted, model)
             return
-        stages = _Stages(self.group.rule, model, X, self.group.values)
-        for position, value in enumerate(self.group.values):
+        stages = Stages(self.group.rule, model, X)
+        for value in self.group.values:
             cut = self.group.rule.cut(model, value)
-            stages.lend_to(cut, position)
-            yield view_model(fitted, cut)
-            stages.take_back(cut)
+            with stages.lent_to(cut):
+                yield view_model(fitted, cut)
 
     def _report(self, seconds: float) -> None:
         if self.job.verbose > 1:
             names = ", ".join(f"{name}={value}" for name, value in sorted(self.group.leader.items()))
             n_served = len(self.group.indices)
             print(f"[CV] END {names}; one fit for {n_served} candidates; total time={seconds:6.1f}s")  # noqa: T201 as asked
-
-
-class _Stages:
-    """
-    A leader's predictions for the same rows, stage after stage, each computed when it is first asked for.
-
-    An ensemble of 500 trees holds that of 490: adding ten trees to its sum is what the ensemble would do itself.
-    """
-
-    def __init__(self, rule: SharingRule, model: Estimator, X: Data, values: Sequence[Any]) -> None:
-        self._X = X
-        self._iterators = {
-            method: stages
-            for method in _METHODS
-            if hasattr(model, method) and (stages := rule.predict_staged(model, X, method, values)) is not None
-        }
-        self._latest: dict[str, tuple[int, Any]] = dict.fromkeys(self._iterators, (-1, None))
-
-    def lend_to(self, cut: Estimator, position: int) -> None:
-        """Let a model of that position take its predictions from here, for these rows only."""
-        for method in self._iterators:
-            setattr(cut, method, self._make_method(cut, method, position))
-
-    def take_back(self, cut: Estimator) -> None:
-        """Part from a model that was scored: what was lent refers to it and to the data, a cycle that only gc frees."""
-        for method in self._iterators:
-            delattr(cut, method)
-
-    def _make_method(self, cut: Estimator, method: str, position: int) -> Callable[[Data], Any]:
-        own = getattr(cut, method)
-
-        def predict(X: Data) -> Any:  # noqa: ANN401 scikit-learn has no types
-            return self._at(method, position) if X is self._X else own(X)
-
-        predict.__name__ = method  # scikit-learn looks at it to know what it gets
-        return predict
-
-    def _at(self, method: str, position: int) -> Any:  # noqa: ANN401 scikit-learn has no types
-        reached, prediction = self._latest[method]
-        for _ in range(position - reached):
-            prediction = next(self._iterators[method])
-        self._latest[method] = position, prediction
-        return prediction

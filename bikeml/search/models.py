@@ -1,0 +1,211 @@
+"""The rules for scikit-learn's own models."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from numbers import Real
+from typing import Any
+
+import joblib
+from sklearn.base import is_classifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
+
+from bikeml.search.determinism import why_random
+from bikeml.search.layers import Data, Estimator
+from bikeml.search.rules import SharingRule
+
+
+class _StagedRule(SharingRule):
+    """For a model that offers its predictions stage by stage."""
+
+    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
+        if not hasattr(model, f"staged_{method}"):
+            return None
+        stages: Iterator[Any] = iter(())
+        reached, latest = 0, None
+
+        def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
+            nonlocal stages, reached, latest
+            if reached == 0:  # also when the first stage failed, which it then does again
+                stages = getattr(model, f"staged_{method}")(X)
+            value = getattr(cut, self.parameter)
+            # A model that stopped early has no more stages: its last one stands.
+            for stage in islice(stages, value - reached):
+                latest = stage
+            reached = value
+            return latest
+
+        return predict
+
+
+class GradientBoostingRule(_StagedRule):
+    """The first n trees of a gradient boosting are the gradient boosting of n trees."""
+
+    models = (GradientBoostingRegressor, GradientBoostingClassifier)
+    parameter = "n_estimators"
+
+    def why_not(self, model: Estimator) -> str | None:
+        # The initial model is fitted anew by each; with a random one there is nothing to share.
+        return super().why_not(model) or why_random(model.init)
+
+    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        cut = copy.copy(model)
+        cut.n_estimators = value
+        n_stages = cut.n_estimators_ = min(value, model.n_estimators_)
+        cut.estimators_ = model.estimators_[:n_stages]
+        cut.train_score_ = model.train_score_[:n_stages]
+        if hasattr(model, "oob_scores_"):  # with subsample < 1
+            cut.oob_improvement_ = model.oob_improvement_[:n_stages]
+            cut.oob_scores_ = model.oob_scores_[:n_stages]
+            cut.oob_score_ = cut.oob_scores_[-1]
+        return cut
+
+    def validates_inner_estimators(self, model: Estimator) -> bool:
+        # It hands its own validated parameters to every tree. An `init` is validated as ever.
+        return model.init is None or model.init == "zero"
+
+
+class HistGradientBoostingRule(_StagedRule):
+    """The first n iterations of a histogram gradient boosting are the one of n iterations."""
+
+    models = (HistGradientBoostingRegressor, HistGradientBoostingClassifier)
+    parameter = "max_iter"
+
+    def why_not(self, model: Estimator) -> str | None:
+        if callable(model.scoring):
+            return "scoring is a function that may do anything between two iterations"
+        return super().why_not(model)
+
+    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        cut = copy.copy(model)
+        cut.max_iter = value
+        cut._predictors = model._predictors[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9 keep the trees here alone
+        # The scores begin with that of the model without any tree, and are empty without early stopping.
+        cut.train_score_ = model.train_score_[: value + 1]
+        cut.validation_score_ = model.validation_score_[: value + 1]
+        return cut
+
+
+class ForestRule(SharingRule):
+    """The first n trees of a forest are the forest of n trees: seeds are drawn tree after tree."""
+
+    models = (RandomForestRegressor, RandomForestClassifier, ExtraTreesRegressor, ExtraTreesClassifier)
+    parameter = "n_estimators"
+
+    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        cut = copy.copy(model)
+        cut.n_estimators = value
+        cut.estimators_ = model.estimators_[:value]
+        return cut
+
+    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
+        # With several threads scikit-learn adds the trees up in the order in which they finish. A
+        # classifier's `predict` is left alone because it asks its own predict_proba.
+        wanted = "predict_proba" if is_classifier(model) else "predict"
+        if method != wanted or model.n_outputs_ > 1 or joblib.effective_n_jobs(model.n_jobs) != 1:
+            return None
+        check = cache(lambda: model._validate_X_predict(X))  # noqa: SLF001 scikit-learn 1.8 to 1.9: as a forest does it
+        total, reached = 0.0, 0
+
+        def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
+            nonlocal total, reached
+            for tree in cut.estimators_[reached:]:
+                total = total + getattr(tree, method)(check(), check_input=False)
+            reached = len(cut.estimators_)
+            return total / reached
+
+        return predict
+
+
+class AdaBoostRule(SharingRule):
+    """The first n models of an AdaBoost are the AdaBoost of n models."""
+
+    models = (AdaBoostRegressor, AdaBoostClassifier)
+    parameter = "n_estimators"
+
+    def why_not(self, model: Estimator) -> str | None:
+        return super().why_not(model) or why_random(model.estimator, reseeded=True)
+
+    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        cut = copy.copy(model)
+        cut.n_estimators = value
+        # After an early end there are fewer models than weights, which then end in their initial values.
+        cut.estimators_ = model.estimators_[:value]
+        cut.estimator_weights_ = model.estimator_weights_[:value]
+        cut.estimator_errors_ = model.estimator_errors_[:value]
+        return cut
+
+
+class BaggingRule(SharingRule):
+    """The first n models of a bagging are the bagging of n models: each has a seed of its own."""
+
+    models = (BaggingRegressor, BaggingClassifier)
+    parameter = "n_estimators"
+
+    def why_not(self, model: Estimator) -> str | None:
+        return super().why_not(model) or why_random(model.estimator, reseeded=True)
+
+    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        cut = copy.copy(model)
+        cut.n_estimators = value
+        cut.estimators_ = model.estimators_[:value]
+        cut.estimators_features_ = model.estimators_features_[:value]
+        cut._seeds = model._seeds[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9: estimators_samples_ is made from them
+        return cut
+
+
+class PruningRule(SharingRule):
+    """Minimal cost-complexity pruning starts from the full tree, whatever ccp_alpha is."""
+
+    models = (DecisionTreeRegressor, DecisionTreeClassifier, ExtraTreeRegressor, ExtraTreeClassifier)
+    parameter = "ccp_alpha"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+
+    def choose_leader(self, values: Sequence[object]) -> object:
+        del values
+        return 0.0  # the full tree
+
+    def cut(self, model: Estimator, value: object) -> Estimator:
+        cut = copy.copy(model)
+        cut.ccp_alpha = value
+        cut._prune_tree()  # noqa: SLF001 scikit-learn 1.8 to 1.9: the last line of fit; it gives the copy a new tree_
+        return cut
+
+    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
+        # Checking a few hundred rows takes ten times as long as a tree's prediction of them.
+        check = cache(lambda: model._validate_X_predict(X, check_input=True))  # noqa: SLF001 1.8 to 1.9: as a tree does it
+        predict = getattr(type(model), method)  # the class's: a cut model's own is lent to it, and would ask here again
+        return lambda cut: predict(cut, check(), check_input=False)
+
+
+SKLEARN_RULES = (
+    GradientBoostingRule(),
+    HistGradientBoostingRule(),
+    ForestRule(),
+    AdaBoostRule(),
+    BaggingRule(),
+    PruningRule(),
+)
