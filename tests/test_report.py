@@ -17,6 +17,8 @@ HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacke
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 PHONE = {"width": 390, "height": 844}
 
+pytestmark = pytest.mark.slow  # a real sweep and a real browser in each worker
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

@@ -13,6 +13,7 @@ import bikeml
 from bikeml.errors import TrackingError
 from tests.conftest import assert_nothing_left_behind
 
+pytestmark = pytest.mark.slow  # each server is waited for
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
 
 

@@ -301,6 +301,7 @@ def undisturbed(tmp_path_factory):
     return board_of(folder / "sweep")
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_with_what_was_recorded(workdir, undisturbed):
     kill_and_rerun(workdir, [1.2, 3.7], undisturbed)
     assert (board_of(workdir / "last")["status"] == "reused").sum() >= 2
@@ -327,6 +328,7 @@ def test_eight_sweeps_on_one_fresh_store_lose_nothing(workdir):
     assert len(runs_of(workdir, "attributes.status = 'FINISHED'")) == 8 * 3
 
 
+@pytest.mark.slow
 def test_joblib_gives_the_serial_results_in_override_order(workdir, undisturbed):
     sweep = start("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *KILLED_SWEEP, "hydra.sweep.dir=s", cwd=workdir)
     out, err = sweep.communicate(timeout=300)
@@ -352,6 +354,7 @@ class Unpicklable(Exception):
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
     (workdir / "lethal.py").write_text(LETHAL)
     monkeypatch.setenv("PYTHONPATH", str(workdir))
