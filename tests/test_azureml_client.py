@@ -234,6 +234,8 @@ def test_a_preempted_command_is_run_again_from_its_beginning(
     script = f"echo once >> {started}; while [ ! -e {go_on} ]; do sleep 0.05; done"
     ml_client.jobs.create_or_update(build_job("job-1", command=script))
     wait_until_running(azureml, "job-1")
+    while not started.exists():  # the node runs; the command begins a little later
+        time.sleep(0.01)
     azureml.preempt("job-1")
     wait_until_running(azureml, "job-1", attempt=1)
     go_on.touch()
