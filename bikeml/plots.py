@@ -10,6 +10,7 @@ from bikeml.evaluate import Importance
 
 MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
 MANY_COLUMNS = 30  # the most important ones are drawn
+TICKS = 5  # on an axis at most: more of them say no more, and to lay out their labels is half the time of a figure
 MANY_CELLS = 40  # the best ones are drawn
 POINT_COLOUR = "#3b6fb6"
 LINE_COLOUR = "#c2410c"
@@ -37,6 +38,7 @@ def plot_evaluate(
         title=f"{len(y_true):,} held-out rows: {score}",
     )
     axes.legend(frameon=False, loc="upper left")
+    axes.locator_params(nbins=TICKS)
     return figure
 
 
@@ -57,7 +59,9 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     mean, error = float(residuals.mean()), float(residuals.std(ddof=1) / np.sqrt(len(residuals)))
     histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g} ± {error:.2g}")
     histogram.set(xlabel="rows")
-    histogram.legend(frameon=False)
+    histogram.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
+    axes.locator_params(nbins=TICKS)
+    histogram.locator_params(axis="x", nbins=2)
     return figure
 
 
@@ -71,6 +75,7 @@ def plot_importance(importance: Importance) -> Figure:
     axes.barh(columns, means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
     axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")
+    axes.locator_params(axis="x", nbins=TICKS)
     return figure
 
 
