@@ -250,6 +250,7 @@ def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir,
     assert statuses == {"alive": "RUNNING", "dead": "KILLED", "elsewhere": "RUNNING", "unknown": "RUNNING"}
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_leaderboard_and_no_run_running(workdir):
     with start("model=tree", "seed=range(40)", "hydra.sweep.dir=sweep", cwd=workdir) as sweep:
         while len(list(workdir.glob("sweep/*/result.json"))) < 2 and sweep.poll() is None:
