@@ -308,7 +308,7 @@ def test_a_killed_sweep_goes_on_with_what_was_recorded(workdir, undisturbed):
     assert (board_of(workdir / "last")["status"] == "reused").sum() >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sweep_survives_twenty_kills_at_random_moments(workdir, undisturbed):
     import random
 
@@ -319,7 +319,7 @@ def test_a_sweep_survives_twenty_kills_at_random_moments(workdir, undisturbed):
         kill_and_rerun(folder, [moments.uniform(0, 5) for _ in range(5)], undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_eight_sweeps_on_one_fresh_store_lose_nothing(workdir):
     sweeps = [start("model=linear,tree", f"seed={i}", f"hydra.sweep.dir=s{i}", cwd=workdir) for i in range(8)]
     for sweep in sweeps:
