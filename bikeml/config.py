@@ -62,7 +62,7 @@ def _tracking_uri(uri: str) -> str:
     if scheme.partition("+")[0] not in STORES:
         raise ValueError(f"is no store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
     if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
-        raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////from/the/root/mlflow.db")
+        raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////a/folder/mlflow.db")
     if scheme.startswith("http") and (not parts.hostname or parts.port == 0):
         raise ValueError("names no server; write one such as http://127.0.0.1:5000")
     return uri

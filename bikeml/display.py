@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -28,18 +29,17 @@ WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
+def _progress_line(*more: ProgressColumn) -> Progress:
+    console = Console(stderr=True, highlight=False)
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *more)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 @contextmanager
 def progress() -> Iterator[Announce]:
     """Yield a function that says what comes next; shown with the time so far, on a terminal only, without a trace."""
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    with _progress_line() as shown:
         task = shown.add_task("starting", total=None)
 
         def announce(step: str, done: int = 0, total: int | None = None) -> None:
@@ -138,17 +138,8 @@ def follow(sweep: Sweep) -> Iterator[None]:
 
     It looks at the folders of the cells, so that it works with any launcher.
     """
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     stop = Event()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    with _progress_line(TimeRemainingColumn()) as shown:
         follower = _Follower(sweep, shown)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
         thread.start()
