@@ -57,6 +57,8 @@ def _tracking_uri(uri: str) -> str:
     plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
     if uri == "databricks" or scheme in plugins:
         return uri
+    if scheme == "azureml":
+        raise ValueError("needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'")
     if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
         raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
     if scheme.partition("+")[0] not in STORES:

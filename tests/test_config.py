@@ -271,3 +271,9 @@ def test_malformed_yaml_is_named_with_file_and_line(bikeml_main, workdir, capsys
 
     assert re.search(message, error), error
     assert "Traceback" not in error
+
+
+def test_a_workspace_without_its_plugin_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("bikeml.config.entry_points", lambda group: [])
+    with pytest.raises(ConfigError, match=r"tracking.uri='azureml://x' needs Azure's plugin .*bikeml\[azure\]"):
+        config_of("tracking.uri='azureml://x'")
