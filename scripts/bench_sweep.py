@@ -76,7 +76,7 @@ import bikeml.experiment
 from bikeml.composition import config_dir, resolve
 from bikeml.config import typed
 from bikeml.data import read_table
-from bikeml.pipeline import build_pipeline
+from bikeml.pipeline import build_pipeline, find_tolerance
 from bikeml.split import split_table
 
 def cell(model, preprocessing):
@@ -85,7 +85,7 @@ def cell(model, preprocessing):
         composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
     composing = time.perf_counter() - started
     config = typed(resolve(composed))
-    table = read_table(config.data, text_categories=True)
+    table = read_table(config.data, find_tolerance(config))
     split = split_table(table, config.split, None)
     X, y = table.X.iloc[split.train], table.y[split.train]
     started = time.perf_counter()
