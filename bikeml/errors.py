@@ -8,7 +8,9 @@ What can go wrong.
     ├── RunFolderError   the result cannot be written
     ├── ModelFileError   a saved model is refused
     ├── TrackingError    the experiment is done, but could not be recorded
-    └── SweepStoppedError  the cell was left out, since more cells failed than may fail
+    ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
+    ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
+    └── FingerprintError the experiment is another than the one asked for
 
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -44,3 +46,11 @@ class TrackingError(BikemlError):
 
 class SweepStoppedError(BikemlError):
     """The cell of a sweep was left out, since more cells had failed than sweep.max_failures allows."""
+
+
+class ClusterError(BikemlError):
+    """The Azure ML workspace refuses what is asked of it, or cannot be reached."""
+
+
+class FingerprintError(BikemlError):
+    """The experiment is another than the one that was asked for by its fingerprint."""

@@ -1,0 +1,67 @@
+"""What the end of a job means for its cell: a result that is provably the cell's, or why there is none."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bikeml.azure.jobs import Job, Request, Service, State
+from bikeml.azure.pace import Patience
+from bikeml.sweep import RESULT_FILE
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a cell's job."""
+
+    failure: str | None = None
+    """Why there is no result; None where it is in the cell's folder."""
+    preempted: bool = False
+    """Whether the job provably lost its node, so that it may be bought again."""
+
+
+def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+    """Bring the result of a job that has ended, or that nobody waits for any more, or say why there is none."""
+    if job.state is State.COMPLETED:
+        return Ending(_fetch(request, job, service, patience))
+    if job.state is State.FAILED:
+        if patience.ask(lambda: service.was_preempted(job.name)):
+            return Ending("the job lost its node too often", preempted=True)
+        why = patience.ask(lambda: service.explain_failure(job.name))
+        return Ending(f"{why}\njob {job.name} Failed; reuse=finished submits it again; {job.studio}")
+    if job.state is State.CANCELED:
+        return Ending(f"job {job.name} was cancelled; reuse=finished submits it again; {job.studio}")
+    return Ending(
+        f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same command "
+        f"looks again; {job.studio}"
+    )
+
+
+def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
+    """Move a result into the cell's folder, result.json last, where the service and the result agree that it is one."""
+    request.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
+        patience.ask(_into(service, job, Path(fetched)))
+        failure = _check(Path(fetched) / RESULT_FILE, request)
+        if failure is not None:
+            return f"job {job.name} is Completed, but {failure}; {job.studio}"
+        for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):
+            file.replace(request.folder / file.name)
+    return None
+
+
+def _into(service: Service, job: Job, folder: Path) -> Callable[[], None]:
+    return lambda: service.fetch_result(job.name, folder)
+
+
+def _check(file: Path, request: Request) -> str | None:
+    try:
+        fingerprint = json.loads(file.read_text(encoding="utf-8"))["fingerprint"]
+    except FileNotFoundError:
+        return "it left no result.json"
+    except (ValueError, KeyError, TypeError):
+        return "its result.json is no result"
+    if fingerprint != request.fingerprint:
+        return f"its result is that of fingerprint {fingerprint}, not {request.fingerprint}"
+    return None

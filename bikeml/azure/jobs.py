@@ -1,0 +1,150 @@
+"""
+What a job is called, how it stands, and what the service must be able to do with it.
+
+A job's name is its identity: the service lets no name be used twice, so a cell that is submitted under the name of its
+fingerprint is submitted once, whoever submits it and however often.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from bikeml.errors import ClusterError
+
+FINGERPRINT_TAG = "bikeml.fingerprint"
+NAME_DIGITS = 32
+"""Of the fingerprint, in a job's name: 128 bits tell any two experiments apart, and the tag holds the whole."""
+
+
+class State(Enum):
+    """How a job stands, in the words of a sweep."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    UNCLEAR = "unclear"
+    """Paused, not responding, or a state that this program has never heard of: it may recover."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will happen to the job any more."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELED)
+
+
+STATES = {
+    **dict.fromkeys(("NotStarted", "Starting", "Provisioning", "Preparing", "Queued"), State.WAITING),
+    **dict.fromkeys(("Running", "Finalizing", "CancelRequested"), State.RUNNING),
+    "Completed": State.COMPLETED,
+    "Failed": State.FAILED,
+    "Canceled": State.CANCELED,
+}
+"""Azure ML's states; every other is UNCLEAR, Completed alone is a success."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the service tells of it."""
+
+    name: str
+    status: str
+    """In the service's own word."""
+    tags: Mapping[str, str]
+    studio: str = ""
+    """Its page in the Studio."""
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return STATES.get(self.status, State.UNCLEAR)
+
+    @property
+    def generation(self) -> int:
+        """How often its cell had been bought before."""
+        return int(self.name.rpartition("-")[2])
+
+
+@dataclass(frozen=True)
+class Request:
+    """A cell as a job to ask for."""
+
+    fingerprint: str
+    generation: int
+    display_name: str
+    overrides: tuple[str, ...]
+    """What `python -m bikeml` is called with, secrets excluded."""
+    table: Path
+    experiment_name: str
+    folder: Path
+    """Where its result belongs on this machine."""
+
+    @property
+    def name(self) -> str:
+        """The job's name, which is its identity."""
+        return job_name(self.fingerprint, self.generation)
+
+
+class ServiceError(ClusterError):
+    """
+    The service refused a call, or did not answer it.
+
+    `temporary` tells whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, temporary: bool) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+
+
+class Service(Protocol):
+    """An Azure ML workspace; the seam between what a sweep wants and how it is asked for. Calls raise ServiceError."""
+
+    def put_job(self, request: Request, tags: Mapping[str, str]) -> Job:
+        """Submit a job, or return the one that has its name already and asks for the same."""
+
+    def get_job(self, name: str) -> Job | None:
+        """Return a job, or None where there is none of that name."""
+
+    def list_jobs(self, tag: str) -> Iterable[Job]:
+        """Return all jobs that have a tag of that key."""
+
+    def cancel_job(self, name: str) -> None:
+        """Ask for a job's end; harmless where it has ended."""
+
+    def fetch_result(self, name: str, folder: Path) -> None:
+        """Bring what a sweep keeps of a cell from a completed job's output into `folder`, result.json last."""
+
+    def explain_failure(self, name: str) -> str:
+        """Return what the service says of a job's failure, and the last lines of its log."""
+
+    def was_preempted(self, name: str) -> bool:
+        """Return True where the service itself says that a failed job lost its node."""
+
+
+def job_name(fingerprint: str, generation: int) -> str:
+    """Return the name of a cell's job: letters, digits and dashes, as the service wants it."""
+    return f"bikeml-{fingerprint[:NAME_DIGITS]}-{generation}"
+
+
+def sweep_tag(fingerprints: Iterable[str]) -> str:
+    """Return the key of the tag that the jobs of one sweep share, however its cells are ordered."""
+    return f"bikeml.sweep.{sha256(' '.join(sorted(fingerprints)).encode()).hexdigest()[:16]}"
+
+
+def find_sweep_tag(tags: Iterable[str], wanted: str) -> str:
+    """Return the key by which a job is listed: the wanted sweep's, or that of the sweep that submitted it."""
+    return wanted if wanted in tags else next((key for key in sorted(tags) if key.startswith("bikeml.sweep.")), wanted)
+
+
+def is_ours(job: Job, fingerprint: str) -> bool:
+    """Whether a job is provably the one of that cell."""
+    return job.tags.get(FINGERPRINT_TAG) == fingerprint
+
+
+def node_hours(generations: Iterable[int], timeout_minutes: int, preemptions: int) -> float:
+    """Return what jobs may cost at the most: each cell's generations, past and allowed ones, at the full timeout."""
+    return sum(generation + 1 + preemptions for generation in generations) * timeout_minutes / 60
