@@ -15,12 +15,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, resolve
-from bikeml.errors import BikemlError, ConfigError, DataError, RunFolderError
+from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, RunFolderError
 from bikeml.redaction import redact
 
-SWEEPER = "hydra_plugins.bikeml.Sweeper"
-"""The name of the sweeper in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
+"""Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
+DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
 
 
@@ -40,7 +40,11 @@ class NoteSweep(Callback):
 
 
 def main() -> None:
-    """Run the command line and exit with its status: 0 done, 1 failed, 2 bad config or data, 130 interrupted."""
+    """
+    Run the command line and exit with its status.
+
+    0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
+    """
     # Hydra would print its own message, and exit with 1 whatever it was; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
@@ -55,9 +59,13 @@ def main() -> None:
 def _compose_and_run() -> int:
     try:
         Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
+        from bikeml.azure import launcher
         from bikeml.sweeper import register
 
         register(SWEEPER)
+        launcher.register(LAUNCHER)
+        if "hydra/launcher=azureml" in sys.argv and not {"-m", "--multirun"} & {*sys.argv}:
+            sys.argv.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
     except KeyboardInterrupt as interrupt:
         return _report(interrupt)
@@ -143,6 +151,8 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BikemlError):
         lines = redact(str(error)).splitlines()
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
+    if isinstance(error, DetachedError):
+        return SUBMITTED
     return BAD_INPUT if isinstance(error, (ConfigError, DataError)) else FAILED
 
 

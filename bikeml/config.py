@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +13,8 @@ from bikeml.redaction import redact
 
 Value = str | int | float | bool
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+AZUREML = "azureml"
+"""A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
 STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
 
 
@@ -55,9 +57,9 @@ def _tracking_uri(uri: str) -> str:
             "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
         )
     plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
-    if uri == "databricks" or scheme in plugins:
+    if uri == "databricks" or scheme in plugins or (uri == AZUREML and AZUREML in plugins):
         return uri
-    if scheme == "azureml":
+    if scheme == AZUREML:
         raise ValueError("needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'")
     if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
         raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
@@ -178,10 +180,50 @@ class TrackingConfig(Section):
 
 
 class SweepConfig(Section):
-    """What a sweep does beyond its cells."""
+    """What a sweep does beyond its cells, and what it tells them."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
     parent_run_id: Name | None
+    fingerprint: Name | None
+
+
+class ComputeConfig(Section):
+    """A cluster of a workspace; it is made as described where there is none of that name."""
+
+    name: Name | None
+    size: Name
+    min_instances: Annotated[int, Field(ge=0)]
+    max_instances: Annotated[int, Field(ge=1)]
+    idle_time_before_scale_down: Annotated[int, Field(ge=1)]
+    tier: Literal["low_priority", "dedicated"]
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(f"min_instances={self.min_instances} is above max_instances={self.max_instances}")
+        return self
+
+
+class AzureConfig(Section):
+    """An Azure ML workspace, and what jobs in it are made of."""
+
+    subscription_id: Name | None
+    resource_group: Name | None
+    workspace_name: Name | None
+    compute: ComputeConfig
+    environment: Name
+    image: Name
+    data: Name
+
+    @model_validator(mode="after")
+    def _names_a_workspace_or_none(self) -> Self:
+        names = (self.subscription_id, self.resource_group, self.workspace_name)
+        if any(names) and not all(names):
+            raise ValueError(
+                "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
+                "those of config.json"
+            )
+        return self
 
 
 class Config(Section):
@@ -195,6 +237,7 @@ class Config(Section):
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     tracking: TrackingConfig
+    azure: AzureConfig
     reuse: Literal["none", "finished", "all"]
     sweep: SweepConfig
 
@@ -213,12 +256,46 @@ class Config(Section):
         return self
 
 
+class LauncherConfig(Section):
+    """The keys of hydra.launcher where it is azureml."""
+
+    reuse: Literal["finished", "all"]
+    plan: bool
+    wait: bool
+    on_interrupt: Literal["detach", "cancel"]
+    timeout_minutes: Annotated[int, Field(ge=1)]
+    preemptions: Annotated[int, Field(ge=0)]
+    max_jobs: Annotated[int, Field(ge=1)]
+    max_parallel_jobs: Annotated[int, Field(ge=1)] | None
+    max_node_hours: Annotated[float, Field(gt=0)]
+    poll_seconds: Annotated[float, Field(gt=0)]
+    patience_minutes: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _can_leave(self) -> Self:
+        if not self.wait and self.max_parallel_jobs is not None:
+            raise ValueError("wait=false submits everything and leaves; set max_parallel_jobs=null, or wait=true")
+        return self
+
+
 def typed(sections: Mapping[str, object]) -> Config:
     """Return the typed config of resolved `sections`; raises ConfigError with every problem at once."""
+    return _validate(Config, sections)
+
+
+def typed_launcher(options: Mapping[str, object]) -> LauncherConfig:
+    """Return the typed keys of hydra.launcher; raises ConfigError with every problem at once."""
+    return _validate(LauncherConfig, options, "hydra.launcher")
+
+
+Typed = TypeVar("Typed", bound=Section)
+
+
+def _validate(section: type[Typed], values: Mapping[str, object], name: str = "") -> Typed:
     try:
-        return Config.model_validate(dict(sections))
+        return section.model_validate(dict(values))
     except ValidationError as error:
-        problems = [_problem(details) for details in error.errors()]
+        problems = [_problem(section, name, details) for details in error.errors()]
         raise ConfigError(redact("\n".join(problems))) from error
 
 
@@ -236,9 +313,9 @@ _SAID_SHORTER = {
 }
 
 
-def _problem(details: Mapping[str, Any]) -> str:
-    model, path = _locate(details["loc"])
-    key = ".".join(path)
+def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> str:
+    model, path = _locate(root, details["loc"])
+    key = ".".join([name, *path] if name else path)
     if details["type"] == "extra_forbidden":
         known = list(model.model_fields) if model is not None else []
         return f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
@@ -253,9 +330,9 @@ def _problem(details: Mapping[str, Any]) -> str:
     return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
 
 
-def _locate(loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
-    """Return the section in which an error lies, and its dotted path without the names of union members."""
-    model: type[BaseModel] | None = Config
+def _locate(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
+    """Return the section below `root` in which an error lies, and its path without the names of union members."""
+    model: type[BaseModel] | None = root
     path: list[str] = []
     members: dict[str, type[BaseModel]] = {}
     for part in map(str, loc):

@@ -1,6 +1,6 @@
 """What the terminal shows: a progress line while a run goes on, and a table when it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -129,6 +129,24 @@ def _is_published_task(result: Result) -> bool:
 
 def _number(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
+
+
+def show_notice(text: str) -> None:
+    """Print a line beside whatever else is shown."""
+    Console(stderr=True, highlight=False).print(f"bikeml: {escape(text)}", soft_wrap=True)
+
+
+def show_plan(jobs: Sequence[tuple[str, str]], facts: Mapping[str, str]) -> None:
+    """Print the cells of a sweep with the names of their jobs, and what else is known before anything is submitted."""
+    console = Console(highlight=False)
+    table = Table(title=f"{len(jobs)} cells", title_justify="left")
+    table.add_column("cell")
+    table.add_column("job")
+    for cell, job in jobs:
+        table.add_row(escape(cell), escape(job))
+    console.print(table)
+    for label, value in facts.items():
+        console.print(f"[bold]{label:>12}[/]  {escape(value)}", soft_wrap=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import socket
 import sqlite3
 import tempfile
@@ -16,7 +17,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.errors import TrackingError
+from bikeml.config import AZUREML, Config
+from bikeml.errors import ClusterError, TrackingError
 from bikeml.redaction import redact
 
 SQLITE = "sqlite:///"
@@ -43,6 +45,32 @@ def absolute(uri: str) -> str:
     if not uri.startswith(SQLITE):
         return uri
     return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
+
+
+def locate(config: Config) -> str:
+    """
+    Return the address of the config's store, absolute; of a workspace's, the one that it has just now.
+
+    Raises TrackingError where the workspace cannot be reached.
+    """
+    uri = str(config.tracking.uri)
+    if uri != AZUREML:
+        return absolute(uri)
+    if in_job():
+        return os.environ["MLFLOW_TRACKING_URI"]
+    from bikeml.azure.client import connect_store  # azure's import takes seconds
+
+    try:
+        uri, token = connect_store(config.azure)
+    except ClusterError as error:
+        raise TrackingError(f"cannot reach the workspace's store: {error}; or choose tracking=local") from error
+    os.environ["MLFLOW_TRACKING_TOKEN"] = token  # azureml-mlflow 1.62 heeds no other credential outside of a job
+    return uri
+
+
+def in_job() -> bool:
+    """Whether this process is a job of Azure ML, which has a run already."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").startswith("azureml:") and "MLFLOW_RUN_ID" in os.environ
 
 
 def connect(uri: str) -> MlflowClient:
