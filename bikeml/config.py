@@ -251,8 +251,6 @@ class Config(Section):
             raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
-        if self.reuse != "none" and self.tracking.uri is None:
-            raise ValueError(f"reuse={self.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
         return self
 
 

@@ -13,7 +13,7 @@ from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
 from bikeml.display import follow, show_leaderboard
-from bikeml.errors import BikemlError, RunFolderError
+from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
 from bikeml.provenance import command_line
@@ -61,9 +61,11 @@ def run_sweep(
 
 def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
     """Tell a launcher that wants to know what is coming: a cluster's may refuse it, or only show it."""
-    announce = getattr(launcher, "announce", None)
+    announce, config = getattr(launcher, "announce", None), planned[0].combination.config
     if announce is not None:
         announce(planned)
+    elif config.reuse != "none" and config.tracking.uri is None:
+        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
 
 
 def _open_store(first: Planned) -> "SweepStore | None":

@@ -56,8 +56,9 @@ def connect(config: AzureConfig) -> "Workspace":
 
     Raises ServiceError where there is none, or nobody is logged in.
     """
-    for noisy in ("azure", "azure.ai.ml", "azure.identity"):  # each request with its headers, each login that is not used
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    azure_log = logging.getLogger("azure")  # it would tell of each request with its headers, of logins that are not used
+    azure_log.propagate = False
+    azure_log.addHandler(logging.NullHandler())
     credential = _log_in()
     names = (config.subscription_id, config.resource_group, config.workspace_name)
     with _service_errors("find the workspace"):
@@ -116,7 +117,7 @@ class Workspace:
     def __init__(self, client: MLClient, credential: CachedCredential, config: AzureConfig) -> None:
         self._client, self._credential, self._config = client, credential, config
         self._code: str | None = None
-        self._code_lock = Lock()
+        self._lock = Lock()
         self._environment = ""
         self._timeout_seconds = 0
         self._results: ContainerClient | None = None
@@ -184,7 +185,7 @@ class Workspace:
                 return _job(
                     self._client.jobs.create_or_update(self._build(request, tags, self._code), skip_validation=True)
                 )
-            with self._code_lock:  # two at once would upload it twice
+            with self._lock:  # two at once would upload it twice
                 code = self._code or str(self._local_code)
                 made = self._client.jobs.create_or_update(self._build(request, tags, code))
                 self._code = str(made.code)
@@ -260,8 +261,8 @@ class Workspace:
 
     def _read(self, path: str) -> bytes | None:
         """Return the content of a file in the workspace's artifact store, or None where there is none."""
-        if self._results is None:
-            self._results = self._open_results()
+        with self._lock:
+            self._results = self._results or self._open_results()
         try:
             return bytes(self._results.download_blob(path).readall())
         except ResourceNotFoundError:
