@@ -61,9 +61,9 @@ MAY_IMPORT = {
     "cell": FOUNDATION | {"experiment", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
-    "azure": FOUNDATION
-    | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
-    "cli": FOUNDATION | {"azure", "cell", "display", "experiment", "provenance", "result", "sweep", "sweeper", "sweeping"},
+    "azure": FOUNDATION | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
+    "cli": FOUNDATION
+    | {"azure", "cell", "display", "experiment", "provenance", "result", "sweep", "sweeper", "sweeping"},
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},

@@ -9,41 +9,53 @@ from typing import Any
 
 import pytest
 
+import bikeml
 from bikeml.azure.launcher import AzureMLLauncher
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 
 Main = Callable[..., int]
-CLUSTER = ("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none", "reuse=all")
+Behave = Callable[[Any], Behaviour]
+CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none", "reuse=all")
 SWEEP = Path("sweep")
 R2 = {"linear": 0.6, "tree": 0.5, "rf": 0.7}
 
 
-def succeed(job: Any) -> Behaviour:
-    """Leave the result that the job's command speaks of."""
-    words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
-    r2 = R2[words["model"]]
-    result = {
-        "fingerprint": words["sweep.fingerprint"],
-        "metrics": {
-            "cv_r2_mean": r2,
-            "cv_r2_std": 0.01,
-            "test_r2": r2,
-            "test_rmse": 1.0,
-            "test_mae": 1.0,
-            "test_mse": 1.0,
-        },
-        "intervals": {"test_r2": [r2 - 0.1, r2 + 0.1]},
-        "cv": {"r2": [r2] * 5, "rmse": [1.0] * 5, "folds": "f", "n_fit": [400] * 5, "n_score": [100] * 5}
-        | {"tuned_on_these_rows": False},
-        "choices": {"model": words["model"]},
-        "seconds": {"total": 1.0},
-    }
-    return Behaviour(seconds=0, files={"default": {"result.json": json.dumps(result).encode()}})
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result.json of a real run."""
+    return summary_of(bikeml.run("tracking=none", f"hydra.run.dir={tmp_path_factory.mktemp('run')}"))
+
+
+def summary_of(result: Any) -> dict[str, Any]:
+    return dict(json.loads((result.folder / "result.json").read_text()))
 
 
 @pytest.fixture
-def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
+def succeed(recorded: dict[str, Any]) -> Behave:
+    """Leave the result that the job's command speaks of."""
+
+    def behave(job: Any) -> Behaviour:
+        words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
+        metrics = recorded["metrics"] | {"cv_r2_mean": R2[words["model"]]}
+        content = json.dumps(recorded | {"fingerprint": words["sweep.fingerprint"], "metrics": metrics})
+        return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
+
+    return behave
+
+
+@pytest.fixture
+def fail(succeed: Behave) -> Behave:
+    """Let trees fail, and every other model succeed."""
+
+    def behave(job: Any) -> Behaviour:
+        return Behaviour(seconds=0, outcome="Failed") if "model=tree" in job.spec["command"] else succeed(job)
+
+    return behave
+
+
+@pytest.fixture
+def workspace(azureml: LoopbackAzureML, workdir: Path, succeed: Behave) -> LoopbackAzureML:
     names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
     (workdir / "config.json").write_text(json.dumps(names))
     azureml.lifecycle.behave = succeed
@@ -54,7 +66,9 @@ def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
 def sweep(bikeml_main: Main, workspace: LoopbackAzureML) -> Main:
     def call(*arguments: str) -> int:
         workspace.log.clear()
-        return bikeml_main(*CLUSTER, f"hydra.sweep.dir={SWEEP}", *arguments)
+        options = [word for word in arguments if word.startswith("--")]
+        overrides = [word for word in arguments if word not in options]
+        return bikeml_main("-m", *options, *CLUSTER, f"hydra.sweep.dir={SWEEP}", *overrides)
 
     return call
 
@@ -82,7 +96,7 @@ def test_every_cell_is_one_job_with_its_own_result(sweep: Main, workspace: Loopb
     assert [job.name for job in jobs] == [f"bikeml-{fingerprint[:32]}-0" for fingerprint in fingerprints]
     assert [job.spec["tags"]["bikeml.fingerprint"] for job in jobs] == fingerprints
     assert len(names(workspace)) == 3
-    assert "1,2,rf" in (SWEEP / "leaderboard.csv").read_text()
+    assert "1,2,model=rf" in (SWEEP / "leaderboard.csv").read_text()
 
 
 def test_what_the_sweep_needs_is_made_and_uploaded_once(sweep: Main, workspace: LoopbackAzureML) -> None:
@@ -134,12 +148,8 @@ def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, wor
     assert job.spec["outputs"]["checkpoints"]["jobOutputType"] == "uri_folder"
 
 
-def fail(job: Any) -> Behaviour:
-    return Behaviour(seconds=0, outcome="Failed") if "model=tree" in job.spec["command"] else succeed(job)
-
-
 def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
-    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.lifecycle.behave = fail
     assert sweep("model=linear,tree") == 1
@@ -153,7 +163,9 @@ def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
     assert "model=tree" in capsys.readouterr().out
 
 
-def test_reuse_finished_buys_the_next_generation_of_what_failed(sweep: Main, workspace: LoopbackAzureML) -> None:
+def test_reuse_finished_buys_the_next_generation_of_what_failed(
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, succeed: Behave
+) -> None:
     workspace.lifecycle.behave = fail
     assert sweep("model=linear,tree") == 1
     workspace.lifecycle.behave = succeed
@@ -174,7 +186,9 @@ def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML
     assert workspace.log.find("jobs.put") == []
 
 
-def test_a_preempted_job_that_fails_with_its_node_is_bought_again(sweep: Main, workspace: LoopbackAzureML) -> None:
+def test_a_preempted_job_that_fails_with_its_node_is_bought_again(
+    sweep: Main, workspace: LoopbackAzureML, succeed: Behave
+) -> None:
     def lose_the_node_once(job: Any) -> Behaviour:
         if job.name.endswith("-0"):
             return Behaviour(seconds=0.1, preemptions=1, preempted_fails=True)
@@ -233,7 +247,7 @@ def test_a_plan_shows_the_jobs_and_asks_nobody(
 
 
 def test_the_launcher_is_obeyed_without_m(bikeml_main: Main, workspace: LoopbackAzureML) -> None:
-    assert bikeml_main(*CLUSTER[1:], f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
+    assert bikeml_main(*CLUSTER, f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
     assert len(names(workspace)) == 1
 
 
@@ -325,7 +339,9 @@ def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML,
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AzureMLLauncher, "launch", note)
-        assert bikeml_main(*CLUSTER, "hydra/sweeper=basic", f"hydra.sweep.dir={SWEEP}", "model=rf,linear,tree") == 0
+        assert (
+            bikeml_main("-m", *CLUSTER, "hydra/sweeper=basic", f"hydra.sweep.dir={SWEEP}", "model=rf,linear,tree") == 0
+        )
     assert [(value.status, value.return_value) for value in returned] == [
         (JobStatus.COMPLETED, r2) for r2 in (0.7, 0.6, 0.5)
     ]

@@ -56,9 +56,9 @@ def connect(config: AzureConfig) -> "Workspace":
 
     Raises ServiceError where there is none, or nobody is logged in.
     """
-    azure_log = logging.getLogger("azure")  # it would tell of each request with its headers, of logins that are not used
-    azure_log.propagate = False
-    azure_log.addHandler(logging.NullHandler())
+    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("azure").propagate = False  # those below that have a level of their own
     credential = _log_in()
     names = (config.subscription_id, config.resource_group, config.workspace_name)
     with _service_errors("find the workspace"):

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import mlflow
 import psutil
 from filelock import FileLock
 from google.protobuf.json_format import ParseError
@@ -79,6 +80,8 @@ def connect(uri: str) -> MlflowClient:
 
     Raises one of STORE_ERRORS.
     """
+    if uri.startswith("azureml:"):
+        mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 looks up the login for artifacts there, and nowhere else
     try:
         return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
