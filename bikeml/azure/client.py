@@ -141,8 +141,7 @@ class Workspace:
         The `code` folder is uploaded with the first job.
         """
         self._local_code, self._timeout_seconds = code, timeout_minutes * 60
-        with _service_errors(f"make the cluster {self._config.compute.name!r}"):
-            self._make_cluster()
+        self.make_cluster()
         with _service_errors(f"make the environment {self._config.environment!r}"):
             conda_file = code.with_name("conda.yaml")
             conda_file.write_text(conda, encoding="utf-8")
@@ -152,31 +151,29 @@ class Workspace:
             )
             self._client.environments.create_or_update(environment)
         for sha256, file in tables.items():
-            with _service_errors(f"upload the table as {self._config.data!r}"):
-                self._upload_table(sha256, file)
+            self.register_table(sha256, file)
 
-    def _make_cluster(self) -> None:
+    def make_cluster(self) -> None:
+        """Make the cluster of the config where there is none of its name."""
         compute = self._config.compute
         if compute.name is None:
             return
-        try:
-            self._client.compute.get(compute.name)
-        except ResourceNotFoundError:
-            made = AmlCompute(**compute.model_dump())
-            self._client.compute.begin_create_or_update(made).result()
+        with _service_errors(f"make the cluster {compute.name!r}"):
+            try:
+                self._client.compute.get(compute.name)
+            except ResourceNotFoundError:
+                self._client.compute.begin_create_or_update(AmlCompute(**compute.model_dump())).result()
 
-    def _upload_table(self, sha256: str, file: Path) -> None:
-        try:
-            self._client.data.get(self._config.data, version=table_version(sha256))
-        except ResourceNotFoundError:
-            table = Data(
-                name=self._config.data,
-                version=table_version(sha256),
-                path=str(file),
-                type="uri_file",
-                tags={"sha256": sha256},
-            )
-            self._client.data.create_or_update(table)
+    def register_table(self, sha256: str, file: Path) -> str:
+        """Register a table where it is not, and return its name and version."""
+        name, version = self._config.data, table_version(sha256)
+        with _service_errors(f"register the table as {name!r}"):
+            try:
+                self._client.data.get(name, version=version)
+            except ResourceNotFoundError:
+                table = Data(name=name, version=version, path=str(file), type="uri_file", tags={"sha256": sha256})
+                self._client.data.create_or_update(table)
+        return f"{name}:{version}"
 
     def put_job(self, request: Request, tags: Mapping[str, str]) -> Job:
         """Submit a job; the first one uploads the code, and the others refer to it."""
