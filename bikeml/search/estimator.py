@@ -162,7 +162,6 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
 
     def _split(self, X: Data, y: Data, split_params: Mapping[str, object]) -> list[Fold]:
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self._check_input_parameters(X=X, y=y, split_params=split_params)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **split_params)
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
         if len(splits) != self.n_splits_:
