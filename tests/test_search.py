@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zlib
 from collections import Counter
 from typing import ClassVar
 
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn import config_context
+from scipy.sparse import csc_array, csr_array
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
@@ -118,6 +120,13 @@ def assert_same_results(shared, plain, X=None):
         np.testing.assert_array_equal(shared.predict(X), plain.predict(X), strict=True)
 
 
+def checksum(model):
+    """Sum up the bits of all that a model's trees decide by and tell."""
+    trees = [each.tree_ for each in np.ravel(getattr(model, "estimators_", [model])) if hasattr(each, "tree_")]
+    names = ("feature", "threshold", "children_left", "children_right", "value", "impurity", "weighted_n_node_samples")
+    return zlib.crc32(b"".join(getattr(tree, name).tobytes() for tree in trees for name in names))
+
+
 def look_inside(estimator, X, y):
     """Score by what only a real estimator of that very size has."""
     model = estimator
@@ -132,6 +141,8 @@ def look_inside(estimator, X, y):
         "train": float(np.sum(getattr(model, "train_score_", 0.0))),
         "oob": float(getattr(model, "oob_score_", 0.0)),
         "nodes": model.tree_.node_count if hasattr(model, "tree_") else 0,
+        "attributes": len(vars(model)),
+        "trees_bits": float(checksum(model)),
     }
 
 
@@ -487,6 +498,72 @@ def test_weights_groups_and_a_callable_refit_are_as_in_grid_search():
     assert shared.n_fits_ == 3
 
 
+@pytest.mark.parametrize("weights", [np.ones(60), np.full(60, 2.0), np.arange(60) % 2, np.r_[np.ones(59), np.nan]])
+@pytest.mark.parametrize("parameters", [{}, {"loss": "absolute_error"}, {"min_weight_fraction_leaf": 0.1}])
+@pytest.mark.filterwarnings(
+    "ignore:The scoring .* does not support sample_weight", "ignore::sklearn.exceptions.FitFailedWarning"
+)
+def test_weights_of_any_kind_give_the_same_trees(weights, parameters):
+    model = GradientBoostingRegressor(random_state=0, **parameters)
+    arguments = {"cv": 3, "scoring": look_inside, "refit": False, "error_score": -1.0}
+    shared, plain = both(model, {"n_estimators": [5, 2]}, X, Y, fit_params={"sample_weight": weights}, **arguments)
+    assert_same_results(shared, plain)
+
+
+@pytest.mark.parametrize(
+    "convert", [csr_array, csc_array, np.float32, lambda X: (10 * X).astype(int), np.asfortranarray]
+)
+@pytest.mark.parametrize("name", ["gbr", "gbr_subsample", "gbc"])
+def test_rows_of_any_kind_give_the_same_trees(name, convert):
+    model, axis = {**REGRESSORS, **CLASSIFIERS}[name]
+    X_kind, y = (convert(XC), YC) if name in CLASSIFIERS else (convert(X), Y)
+    arguments = {"cv": 3, "scoring": look_inside, "refit": "r2", "return_train_score": True}
+    assert_same_results(*both(model, {axis: [5, 2]}, X_kind, y, **arguments), X_kind)
+
+
+@pytest.fixture
+def tree_fits(monkeypatch):
+    """List for each fit of a regression tree whether it came with weights, and whether it checks its parameters."""
+    fits = []
+    fit = DecisionTreeRegressor.fit
+
+    def listed(self, X, y, sample_weight=None, check_input=True):
+        fits.append((sample_weight is not None, not get_config()["skip_parameter_validation"]))
+        return fit(self, X, y, sample_weight, check_input)
+
+    monkeypatch.setattr(DecisionTreeRegressor, "fit", listed)
+    return fits
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fit_params", "with_weights"),
+    [
+        ({}, {}, False),
+        ({"loss": "huber"}, {}, True),
+        ({"subsample": 0.5}, {}, True),
+        ({}, {"sample_weight": np.linspace(1, 2, 60)}, True),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")
+def test_the_trees_of_a_shared_booster_are_spared_checks(tree_fits, parameters, fit_params, with_weights):
+    model = GradientBoostingRegressor(random_state=0, **parameters)
+    SharedFitGridSearchCV(model, {"n_estimators": [5, 2]}, cv=3, refit=False).fit(X, Y, **fit_params)
+    assert tree_fits == [(with_weights, False)] * 15
+
+
+def test_a_booster_with_stages_of_another_form_fits_as_it_does_alone(tree_fits, monkeypatch):
+    fit_stage = GradientBoostingRegressor._fit_stage
+
+    def another(self, *args, **kwargs):
+        return fit_stage(self, *args, **kwargs)
+
+    monkeypatch.setattr(GradientBoostingRegressor, "_fit_stage", another)
+    shared, plain = both(GBR, {"n_estimators": [5, 2]}, X, Y, cv=3)
+    assert_same_results(shared, plain, X)
+    assert shared.n_fits_ == 3
+    assert set(tree_fits) == {(True, True)}
+
+
 def test_metadata_routing_is_as_in_grid_search():
     with config_context(enable_metadata_routing=True):
         model = clone(GBR).set_fit_request(sample_weight=True)
@@ -604,8 +681,9 @@ def searches(draw):
         "return_train_score": draw(st.booleans()),
     }
     data = (XC, YC) if name in CLASSIFIERS else (X, np.arcsinh(Y))
-    weights = np.linspace(0.1, 2.0, len(data[1]))
-    return build(model), grid, data, arguments, {WEIGHTS[shape]: weights} if draw(st.booleans()) else {}
+    weights = draw(st.sampled_from([None, np.linspace(0.1, 2.0, len(X)), np.ones(len(X)), np.arange(len(X)) % 4 / 2]))
+    fit_params = {} if weights is None else {WEIGHTS[shape]: np.resize(weights, len(data[1]))}
+    return build(model), grid, data, arguments, fit_params
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

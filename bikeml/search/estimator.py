@@ -54,6 +54,8 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     Only the time columns differ: candidates that share a fit each bear an equal part of the time for fitting and
     scoring them all, so that a column's sum is the time really spent. With `verbose` > 1 there is a line for each
     fit and not for each candidate, and a warning that scikit-learn would repeat with every fit comes once.
+    The work goes fold by fold and not candidate by candidate: where several fits fail in different ways,
+    error_score="raise" may raise another of their errors.
 
     The constructor's parameters and the fitted attributes are GridSearchCV's; two attributes are new.
 
