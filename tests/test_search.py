@@ -4,7 +4,10 @@ import pickle
 import warnings
 import zlib
 from collections import Counter
+from contextlib import contextmanager
+from functools import wraps
 from typing import ClassVar
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -39,6 +42,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 from bikeml.search import SharedFitGridSearchCV, SharingRule, register_deterministic, register_rule
+from bikeml.search.layers import find_model
 
 X, Y = make_regression(n_samples=60, n_features=4, noise=5.0, random_state=0)
 XC, YC = make_classification(n_samples=75, n_features=5, n_informative=3, n_classes=3, random_state=0)
@@ -681,7 +685,9 @@ def searches(draw):
         "return_train_score": draw(st.booleans()),
     }
     data = (XC, YC) if name in CLASSIFIERS else (X, np.arcsinh(Y))
-    weights = draw(st.sampled_from([None, np.linspace(0.1, 2.0, len(X)), np.ones(len(X)), np.arange(len(X)) % 4 / 2]))
+    weights = draw(
+        st.sampled_from([None, np.linspace(0.1, 2.0, len(X)), np.ones(len(X)), np.minimum(range(len(X)), 2.0)])
+    )
     fit_params = {} if weights is None else {WEIGHTS[shape]: np.resize(weights, len(data[1]))}
     return build(model), grid, data, arguments, fit_params
 
@@ -703,9 +709,26 @@ def test_no_bit_differs_in_many_drawn_searches(drawn):
 
 def check_drawn_search(drawn):
     estimator, grid, data, arguments, fit_params = drawn
-    shared, plain = both(estimator, grid, *data, fit_params=fit_params, **arguments)
+    with counted_fits(type(find_model(estimator, {}).model)) as fits:
+        shared, plain = both(estimator, grid, *data, fit_params=fit_params, **arguments)
     assert_same_results(shared, plain, data[0])
     values = next(iter(grid.values()))
-    others = len(shared.cv_results_["params"]) // len(values)
-    assert shared.n_fits_ == shared.n_splits_ * others
-    assert shared.n_fits_ + shared.n_fits_avoided_ == shared.n_splits_ * len(shared.cv_results_["params"])
+    n_candidates = len(shared.cv_results_["params"])
+    assert shared.n_fits_ == shared.n_splits_ * n_candidates // len(values)
+    assert shared.n_fits_ + shared.n_fits_avoided_ == shared.n_splits_ * n_candidates
+    # Both searches' fits, and a last one of each with the best parameters.
+    assert len(fits) == (shared.n_fits_ + 1) + (plain.n_splits_ * n_candidates + 1)
+
+
+@contextmanager
+def counted_fits(model_class):
+    """List the models of a class that are really fitted."""
+    fit, fits = model_class.fit, []
+
+    @wraps(fit)
+    def counted(self, *args, **kwargs):
+        fits.append(type(self))
+        return fit(self, *args, **kwargs)
+
+    with patch.object(model_class, "fit", counted):
+        yield fits
