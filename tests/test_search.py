@@ -432,6 +432,19 @@ def test_a_scorer_that_fails_for_one_candidate_costs_only_that_one():
         )
 
 
+@pytest.mark.parametrize("refused", [{5}, {2, 5, 7}])
+def test_scores_that_are_nan_end_as_with_grid_search(refused):
+    def score(estimator, X, y):
+        return np.nan if estimator.n_estimators in refused else 1.0 / estimator.n_estimators
+
+    arguments = {"cv": 2, "scoring": score, "return_train_score": True}
+    ours = outcome(SharedFitGridSearchCV(GBR, {"n_estimators": [2, 5, 7]}, **arguments), X, Y)
+    theirs = outcome(GridSearchCV(GBR, {"n_estimators": [2, 5, 7]}, **arguments), X, Y)
+    assert_same_results(ours[0], theirs[0])
+    assert ours[1] == theirs[1] != []
+    assert ours[0].n_fits_ == 2
+
+
 def scoring_failures(search, X, y):
     """Return the last line of each warning of a failed score."""
     _, caught = outcome(search, X, y)
