@@ -47,6 +47,11 @@ def test_a_sweep_runs_every_cell_into_a_folder_of_its_own(bikeml_main, workdir):
     assert names == ["linear", "linear-standard", "tree", "tree-standard"]
 
 
+def test_options_and_overrides_stand_in_any_order(bikeml_main, workdir):
+    assert bikeml_main("model=linear", "-m", *FAST, "--config-dir", str(workdir), "seed=0,1", "hydra.sweep.dir=s") == 0
+    assert (workdir / "s" / "leaderboard.csv").is_file()
+
+
 def test_two_runs_in_one_second_do_not_share_a_folder(bikeml_main, workdir):
     for _ in range(2):
         assert bikeml_main(*FAST) == 0
