@@ -136,10 +136,10 @@ def _header(content: bytes, data: DataConfig) -> list[str]:
         raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or mend the header") from error
     if len(header) == 1:
         other = next((sign for sign in ",;\t|: " if sign in first.strip() and sign != data.separator), None)
-        separated = f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'"
-        raise DataError(
-            f"{shown} has one column, {_show(header[0])}, and needs two, a target and a feature{separated if other else ''}"
+        advice = (
+            f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
         )
+        raise DataError(f"{shown} has one column, {_show(header[0])}, and needs two, a target and a feature{advice}")
     return header
 
 
