@@ -354,6 +354,36 @@ def test_what_only_the_fit_can_find_out_is_one_message_and_status_1(refuse, comm
     refuse([*FAST, *overrides], rf"the pipeline could not be fitted: \w+: .*{message}", status=1)
 
 
+@pytest.fixture
+def full_disk():
+    """Let no file of this process grow beyond so many bytes, from the call on."""
+    resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 30_000, 60_000])
+def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(refuse, full_disk, size):
+    full_disk(size)
+    refuse(
+        [*FAST, "hydra.run.dir=out"], r"cannot write the run folder '.*out': File too large; choose another", status=1
+    )
+
+
+def test_a_full_disk_leaves_an_earlier_result_as_it_was(refuse, bikeml_main, workdir, full_disk):
+    assert bikeml_main(*FAST, "hydra.run.dir=out") == 0
+    before = {file: file.read_bytes() for file in (workdir / "out").rglob("*") if file.is_file()}
+    full_disk(30_000)
+    refuse([*FAST, "hydra.run.dir=out", "model=tree"], r"cannot write the run folder", status=1)
+    assert {file: file.read_bytes() for file in (workdir / "out").rglob("*") if file.is_file()} == before
+
+
+def test_a_disk_too_full_for_the_store_keeps_the_result(refuse, full_disk):
+    full_disk(200_000)
+    refuse([*FAST[1:], "hydra.run.dir=out"], r"cannot record the run in '.*mlflow.db': .*nothing is lost", status=1)
+
+
 def make_file(folder):
     (folder / "file").write_text("")
 
