@@ -8,6 +8,8 @@ import gzip
 import json
 import re
 import shlex
+import subprocess
+import sys
 import time
 
 import pytest
@@ -363,12 +365,22 @@ def full_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("size", [0, 1_000, 30_000, 60_000])
+@pytest.mark.parametrize("size", [1_000, 30_000, 60_000])
 def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(refuse, full_disk, size):
     full_disk(size)
     refuse(
         [*FAST, "hydra.run.dir=out"], r"cannot write the run folder '.*out': File too large; choose another", status=1
     )
+
+
+def test_a_disk_too_full_for_a_warning_in_the_log_is_told_once(workdir):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+    code = f"{limit}from bikeml.__main__ import main; main()"  # joblib warns that it can make no semaphore
+    words = [sys.executable, "-c", code, *FAST, "hydra.run.dir=out"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"bikeml: cannot write the run folder '.*out': File too large; choose .*\n", done.stderr)
+    assert_nothing_left_behind(workdir, "out/bikeml.log")
 
 
 def test_a_full_disk_leaves_an_earlier_result_as_it_was(refuse, bikeml_main, workdir, full_disk):
