@@ -130,6 +130,8 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
     group, _, option = missing.rpartition("/")
     if not group:
         return f"there is no primary config {option!r}; leave --config-name out"
+    if missing == "hydra/launcher/joblib":
+        return "hydra/launcher=joblib is not installed; install it with: pip install 'bikeml[joblib]'"
     known = sorted(options) or sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
     allowed = f"allowed: {', '.join(known)}" if known else f"there is no group {group!r}"
     return f"{group} has no option {option!r}{did_you_mean(option, known)}; {allowed}"

@@ -4,8 +4,9 @@ import itertools
 import numpy as np
 import pytest
 import yaml
+from hydra.errors import MissingConfigException
 
-from bikeml.composition import compose, config_dir, resolve
+from bikeml.composition import compose, config_dir, explain, resolve
 from bikeml.config import typed
 from bikeml.errors import ConfigError
 from bikeml.pipeline import _find_class, build_pipeline, check_estimators
@@ -285,6 +286,11 @@ def test_malformed_yaml_is_named_with_file_and_line(bikeml_main, workdir, capsys
 
     assert re.search(message, error), error
     assert "Traceback" not in error
+
+
+def test_a_launcher_that_is_not_installed_says_what_to_install():
+    missing = MissingConfigException("", missing_cfg_file="hydra/launcher/joblib", options=["basic"])
+    assert "install it with: pip install 'bikeml[joblib]'" in str(explain(missing))
 
 
 def test_a_workspace_without_its_plugin_says_what_to_install(monkeypatch):
