@@ -49,11 +49,16 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
     _sweeps.clear()
+    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # argparse takes them at one place only
     status = _compose_and_run()
     for folder, is_ours in _sweeps:
         if not is_ours or status == DONE:
             status = max(status, _finish_sweep(folder, is_ours=is_ours))
     sys.exit(status)
+
+
+def _is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
 def _compose_and_run() -> int:
@@ -102,6 +107,8 @@ def _explain_start(error: Exception) -> Exception:
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
+    if isinstance(error, OSError) and error.errno is None:  # OmegaConf's for a file that is one number, say
+        return ConfigError(f"a config file holds no mapping: {error}; write lines such as key: value")
     if isinstance(error, OSError):
         return RunFolderError(f"cannot write the run folder: {error}; choose another with hydra.run.dir=FOLDER")
     return error
@@ -131,6 +138,7 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     if config.reuse != "none":
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
+    logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     from bikeml import display, experiment
     from bikeml.provenance import command_line
     from bikeml.result import Invocation
@@ -157,7 +165,9 @@ def _report(error: BaseException) -> int:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Leave nothing behind where nothing was done, nor the day's folder above it."""
-    for empty in (folder, folder.parent):
-        if empty.is_dir() and empty != Path.cwd() and not any(empty.iterdir()):
-            empty.rmdir()
+    """Leave nothing behind where nothing was done, nor the folders above it, such as outputs/ and the day's."""
+    here = Path.cwd()
+    for empty in (folder, *(above for above in folder.parents if here in above.parents)):
+        if empty == here or not empty.is_dir() or any(empty.iterdir()):
+            return
+        empty.rmdir()

@@ -5,13 +5,22 @@ from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from bikeml.composition import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.redaction import redact
 
-Value = str | int | float | bool
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 AZUREML = "azureml"
 """A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
@@ -22,6 +31,18 @@ class Section(BaseModel):
     """A section of the config: frozen, and without room for keys that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _either(wanted: str) -> WrapValidator:
+    """Say of a union in one message what is `wanted`, where pydantic has one for each of its members."""
+
+    def check(value: object, accept: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return accept(value)
+        except ValidationError as error:
+            raise ValueError(f"should be {wanted}") from error
+
+    return WrapValidator(check)
 
 
 def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +93,7 @@ def _tracking_uri(uri: str) -> str:
     return uri
 
 
+Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
 EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 """A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.pipeline`."""
 Axis = Annotated[list[Any], Field(min_length=1)]
@@ -156,7 +178,7 @@ class GridSearch(Section):
     n_jobs: Annotated[int, AfterValidator(_not_zero)] | None
     backend: Literal["loky", "threading", "dask"] | None
     scheduler: Name | None
-    child_runs: Annotated[int, Field(ge=0)] | Literal["all"]
+    child_runs: Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
     checkpoint: bool
     checkpoint_dir: Name
 
@@ -305,7 +327,7 @@ _SAID_SHORTER = {
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
     "int_type": "should be an integer",
-    "string_type": "should be text",
+    "string_type": "should be text; a number or a boolean as text stands in quotes",
     "bool_type": "should be true or false",
     "float_type": "should be a number",
 }
@@ -314,6 +336,8 @@ _SAID_SHORTER = {
 def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> str:
     model, path = _locate(root, details["loc"])
     key = ".".join([name, *path] if name else path)
+    if path == ["experiment"]:
+        return "unknown key 'experiment'; a recipe's file begins with the line # @package _global_"
     if details["type"] == "extra_forbidden":
         known = list(model.model_fields) if model is not None else []
         return f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
@@ -322,8 +346,8 @@ def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> st
     message = _SAID_SHORTER.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")
     message = message.replace("Input should", "should")
     if details["type"].startswith("union_tag"):
-        tags = str(details["ctx"].get("expected_tags", "random, chronological, none or grid"))
-        return f"{key}.kind={details['input'].get('kind')!r} is not one of {tags}"
+        kinds = map(_kind, get_args(Config.model_fields[key].annotation))
+        return f"{key}.kind={details['input'].get('kind')!r} is not one of {', '.join(map(repr, kinds))}"
     whole_section = isinstance(details["input"], Mapping) and details["type"] == "value_error"
     return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
 
@@ -334,6 +358,8 @@ def _locate(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[Bas
     path: list[str] = []
     members: dict[str, type[BaseModel]] = {}
     for part in map(str, loc):
+        if part == "[key]":  # of a mapping: the part before it is the key
+            continue
         if part in members:
             model, members = members[part], {}
             continue

@@ -34,7 +34,7 @@ class FitError(BikemlError):
 
 
 class RunFolderError(BikemlError):
-    """The run folder cannot be made or written."""
+    """A folder that a run or a sweep writes to cannot be made or written."""
 
 
 class ModelFileError(BikemlError):

@@ -118,13 +118,19 @@ def read_sweep(folder: Path) -> Sweep:
     """
     Return the sweep in `folder`: its plan, or, of another sweeper's, the cells that are there.
 
-    Raises SweepError where there is none.
+    Raises BikemlError where there is none, or where its plan is not one that a sweep wrote.
     """
     plan = _read(folder / SWEEP_FILE)
     if plan is None:
         return _gather(folder)
-    cells = tuple(Cell(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in plan["cells"])
-    return Sweep(folder, **{**plan, "cells": cells, "dropped": tuple(plan["dropped"])})
+    try:
+        cells = tuple(Cell(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in plan["cells"])
+        return Sweep(folder, **{**plan, "cells": cells, "dropped": tuple(plan["dropped"])})
+    except (KeyError, TypeError) as error:
+        raise BikemlError(
+            f"{str(folder / SWEEP_FILE)!r} is not the plan of a sweep: {type(error).__name__}: {error}; restore the "
+            "file, or delete it to read the cells' own folders"
+        ) from error
 
 
 def _gather(folder: Path) -> Sweep:

@@ -37,6 +37,9 @@ def run_sweep(
     nothing: it is in the leaderboard with its cause.
     """
     folder, started, command = Path(str(master.hydra.sweep.dir)).absolute(), time.time(), redact(command_line())
+    if not combinations:
+        raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
+    cores = _cores_of_a_cell(master)
     planned, dropped = plan_cells(compose_combinations(loader, master, combinations))
     _announce(launcher, planned)
     with _writing(folder):
@@ -51,7 +54,7 @@ def run_sweep(
     try:
         with _writing(folder):
             sweep.write()
-        waiting = [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
+        waiting = [(each.cell, _job(sweep, each, cores)) for each in planned if not each.cell.reused]
         with follow(sweep):
             _launch(launcher, sweep, waiting)
         interrupted = False
@@ -88,14 +91,23 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _job(master: DictConfig, sweep: Sweep, planned: Planned) -> list[str]:
+def _cores_of_a_cell(master: DictConfig) -> int | None:
+    """Return a cell's share of the cores where the launcher runs several at once."""
+    n_jobs = master.hydra.launcher.get("n_jobs")
+    if n_jobs is None:
+        return None
+    try:
+        return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))
+    except ValueError as error:
+        raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
+
+
+def _job(sweep: Sweep, planned: Planned, cores: int | None) -> list[str]:
     """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
     job = [*planned.combination.overrides, subdir_override(planned.cell.folder)]
     if sweep.run_id is not None:
         job.append(f"{PARENT_KEY}={sweep.run_id}")
-    n_jobs = master.hydra.launcher.get("n_jobs")
-    if n_jobs is not None:
-        cores = max(1, cpu_count() // effective_n_jobs(n_jobs))
+    if cores is not None:
         job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
     return job
 
