@@ -130,7 +130,7 @@ class FakeService:
         self.faults = []
         """Pairs of the call's kind or key, and before, after, refused, kill-before or kill-after: each met once."""
         self.seconds_per_call = 0.0
-        self._pass_on = pass_on or (lambda kind, key, work: suffer(self._next_fault(kind, key), work))
+        self._call = pass_on or self._meet_faults
 
     def _next_fault(self, kind, key):
         for number, (where, fault) in enumerate(self.faults):
@@ -139,10 +139,10 @@ class FakeService:
                 return fault
         return "works"
 
-    def _call(self, kind, key, work):
+    def _meet_faults(self, kind, key, work):
         with self.workspace.lock:
             self.calls[kind] += 1
-            return self._pass_on(kind, key, work)
+            return suffer(self._next_fault(kind, key), work)
 
     def put_job(self, request, tags):
         return self._call("put", request.name, lambda: self.workspace.put(request, tags, self.code))
