@@ -207,10 +207,11 @@ def test_a_job_of_the_same_experiment_from_other_code_is_adopted(workspace):
 
 @pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("tags", [{}, {FINGERPRINT_TAG: "another"}])
-def test_a_job_with_our_name_that_is_not_ours_costs_its_cell_and_is_left_alone(workspace, number, tags):
+@pytest.mark.parametrize("reuse", ["all", "finished"])
+def test_a_job_with_our_name_that_is_not_ours_costs_its_cell_and_is_left_alone(workspace, number, tags, reuse):
     requests = cells(4)
     workspace.put_foreign(requests[number], tags)
-    outcomes = launch(workspace, requests).outcomes
+    outcomes = launch(workspace, requests, reuse=reuse).outcomes
     assert [failure is None for failure in outcomes] == [each != number for each in range(4)]
     assert "left alone" in outcomes[number]
     assert workspace.jobs[requests[number].name].tags == tags
@@ -472,6 +473,9 @@ def test_a_completed_job_without_its_result_is_a_failure_and_leaves_nothing(work
     assert outcomes[1] is None
     assert not list(requests[0].folder.iterdir())
     assert {file.name for file in requests[1].folder.iterdir()} == {"config.yaml", "result.json"}
+    assert len(workspace.jobs) == 2
+    assert launch(workspace, requests, reuse="finished").outcomes == [None, None]
+    assert len(workspace.jobs) == 3
 
 
 def test_a_result_that_may_not_be_read_costs_its_cell(workspace):

@@ -16,20 +16,22 @@ class Ending:
 
     failure: str | None = None
     """Why there is no result; None where it is in the cell's folder."""
-    preempted: bool = False
+    is_preempted: bool = False
     """Whether the job provably lost its node, so that it may be bought again."""
+    is_void: bool = False
+    """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
 
 
 def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
     """Bring the result of a job that has ended, or that nobody waits for any more, or say why there is none."""
     if job.state is State.COMPLETED:
-        return Ending(_fetch(request, job, service, patience))
+        return _fetch(request, job, service, patience)
     if job.state is State.FAILED:
         if patience.ask(lambda: service.was_preempted(job.name)):
             return Ending(
                 f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; reuse=finished "
                 f"submits it again; {job.studio}",
-                preempted=True,
+                is_preempted=True,
             )
         why = patience.ask(lambda: service.explain_failure(job.name))
         return Ending(f"{why}\njob {job.name} Failed; reuse=finished submits it again; {job.studio}")
@@ -41,13 +43,20 @@ def conclude(request: Request, job: Job, service: Service, patience: Patience) -
     )
 
 
-def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
-    """Bring a job's result into the cell's folder; return why there is none that the cell can have."""
+def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+    """Bring a job's result into the cell's folder."""
     try:
-        failure = _move(request, job, service, patience)
+        problem = _move(request, job, service, patience)
     except OSError as error:
-        failure = f"{str(request.folder)!r} cannot be written: {error.strerror or error}; the same command tries again"
-    return failure and f"job {job.name} is Completed, but {failure}; {job.studio}"
+        return Ending(
+            f"job {job.name} is Completed, but {str(request.folder)!r} cannot be written: {error.strerror or error}; "
+            f"the same command tries again; {job.studio}"
+        )
+    if problem is None:
+        return Ending()
+    return Ending(
+        f"job {job.name} is Completed, but {problem}; reuse=finished submits it again; {job.studio}", is_void=True
+    )
 
 
 def _move(request: Request, job: Job, service: Service, patience: Patience) -> str | None:

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -141,18 +142,22 @@ class Executor:
         for request, job in zip(requests, found, strict=True):
             is_bought_again = job is not None and self._policy.reuse == "finished" and _is_lost(job)
             generation = job.generation + is_bought_again if job and self._policy.reuse == "finished" else 0
-            self._wanted[request.fingerprint] = generation
-            self._last[request.fingerprint] = generation + self._policy.preemptions
+            self._want(request, generation)
             if job is None or is_bought_again:
                 waiting.append(replace(request, generation=generation))
             else:
                 self._stand(request, job)
         return waiting
 
+    def _want(self, request: Request, generation: int) -> None:
+        self._wanted[request.fingerprint] = generation
+        self._last[request.fingerprint] = generation + self._policy.preemptions
+
     def _find(self, fingerprint: str, listed: Job | None) -> Job | None:
         """Return the job that stands for a cell now; which one it is matters only where a lost one is bought again."""
         if self._policy.reuse == "finished" and (listed is None or _is_lost(listed)):
-            return self._find_last(fingerprint, listed)
+            with suppress(NotOursError):  # its submission will say so, and cost its cell
+                return self._find_last(fingerprint, listed)
         return listed
 
     def _find_last(self, fingerprint: str, job: Job | None) -> Job | None:
@@ -169,7 +174,7 @@ class Executor:
         return self._patience.ask(lambda: self._service.get_job(name))
 
     def _conduct(self, waiting: list[Request]) -> None:
-        waiting += self._collect()
+        waiting += self._collect(buys_void=self._policy.reuse == "finished")
         if waiting or self.open:
             self._check_cost()
         if waiting:
@@ -260,8 +265,8 @@ class Executor:
         jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
         self._next_look = moment + max(self._policy.poll_seconds * jitter, REST * (moment - began))
 
-    def _collect(self) -> list[Request]:
-        """Tell of the cells that have ended; return those whose job lost its node, in their next generation."""
+    def _collect(self, *, buys_void: bool = False) -> list[Request]:
+        """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
         ended = [(request, job) for request, job in self.open.values() if job.state.is_final or self._is_late(job)]
         again = []
         for (request, _), ending in zip(ended, self._pool.map(self._conclude, ended), strict=True):
@@ -269,20 +274,23 @@ class Executor:
                 self._stand(request, ending)
                 continue
             del self.open[request.fingerprint]
-            if ending.preempted and request.generation < self._last[request.fingerprint]:
-                again.append(replace(request, generation=request.generation + 1))
-            else:
+            if ending.is_void and buys_void:
+                self._want(request, request.generation + 1)
+            elif not ending.is_preempted or request.generation >= self._last[request.fingerprint]:
                 self._end(request, ending.failure)
+                continue
+            again.append(replace(request, generation=request.generation + 1))
         return again
 
     def _conclude(self, ended: tuple[Request, Job]) -> Ending | Job:
         """Return what a job's end means for its cell, or the job that was bought in its place meanwhile."""
         request, job = ended
         try:
-            last = self._find_last(request.fingerprint, job) if _is_lost(job) else job
-            return last if last and last.name != job.name else conclude(request, job, self._service, self._patience)
+            ending = conclude(request, job, self._service, self._patience)
+            last = self._find_last(request.fingerprint, job) if ending.failure and job.state.is_final else job
         except (ServiceError, NotOursError) as error:
             return Ending(f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}")
+        return last if last and last.name != job.name else ending
 
     def _end(self, request: Request, failure: str | None) -> None:
         self._last[request.fingerprint] = request.generation
