@@ -298,6 +298,8 @@ def test_an_unclear_job_is_waited_for_so_long_and_never_bought_again(workspace):
     outcomes = launch(workspace, requests, reuse="finished").outcomes
     assert "has been NotResponding for 30 minutes and may still run" in outcomes[0]
     assert outcomes[1] is None
+    assert "may still run" in launch(workspace, requests, reuse="finished").outcomes[0]
+    assert len(workspace.jobs) == 2
     workspace.clock.sleep(10_000)
     assert launch(workspace, requests, reuse="finished").outcomes == [None, None]
     assert len(workspace.jobs) == 2
@@ -473,6 +475,7 @@ def test_a_completed_job_without_its_result_is_a_failure_and_leaves_nothing(work
     assert outcomes[1] is None
     assert not list(requests[0].folder.iterdir())
     assert {file.name for file in requests[1].folder.iterdir()} == {"config.yaml", "result.json"}
+    assert message in launch(workspace, requests).outcomes[0]
     assert len(workspace.jobs) == 2
     assert launch(workspace, requests, reuse="finished").outcomes == [None, None]
     assert len(workspace.jobs) == 3
