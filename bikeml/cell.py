@@ -29,6 +29,7 @@ def run_cell(composed: DictConfig) -> float:
     started, sweep_folder = time.time(), Path(HydraConfig.get().sweep.dir).absolute()
     invocation = _invocation(HydraConfig.get())
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the cell's log
+    logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     config = None
     try:
         config = typed(resolve(composed))

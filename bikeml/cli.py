@@ -15,12 +15,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, resolve
-from bikeml.errors import BikemlError, ConfigError, DataError, RunFolderError
+from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, RunFolderError
 from bikeml.redaction import redact
 
-SWEEPER = "hydra_plugins.bikeml.Sweeper"
-"""The name of the sweeper in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
+"""Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
+DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
 
 
@@ -40,11 +40,16 @@ class NoteSweep(Callback):
 
 
 def main() -> None:
-    """Run the command line and exit with its status: 0 done, 1 failed, 2 bad config or data, 130 interrupted."""
+    """
+    Run the command line and exit with its status.
+
+    0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
+    """
     # Hydra would print its own message, and exit with 1 whatever it was; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
     _sweeps.clear()
+    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # argparse takes them at one place only
     status = _compose_and_run()
     for folder, is_ours in _sweeps:
         if not is_ours or status == DONE:
@@ -52,12 +57,20 @@ def main() -> None:
     sys.exit(status)
 
 
+def _is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
+
+
 def _compose_and_run() -> int:
     try:
         Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
+        from bikeml.azure import launcher
         from bikeml.sweeper import register
 
         register(SWEEPER)
+        launcher.register(LAUNCHER)
+        if "hydra/launcher=azureml" in sys.argv and not {"-m", "--multirun"} & {*sys.argv}:
+            sys.argv.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
     except KeyboardInterrupt as interrupt:
         return _report(interrupt)
@@ -94,6 +107,8 @@ def _explain_start(error: Exception) -> Exception:
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
+    if isinstance(error, OSError) and error.errno is None:  # OmegaConf's for a file that is one number, say
+        return ConfigError(f"a config file holds no mapping: {error}; write lines such as key: value")
     if isinstance(error, OSError):
         return RunFolderError(f"cannot write the run folder: {error}; choose another with hydra.run.dir=FOLDER")
     return error
@@ -123,6 +138,7 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     if config.reuse != "none":
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
+    logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     from bikeml import display, experiment
     from bikeml.provenance import command_line
     from bikeml.result import Invocation
@@ -143,11 +159,15 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BikemlError):
         lines = redact(str(error)).splitlines()
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
+    if isinstance(error, DetachedError):
+        return SUBMITTED
     return BAD_INPUT if isinstance(error, (ConfigError, DataError)) else FAILED
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Leave nothing behind where nothing was done, nor the day's folder above it."""
-    for empty in (folder, folder.parent):
-        if empty.is_dir() and empty != Path.cwd() and not any(empty.iterdir()):
-            empty.rmdir()
+    """Leave nothing behind where nothing was done, nor the folders above it, such as outputs/ and the day's."""
+    here = Path.cwd()
+    for empty in (folder, *(above for above in folder.parents if here in above.parents)):
+        if empty == here or not empty.is_dir() or any(empty.iterdir()):
+            return
+        empty.rmdir()

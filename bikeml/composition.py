@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
@@ -79,8 +79,9 @@ def resolve(config: DictConfig) -> dict[str, object]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return '; did you mean 'x'?' for the nearest known word, else ''."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message
@@ -99,10 +100,9 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
     if isinstance(error, InterpolationResolutionError):
         return ConfigError(f"{error.full_key} cannot be resolved: {_first_line(error)}")
     if isinstance(error, OverrideParseException):
-        override = error.override
-        return ConfigError(
-            f"cannot read the override {override!r}; write key=value, and quote what holds a bracket, comma or space"
-        )
+        return ConfigError(_unreadable(str(error.override)))
+    if isinstance(error, ConfigCompositionException) and isinstance(error.__cause__, OmegaConfBaseException):
+        return ConfigError(_unfit(error, error.__cause__))
     if isinstance(error, UnicodeDecodeError):
         return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
     return ConfigError(_plain(str(error)))
@@ -128,9 +128,32 @@ def _unknown_key(error: ConfigKeyError) -> str:
 
 def _unknown_option(missing: str, options: Sequence[str]) -> str:
     group, _, option = missing.rpartition("/")
-    known = sorted(options)
+    if not group:
+        return f"there is no primary config {option!r}; leave --config-name out"
+    if missing == "hydra/launcher/joblib":
+        return "hydra/launcher=joblib is not installed; install it with: pip install 'bikeml[joblib]'"
+    known = sorted(options) or sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
     allowed = f"allowed: {', '.join(known)}" if known else f"there is no group {group!r}"
-    return f"{group or 'config'} has no option {option!r}{did_you_mean(option, known)}; {allowed}"
+    return f"{group} has no option {option!r}{did_you_mean(option, known)}; {allowed}"
+
+
+def _unreadable(override: str) -> str:
+    key, equals, value = override.partition("=")
+    advice = "write key=value, without spaces around ="
+    if equals and value[:1] in ("[", "{"):
+        advice = "close its brackets, and quote what in it is neither a number nor a plain word"
+    elif equals:
+        advice = f"quote the value: '{key}=\"{value}\"'"
+    return f"cannot read the override {override!r}; {advice}"
+
+
+def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> str:
+    """Say of an override, or of a value in a file, what OmegaConf has against it."""
+    override = str(error).removeprefix("Error merging override ") or f"{cause.full_key}={cause.value}"
+    if not str(cause).startswith("Cannot merge"):
+        return f"{override}: {_first_line(cause)}"
+    wanted = "a list, such as [1, 2]" if cause.object_type is list else "a mapping, such as {key: value}"
+    return f"{override} should be {wanted}"
 
 
 def _first_line(error: Exception) -> str:

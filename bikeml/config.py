@@ -2,17 +2,28 @@
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from bikeml.composition import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.redaction import redact
 
-Value = str | int | float | bool
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+AZUREML = "azureml"
+"""A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
 STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
 
 
@@ -20,6 +31,18 @@ class Section(BaseModel):
     """A section of the config: frozen, and without room for keys that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _either(wanted: str) -> WrapValidator:
+    """Say of a union in one message what is `wanted`, where pydantic has one for each of its members."""
+
+    def check(value: object, accept: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return accept(value)
+        except ValidationError as error:
+            raise ValueError(f"should be {wanted}") from error
+
+    return WrapValidator(check)
 
 
 def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
@@ -55,9 +78,9 @@ def _tracking_uri(uri: str) -> str:
             "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
         )
     plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
-    if uri == "databricks" or scheme in plugins:
+    if uri == "databricks" or scheme in plugins or (uri == AZUREML and AZUREML in plugins):
         return uri
-    if scheme == "azureml":
+    if scheme == AZUREML:
         raise ValueError("needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'")
     if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
         raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
@@ -70,6 +93,7 @@ def _tracking_uri(uri: str) -> str:
     return uri
 
 
+Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
 EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 """A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.pipeline`."""
 Axis = Annotated[list[Any], Field(min_length=1)]
@@ -154,7 +178,7 @@ class GridSearch(Section):
     n_jobs: Annotated[int, AfterValidator(_not_zero)] | None
     backend: Literal["loky", "threading", "dask"] | None
     scheduler: Name | None
-    child_runs: Annotated[int, Field(ge=0)] | Literal["all"]
+    child_runs: Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
     checkpoint: bool
     checkpoint_dir: Name
 
@@ -178,10 +202,50 @@ class TrackingConfig(Section):
 
 
 class SweepConfig(Section):
-    """What a sweep does beyond its cells."""
+    """What a sweep does beyond its cells, and what it tells them."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
     parent_run_id: Name | None
+    fingerprint: Name | None
+
+
+class ComputeConfig(Section):
+    """A cluster of a workspace; it is made as described where there is none of that name."""
+
+    name: Name | None
+    size: Name
+    min_instances: Annotated[int, Field(ge=0)]
+    max_instances: Annotated[int, Field(ge=1)]
+    idle_time_before_scale_down: Annotated[int, Field(ge=1)]
+    tier: Literal["low_priority", "dedicated"]
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(f"min_instances={self.min_instances} is above max_instances={self.max_instances}")
+        return self
+
+
+class AzureConfig(Section):
+    """An Azure ML workspace, and what jobs in it are made of."""
+
+    subscription_id: Name | None
+    resource_group: Name | None
+    workspace_name: Name | None
+    compute: ComputeConfig
+    environment: Name
+    image: Name
+    data: Name
+
+    @model_validator(mode="after")
+    def _names_a_workspace_or_none(self) -> Self:
+        names = (self.subscription_id, self.resource_group, self.workspace_name)
+        if any(names) and not all(names):
+            raise ValueError(
+                "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
+                "those of config.json"
+            )
+        return self
 
 
 class Config(Section):
@@ -195,6 +259,7 @@ class Config(Section):
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     tracking: TrackingConfig
+    azure: AzureConfig
     reuse: Literal["none", "finished", "all"]
     sweep: SweepConfig
 
@@ -208,17 +273,49 @@ class Config(Section):
             raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
-        if self.reuse != "none" and self.tracking.uri is None:
-            raise ValueError(f"reuse={self.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
+        return self
+
+
+class LauncherConfig(Section):
+    """The keys of hydra.launcher where it is azureml."""
+
+    reuse: Literal["finished", "all"]
+    plan: bool
+    wait: bool
+    on_interrupt: Literal["detach", "cancel"]
+    timeout_minutes: Annotated[int, Field(ge=1)]
+    preemptions: Annotated[int, Field(ge=0)]
+    max_jobs: Annotated[int, Field(ge=1)]
+    max_parallel_jobs: Annotated[int, Field(ge=1)] | None
+    max_node_hours: Annotated[float, Field(gt=0)]
+    poll_seconds: Annotated[float, Field(gt=0)]
+    patience_minutes: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _can_leave(self) -> Self:
+        if not self.wait and self.max_parallel_jobs is not None:
+            raise ValueError("wait=false submits everything and leaves; set max_parallel_jobs=null, or wait=true")
         return self
 
 
 def typed(sections: Mapping[str, object]) -> Config:
     """Return the typed config of resolved `sections`; raises ConfigError with every problem at once."""
+    return _validate(Config, sections)
+
+
+def typed_launcher(options: Mapping[str, object]) -> LauncherConfig:
+    """Return the typed keys of hydra.launcher; raises ConfigError with every problem at once."""
+    return _validate(LauncherConfig, options, "hydra.launcher")
+
+
+Typed = TypeVar("Typed", bound=Section)
+
+
+def _validate(section: type[Typed], values: Mapping[str, object], name: str = "") -> Typed:
     try:
-        return Config.model_validate(dict(sections))
+        return section.model_validate(dict(values))
     except ValidationError as error:
-        problems = [_problem(details) for details in error.errors()]
+        problems = [_problem(section, name, details) for details in error.errors()]
         raise ConfigError(redact("\n".join(problems))) from error
 
 
@@ -230,15 +327,17 @@ _SAID_SHORTER = {
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
     "int_type": "should be an integer",
-    "string_type": "should be text",
+    "string_type": "should be text; a number or a boolean as text stands in quotes",
     "bool_type": "should be true or false",
     "float_type": "should be a number",
 }
 
 
-def _problem(details: Mapping[str, Any]) -> str:
-    model, path = _locate(details["loc"])
-    key = ".".join(path)
+def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> str:
+    model, path = _locate(root, details["loc"])
+    key = ".".join([name, *path] if name else path)
+    if path == ["experiment"]:
+        return "unknown key 'experiment'; a recipe's file begins with the line # @package _global_"
     if details["type"] == "extra_forbidden":
         known = list(model.model_fields) if model is not None else []
         return f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
@@ -247,18 +346,20 @@ def _problem(details: Mapping[str, Any]) -> str:
     message = _SAID_SHORTER.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")
     message = message.replace("Input should", "should")
     if details["type"].startswith("union_tag"):
-        tags = str(details["ctx"].get("expected_tags", "random, chronological, none or grid"))
-        return f"{key}.kind={details['input'].get('kind')!r} is not one of {tags}"
+        kinds = map(_kind, get_args(Config.model_fields[key].annotation))
+        return f"{key}.kind={details['input'].get('kind')!r} is not one of {', '.join(map(repr, kinds))}"
     whole_section = isinstance(details["input"], Mapping) and details["type"] == "value_error"
     return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
 
 
-def _locate(loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
-    """Return the section in which an error lies, and its dotted path without the names of union members."""
-    model: type[BaseModel] | None = Config
+def _locate(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
+    """Return the section below `root` in which an error lies, and its path without the names of union members."""
+    model: type[BaseModel] | None = root
     path: list[str] = []
     members: dict[str, type[BaseModel]] = {}
     for part in map(str, loc):
+        if part == "[key]":  # of a mapping: the part before it is the key
+            continue
         if part in members:
             model, members = members[part], {}
             continue

@@ -6,6 +6,7 @@ import importlib.resources
 import io
 import json
 import math
+import re
 import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from bikeml.redaction import redact
 DOWNLOAD_TIMEOUT_SECONDS = 60
 EMBEDDED = "pkg://bikeml.datasets/"  # this package alone: to look into another one would run its code
 EXAMPLES_SHOWN = 3
+MAX_SHOWN = 60
+PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,12 @@ def _header(content: bytes, data: DataConfig) -> list[str]:
         header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
     except csv.Error as error:
         raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or mend the header") from error
-    others = [separator for separator in ",;\t|" if separator in first and separator != data.separator]
-    if len(header) == 1 and others:
-        raise DataError(
-            f"{shown} has one column, {header[0][:60]!r}; if its values are separated by {others[0]!r}, "
-            f"set 'data.separator={json.dumps(others[0])}'"
+    if len(header) == 1:
+        other = next((sign for sign in ",;\t|: " if sign in first.strip() and sign != data.separator), None)
+        advice = (
+            f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
         )
+        raise DataError(f"{shown} has one column, {_show(header[0])}, and needs two, a target and a feature{advice}")
     return header
 
 
@@ -174,8 +177,10 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
         return
     present = set(frame.columns)
     numbers = "mend the cells, or list the column in data.categorical"
+    target = "mend the cells, or set data.target to a column of numbers"
     encoded = "choose preprocessing=standard, which encodes text"
-    yield from _each(frame, [*data.numeric, data.target], lambda column: _not_numbers(column, numbers))
+    yield from _each(frame, data.numeric, lambda column: _not_numbers(column, numbers))
+    yield from _each(frame, [data.target], lambda column: _not_numbers(column, target))
     if not tolerance.text_categories:
         yield from _each(frame, data.categorical, lambda column: _not_numbers(column, encoded))
     yield from _each(frame, [data.target, *([data.date] if data.date else [])], _gaps)
@@ -189,7 +194,7 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
         yield from _not_dates(frame[data.date], data.date_format)
     if data.target in present and (frame[data.target] == frame[data.target].iloc[0]).all():
         value = frame[data.target].iloc[0]
-        yield f"target {data.target!r} is {value!r} in every row; there is nothing to learn"
+        yield f"target {data.target!r} is {_show(value)} in every row; there is nothing to learn"
 
 
 def _each(frame: pd.DataFrame, columns: list[str], problems: Callable[[pd.Series], Iterator[str]]) -> Iterator[str]:
@@ -215,7 +220,14 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
         numbers = [str(name) for name in frame.select_dtypes("number").columns if name != data.target]
         others = [name for name in columns if name not in numbers and name != data.target]
         yield f"the table has numbers in {numbers} and other values in {others}"
-        yield f"perhaps: 'data.numeric=[{','.join(numbers)}]' 'data.categorical=[{','.join(others)}]'"
+        yield f"perhaps: 'data.numeric={_as_override(numbers)}' 'data.categorical={_as_override(others)}'"
+
+
+def _as_override(names: list[str]) -> str:
+    """Return a list in Hydra's grammar, in which all but plain words stand in quotes."""
+    return (
+        f"[{','.join(name if PLAIN_WORD.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
+    )
 
 
 def _gaps(column: pd.Series) -> Iterator[str]:
@@ -259,7 +271,7 @@ def _cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Itera
     rows = np.flatnonzero(wrong.to_numpy())
     if len(rows) == 0:
         return
-    shown = [f"row {row + 1}: {_plain(column.iloc[row])!r}" for row in rows[:EXAMPLES_SHOWN]]
+    shown = [f"row {row + 1}: {_show(column.iloc[row])}" for row in rows[:EXAMPLES_SHOWN]]
     more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
     yield f"column {column.name!r} {what} in {', '.join(shown)}{more}; {advice}"
 
@@ -284,5 +296,6 @@ def _as_numbers(column: pd.Series) -> pd.Series:
     return column if column.dtype.kind in "iuf" else column.astype(float)
 
 
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+def _show(value: object) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

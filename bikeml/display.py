@@ -1,6 +1,7 @@
 """What the terminal shows: a progress line while a run goes on, and a table when it is done."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -25,6 +26,7 @@ from bikeml.result import Announce, Result
 from bikeml.sweep import Outcome, Sweep, read_outcome
 
 LOOK_SECONDS = 0.3
+SOME_MODELS = "linear,lasso,tree,rf,gbr"
 WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
@@ -105,12 +107,20 @@ def _facts(result: Result) -> dict[str, str]:
 
 def _next_command(result: Result) -> str:
     """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
-    model, preprocessing = (result.invocation.choices.get(group, "none") for group in ("model", "preprocessing"))
-    if model == "linear":
-        return "python -m bikeml -m model=linear,lasso,tree,rf,gbr preprocessing=none,standard"
-    if not result.search:
-        return f"python -m bikeml model={model} preprocessing={preprocessing} search=grid"
-    return f"python -m bikeml model={model} preprocessing={preprocessing} search=grid evaluation.nested=true"
+    if result.invocation.choices.get("model") == "linear" or result.config.evaluation.nested:
+        untouched = result.invocation.choices.get("preprocessing", "none") == "none"
+        return _again(result, "-m", f"model={SOME_MODELS}", *(["preprocessing=none,standard"] if untouched else []))
+    return _again(result, "evaluation.nested=true" if result.search else "search=grid")
+
+
+def _again(result: Result, *changes: str) -> str:
+    """Return the command of this run with `changes`, and without what they make void."""
+    changed = [change.partition("=")[0] for change in changes if "=" in change]
+    groups = tuple(f"{key}." for key in changed)
+    words = shlex.split(result.invocation.command)
+    keys = [word.partition("=")[0].lstrip("+~") for word in words]
+    void = [key in (*changed, "hydra.run.dir") or key.startswith(groups) for key in keys]
+    return redact(shlex.join([*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes]))
 
 
 def _is_published_task(result: Result) -> bool:
@@ -129,6 +139,24 @@ def _is_published_task(result: Result) -> bool:
 
 def _number(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
+
+
+def show_notice(text: str) -> None:
+    """Print a line beside whatever else is shown."""
+    Console(stderr=True, highlight=False).print(f"bikeml: {escape(text)}", soft_wrap=True)
+
+
+def show_plan(jobs: Sequence[tuple[str, str]], facts: Mapping[str, str]) -> None:
+    """Print the cells of a sweep with the names of their jobs, and what else is known before anything is submitted."""
+    console = Console(highlight=False)
+    table = Table(title=f"{len(jobs)} cells", title_justify="left")
+    table.add_column("cell")
+    table.add_column("job")
+    for cell, job in jobs:
+        table.add_row(escape(cell), escape(job))
+    console.print(table)
+    for label, value in facts.items():
+        console.print(f"[bold]{label:>12}[/]  {escape(value)}", soft_wrap=True)
 
 
 @contextmanager

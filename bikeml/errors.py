@@ -10,6 +10,7 @@ What can go wrong.
     ├── TrackingError    the experiment is done, but could not be recorded
     ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
+    ├── DetachedError    no failure: the sweep goes on without this process
     └── FingerprintError the experiment is another than the one asked for
 
 Every message says what is wrong, the value, what is allowed and what to do next.
@@ -33,7 +34,7 @@ class FitError(BikemlError):
 
 
 class RunFolderError(BikemlError):
-    """The run folder cannot be made or written."""
+    """A folder that a run or a sweep writes to cannot be made or written."""
 
 
 class ModelFileError(BikemlError):
@@ -50,6 +51,10 @@ class SweepStoppedError(BikemlError):
 
 class ClusterError(BikemlError):
     """The Azure ML workspace refuses what is asked of it, or cannot be reached."""
+
+
+class DetachedError(BikemlError):
+    """The process leaves before the sweep has come to its end, as it was asked to."""
 
 
 class FingerprintError(BikemlError):

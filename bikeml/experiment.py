@@ -1,10 +1,11 @@
 """One experiment, from the config to the record: the whole story, top to bottom."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from bikeml import evaluate, plots, provenance
 from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
-from bikeml.errors import FitError, RunFolderError, TrackingError
+from bikeml.errors import FingerprintError, FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance
 from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, add_run_id, save
@@ -45,6 +46,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)
+    _check_fingerprint(config.sweep.fingerprint, identity)
     # One BLAS thread: the last digits of a product depend on how it is cut into threads.
     with threadpool_limits(limits=1, user_api="blas"):
         fitted = _fit(config, table, split, fingerprint(identity), announce)
@@ -57,6 +59,17 @@ def run(config: Config, invocation: Invocation, announce: Announce = _silent) ->
     if fitted.checkpoint:
         fitted.checkpoint.remove()
     return result
+
+
+def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> None:
+    """Raise FingerprintError where the experiment is another here than where it was asked for."""
+    found = fingerprint(identity)
+    if expected not in (None, found):
+        versions = ", ".join(f"{name} {number}" for name, number in identity["versions"].items())
+        raise FingerprintError(
+            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: the config, "
+            f"the code, the table (sha256 {identity['data_sha256']}) or a version ({versions}) is another here"
+        )
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,7 @@ def identify(config: Config, data_sha256: str) -> dict[str, Any]:
         "config": _sections(config),
         "data_sha256": data_sha256,
         "source": _own_source(),
-        "user_source": {
-            name: _hash_files(_package_files(name)) for name in sorted(set(_user_packages(config.model_dump())))
-        },
+        "user_source": {name: _hash_files(_package_files(name)) for name in user_packages(config)},
         "versions": {name: version(name) for name in PACKAGES},
     }
 
@@ -60,6 +58,7 @@ def _sections(config: Config) -> dict[str, Any]:
             "tracking": True,
             "reuse": True,
             "sweep": True,
+            "azure": True,
             "data": {"name", "path", "allowed"},
             "search": {"child_runs", "scheduler", "checkpoint", "checkpoint_dir"},
         }
@@ -82,14 +81,19 @@ def _without(value: Any, names: set[str]) -> Any:  # noqa: ANN401  any YAML valu
     return [_without(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _user_packages(value: object) -> Iterator[str]:
+def user_packages(config: Config) -> list[str]:
+    """Return the top-level packages of the estimators that are not scikit-learn's, sorted."""
+    return sorted(set(_targeted(config.model_dump())))
+
+
+def _targeted(value: object) -> Iterator[str]:
     """Yield the top-level packages of the estimators that are not scikit-learn's."""
     if isinstance(value, Mapping):
         package = str(value.get("_target_", "sklearn")).split(".")[0]
         if package != "sklearn":
             yield package
     for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _user_packages(item)
+        yield from _targeted(item)
 
 
 @cache

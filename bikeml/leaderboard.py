@@ -105,7 +105,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 def _note(outcome: Outcome) -> str:
     """Return the cause of a failure, or why a cell had to run although recorded runs might be reused."""
     if outcome.failure is None:
-        return outcome.cell.reason or ""
+        return "" if outcome.job else outcome.cell.reason or ""  # a job may have been there without any record here
     log = outcome.failure.get("log")
     return str(outcome.failure.get("error", "")) + (f" (log: {outcome.cell.folder}/{log})" if log else "")
 

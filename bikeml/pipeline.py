@@ -174,7 +174,8 @@ def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
     try:
         estimator = _build(spec)
         # The check that fit() makes first; nothing public makes it without data (scikit-learn 1.9).
-        estimator._validate_params()  # noqa: SLF001
+        if hasattr(estimator, "_parameter_constraints"):  # only scikit-learn's own are sure to have them
+            estimator._validate_params()  # noqa: SLF001
     except InvalidParameterError as error:
         yield f"{key}: {error}"
     except Exception as error:  # noqa: BLE001  a constructor of any package may refuse its arguments in any way
@@ -211,8 +212,11 @@ def _find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     allowed = [*ALLOWED_PACKAGES, *filter(None, os.environ.get(ALLOWED_PACKAGES_VARIABLE, "").split(","))]
     module_name, _, class_name = target.rpartition(".")
     where = f"{key}._target_={target!r}"
-    such_as = "name a class such as sklearn.linear_model.Lasso"
+    example = "preprocessing.StandardScaler" if role is TransformerMixin else "linear_model.Lasso"
+    such_as = f"name a class such as sklearn.{example}"
     widen = f"to allow another package, set {ALLOWED_PACKAGES_VARIABLE} in the environment"
+    if not module_name:
+        raise ConfigError(f"{where} names no module; {such_as}")
     if module_name.split(".")[0] not in allowed:
         raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {widen}")
     try:

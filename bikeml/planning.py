@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bikeml.config import Config
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from bikeml.composition import COMPOSITION_ERRORS, choices, explain, resolve
+from bikeml.config import Config, typed
 from bikeml.data import read_table
 from bikeml.errors import ConfigError, DataError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
@@ -39,6 +43,44 @@ class Planned:
     """What determines its result; None where its table does not fit, which the cell itself will say."""
 
 
+def compose_combinations(
+    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], first: int = 0
+) -> list[Combination]:
+    """
+    Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
+
+    Raises ConfigError with what is wrong in any of them.
+    """
+    composed = []
+    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
+    for number, overrides in enumerate(combinations, first):
+        try:
+            composed.append(_compose(loader, master, number, overrides))
+        except ConfigError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return composed
+
+
+def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> Combination:
+    try:
+        composed = loader.load_sweep_config(master, list(overrides))
+        with open_dict(composed):
+            composed.hydra.job.id = composed.hydra.job.num = number
+        folder = str(OmegaConf.select(composed, "hydra.sweep.subdir"))
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+    options = choices(composed.hydra.runtime.choices)
+    return Combination(tuple(overrides), folder, typed(resolve(composed)), options)
+
+
+def subdir_override(folder: str) -> str:
+    """Return the override that gives a cell its folder below the sweep's."""
+    quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
+    return f"hydra.sweep.subdir='{quoted}'"
+
+
 def plan_cells(combinations: Sequence[Combination]) -> tuple[list[Planned], list[str]]:
     """
     Return the cells of a sweep, each experiment once, and a line for each combination that was left out for that.
@@ -53,7 +95,7 @@ def plan_cells(combinations: Sequence[Combination]) -> tuple[list[Planned], list
     dropped = []
     for number, (combination, identity) in enumerate(zip(combinations, identities, strict=True)):
         digest = fingerprint(identity) if identity else None
-        key = digest if digest and _is_reproducible(combination.config) else f"cell {number}"
+        key = digest if digest and is_repeatable(combination.config) else f"cell {number}"
         cell = Cell(number, overrides[number], combination.folder, varies[number], digest)
         if key in planned:
             first = planned[key].cell
@@ -97,7 +139,8 @@ def _identify(combinations: Sequence[Combination]) -> Iterator[Mapping[str, Any]
         yield None if isinstance(sha256, DataError) else identify(combination.config, sha256)
 
 
-def _is_reproducible(config: Config) -> bool:
+def is_repeatable(config: Config) -> bool:
+    """Return False where some draw of the experiment has no seed, so that no two runs of it are the same."""
     return is_reproducible(config, build_pipeline(config, config.data.features))
 
 
@@ -114,7 +157,7 @@ def _reuse(planned: Planned, store: "SweepStore", folder: Path) -> Cell:
     cell, config = planned.cell, planned.combination.config
     if planned.identity is None or cell.fingerprint is None:
         return replace(cell, reason="its table cannot be read")
-    if not _is_reproducible(config):
+    if not is_repeatable(config):
         return replace(cell, reason="a random_state is null, so that no two runs are the same")
     found = store.find(cell.fingerprint, failures=config.reuse == "all")
     if found is None:

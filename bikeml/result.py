@@ -1,5 +1,6 @@
 """What an experiment hands back, and how it lies in the run folder."""
 
+import errno
 import json
 import math
 import shutil
@@ -19,7 +20,7 @@ from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
 from bikeml.files import write_text
 from bikeml.fingerprint import fingerprint
-from bikeml.model_file import save_pipeline
+from bikeml.model_file import FILE_NAME, save_pipeline
 from bikeml.provenance import Provenance
 from bikeml.redaction import redact
 
@@ -197,11 +198,18 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  any JSON value
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an earlier run left in the folder, result.json before all: nothing of two runs is ever mixed."""
+    """
+    Take away what an earlier run left in the folder, result.json before all: nothing of two runs is ever mixed.
+
+    Raises FileExistsError where the folder holds a `model` of other making, which is nobody's to delete.
+    """
+    model = folder / MODEL_FOLDER
+    if model.exists() and not (model / FILE_NAME).is_file():
+        raise FileExistsError(errno.EEXIST, f"the {MODEL_FOLDER!r} in it is not a run's")
     (folder / RESULT_FILE).unlink(missing_ok=True)
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
+    shutil.rmtree(model, ignore_errors=True)
 
 
 def save(result: Result) -> None:

@@ -12,6 +12,7 @@ from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from bikeml.errors import RunFolderError
 from bikeml.files import write_text
 from bikeml.search.cache import PROCESS_CACHE
 from bikeml.search.estimator import SharedFitGridSearchCV
@@ -41,10 +42,16 @@ class Checkpoint:
         return Outcome(kept["results"], kept["n_fits"])
 
     def keep(self, number: int, outcome: Outcome) -> None:
-        """Write the outcome of a finished task, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write the outcome of a finished task, whole or not at all; raises RunFolderError where it cannot."""
         content = {"results": [_plain(result) for result in outcome.results], "n_fits": outcome.n_fits}
-        write_text(self.folder / f"{number}.json", json.dumps(content))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / f"{number}.json", json.dumps(content))
+        except OSError as error:
+            raise RunFolderError(
+                f"cannot keep a fit in {str(self.folder)!r}: {error.strerror or error}; "
+                "set search.checkpoint_dir to another folder, or search.checkpoint=false"
+            ) from error
 
     def remove(self) -> None:
         """Forget the search, which has come to its end."""

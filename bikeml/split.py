@@ -50,10 +50,10 @@ def split_table(
         else:
             split = _chronological(table, config, search_folds, nested=nested)
     except ValueError as error:  # scikit-learn has more folds to make than rows
-        raise _too_few(table, str(error)) from error
+        raise _too_few(table, config, str(error)) from error
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
-        raise _too_few(table, "a part to score would have fewer than two rows")
+        raise _too_few(table, config, "a part to score would have fewer than two rows")
     if np.ptp(table.y[split.test]) == 0:
         raise DataError(
             f"the target is {table.y[split.test][0]!s} in every held-out row of {table.source}, so that R2 is "
@@ -62,9 +62,10 @@ def split_table(
     return split
 
 
-def _too_few(table: Table, reason: str) -> DataError:
+def _too_few(table: Table, config: RandomSplit | ChronologicalSplit, reason: str) -> DataError:
+    dates = f" of {table.dates.nunique()} dates" if config.kind == "chronological" and table.dates is not None else ""
     return DataError(
-        f"{table.source} has too few rows ({len(table.y)}) for this split: {reason}; "
+        f"{table.source} has too few rows ({len(table.y)}{dates}) for this split: {reason}; "
         "use a larger table, or fewer split.folds and search.folds"
     )
 

@@ -4,6 +4,7 @@ What a sweep is on disk: its plan, written before the first cell, and what each 
     <hydra.sweep.dir>/sweep.json          the cells, in override order
     <hydra.sweep.dir>/<cell>/result.json  the cell is done
     <hydra.sweep.dir>/<cell>/failure.json the cell failed, and why
+    <hydra.sweep.dir>/<cell>/job.json     how its job on a cluster stands
 
 Nothing else says how a sweep stands: whatever is killed, and wherever the folder is taken, it can be told again.
 """
@@ -20,8 +21,11 @@ from bikeml.errors import BikemlError, SweepStoppedError
 from bikeml.files import write_text
 from bikeml.redaction import redact
 
-SWEEP_FILE, RESULT_FILE, FAILURE_FILE, LOG_FILE = "sweep.json", "result.json", "failure.json", "bikeml.log"
-Status = Literal["finished", "reused", "failed", "interrupted", "not run"]
+SWEEP_FILE, RESULT_FILE, FAILURE_FILE = "sweep.json", "result.json", "failure.json"
+JOB_FILE, LOG_FILE = "job.json", "bikeml.log"
+KEPT_FILES = ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json", RESULT_FILE)
+"""What a sweep keeps of a cell that ran elsewhere; result.json comes last, since it says that all is there."""
+Status = Literal["finished", "reused", "failed", "interrupted", "submitted", "not run"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class Outcome:
     failure: Mapping[str, Any] | None
     """The content of failure.json: error, log, run_id."""
     begun: bool
+    job: Mapping[str, Any] | None = None
+    """The content of job.json: name, status, studio."""
 
     @property
     def status(self) -> Status:
@@ -96,26 +102,35 @@ class Outcome:
             return "reused" if self.cell.reused else "finished"
         if self.failure is not None:
             return "failed"
+        if self.job is not None:
+            return "submitted"
         return "interrupted" if self.begun else "not run"
 
 
 def read_outcome(sweep_folder: Path, cell: Cell) -> Outcome:
     """Look at the folder of one cell."""
     folder = sweep_folder / cell.folder
-    return Outcome(cell, _read(folder / RESULT_FILE), _read(folder / FAILURE_FILE), folder.is_dir())
+    job = _read(folder / JOB_FILE)
+    return Outcome(cell, _read(folder / RESULT_FILE), _read(folder / FAILURE_FILE), folder.is_dir(), job)
 
 
 def read_sweep(folder: Path) -> Sweep:
     """
     Return the sweep in `folder`: its plan, or, of another sweeper's, the cells that are there.
 
-    Raises SweepError where there is none.
+    Raises BikemlError where there is none, or where its plan is not one that a sweep wrote.
     """
     plan = _read(folder / SWEEP_FILE)
     if plan is None:
         return _gather(folder)
-    cells = tuple(Cell(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in plan["cells"])
-    return Sweep(folder, **{**plan, "cells": cells, "dropped": tuple(plan["dropped"])})
+    try:
+        cells = tuple(Cell(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in plan["cells"])
+        return Sweep(folder, **{**plan, "cells": cells, "dropped": tuple(plan["dropped"])})
+    except (KeyError, TypeError) as error:
+        raise BikemlError(
+            f"{str(folder / SWEEP_FILE)!r} is not the plan of a sweep: {type(error).__name__}: {error}; restore the "
+            "file, or delete it to read the cells' own folders"
+        ) from error
 
 
 def _gather(folder: Path) -> Sweep:
@@ -151,7 +166,7 @@ def find_varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
 def clear_outcomes(folders: Iterable[Path]) -> None:
     """Take away what the cells of an earlier sweep left in these folders: nothing of two sweeps is ever mixed."""
     for folder in folders:
-        for name in (RESULT_FILE, FAILURE_FILE, LOG_FILE):
+        for name in (RESULT_FILE, FAILURE_FILE, JOB_FILE, LOG_FILE):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -161,6 +176,12 @@ def write_failure(folder: Path, error: str, overrides: Sequence[str], run_id: st
     content = {"error": error, "overrides": [*map(redact, overrides)], "log": log, "run_id": run_id}
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / FAILURE_FILE, json.dumps(content, indent=2) + "\n")
+
+
+def write_job(folder: Path, name: str, status: str, studio: str) -> None:
+    """Write how the job of a cell on a cluster stands: its name, the service's word for its state, its page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / JOB_FILE, json.dumps({"name": name, "status": status, "studio": studio}, indent=2) + "\n")
 
 
 def describe_error(error: BaseException) -> str:

@@ -10,14 +10,12 @@ import pandas as pd
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 
-from bikeml.composition import COMPOSITION_ERRORS, choices, explain, resolve
-from bikeml.config import typed
 from bikeml.display import follow, show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
-from bikeml.planning import Combination, Planned, plan_cells, reuse_recorded
+from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
 from bikeml.report import write_report
@@ -39,7 +37,11 @@ def run_sweep(
     nothing: it is in the leaderboard with its cause.
     """
     folder, started, command = Path(str(master.hydra.sweep.dir)).absolute(), time.time(), redact(command_line())
-    planned, dropped = plan_cells(list(_compose(loader, master, combinations)))
+    if not combinations:
+        raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
+    cores = _cores_of_a_cell(master)
+    planned, dropped = plan_cells(compose_combinations(loader, master, combinations))
+    _announce(launcher, planned)
     with _writing(folder):
         clear_outcomes(folder / each.cell.folder for each in planned)
     store, run_id = _open_store(planned[0]), None
@@ -52,7 +54,7 @@ def run_sweep(
     try:
         with _writing(folder):
             sweep.write()
-        waiting = [(each.cell, _job(master, sweep, each)) for each in planned if not each.cell.reused]
+        waiting = [(each.cell, _job(sweep, each, cores)) for each in planned if not each.cell.reused]
         with follow(sweep):
             _launch(launcher, sweep, waiting)
         interrupted = False
@@ -60,28 +62,13 @@ def run_sweep(
         conclude(sweep, store, interrupted=interrupted)
 
 
-def _compose(loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]]) -> Iterator[Combination]:
-    """Yield every combination, composed and typed; raise ConfigError at the end with what is wrong in any of them."""
-    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
-    for number, overrides in enumerate(combinations):
-        try:
-            yield _compose_one(loader, master, number, overrides)
-        except ConfigError as error:
-            problems |= dict.fromkeys(str(error).splitlines())
-    if problems:
-        raise ConfigError("\n".join(problems))
-
-
-def _compose_one(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> Combination:
-    try:
-        composed = loader.load_sweep_config(master, list(overrides))
-        with open_dict(composed):
-            composed.hydra.job.id = composed.hydra.job.num = number
-        folder = str(OmegaConf.select(composed, "hydra.sweep.subdir"))
-    except COMPOSITION_ERRORS as error:
-        raise explain(error) from error
-    options = choices(composed.hydra.runtime.choices)
-    return Combination(tuple(overrides), folder, typed(resolve(composed)), options)
+def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
+    """Tell a launcher that wants to know what is coming: a cluster's may refuse it, or only show it."""
+    announce, config = getattr(launcher, "announce", None), planned[0].combination.config
+    if announce is not None:
+        announce(planned)
+    elif config.reuse != "none" and config.tracking.uri is None:
+        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
 
 
 def _open_store(first: Planned) -> "SweepStore | None":
@@ -90,7 +77,7 @@ def _open_store(first: Planned) -> "SweepStore | None":
         return None
     from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
 
-    return SweepStore(first.combination.config.tracking)
+    return SweepStore(first.combination.config)
 
 
 @contextmanager
@@ -104,20 +91,25 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _job(master: DictConfig, sweep: Sweep, planned: Planned) -> list[str]:
+def _cores_of_a_cell(master: DictConfig) -> int | None:
+    """Return a cell's share of the cores where the launcher runs several at once."""
+    n_jobs = master.hydra.launcher.get("n_jobs")
+    if n_jobs is None:
+        return None
+    try:
+        return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))
+    except ValueError as error:
+        raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
+
+
+def _job(sweep: Sweep, planned: Planned, cores: int | None) -> list[str]:
     """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
-    job = [*planned.combination.overrides, f"hydra.sweep.subdir={_quote(planned.cell.folder)}"]
+    job = [*planned.combination.overrides, subdir_override(planned.cell.folder)]
     if sweep.run_id is not None:
         job.append(f"{PARENT_KEY}={sweep.run_id}")
-    n_jobs = master.hydra.launcher.get("n_jobs")
-    if n_jobs is not None:
-        cores = max(1, cpu_count() // effective_n_jobs(n_jobs))
+    if cores is not None:
         job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
     return job
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _launch(launcher: Launcher, sweep: Sweep, jobs: Sequence[tuple[Cell, list[str]]]) -> None:

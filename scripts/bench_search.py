@@ -1,12 +1,12 @@
 """
 Measure SharedFitGridSearchCV against GridSearchCV: seconds, fits, ratio, largest difference and memory.
 
-    python scripts/bench_search.py [--quick] [--only NAME] [--seconds N]
+    python scripts/bench_search.py [--only NAME] [--n-jobs N] [--frame] [--seconds N] [--quick]
 
-Both run in one process and in turns, on one core unless the case says otherwise. A ratio is the median over the
+Both run in one process and in turns, on NumPy input and one core unless told otherwise. A ratio is the median over the
 repetitions, with the smallest and largest in brackets as the noise, once of the process's CPU time and once of the
 time on the wall. Trust the CPU's: another program on the machine hardly moves it. Workers' CPU time is not known
-here, so that with two of them there is the wall's alone. Memory is measured in a fresh process each. Where dask-ml is
+here, so that with --n-jobs there is the wall's alone. Memory is measured in a fresh process each. Where dask-ml is
 installed, its GridSearchCV is measured too.
 """
 
@@ -49,11 +49,11 @@ def load_rows() -> tuple[pd.DataFrame, np.ndarray]:
     return X, y.to_numpy(float)  # 511 rows
 
 
-def build_pipeline(numeric: list, categorical: list) -> Pipeline:
-    columns = ColumnTransformer(
+def build_pipeline() -> Pipeline:
+    columns = ColumnTransformer(  # by position: the same for an array and a DataFrame
         [
-            ("numeric", StandardScaler(), numeric),
-            ("categorical", OneHotEncoder(handle_unknown="ignore"), categorical),
+            ("numeric", StandardScaler(), [0, 1, 2, 3]),
+            ("categorical", OneHotEncoder(handle_unknown="ignore"), [4, 5, 6, 7, 8, 9]),
         ]
     )
     return Pipeline([("columns", columns), ("model", GradientBoostingRegressor(random_state=0))])
@@ -63,51 +63,33 @@ TUTORIAL = {
     "model__n_estimators": list(range(20, 101, 10)),
     "model__learning_rate": [round(0.05 + 0.01 * i, 2) for i in range(16)],
 }
-# Name -> estimator, grid, further arguments, whether X is a DataFrame, the ratio asked for.
+# Name -> estimator, grid, further arguments, the ratio asked for.
 CASES = {
     "tutorial": (
-        build_pipeline([0, 1, 2, 3], list(range(4, 10))),
+        build_pipeline(),
         TUTORIAL,
         {"return_train_score": True},
-        False,
         7.0,
     ),
     "long": (
         GradientBoostingRegressor(random_state=0),
         {"n_estimators": list(range(50, 501, 10)), "learning_rate": [0.05, 0.1, 0.2]},
         {},
-        False,
         20.0,
     ),
     "forest": (
         RandomForestRegressor(random_state=0),
         {"n_estimators": list(range(25, 201, 25)), "max_depth": [3, 6, None]},
         {},
-        False,
         4.0,
     ),
     "pruning": (
         DecisionTreeRegressor(random_state=0),
         {"ccp_alpha": list(np.geomspace(1, 1e5, 40))},
         {},
-        False,
         3.0,
     ),
-    "nothing": (Ridge(), {"alpha": list(np.geomspace(1e-3, 1e3, 200))}, {}, False, 0.97),
-    "tutorial, 2 workers": (
-        build_pipeline([0, 1, 2, 3], list(range(4, 10))),
-        TUTORIAL,
-        {"return_train_score": True, "n_jobs": 2},
-        False,
-        None,
-    ),
-    "tutorial, DataFrame": (
-        build_pipeline(NUMERIC, CATEGORICAL),
-        TUTORIAL,
-        {"return_train_score": True},
-        True,
-        None,
-    ),
+    "nothing": (Ridge(), {"alpha": list(np.geomspace(1e-3, 1e3, 200))}, {}, 0.97),
 }
 
 
@@ -151,24 +133,23 @@ def shorten(grid: dict) -> dict:
     return {first: grid[first], **{name: grid[name][:2] for name in others}}
 
 
-def run_case(name: str, rival: type, *, quick: bool, seconds: float) -> None:
-    estimator, grid, arguments, as_frame, wanted = CASES[name]
+def run_case(name: str, rival: type, options: argparse.Namespace) -> None:
+    estimator, grid, arguments, wanted = CASES[name]
     frame, y = load_rows()
-    X = frame if as_frame else frame.to_numpy(float)
-    arguments = {"cv": 3, "scoring": "r2", "refit": True, **arguments}
-    grid = shorten(grid) if quick else grid
+    X = frame if options.frame else frame.to_numpy(float)
+    arguments = {"cv": 3, "scoring": "r2", "n_jobs": options.n_jobs, **arguments}
+    grid = shorten(grid) if options.quick else grid
     ours = SharedFitGridSearchCV(estimator, grid, **arguments)
-    # Unless told otherwise dask-ml takes all cores and weighs a mean by the folds' sizes, as scikit-learn once did.
-    theirs = rival(estimator, grid, **({} if rival is GridSearchCV else {"n_jobs": 1, "iid": False}), **arguments)
-    with_workers = "n_jobs" in arguments
-    if with_workers:  # those that have started already serve both alike
-        SharedFitGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2).fit(X, y)
-    pairs = measure_in_turns(ours, theirs, X, y, seconds)
+    # dask-ml weighs a mean by the folds' sizes unless told otherwise, as scikit-learn once did.
+    theirs = rival(estimator, grid, **({} if rival is GridSearchCV else {"iid": False}), **arguments)
+    if options.n_jobs > 1:  # workers that have started already serve both alike
+        SharedFitGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=options.n_jobs).fit(X, y)
+    pairs = measure_in_turns(ours, theirs, X, y, 0 if options.quick else options.seconds)
     here, there = (median(each.wall for each in column) for column in zip(*pairs, strict=True))
     label = name if rival is GridSearchCV else f"{name}, dask-ml"
     print(
         f"{label:20} {here:7.2f} s {there:7.2f} s  fits {ours.n_fits_:4} / {ours.n_fits_ + ours.n_fits_avoided_:4}"
-        f"  CPU ratio {'unknown' if with_workers else show_ratio(pairs, 'cpu'):20}"
+        f"  CPU ratio {'unknown' if options.n_jobs > 1 else show_ratio(pairs, 'cpu'):20}"
         f"  wall ratio {show_ratio(pairs, 'wall'):20} {len(pairs):3} times"
         f"  {'' if wanted is None or rival is not GridSearchCV else f'wanted {wanted:g}':12}"
         f"  largest difference {measure_largest_difference(ours, theirs):g}",
@@ -204,26 +185,27 @@ def run_memory(*, quick: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="smaller grids, one repetition")
     parser.add_argument("--only", choices=[*CASES, "dask-ml", "memory"], help="one case")
+    parser.add_argument("--n-jobs", type=int, default=1, help="workers, for both")
+    parser.add_argument("--frame", action="store_true", help="a DataFrame in place of an array")
     parser.add_argument("--seconds", type=float, default=30, help="how long each case is repeated, at least 3 times")
+    parser.add_argument("--quick", action="store_true", help="smaller grids, one repetition")
     parser.add_argument("--growth", choices=["ours", "theirs"], help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, default=100_000, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.growth:
-        measure_growth(arguments.growth, arguments.rows)
+    options = parser.parse_args()
+    if options.growth:
+        measure_growth(options.growth, options.rows)
         return
-    seconds = 0 if arguments.quick else arguments.seconds
     print(f"{'seconds on the wall':20} {'ours':>9} {'theirs':>9}")
     for name in CASES:
-        if arguments.only in (None, name):
-            run_case(name, GridSearchCV, quick=arguments.quick, seconds=seconds)
-    if arguments.only in (None, "dask-ml") and find_spec("dask_ml"):
+        if options.only in (None, name):
+            run_case(name, GridSearchCV, options)
+    if options.only in (None, "dask-ml") and find_spec("dask_ml"):
         from dask_ml.model_selection import GridSearchCV as DaskGridSearchCV
 
-        run_case("tutorial", DaskGridSearchCV, quick=arguments.quick, seconds=seconds)
-    if arguments.only in (None, "memory"):
-        run_memory(quick=arguments.quick)
+        run_case("tutorial", DaskGridSearchCV, options)
+    if options.only in (None, "memory"):
+        run_memory(quick=options.quick)
 
 
 if __name__ == "__main__":

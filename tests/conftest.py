@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ __all__ = [
     "workdir",
 ]
 
+# A shell's background job ignores the signal, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 
 
@@ -38,6 +42,24 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@contextlib.contextmanager
+def _signals_and_logging_as_before() -> Iterator[None]:
+    """Undo what a process of its own would take with it at its end."""
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers, level, raises = logging.root.handlers[:], logging.root.level, logging.raiseExceptions
+    try:
+        yield
+    finally:
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        logging.captureWarnings(capture=False)
+        logging.raiseExceptions = raises
+        for handler in {*logging.root.handlers} - {*handlers}:
+            handler.close()
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+
+
 @pytest.fixture
 def bikeml_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Call the command line in this process and return its exit status."""
@@ -46,14 +68,11 @@ def bikeml_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         from bikeml.__main__ import main
 
         monkeypatch.setattr(sys, "argv", ["bikeml", *arguments])
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+        with _signals_and_logging_as_before():
+            try:
+                main()
+            except SystemExit as stop:
+                return int(stop.code or 0)
         return 0
 
     return call

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
     "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
-    "tracking": FOUNDATION | {"files", "model_file", "result"},
+    "tracking": FOUNDATION | {"azure", "files", "model_file", "result", "sweep"},
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
     "resume": FOUNDATION | {"files", "search"},
@@ -61,16 +61,18 @@ MAY_IMPORT = {
     "cell": FOUNDATION | {"experiment", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
-    "cli": FOUNDATION | {"cell", "display", "experiment", "provenance", "result", "sweep", "sweeper", "sweeping"},
+    "azure": FOUNDATION | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
+    "cli": FOUNDATION
+    | {"azure", "cell", "display", "experiment", "provenance", "result", "sweep", "sweeper", "sweeping"},
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},
-    "hydra": {"cell", "cli", "composition", "sweeper", "sweeping"},
-    "omegaconf": {"cell", "cli", "composition", "sweeper", "sweeping"},
+    "hydra": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
+    "omegaconf": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment", "svg", "sweep_plots"},
     "jinja2": {"report"},
     "rich": {"display"},
-    "azure": set(),
+    "azure": {"azure"},
 }
 
 
@@ -115,7 +117,7 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
     carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file", "files"}
-    carries_or_shows |= {"workers"}  # where a fit runs does not change it
+    carries_or_shows |= {"workers", "azure", "planning", "sweep", "display"}  # where a fit runs does not change it
     reached, waiting = set(), {"experiment"}
     while waiting:
         name = waiting.pop()

@@ -24,6 +24,25 @@ def test_the_default_command_prints_the_published_figures_beside_ours(bikeml_mai
     assert (workdir / "mlflow.db").is_file()
 
 
+@pytest.mark.parametrize(
+    ("command", "following"),
+    [
+        ("", "-m model=linear,lasso,tree,rf,gbr preprocessing=none,standard"),
+        ("model.estimator.positive=true split.folds=3", "split.folds=3 -m model=linear,"),
+        (
+            "data.date=null preprocessing=standard",
+            "data.date=null preprocessing=standard -m model=linear,lasso,tree,rf,gbr\n",
+        ),
+        ("model=tree data.date=null", "model=tree data.date=null search=grid\n"),
+        ("model=tree search=grid split.folds=3", "model=tree search=grid split.folds=3 evaluation.nested=true\n"),
+    ],
+)
+def test_the_next_command_keeps_what_this_one_said(bikeml_main, capsys, command, following):
+    assert bikeml_main(*command.split(), *FAST, "hydra.run.dir=out") == 0
+    suggested = capsys.readouterr().out.split("next  ")[1].replace(" ".join(FAST) + " ", "")
+    assert suggested.startswith(f"bikeml {following}")
+
+
 def test_figures_are_not_called_published_on_another_task(bikeml_main, capsys):
     assert bikeml_main(*FAST, "hydra.run.dir=out", "split.random_state=1") == 0
     assert "published" not in capsys.readouterr().out
@@ -45,6 +64,11 @@ def test_a_sweep_runs_every_cell_into_a_folder_of_its_own(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", "model=linear,tree", "preprocessing=none,standard") == 0
     names = [json.loads((workdir / "sweep" / str(i) / "result.json").read_text())["run_name"] for i in range(4)]
     assert names == ["linear", "linear-standard", "tree", "tree-standard"]
+
+
+def test_options_and_overrides_stand_in_any_order(bikeml_main, workdir):
+    assert bikeml_main("model=linear", "-m", *FAST, "--config-dir", str(workdir), "seed=0,1", "hydra.sweep.dir=s") == 0
+    assert (workdir / "s" / "leaderboard.csv").is_file()
 
 
 def test_two_runs_in_one_second_do_not_share_a_folder(bikeml_main, workdir):

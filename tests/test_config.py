@@ -4,8 +4,9 @@ import itertools
 import numpy as np
 import pytest
 import yaml
+from hydra.errors import MissingConfigException
 
-from bikeml.composition import compose, config_dir, resolve
+from bikeml.composition import compose, config_dir, explain, resolve
 from bikeml.config import typed
 from bikeml.errors import ConfigError
 from bikeml.pipeline import _find_class, build_pipeline, check_estimators
@@ -81,7 +82,7 @@ def test_a_users_folder_adds_a_model_with_one_file(bikeml_main, workdir):
 
 
 BAD_OVERRIDES = [
-    ("modle=rf", r"unknown key 'modle'; did you mean 'model'\?; allowed here: data, .*tracking"),
+    ("modle=rf", r"unknown key 'modle'; did you mean 'model'\?; allowed here: azure, data, .*tracking"),
     ("model=rff", r"model has no option 'rff'; did you mean 'rf'\?; allowed: .*gbr.*tree"),
     ("model=", r"model has no option ''"),
     ("model.estimatr.n_jobs=1", r"unknown key 'model.estimatr'; did you mean 'estimator'"),
@@ -173,7 +174,7 @@ def test_schema_errors_come_all_at_once():
         "seed",
         "data.target",
         "split.folds",
-        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, reuse, sweep",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, azure, reuse, sweep",
     ]
 
 
@@ -198,7 +199,7 @@ BAD_ESTIMATORS = [
         ["model.estimator._target_=os.system"],
         r"_target_='os.system' is not in an allowed package \(sklearn\); to allow",
     ),
-    (["model.estimator._target_=system"], r"is not in an allowed package"),
+    (["model.estimator._target_=system"], r"_target_='system' names no module; name a class such as"),
     (["model.estimator._target_=sklearn.linear_model.Laso"], r"does not exist; did you mean 'Lasso'"),
     (["model.estimator._target_=sklearn.linear_modell.Lasso"], r"cannot be imported: No module named"),
     (["model.estimator._target_=sklearn.linear_model.LogisticRegression"], r"is not a regressor class"),
@@ -242,6 +243,20 @@ def test_the_environment_widens_the_allowed_packages(monkeypatch):
         check_estimators(config)
 
 
+def test_an_estimator_that_keeps_only_scikit_learns_public_contract_is_taken(monkeypatch, workdir):
+    (workdir / "plain_model.py").write_text(
+        "from sklearn.base import BaseEstimator, RegressorMixin\n"
+        "class Mean(RegressorMixin, BaseEstimator):\n"
+        "    def fit(self, X, y): self.mean_ = y.mean(); return self\n"
+        "    def predict(self, X): return [self.mean_] * len(X)\n"
+    )
+    monkeypatch.syspath_prepend(workdir)
+    monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "plain_model")
+    config = config_of("model=baseline")
+    mean = config.model.model_copy(update={"estimator": {"_target_": "plain_model.Mean"}})
+    check_estimators(config.model_copy(update={"model": mean}))
+
+
 def test_what_an_allowed_module_imported_from_elsewhere_is_not_allowed(monkeypatch, workdir):
     (workdir / "elsewhere_model.py").write_text(
         "from sklearn.linear_model import LinearRegression\nclass Mine(LinearRegression): pass\n"
@@ -271,6 +286,11 @@ def test_malformed_yaml_is_named_with_file_and_line(bikeml_main, workdir, capsys
 
     assert re.search(message, error), error
     assert "Traceback" not in error
+
+
+def test_a_launcher_that_is_not_installed_says_what_to_install():
+    missing = MissingConfigException("", missing_cfg_file="hydra/launcher/joblib", options=["basic"])
+    assert "install it with: pip install 'bikeml[joblib]'" in str(explain(missing))
 
 
 def test_a_workspace_without_its_plugin_says_what_to_install(monkeypatch):

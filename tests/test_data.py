@@ -73,7 +73,7 @@ BAD_CONTENT = {
     "wrong separator": (
         b"a;b;y\n1;2;3\n",
         [],
-        r"one column, 'a;b;y'; if its values are separated by ';', set 'data.sep",
+        r"one column, 'a;b;y', and needs two, a target and a feature; if its values are separated by ';', set 'data.sep",
     ),
     "tabs": (b"a\tb\ty\n1\t2\t3\n", [], r"separated by '\\t'"),
     "missing column": (b"a,bb,y\n1,2,3\n4,5,6\n", [], r"no column 'b' for data.numeric; did you mean 'bb'"),

@@ -2,15 +2,20 @@
 
 import pickle
 import warnings
+import zlib
 from collections import Counter
+from contextlib import contextmanager
+from functools import wraps
 from typing import ClassVar
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn import config_context
+from scipy.sparse import csc_array, csr_array
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
@@ -37,6 +42,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 from bikeml.search import SharedFitGridSearchCV, SharingRule, register_deterministic, register_rule
+from bikeml.search.layers import find_model
 
 X, Y = make_regression(n_samples=60, n_features=4, noise=5.0, random_state=0)
 XC, YC = make_classification(n_samples=75, n_features=5, n_informative=3, n_classes=3, random_state=0)
@@ -118,6 +124,13 @@ def assert_same_results(shared, plain, X=None):
         np.testing.assert_array_equal(shared.predict(X), plain.predict(X), strict=True)
 
 
+def checksum(model):
+    """Sum up the bits of all that a model's trees decide by and tell."""
+    trees = [each.tree_ for each in np.ravel(getattr(model, "estimators_", [model])) if hasattr(each, "tree_")]
+    names = ("feature", "threshold", "children_left", "children_right", "value", "impurity", "weighted_n_node_samples")
+    return zlib.crc32(b"".join(getattr(tree, name).tobytes() for tree in trees for name in names))
+
+
 def look_inside(estimator, X, y):
     """Score by what only a real estimator of that very size has."""
     model = estimator
@@ -132,6 +145,8 @@ def look_inside(estimator, X, y):
         "train": float(np.sum(getattr(model, "train_score_", 0.0))),
         "oob": float(getattr(model, "oob_score_", 0.0)),
         "nodes": model.tree_.node_count if hasattr(model, "tree_") else 0,
+        "attributes": len(vars(model)),
+        "trees_bits": float(checksum(model)),
     }
 
 
@@ -417,6 +432,19 @@ def test_a_scorer_that_fails_for_one_candidate_costs_only_that_one():
         )
 
 
+@pytest.mark.parametrize("refused", [{5}, {2, 5, 7}])
+def test_scores_that_are_nan_end_as_with_grid_search(refused):
+    def score(estimator, X, y):
+        return np.nan if estimator.n_estimators in refused else 1.0 / estimator.n_estimators
+
+    arguments = {"cv": 2, "scoring": score, "return_train_score": True}
+    ours = outcome(SharedFitGridSearchCV(GBR, {"n_estimators": [2, 5, 7]}, **arguments), X, Y)
+    theirs = outcome(GridSearchCV(GBR, {"n_estimators": [2, 5, 7]}, **arguments), X, Y)
+    assert_same_results(ours[0], theirs[0])
+    assert ours[1] == theirs[1] != []
+    assert ours[0].n_fits_ == 2
+
+
 def scoring_failures(search, X, y):
     """Return the last line of each warning of a failed score."""
     _, caught = outcome(search, X, y)
@@ -485,6 +513,72 @@ def test_weights_groups_and_a_callable_refit_are_as_in_grid_search():
     )
     assert_same_results(shared, plain, X)
     assert shared.n_fits_ == 3
+
+
+@pytest.mark.parametrize("weights", [np.ones(60), np.full(60, 2.0), np.arange(60) % 2, np.r_[np.ones(59), np.nan]])
+@pytest.mark.parametrize("parameters", [{}, {"loss": "absolute_error"}, {"min_weight_fraction_leaf": 0.1}])
+@pytest.mark.filterwarnings(
+    "ignore:The scoring .* does not support sample_weight", "ignore::sklearn.exceptions.FitFailedWarning"
+)
+def test_weights_of_any_kind_give_the_same_trees(weights, parameters):
+    model = GradientBoostingRegressor(random_state=0, **parameters)
+    arguments = {"cv": 3, "scoring": look_inside, "refit": False, "error_score": -1.0}
+    shared, plain = both(model, {"n_estimators": [5, 2]}, X, Y, fit_params={"sample_weight": weights}, **arguments)
+    assert_same_results(shared, plain)
+
+
+@pytest.mark.parametrize(
+    "convert", [csr_array, csc_array, np.float32, lambda X: (10 * X).astype(int), np.asfortranarray]
+)
+@pytest.mark.parametrize("name", ["gbr", "gbr_subsample", "gbc"])
+def test_rows_of_any_kind_give_the_same_trees(name, convert):
+    model, axis = {**REGRESSORS, **CLASSIFIERS}[name]
+    X_kind, y = (convert(XC), YC) if name in CLASSIFIERS else (convert(X), Y)
+    arguments = {"cv": 3, "scoring": look_inside, "refit": "r2", "return_train_score": True}
+    assert_same_results(*both(model, {axis: [5, 2]}, X_kind, y, **arguments), X_kind)
+
+
+@pytest.fixture
+def tree_fits(monkeypatch):
+    """List for each fit of a regression tree whether it came with weights, and whether it checks its parameters."""
+    fits = []
+    fit = DecisionTreeRegressor.fit
+
+    def listed(self, X, y, sample_weight=None, check_input=True):
+        fits.append((sample_weight is not None, not get_config()["skip_parameter_validation"]))
+        return fit(self, X, y, sample_weight, check_input)
+
+    monkeypatch.setattr(DecisionTreeRegressor, "fit", listed)
+    return fits
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fit_params", "with_weights"),
+    [
+        ({}, {}, False),
+        ({"loss": "huber"}, {}, True),
+        ({"subsample": 0.5}, {}, True),
+        ({}, {"sample_weight": np.linspace(1, 2, 60)}, True),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")
+def test_the_trees_of_a_shared_booster_are_spared_checks(tree_fits, parameters, fit_params, with_weights):
+    model = GradientBoostingRegressor(random_state=0, **parameters)
+    SharedFitGridSearchCV(model, {"n_estimators": [5, 2]}, cv=3, refit=False).fit(X, Y, **fit_params)
+    assert tree_fits == [(with_weights, False)] * 15
+
+
+def test_a_booster_with_stages_of_another_form_fits_as_it_does_alone(tree_fits, monkeypatch):
+    fit_stage = GradientBoostingRegressor._fit_stage
+
+    def another(self, *args, **kwargs):
+        return fit_stage(self, *args, **kwargs)
+
+    monkeypatch.setattr(GradientBoostingRegressor, "_fit_stage", another)
+    shared, plain = both(GBR, {"n_estimators": [5, 2]}, X, Y, cv=3)
+    assert_same_results(shared, plain, X)
+    assert shared.n_fits_ == 3
+    assert set(tree_fits) == {(True, True)}
 
 
 def test_metadata_routing_is_as_in_grid_search():
@@ -604,8 +698,11 @@ def searches(draw):
         "return_train_score": draw(st.booleans()),
     }
     data = (XC, YC) if name in CLASSIFIERS else (X, np.arcsinh(Y))
-    weights = np.linspace(0.1, 2.0, len(data[1]))
-    return build(model), grid, data, arguments, {WEIGHTS[shape]: weights} if draw(st.booleans()) else {}
+    weights = draw(
+        st.sampled_from([None, np.linspace(0.1, 2.0, len(X)), np.ones(len(X)), np.minimum(range(len(X)), 2.0)])
+    )
+    fit_params = {} if weights is None else {WEIGHTS[shape]: np.resize(weights, len(data[1]))}
+    return build(model), grid, data, arguments, fit_params
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -625,9 +722,26 @@ def test_no_bit_differs_in_many_drawn_searches(drawn):
 
 def check_drawn_search(drawn):
     estimator, grid, data, arguments, fit_params = drawn
-    shared, plain = both(estimator, grid, *data, fit_params=fit_params, **arguments)
+    with counted_fits(type(find_model(estimator, {}).model)) as fits:
+        shared, plain = both(estimator, grid, *data, fit_params=fit_params, **arguments)
     assert_same_results(shared, plain, data[0])
     values = next(iter(grid.values()))
-    others = len(shared.cv_results_["params"]) // len(values)
-    assert shared.n_fits_ == shared.n_splits_ * others
-    assert shared.n_fits_ + shared.n_fits_avoided_ == shared.n_splits_ * len(shared.cv_results_["params"])
+    n_candidates = len(shared.cv_results_["params"])
+    assert shared.n_fits_ == shared.n_splits_ * n_candidates // len(values)
+    assert shared.n_fits_ + shared.n_fits_avoided_ == shared.n_splits_ * n_candidates
+    # Both searches' fits, and a last one of each with the best parameters.
+    assert len(fits) == (shared.n_fits_ + 1) + (plain.n_splits_ * n_candidates + 1)
+
+
+@contextmanager
+def counted_fits(model_class):
+    """List the models of a class that are really fitted."""
+    fit, fits = model_class.fit, []
+
+    @wraps(fit)
+    def counted(self, *args, **kwargs):
+        fits.append(type(self))
+        return fit(self, *args, **kwargs)
+
+    with patch.object(model_class, "fit", counted):
+        yield fits

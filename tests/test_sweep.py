@@ -220,6 +220,13 @@ def test_a_folder_without_a_sweep_is_named(workdir):
         read_sweep(workdir)
 
 
+@pytest.mark.parametrize("plan", ["{}", '{"cells": 5}', '{"cells": [{"overrides": []}], "dropped": []}'])
+def test_a_plan_that_no_sweep_wrote_is_named_with_the_way_out(workdir, plan):
+    (workdir / "sweep.json").write_text(plan)
+    with pytest.raises(BikemlError, match="sweep.json' is not the plan of a sweep: .*; restore the file, or delete it"):
+        read_sweep(workdir)
+
+
 def test_what_tells_cells_apart_leaves_out_what_all_have():
     cells = [["a=1", "b=2", "c='x=y'"], ["a=1", "b=3", "c='x=y'"]]
     assert find_varying(cells) == [{"b": "2"}, {"b": "3"}]

@@ -75,9 +75,12 @@ class Request:
     fingerprint: str
     generation: int
     display_name: str
-    overrides: tuple[str, ...]
-    """What `python -m bikeml` is called with, secrets excluded."""
-    table: Path
+    command: str
+    """What the job's shell runs."""
+    table: str
+    """The sha256 of its table."""
+    checkpoints: bool
+    """Whether it keeps what it has searched, so that it goes on there when it is run again."""
     experiment_name: str
     folder: Path
     """Where its result belongs on this machine."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn import config_context, get_config
 
 from bikeml.search.layers import Data, Estimator
 
@@ -83,8 +82,6 @@ class StepMemory:
         self._slot = slot
         self._layer = layer
         self._keep = keep
-        # The model may be fitted with parameter validation switched off, the transformers may not.
-        self._skip_validation = get_config()["skip_parameter_validation"]
 
     def __deepcopy__(self, memo: object) -> "StepMemory":
         """Stay the same object when TransformedTargetRegressor clones the pipeline that it holds."""
@@ -97,8 +94,7 @@ class StepMemory:
 
         def fit_transform_one(transformer: Estimator, *args: object, **kwargs: object) -> tuple[Data, Estimator]:
             def make() -> Any:  # noqa: ANN401 of any type
-                with config_context(skip_parameter_validation=self._skip_validation):
-                    return function(transformer, *args, **kwargs)
+                return function(transformer, *args, **kwargs)
 
             name = ("fit", self._layer, next(steps))
             fitted: tuple[Data, Estimator] = self._slot.get(name, make, keep=lambda pair: self._keep(pair[0]))

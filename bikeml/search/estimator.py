@@ -54,6 +54,8 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     Only the time columns differ: candidates that share a fit each bear an equal part of the time for fitting and
     scoring them all, so that a column's sum is the time really spent. With `verbose` > 1 there is a line for each
     fit and not for each candidate, and a warning that scikit-learn would repeat with every fit comes once.
+    The work goes fold by fold and not candidate by candidate: where several fits fail in different ways,
+    error_score="raise" may raise another of their errors.
 
     The constructor's parameters and the fitted attributes are GridSearchCV's; two attributes are new.
 
@@ -162,7 +164,6 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
 
     def _split(self, X: Data, y: Data, split_params: Mapping[str, object]) -> list[Fold]:
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self._check_input_parameters(X=X, y=y, split_params=split_params)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **split_params)
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
         if len(splits) != self.n_splits_:

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import clone
 
 # Private in scikit-learn 1.8 to 1.9: the scorers' classes, which alone tell that nobody else sees the estimator.
@@ -200,7 +199,7 @@ class _Sharing:
     def _fit(self, estimator: Estimator, part: _Part, fit_params: Mapping[str, Any], slot: Slot | None) -> None:
         if slot is not None:
             self._set_memory(estimator, lambda layer: StepMemory(slot, layer, keep=self._may_keep))
-        with self._skip_validation(estimator, slot):
+        with self.group.rule.fitting(get_fitted_model(estimator)) if self.group.rule else nullcontext():
             if part.y is None:
                 estimator.fit(part.X, **fit_params)
             else:
@@ -219,23 +218,6 @@ class _Sharing:
                 layer.memory = make(number)
             elif hasattr(layer, "regressor_"):  # fitted: the pipeline that was cloned has got the memory too
                 _Sharing._set_memory(layer.regressor, make)
-
-    def _skip_validation(self, estimator: Estimator, slot: Slot | None) -> AbstractContextManager[Any]:
-        """
-        Switch off what the leader's trees would check again and again, once the same has been checked here.
-
-        The transformers are out of its reach only if they are fitted under StepMemory, or if there are none.
-        """
-        model = get_fitted_model(estimator)
-        layers = list_layers(estimator)
-        if self.group.rule is None or not self.group.rule.validates_inner_estimators(model):
-            return nullcontext()
-        if layers and (slot is None or not all(type(layer) is Pipeline for layer in layers)):
-            return nullcontext()
-        for part in [*layers, model]:
-            part._validate_params()  # noqa: SLF001 scikit-learn 1.8 to 1.9: what every fit calls first
-        switched_off: AbstractContextManager[Any] = config_context(skip_parameter_validation=True)
-        return switched_off
 
     def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
         X, models = part.X, iter(self._cut(fitted))

@@ -1,14 +1,17 @@
 """The rules for scikit-learn's own models."""
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from numbers import Real
 from typing import Any
 
 import joblib
+from sklearn import config_context
 from sklearn.base import is_classifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -81,9 +84,47 @@ class GradientBoostingRule(_StagedRule):
             cut.oob_score_ = cut.oob_scores_[-1]
         return cut
 
-    def validates_inner_estimators(self, model: Estimator) -> bool:
-        # It hands its own validated parameters to every tree. An `init` is validated as ever.
-        return model.init is None or model.init == "zero"
+    @contextmanager
+    def fitting(self, model: Estimator) -> Iterator[None]:
+        """Spare the trees what their booster has checked before them: of a small tree's fit that is a third."""
+        if not _has_known_stage(model):
+            yield
+            return
+        model._fit_stage = _spare_checks(model)  # noqa: SLF001 hides the class's own, for this fit alone
+        try:
+            yield
+        finally:
+            del model._fit_stage  # noqa: SLF001 as above
+
+
+def _has_known_stage(model: Estimator) -> bool:
+    # Private in scikit-learn 1.8 to 1.9: it fits the trees of one stage. One of any other form is left alone.
+    stage = getattr(model, "_fit_stage", None)
+    return stage is not None and str(inspect.signature(stage)) == (
+        "(i, X, y, raw_predictions, sample_weight, sample_mask, random_state, X_csc=None, X_csr=None)"
+    )
+
+
+def _spare_checks(model: Estimator) -> Callable[..., Any]:
+    """
+    Return a `_fit_stage` that gives the same trees.
+
+    The booster hands every tree its own parameters, which it has validated. And it makes weights of 1 where it was
+    given none, which every tree checks; without weights it counts a row as 1.0, in the very same sums. With another
+    loss or with subsampling the stage itself needs weights.
+    """
+    fit_stage = model._fit_stage  # noqa: SLF001 as above
+    only_trees_use_weights = model.loss == "squared_error" and model.subsample == 1.0
+
+    def fit_stage_unchecked(
+        i: int, X: Data, y: Data, raw_predictions: Data, sample_weight: Data, *args: object, **kwargs: object
+    ) -> Any:  # noqa: ANN401 scikit-learn has no types
+        if only_trees_use_weights and (sample_weight == 1.0).all():
+            sample_weight = None
+        with config_context(skip_parameter_validation=True):
+            return fit_stage(i, X, y, raw_predictions, sample_weight, *args, **kwargs)
+
+    return fit_stage_unchecked
 
 
 class HistGradientBoostingRule(_StagedRule):

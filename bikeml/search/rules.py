@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from bikeml.search.determinism import is_integer
@@ -87,10 +88,17 @@ class SharingRule(ABC):
         del model, X, method
         return None
 
-    def validates_inner_estimators(self, model: Estimator) -> bool:
-        """Tell whether a fit checks its own inner trees' parameters over and over, for nothing."""
+    def fitting(self, model: Estimator) -> AbstractContextManager[None]:
+        """
+        Return a context in which the leader is fitted, so that a rule can spare it work of no consequence.
+
+        Parameters
+        ----------
+        model : estimator
+            Not fitted, with the leader's parameters. It may be cloned before it is fitted.
+        """
         del model
-        return False
+        return nullcontext()
 
 
 _RULES: dict[type, SharingRule] = {}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -12,11 +13,11 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.models import Model, infer_signature
 from mlflow.pyfunc import add_to_model
 
-from bikeml.config import Config
+from bikeml.config import AZUREML, Config
 from bikeml.files import write_text
 from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
 from bikeml.redaction import redact
@@ -35,19 +36,40 @@ def record(result: Result, started: float) -> Result:
     Only a run whose every file has arrived becomes FINISHED. Raises TrackingError when the store cannot be used.
     """
     tracking = result.config.tracking
-    uri = store.absolute(str(tracking.uri))
+    uri = store.locate(result.config)
     with store.store_errors(uri):
         _complete_model(result)
         client = store.connect(uri)
+        if tracking.uri == AZUREML and store.in_job():
+            return _record_in_job(client, result, started)
         experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
         with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
             recorded = replace(result, run_id=run_id)
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
-            client.log_inputs(run_id, [_dataset(result)])
+            if tracking.uri != AZUREML:  # it has data assets instead
+                client.log_inputs(run_id, [_dataset(result)])
             client.log_artifacts(run_id, str(result.folder))
             client.log_text(run_id, summary_text(recorded), RESULT_FILE)
             if result.search:
                 _record_children(client, experiment_id, run_id, result, started)
+    return recorded
+
+
+def _record_in_job(client: MlflowClient, result: Result, started: float) -> Result:
+    """
+    Record in the run that the job has already, and which the service ends; its files are the job's own output.
+
+    A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
+    """
+    run = client.get_run(os.environ["MLFLOW_RUN_ID"])
+    recorded = replace(result, run_id=str(run.info.run_id))
+    if run.data.metrics:
+        return recorded
+    tags = [RunTag(name, value) for name, value in _tags(result).items()]
+    client.log_batch(run.info.run_id, [], _params(result), tags)
+    if result.search:
+        _record_children(client, run.info.experiment_id, run.info.run_id, result, started)
+    client.log_batch(run.info.run_id, _metrics(result, started), [], [])
     return recorded
 
 
@@ -77,7 +99,9 @@ def to_params(values: Mapping[str, str]) -> list[Param]:
 
 def describe(config: Config) -> dict[str, str]:
     """Return what of a config is recorded as parameters, by dotted key."""
-    sections = config.model_dump(exclude={"tracking": True, "reuse": True, "sweep": True, "data": {"name", "path"}})
+    sections = config.model_dump(
+        exclude={"tracking": True, "azure": True, "reuse": True, "sweep": True, "data": {"name", "path"}}
+    )
     return {key: str(value) for key, value in flatten(sections).items()}
 
 

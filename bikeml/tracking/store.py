@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 import json
+import os
 import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import mlflow
 import psutil
 from filelock import FileLock
 from google.protobuf.json_format import ParseError
@@ -16,7 +18,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.errors import TrackingError
+from bikeml.config import AZUREML, Config
+from bikeml.errors import ClusterError, TrackingError
 from bikeml.redaction import redact
 
 SQLITE = "sqlite:///"
@@ -45,12 +48,40 @@ def absolute(uri: str) -> str:
     return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
 
 
+def locate(config: Config) -> str:
+    """
+    Return the address of the config's store, absolute; of a workspace's, the one that it has just now.
+
+    Raises TrackingError where the workspace cannot be reached.
+    """
+    uri = str(config.tracking.uri)
+    if uri != AZUREML:
+        return absolute(uri)
+    if in_job():
+        return os.environ["MLFLOW_TRACKING_URI"]
+    from bikeml.azure.client import connect_store  # azure's import takes seconds
+
+    try:
+        uri, token = connect_store(config.azure)
+    except ClusterError as error:
+        raise TrackingError(f"cannot reach the workspace's store: {error}; or choose tracking=local") from error
+    os.environ["MLFLOW_TRACKING_TOKEN"] = token  # azureml-mlflow 1.62 heeds no other credential outside of a job
+    return uri
+
+
+def in_job() -> bool:
+    """Whether this process is a job of Azure ML, which has a run already."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").startswith("azureml:") and "MLFLOW_RUN_ID" in os.environ
+
+
 def connect(uri: str) -> MlflowClient:
     """
     Return a client of the store at the absolute `uri`; a local store is made where there is none.
 
     Raises one of STORE_ERRORS.
     """
+    if uri.startswith("azureml:"):
+        mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 looks up the login for artifacts there, and nowhere else
     try:
         return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

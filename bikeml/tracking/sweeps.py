@@ -9,14 +9,13 @@ from typing import Any
 
 from mlflow.entities import Metric, Run
 
-from bikeml.config import Config, TrackingConfig
+from bikeml.config import Config
 from bikeml.redaction import redact
 from bikeml.result import Invocation
+from bikeml.sweep import KEPT_FILES, RESULT_FILE
 from bikeml.tracking import store
 from bikeml.tracking.recording import describe, flatten, identity_tags, options_tag, to_params
 
-TAKEN_FILES = ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json", "result.json")
-"""What a reused cell needs of its run; result.json comes last, since it says that all is there."""
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""
 DIFFERENCES_SHOWN = 3
@@ -40,9 +39,9 @@ class SweepStore:
     Every method raises TrackingError when the store cannot be used.
     """
 
-    def __init__(self, config: TrackingConfig) -> None:
-        self.uri = store.absolute(str(config.uri))
-        self._experiment_name = config.experiment_name
+    def __init__(self, config: Config) -> None:
+        self.uri = store.locate(config)
+        self._experiment_name = config.tracking.experiment_name
         with store.store_errors(self.uri, "begin the sweep"):
             self._client = store.connect(self.uri)
 
@@ -79,10 +78,10 @@ class SweepStore:
         with store.store_errors(self.uri, f"take run {run_id}"):
             present = {str(item.path) for item in self._client.list_artifacts(run_id)}
             folder.mkdir(parents=True, exist_ok=True)
-            for name in TAKEN_FILES:
+            for name in KEPT_FILES:
                 if name in present:
                     self._client.download_artifacts(run_id, name, str(folder))
-        return (folder / TAKEN_FILES[-1]).is_file()
+        return (folder / RESULT_FILE).is_file()
 
     def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         """Say in what a cell differs from the nearest finished run of the same options."""
@@ -118,7 +117,7 @@ class SweepStore:
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
     """Record a cell that failed in the model's own code, which would fail again; raises TrackingError."""
-    uri = store.absolute(str(config.tracking.uri))
+    uri = store.locate(config)
     tags = {"bikeml.fingerprint": fingerprint, "bikeml.options": options_tag(invocation.choices)}
     tags[ERROR_TAG] = error[:MAX_TAG_LENGTH]
     if config.sweep.parent_run_id:

@@ -1,0 +1,55 @@
+"""The scripts around a workspace: scripts/register_data, scripts/create_compute and scripts/jobs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bikeml.azure import tasks
+from bikeml.errors import BikemlError
+
+LOOK_SECONDS = 10.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one task and return the exit status: 0 done, 1 failed."""
+    parser = argparse.ArgumentParser(prog="python -m bikeml.azure", description=__doc__)
+    commands = parser.add_subparsers(dest="task", required=True)
+    for task, text in (
+        ("register_data", "register the table of the config as a data asset"),
+        ("create_compute", "make the cluster of the config where there is none of its name"),
+    ):
+        command = commands.add_parser(task, help=text, description=text)
+        command.add_argument("overrides", nargs="*", help="of the config, such as azure.compute.max_instances=4")
+    jobs = commands.add_parser("jobs", help="list, follow or cancel the jobs of a sweep")
+    jobs.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named")
+    jobs.add_argument("overrides", nargs="*", help="of the config, such as azure.workspace_name=w")
+    what = jobs.add_mutually_exclusive_group()
+    what.add_argument("--follow", action="store_true", help="tell of every change until all have ended")
+    what.add_argument("--cancel", action="store_true", help="ask for the end of those that have not ended")
+    try:
+        _do(parser.parse_args(arguments))
+    except BikemlError as error:
+        print(f"bikeml: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _do(chosen: argparse.Namespace) -> None:
+    if chosen.task == "register_data":
+        print(tasks.register_data(chosen.overrides))
+    elif chosen.task == "create_compute":
+        print(tasks.create_compute(chosen.overrides))
+    else:
+        if chosen.follow:
+            jobs = tasks.follow_jobs(chosen.sweep, LOOK_SECONDS, chosen.overrides)
+        elif chosen.cancel:
+            jobs = iter(tasks.cancel_jobs(chosen.sweep, chosen.overrides))
+        else:
+            jobs = iter(tasks.read_jobs(chosen.sweep, chosen.overrides))
+        for job in jobs:
+            print(f"{job.name}  {job.status:<12}  {job.studio}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+"""The story of a launch: check, plan, submit what is missing, wait, and hand back what each cell came to."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig
+
+from bikeml.azure.executor import Executor, Policy
+from bikeml.azure.jobs import Job, Request, node_hours
+from bikeml.azure.snapshot import CONFIG_FOLDER, build_conda, environment_version, is_installed, stage
+from bikeml.config import Config, LauncherConfig, typed_launcher
+from bikeml.data import read_bytes, read_table
+from bikeml.display import show_notice, show_plan
+from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, SweepStoppedError
+from bikeml.fingerprint import user_packages
+from bikeml.pipeline import find_tolerance
+from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
+from bikeml.provenance import command_line
+from bikeml.redaction import redact
+from bikeml.sweep import read_outcome, write_failure, write_job
+
+RUN_FOLDER = "outputs"
+"""Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
+LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.path=", "search.checkpoint")
+"""What a job is given a value of its own for, or has no use for."""
+
+
+def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:
+    """
+    Refuse what no cluster can do, before anything is written.
+
+    Raises ConfigError, and DetachedError where only a plan was asked for, which it then shows.
+    """
+    launcher = typed_launcher(options)
+    problems = dict.fromkeys(problem for each in planned for problem in _find_problems(each))
+    if len(planned) > launcher.max_jobs:
+        problems[f"{len(planned)} cells are more than hydra.launcher.max_jobs={launcher.max_jobs}; raise it"] = None
+    if problems:
+        raise ConfigError("\n".join(problems))
+    if launcher.plan:
+        _show_plan(planned, launcher)
+        raise DetachedError("a plan: nothing was submitted; leave out hydra.launcher.plan=true to submit it")
+
+
+def _find_problems(planned: Planned) -> list[str]:
+    config = planned.combination.config
+    problems = [
+        f"the override {redact(word)!r} holds a secret, which no job may be told"
+        for word in planned.combination.overrides
+        if redact(word) != word and not word.startswith(LEFT_OUT)
+    ]
+    if config.reuse == "none":
+        problems.append(
+            "reuse=none would pay for finished jobs again whenever the command is repeated; choose reuse=all, or "
+            "reuse=finished to submit failed ones again"
+        )
+    if not is_repeatable(config):
+        problems.append(f"{planned.cell.name}: a random_state is null, so its job could not be told from another run")
+    return problems
+
+
+def _show_plan(planned: Sequence[Planned], launcher: LauncherConfig) -> None:
+    config = planned[0].combination.config.azure
+    hours = node_hours([0] * len(planned), launcher.timeout_minutes, launcher.preemptions)
+    rows = [
+        (each.cell.name, _request(each, Path()).name if each.identity else "its table does not fit") for each in planned
+    ]
+    where = config.compute.name or "serverless"
+    facts = {
+        "cluster": f"{where}: {config.compute.size}, up to {config.compute.max_instances} nodes, {config.compute.tier}",
+        "at most": f"{hours:g} node hours, of hydra.launcher.max_node_hours={launcher.max_node_hours:g}",
+    }
+    show_plan(rows, facts)
+
+
+def compose(loader: ConfigLoader, master: DictConfig, overrides: Sequence[Sequence[str]], first: int) -> list[Planned]:
+    """Return the cells of another sweeper, each of them: it wants a value for every one."""
+    combinations = compose_combinations(loader, master, overrides, first)
+    return [plan_cells([combination])[0][0] for combination in combinations]
+
+
+def find_planned(planned: Sequence[Planned], jobs: Sequence[Sequence[str]]) -> list[Planned]:
+    """Return the cells that the sweeper's overrides speak of."""
+    by_folder = {subdir_override(each.combination.folder): each for each in planned}
+    return [next(by_folder[word] for word in reversed(job) if word in by_folder) for job in jobs]
+
+
+def launch(planned: Sequence[Planned], options: Mapping[str, Any], master: DictConfig) -> list[JobReturn]:
+    """
+    Submit the cells that have no job and wait for all; return what each came to, in order.
+
+    Raises ClusterError where the workspace keeps it from going on, and DetachedError with wait=false.
+    """
+    launcher, folder = typed_launcher(options), Path(str(master.hydra.sweep.dir)).absolute()
+    _say_what_does_not_fit(planned, folder)
+    fitting = [each for each in planned if each.identity is not None]
+    if fitting:
+        _execute(fitting, launcher, folder, _config_folder(master))
+    return [_return(each, folder) for each in planned]
+
+
+def _say_what_does_not_fit(planned: Sequence[Planned], folder: Path) -> None:
+    for each in planned:
+        if each.identity is None:
+            config = each.combination.config
+            try:
+                read_table(config.data, find_tolerance(config))
+            except DataError as error:
+                write_failure(folder / each.cell.folder, str(error), each.cell.overrides)
+
+
+def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path, config_folder: Path | None) -> None:
+    from bikeml.azure.client import Workspace, connect  # azure's import takes seconds
+
+    config = planned[0].combination.config
+    workspace: Workspace = connect(config.azure)
+    requests = [_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
+    fields = Policy.__dataclass_fields__
+    policy = Policy(**{**{name: value for name, value in launcher if name in fields}, "reuse": config.reuse})
+    with TemporaryDirectory(prefix="bikeml-") as temporary:
+        setup = _Setup(workspace, planned, launcher, Path(temporary), config_folder)
+        listener = _Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
+        executor = Executor(workspace, policy, listener, setup.prepare)
+        try:
+            executor.run(requests)
+        except KeyboardInterrupt:
+            if launcher.on_interrupt == "cancel":
+                executor.cancel()
+            _say_how_it_goes_on(len(executor.open), launcher)
+            raise
+    if executor.open:
+        raise DetachedError(
+            f"{len(executor.open)} jobs are submitted and go on; collect their results with: {redact(command_line())} "
+            "hydra.launcher.wait=true"
+        )
+
+
+def _say_how_it_goes_on(n_jobs: int, launcher: LauncherConfig) -> None:
+    what = "are asked to end" if launcher.on_interrupt == "cancel" else "go on without this process"
+    show_notice(f"{n_jobs} jobs {what}; look again with: {redact(command_line())}")
+
+
+def _request(planned: Planned, folder: Path, *, has_config_folder: bool = False) -> Request:
+    """Return a cell as a job, with a command that says what it is whatever the job's machine is like."""
+    cell, config = planned.cell, planned.combination.config
+    searches = config.search.kind == "grid"
+    return Request(
+        fingerprint=str(cell.fingerprint),
+        generation=0,
+        display_name=config.tracking.run_name or cell.name,
+        command=_command(planned, searches=searches, has_config_folder=has_config_folder),
+        table=str((planned.identity or {})["data_sha256"]),
+        checkpoints=searches,
+        experiment_name=config.tracking.experiment_name,
+        folder=folder / cell.folder,
+    )
+
+
+def _command(planned: Planned, *, searches: bool, has_config_folder: bool) -> str:
+    config = planned.combination.config
+    own = [word for word in planned.combination.overrides if not word.startswith(LEFT_OUT)]
+    own += [
+        "tracking=none" if config.tracking.uri is None else "tracking=azureml",
+        f"sweep.fingerprint={planned.cell.fingerprint}",
+        f"hydra.run.dir={RUN_FOLDER}",
+    ]
+    # The service puts paths for these names, which must therefore stay outside of the shell's single quotes.
+    places = ["\"data.path='${{inputs.table}}'\""]
+    if searches:
+        own.append("search.checkpoint=true")
+        places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")
+    config_folder = [f"--config-dir={CONFIG_FOLDER}"] if has_config_folder else []
+    return " ".join(["python -m bikeml", *config_folder, *map(shlex.quote, own), *places])
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What the jobs of a launch are made with."""
+
+    workspace: Any
+    planned: Sequence[Planned]
+    launcher: LauncherConfig
+    folder: Path
+    config_folder: Path | None
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Make the code, the environment and the tables of the requests known to the workspace."""
+        configs = [each.combination.config for each in self.planned]
+        packages = sorted({name for config in configs for name in user_packages(config)})
+        stage(self.folder / "code", [name for name in packages if not is_installed(name)], self.config_folder)
+        conda = build_conda([name for name in packages if is_installed(name)])
+        version = environment_version(conda, configs[0].azure.image)
+        tables = {request.table: self._write_table(request.table) for request in requests}
+        self.workspace.prepare(self.folder / "code", conda, version, tables, self.launcher.timeout_minutes)
+
+    def _write_table(self, sha256: str) -> Path:
+        config = next(_config(each) for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
+        file = self.folder / sha256 / "table.csv"
+        if not file.is_file():
+            file.parent.mkdir()
+            file.write_bytes(read_bytes(config.data.path))
+        return file
+
+
+def _config(planned: Planned) -> Config:
+    return planned.combination.config
+
+
+class _Recorder:
+    """Writes into the cells' folders what becomes of their jobs."""
+
+    def __init__(self, planned: Mapping[str | None, Planned], max_failures: int | None) -> None:
+        self._planned, self._max_failures, self._failures = planned, max_failures, 0
+        self._told: dict[str, tuple[str, str]] = {}
+
+    def stands(self, request: Request, job: Job) -> None:
+        """Write how the job stands, where that is news."""
+        if self._told.get(request.fingerprint) != (job.name, job.status):
+            self._told[request.fingerprint] = job.name, job.status
+            write_job(request.folder, job.name, job.status, job.studio)
+
+    def ended(self, request: Request, failure: str | None) -> None:
+        """Write why there is no result; raises SweepStoppedError where more cells have failed than may fail."""
+        if failure is None:
+            return
+        self._failures += 1
+        write_failure(request.folder, failure, self._planned[request.fingerprint].cell.overrides)
+        if self._max_failures is not None and self._failures > self._max_failures:
+            raise SweepStoppedError(
+                f"{self._failures} cells have failed, and sweep.max_failures={self._max_failures} allows no more; jobs "
+                "that are submitted go on"
+            )
+
+
+def _config_folder(master: DictConfig) -> Path | None:
+    """Return the folder that --config-dir named."""
+    sources = master.hydra.runtime.config_sources
+    return next((Path(source.path) for source in sources if source.provider == "command-line"), None)
+
+
+def _return(planned: Planned, folder: Path) -> JobReturn:
+    """Return what a cell came to, as Hydra's sweepers want it."""
+    outcome = read_outcome(folder, planned.cell)
+    returned = JobReturn(overrides=list(planned.combination.overrides), working_dir=str(folder / planned.cell.folder))
+    if outcome.result is not None:
+        returned.status, returned.return_value = JobStatus.COMPLETED, outcome.result["metrics"]["cv_r2_mean"]
+    else:
+        error = (outcome.failure or {}).get("error", "it has no result")
+        returned.status, returned.return_value = JobStatus.FAILED, ClusterError(f"{planned.cell.name}: {error}")
+    return returned

@@ -1,0 +1,81 @@
+"""What can be done with a workspace beside a sweep: its table, its cluster, and the jobs of a sweep that was left."""
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bikeml.azure.client import connect
+from bikeml.azure.jobs import Job, sweep_tag
+from bikeml.composition import compose, resolve
+from bikeml.config import Config, typed
+from bikeml.data import read_bytes, read_table
+from bikeml.errors import BikemlError
+from bikeml.pipeline import find_tolerance
+from bikeml.sweep import read_sweep
+
+
+def register_data(overrides: Iterable[str]) -> str:
+    """
+    Register the table of a config as a data asset, at the version of its sha256, and return name:version.
+
+    Raises DataError where the table does not fit the config, and ClusterError.
+    """
+    config = _config(overrides)
+    table = read_table(config.data, find_tolerance(config))
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        file = Path(folder) / "table.csv"
+        file.write_bytes(read_bytes(config.data.path))
+        return connect(config.azure).register_table(table.sha256, file)
+
+
+def create_compute(overrides: Iterable[str]) -> str:
+    """Make the cluster of a config where there is none of its name, and return the name; raises ClusterError."""
+    config = _config(overrides)
+    connect(config.azure).make_cluster()
+    return config.azure.compute.name or "serverless compute, which needs no cluster"
+
+
+def read_jobs(folder: Path, overrides: Iterable[str] = ()) -> list[Job]:
+    """
+    Return the jobs of the sweep in `folder`, every generation, as they stand now.
+
+    Raises BikemlError where there is no such sweep, and ClusterError.
+    """
+    return sorted(connect(_config(overrides).azure).list_jobs(_tag(folder)), key=lambda job: job.name)
+
+
+def follow_jobs(folder: Path, seconds: float, overrides: Iterable[str] = ()) -> Iterator[Job]:
+    """Yield each job of a sweep whenever it stands otherwise than before, until all have ended."""
+    workspace, tag = connect(_config(overrides).azure), _tag(folder)
+    told: dict[str, str] = {}
+    while True:
+        jobs = list(workspace.list_jobs(tag))
+        for job in sorted(jobs, key=lambda job: job.name):
+            if told.get(job.name) != job.status:
+                told[job.name] = job.status
+                yield job
+        if all(job.state.is_final for job in jobs):
+            return
+        time.sleep(seconds)
+
+
+def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> list[Job]:
+    """Ask for the end of every job of a sweep that has not ended, and return these jobs; raises ClusterError."""
+    workspace = connect(_config(overrides).azure)
+    running = [job for job in workspace.list_jobs(_tag(folder)) if not job.state.is_final]
+    for job in running:
+        workspace.cancel_job(job.name)
+    return running
+
+
+def _tag(folder: Path) -> str:
+    cells = [cell for cell in read_sweep(folder).cells if not cell.reused]
+    fingerprints = [cell.fingerprint for cell in cells if cell.fingerprint is not None]
+    if not fingerprints:
+        raise BikemlError(f"the sweep in {str(folder)!r} has submitted no job; give the folder of one that has")
+    return sweep_tag(fingerprints)
+
+
+def _config(overrides: Iterable[str]) -> Config:
+    return typed(resolve(compose(list(overrides))))

@@ -1,0 +1,347 @@
+"""Sweeps on the loopback Azure ML, through the command line: the jobs are simulated, everything else is real."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bikeml
+from bikeml.azure.launcher import AzureMLLauncher
+from tests.azureml import Behaviour, LoopbackAzureML
+from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+
+Main = Callable[..., int]
+Behave = Callable[[Any], Behaviour]
+CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none", "reuse=all")
+SWEEP = Path("sweep")
+R2 = {"linear": 0.6, "tree": 0.5, "rf": 0.7}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result.json of a real run."""
+    return summary_of(bikeml.run("tracking=none", f"hydra.run.dir={tmp_path_factory.mktemp('run')}"))
+
+
+def summary_of(result: Any) -> dict[str, Any]:
+    return dict(json.loads((result.folder / "result.json").read_text()))
+
+
+@pytest.fixture
+def succeed(recorded: dict[str, Any]) -> Behave:
+    """Leave the result that the job's command speaks of."""
+
+    def behave(job: Any) -> Behaviour:
+        words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
+        metrics = recorded["metrics"] | {"cv_r2_mean": R2[words["model"]]}
+        content = json.dumps(recorded | {"fingerprint": words["sweep.fingerprint"], "metrics": metrics})
+        return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
+
+    return behave
+
+
+@pytest.fixture
+def fail(succeed: Behave) -> Behave:
+    """Let trees fail, and every other model succeed."""
+
+    def behave(job: Any) -> Behaviour:
+        return Behaviour(seconds=0, outcome="Failed") if "model=tree" in job.spec["command"] else succeed(job)
+
+    return behave
+
+
+@pytest.fixture
+def workspace(azureml: LoopbackAzureML, workdir: Path, succeed: Behave) -> LoopbackAzureML:
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
+    (workdir / "config.json").write_text(json.dumps(names))
+    azureml.lifecycle.behave = succeed
+    return azureml
+
+
+@pytest.fixture
+def sweep(bikeml_main: Main, workspace: LoopbackAzureML) -> Main:
+    def call(*arguments: str) -> int:
+        workspace.log.clear()
+        options = [word for word in arguments if word.startswith("--")]
+        overrides = [word for word in arguments if word not in options]
+        return bikeml_main("-m", *options, *CLUSTER, f"hydra.sweep.dir={SWEEP}", *overrides)
+
+    return call
+
+
+def read(cell: int, name: str) -> dict[str, Any]:
+    return dict(json.loads((SWEEP / str(cell) / name).read_text()))
+
+
+def names(workspace: LoopbackAzureML) -> list[str]:
+    return sorted(workspace.jobs.by_name)
+
+
+def management(workspace: LoopbackAzureML) -> dict[str, int]:
+    """Return how many requests were made of Resource Manager, without the looks at running jobs."""
+    counts = workspace.log.counts()
+    counts.pop("jobs.list", None)
+    return counts
+
+
+def test_every_cell_is_one_job_with_its_own_result(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree,rf") == 0
+    assert [read(cell, "result.json")["metrics"]["cv_r2_mean"] for cell in range(3)] == [0.6, 0.5, 0.7]
+    jobs = [workspace.job(read(cell, "job.json")["name"]) for cell in range(3)]
+    fingerprints = [cell["fingerprint"] for cell in json.loads((SWEEP / "sweep.json").read_text())["cells"]]
+    assert [job.name for job in jobs] == [f"bikeml-{fingerprint[:32]}-0" for fingerprint in fingerprints]
+    assert [job.spec["tags"]["bikeml.fingerprint"] for job in jobs] == fingerprints
+    assert len(names(workspace)) == 3
+    assert "1,2,model=rf" in (SWEEP / "leaderboard.csv").read_text()
+
+
+def test_what_the_sweep_needs_is_made_and_uploaded_once(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree,rf") == 0
+    requests = management(workspace)
+    assert requests.pop("jobs.put") == 3
+    assert requests.pop("data.put") == requests.pop("environments.put") == requests.pop("codes.put") == 1
+    assert sum(requests.values()) <= 25
+    assert workspace.workspace.clusters["cpu-cluster"].idle_seconds == 180
+
+
+def test_the_same_command_again_submits_nothing_and_shows_the_same(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree") == 0
+    first = (SWEEP / "leaderboard.csv").read_text()
+    assert sweep("model=linear,tree") == 0
+    assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
+    assert (SWEEP / "leaderboard.csv").read_text() == first
+
+
+def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree") == 0
+    before = names(workspace)
+    assert sweep("model=linear,tree,rf") == 0
+    assert len(names(workspace)) == 3
+    assert {*before} < {*names(workspace)}
+    assert [entry.status for entry in workspace.log.find("codes.put")] == [], "the code is there already"
+
+
+def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert (
+        sweep("model=tree", "model.estimator.max_depth=3", "tracking=azureml", "tracking.experiment_name=rentals") == 0
+    )
+    (job,) = workspace.jobs.by_name.values()
+    fingerprint = job.spec["tags"]["bikeml.fingerprint"]
+    assert shlex.split(job.spec["command"]) == [
+        *("python", "-m", "bikeml", "model=tree", "model.estimator.max_depth=3", "tracking.experiment_name=rentals"),
+        *("tracking=azureml", f"sweep.fingerprint={fingerprint}", "hydra.run.dir=outputs"),
+        "data.path='${{inputs.table}}'",
+    ]
+    assert job.spec["experimentName"] == "rentals"
+    assert job.spec["limits"]["timeout"] == "PT1H"
+
+
+def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=tree", "search=grid") == 0
+    (job,) = workspace.jobs.by_name.values()
+    assert "search.checkpoint=true" in job.spec["command"]
+    assert "search.checkpoint_dir='${{outputs.checkpoints}}'" in job.spec["command"]
+    assert job.spec["outputs"]["checkpoints"]["jobOutputType"] == "uri_folder"
+
+
+def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.lifecycle.behave = fail
+    assert sweep("model=linear,tree") == 1
+    error = read(1, "failure.json")["error"]
+    assert "exit code 1" in error
+    assert "Failed" in error
+    assert "https://ml.azure.com/runs/bikeml-" in error
+    assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
+    assert sweep("model=linear,tree") == 1
+    assert workspace.log.find("jobs.put") == []
+    assert "model=tree" in capsys.readouterr().out
+
+
+def test_reuse_finished_buys_the_next_generation_of_what_failed(
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, succeed: Behave
+) -> None:
+    workspace.lifecycle.behave = fail
+    assert sweep("model=linear,tree") == 1
+    workspace.lifecycle.behave = succeed
+    assert sweep("model=linear,tree", "reuse=finished") == 0
+    assert [entry.job[-2:] for entry in workspace.log.find("jobs.put")] == ["-1"]
+    assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.5
+
+
+def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML) -> None:
+    def cancel(job: Any) -> Behaviour:
+        workspace.clock.call_in(0.3, lambda: workspace.lifecycle.cancel(job))
+        return Behaviour(seconds=3600)
+
+    workspace.lifecycle.behave = cancel
+    assert sweep("model=linear") == 1
+    assert "cancelled" in read(0, "failure.json")["error"]
+    assert sweep("model=linear") == 1
+    assert workspace.log.find("jobs.put") == []
+
+
+def test_a_preempted_job_that_fails_with_its_node_is_bought_again(
+    sweep: Main, workspace: LoopbackAzureML, succeed: Behave
+) -> None:
+    def lose_the_node_once(job: Any) -> Behaviour:
+        if job.name.endswith("-0"):
+            return Behaviour(seconds=0.1, preemptions=1, preempted_fails=True)
+        return succeed(job)
+
+    workspace.lifecycle.behave = lose_the_node_once
+    assert sweep("model=linear") == 0
+    assert [name[-2:] for name in names(workspace)] == ["-0", "-1"]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureML, status: int) -> None:
+    workspace.faults.answer(status, "jobs.put", when="after", times=2, retry_after=0.01)
+    workspace.faults.reset("jobs.put", when="after", times=1)
+    assert sweep("model=linear,tree") == 0
+    assert len(names(workspace)) == 2
+
+
+def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: LoopbackAzureML) -> None:
+    workspace.lifecycle.behave = lambda _job: Behaviour(
+        seconds=0, files={"default": {"result.json": b'{"fingerprint": "0", "metrics": {}}'}}
+    )
+    assert sweep("model=linear") == 1
+    assert "its result is that of fingerprint 0" in read(0, "failure.json")["error"]
+    assert not (SWEEP / "0" / "result.json").exists()
+
+
+def test_completed_without_a_result_is_a_failure(sweep: Main, workspace: LoopbackAzureML) -> None:
+    workspace.lifecycle.behave = lambda _job: Behaviour(seconds=0)
+    assert sweep("model=linear") == 1
+    assert "it left no result.json" in read(0, "failure.json")["error"]
+
+
+def test_wait_false_submits_and_leaves_with_status_3_and_the_same_command_collects(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep("model=linear,tree", "hydra.launcher.wait=false") == 3
+    assert re.search(
+        r"2 jobs are submitted and go on; collect their results with: .* hydra.launcher.wait=true",
+        capsys.readouterr().err,
+    )
+    assert len(names(workspace)) == 2
+    assert sweep("model=linear,tree") == 0
+    assert workspace.log.find("jobs.put") == []
+
+
+def test_a_plan_shows_the_jobs_and_asks_nobody(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], workdir: Path
+) -> None:
+    assert sweep("model=linear,tree", "hydra.launcher.plan=true") == 3
+    shown = capsys.readouterr().out
+    assert len(re.findall(r"bikeml-[0-9a-f]{32}-0", shown)) == 2
+    assert "6 node hours" in shown
+    assert workspace.log.entries == []
+    assert [path.name for path in workdir.iterdir()] == ["config.json"]
+
+
+def test_the_launcher_is_obeyed_without_m(bikeml_main: Main, workspace: LoopbackAzureML) -> None:
+    assert bikeml_main(*CLUSTER, f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
+    assert len(names(workspace)) == 1
+
+
+REFUSED = [
+    (["model=linear", "reuse=none"], 2, r"reuse=none would pay for finished jobs again"),
+    (["model=linear,tree", "hydra.launcher.max_jobs=1"], 2, r"2 cells are more than hydra.launcher.max_jobs=1"),
+    (["model=rf", "seed=null"], 2, r"model=rf seed=null|random_state is null"),
+    (["model=linear", "hydra.launcher.max_node_hours=1"], 1, r"may take 3 node hours, .*max_node_hours=1 allows no more"),
+    (["model=linear", "hydra.launcher.poll_seconds=0"], 2, r"hydra.launcher.poll_seconds=0.* should be greater than 0"),
+    (["model=linear", "hydra.launcher.on_interrupt=stop"], 2, r"hydra.launcher.on_interrupt='stop' should be 'detach' or 'cancel'"),
+    (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
+    (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
+    (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported"),
+    (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* quota"),
+    (["model=linear", "+data.key=https://u:secret@h/x"], 2, r"unknown key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), REFUSED)
+def test_what_cannot_be_submitted_is_refused_before_any_job(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    assert sweep(*arguments) == status
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert "Traceback" not in error
+    assert "secret" not in error
+    assert names(workspace) == []
+
+
+def test_without_a_workspace_it_says_where_names_come_from(
+    sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "config.json").unlink()
+    assert sweep("model=linear") == 1
+    assert "no config.json names a workspace, here or in a folder above" in capsys.readouterr().err
+
+
+def test_without_a_login_it_says_how_to_log_in(
+    sweep: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
+    assert sweep("model=linear") == 1
+    error = capsys.readouterr().err
+    assert "nobody is logged in to Azure here; run az login" in error
+    assert "wrong" not in error
+
+
+def test_the_snapshot_holds_the_code_and_no_secret(
+    sweep: Main, workspace: LoopbackAzureML, workdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = workdir / "conf"
+    (config / "model").mkdir(parents=True)
+    (config / "model" / "tree.yaml").write_text(
+        "estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n"
+    )
+    for name in (".env", "server.pem", "notes.txt"):
+        (config / name).write_text("hush")
+    (config / ".amlignore").write_text("notes.txt\n")
+    assert sweep(f"--config-dir={config}", "model=tree") == 0
+    (job,) = workspace.jobs.by_name.values()
+    uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
+    code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))
+    files = {file.relative_to(code).as_posix() for file in code.rglob("*") if file.is_file()}
+    assert {
+        "bikeml/__main__.py",
+        "bikeml/conf/config.yaml",
+        "bikeml/datasets/daily-bike-share.csv",
+        "config/model/tree.yaml",
+    } <= files
+    assert [name for name in files if name.endswith((".env", ".pem", "notes.txt", ".pyc"))] == []
+    assert shlex.split(job.spec["command"])[3] == "--config-dir=config"
+
+
+def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML, bikeml_main: Main) -> None:
+    from hydra.core.utils import JobStatus
+
+    returned: list[Any] = []
+    launch = AzureMLLauncher.launch
+
+    def note(self: AzureMLLauncher, *arguments: Any, **named: Any) -> Any:
+        returned.extend(launch(self, *arguments, **named))
+        return returned
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AzureMLLauncher, "launch", note)
+        assert (
+            bikeml_main("-m", *CLUSTER, "hydra/sweeper=basic", f"hydra.sweep.dir={SWEEP}", "model=rf,linear,tree") == 0
+        )
+    assert [(value.status, value.return_value) for value in returned] == [
+        (JobStatus.COMPLETED, r2) for r2 in (0.7, 0.6, 0.5)
+    ]

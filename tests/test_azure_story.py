@@ -1,0 +1,124 @@
+"""The slow half: real jobs of the loopback Azure ML, a launcher that is killed, and the same figures as on one machine."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.azureml import LoopbackAzureML
+from tests.azureml.blobs import missing
+from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+GBR = ("model=gbr", "search=grid", "model.grid={learning_rate: [0.1, 0.2], n_estimators: [10, 20]}")
+SECONDS = 240
+
+
+@pytest.fixture
+def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
+    (workdir / "config.json").write_text(json.dumps(names))
+    return azureml
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "bikeml", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def wait_until(reached: Any) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    result = json.loads((folder / "result.json").read_text())
+    kept = {key: result[key] for key in ("fingerprint", "metrics", "intervals", "best_params")}
+    return kept | {"predictions": (folder / "predictions.csv").read_text()}
+
+
+def test_a_launcher_that_is_killed_and_started_again_ends_with_the_figures_of_one_machine(
+    workspace: LoopbackAzureML,
+) -> None:
+    cluster = ("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep")
+    sweep = (*cluster, *GBR, "seed=0,1")
+    with start(*sweep) as launcher:
+        wait_until(lambda: len(workspace.jobs.by_name) == 2)
+        launcher.send_signal(signal.SIGKILL)
+    assert launcher.returncode == -signal.SIGKILL
+    run(*sweep)
+    assert len(workspace.jobs.by_name) == 2
+    assert [len(workspace.log.find("jobs.put", job=name)) for name in workspace.jobs.by_name] == [1, 1]
+    for cell, seed in enumerate((0, 1)):
+        run(*GBR, f"seed={seed}", "tracking=none", f"hydra.run.dir=local{seed}")
+        assert figures(Path("sweep", str(cell))) == figures(Path(f"local{seed}"))
+
+
+def test_a_job_records_its_run_in_the_workspace_once(workspace: LoopbackAzureML) -> None:
+    run("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", *GBR, "tracking=azureml")
+    import mlflow
+
+    result = json.loads(Path("sweep/0/result.json").read_text())
+    (name,) = workspace.jobs.by_name
+    client = mlflow.MlflowClient(tracking_uri=f"http://127.0.0.1:{workspace.tracking.port}")
+    recorded = client.get_run(name)
+    assert result["run_id"] == name
+    assert recorded.data.metrics["cv_r2_mean"] == result["metrics"]["cv_r2_mean"]
+    assert recorded.data.tags["bikeml.fingerprint"] == result["fingerprint"]
+    assert len(client.get_metric_history(name, "test_r2")) == 1
+    children = client.search_runs([recorded.info.experiment_id], f"tags.mlflow.parentRunId = '{name}'")
+    assert len(children) == 4
+
+
+def test_a_job_whose_experiment_is_another_there_says_so(workspace: LoopbackAzureML) -> None:
+    with start("model=linear", "tracking=none", "sweep.fingerprint=0") as process:
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert "and sweep.fingerprint=0 was asked for" in err
+    assert not list(Path("outputs").rglob("*"))
+
+
+def test_ctrl_c_leaves_the_jobs_to_go_on_and_says_what_finds_them_again(workspace: LoopbackAzureML) -> None:
+    sweep = (
+        "-m",
+        "hydra/launcher=azureml",
+        "hydra.launcher.poll_seconds=0.5",
+        "hydra.sweep.dir=sweep",
+        "model=linear,tree",
+    )
+    with start(*sweep) as launcher:
+        wait_until(lambda: len(workspace.jobs.by_name) == 2)
+        launcher.send_signal(signal.SIGINT)
+        _, err = launcher.communicate(timeout=SECONDS)
+    assert launcher.returncode == 130
+    assert "jobs go on without this process; look again with: python -m bikeml -m hydra/launcher=azureml" in err
+    assert "Traceback" not in err
+    wait_until(lambda: all(job.status == "Completed" for job in workspace.jobs.by_name.values()))
+    run(*sweep)
+    assert len(workspace.log.find("jobs.put")) == 2
+
+
+def test_ctrl_c_can_cancel_instead(workspace: LoopbackAzureML) -> None:
+    sweep = ("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.launcher.on_interrupt=cancel")
+    with start(*sweep, "model=linear,tree") as launcher:
+        wait_until(lambda: len(workspace.jobs.by_name) == 2)
+        launcher.send_signal(signal.SIGINT)
+        _, err = launcher.communicate(timeout=SECONDS)
+    assert launcher.returncode == 130
+    assert "jobs are asked to end" in err
+    wait_until(lambda: all(job.status == "Canceled" for job in workspace.jobs.by_name.values()))
