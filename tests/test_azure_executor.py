@@ -35,8 +35,9 @@ def cells(count, folder=Path("sweep")):
             fingerprint=hashlib.sha256(f"cell {number}".encode()).hexdigest(),
             generation=0,
             display_name=f"cell {number}",
-            overrides=(f"model.estimator.alpha={number}",),
-            table=Path("table.csv"),
+            command=f"python -m bikeml model.estimator.alpha={number}",
+            table="sha256 of the table",
+            checkpoints=False,
             experiment_name="sweep",
             folder=folder / str(number),
         )
@@ -166,13 +167,18 @@ def test_an_outcome_of_another_generation_is_told_under_the_cell_that_asked(work
     assert result["job"] == replace(requests[0], generation=1).name
 
 
-def test_the_same_experiment_twice_is_refused_before_anything_is_asked(workspace):
-    requests = cells(2)
-    twin = replace(requests[0], display_name="twin")
-    service = FakeService(workspace)
-    with pytest.raises(ClusterError, match="'twin' is the same experiment as 'cell 0'.*leave one out"):
-        launch(workspace, [*requests, twin], service)
-    assert not service.calls
+def test_an_experiment_that_is_asked_for_twice_is_bought_once_and_told_to_both(workspace):
+    requests = cells(3)
+    workspace.courses |= {requests[0].name: "Preempted", requests[1].name: "Failed"}
+    twins = [
+        replace(each, display_name=f"twin of {each.display_name}", folder=Path(each.display_name)) for each in requests
+    ]
+    seen = Launch(workspace, [*requests, *twins]).run()
+    assert len(workspace.jobs) == 4
+    assert [seen.told.outcomes[each.display_name] is None for each in requests + twins] == [True, False, True] * 2
+    assert set(seen.told.times.values()) == {2}
+    assert (twins[0].folder / "result.json").is_file()
+    assert {name for name, _ in seen.told.states} == {each.display_name for each in requests + twins}
 
 
 # Lost replies and refusals

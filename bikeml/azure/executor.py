@@ -91,6 +91,8 @@ class Executor:
         self._clock, self._limit = clock, Limit(WRITES, WRITES_PER_SECOND, clock)
         self._patience = Patience(policy.patience_minutes, policy.poll_seconds, clock)
         self._pool = ThreadPoolExecutor(THREADS)
+        self._asked: dict[str, list[Request]] = {}
+        """Who asks for each fingerprint: a sweeper may want the value of one experiment several times."""
         self._wanted: dict[str, int] = {}
         """The generation of each cell that this command asks for."""
         self._last: dict[str, int] = {}
@@ -107,11 +109,12 @@ class Executor:
 
         Raises ClusterError where it cannot go on: what was submitted goes on, and the next launch finds it.
         """
-        _check_distinct(requests)
-        self._tag = sweep_tag(request.fingerprint for request in requests)
+        for request in requests:
+            self._asked.setdefault(request.fingerprint, []).append(request)
+        self._tag = sweep_tag(self._asked)
         self._next_look = self._clock.monotonic() + self._policy.poll_seconds
         try:
-            self._conduct(self._decide(requests))
+            self._conduct(self._decide([asked[0] for asked in self._asked.values()]))
         finally:  # after an interrupt, what is being submitted still gets into `open`, but waits for no outage
             self._patience.end()
             self._pool.shutdown(cancel_futures=True)
@@ -209,11 +212,11 @@ class Executor:
         for request, refusal in zip(batch, self._pool.map(self._submit, batch), strict=True):
             if refusal is None:
                 self._accepted = True
-                self._listener.stands(*self.open[request.fingerprint])
+                self._tell_stand(request.fingerprint)
             elif isinstance(refusal, ServiceError) and self._is_first(request):
                 raise refusal
             else:
-                self._end(request, str(refusal))
+                self._end(request, [str(refusal)] * len(self._asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
         """Whether what keeps this one back would keep all others back too, as far as is known."""
@@ -241,7 +244,12 @@ class Executor:
 
     def _stand(self, request: Request, job: Job) -> None:
         self._note(request, job)
-        self._listener.stands(*self.open[request.fingerprint])
+        self._tell_stand(request.fingerprint)
+
+    def _tell_stand(self, fingerprint: str) -> None:
+        request, job = self.open[fingerprint]
+        for asked in self._asked[fingerprint]:
+            self._listener.stands(replace(asked, generation=request.generation), job)
 
     def _note(self, request: Request, job: Job) -> None:
         self.open[request.fingerprint] = replace(request, generation=job.generation), job
@@ -269,32 +277,35 @@ class Executor:
         """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
         ended = [(request, job) for request, job in self.open.values() if job.state.is_final or self._is_late(job)]
         again = []
-        for (request, _), ending in zip(ended, self._pool.map(self._conclude, ended), strict=True):
-            if isinstance(ending, Job):
-                self._stand(request, ending)
+        for (request, _), endings in zip(ended, self._pool.map(self._conclude, ended), strict=True):
+            if isinstance(endings, Job):
+                self._stand(request, endings)
                 continue
             del self.open[request.fingerprint]
-            if ending.is_void and buys_void:
+            if endings[0].is_void and buys_void:
                 self._want(request, request.generation + 1)
-            elif not ending.is_preempted or request.generation >= self._last[request.fingerprint]:
-                self._end(request, ending.failure)
+            elif not endings[0].is_preempted or request.generation >= self._last[request.fingerprint]:
+                self._end(request, [ending.failure for ending in endings])
                 continue
             again.append(replace(request, generation=request.generation + 1))
         return again
 
-    def _conclude(self, ended: tuple[Request, Job]) -> Ending | Job:
-        """Return what a job's end means for its cell, or the job that was bought in its place meanwhile."""
+    def _conclude(self, ended: tuple[Request, Job]) -> list[Ending] | Job:
+        """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
         request, job = ended
+        asked = self._asked[request.fingerprint]
         try:
-            ending = conclude(request, job, self._service, self._patience)
-            last = self._find_last(request.fingerprint, job) if ending.failure and job.state.is_final else job
+            endings = [conclude(each, job, self._service, self._patience) for each in asked]
+            last = self._find_last(request.fingerprint, job) if endings[0].failure and job.state.is_final else job
         except (ServiceError, NotOursError) as error:
-            return Ending(f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}")
-        return last if last and last.name != job.name else ending
+            failure = f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}"
+            return [Ending(failure) for _ in asked]
+        return last if last and last.name != job.name else endings
 
-    def _end(self, request: Request, failure: str | None) -> None:
+    def _end(self, request: Request, failures: Sequence[str | None]) -> None:
         self._last[request.fingerprint] = request.generation
-        self._listener.ended(request, failure)
+        for asked, failure in zip(self._asked[request.fingerprint], failures, strict=True):
+            self._listener.ended(replace(asked, generation=request.generation), failure)
 
     def _is_late(self, job: Job) -> bool:
         since = self._unclear_since.get(job.name)
@@ -311,17 +322,6 @@ def _check_ours(job: Job, fingerprint: str) -> None:
 
 def _is_lost(job: Job) -> bool:
     return job.state in (State.FAILED, State.CANCELED)
-
-
-def _check_distinct(requests: Sequence[Request]) -> None:
-    cells: dict[str, Request] = {}
-    for request in requests:
-        first = cells.setdefault(request.fingerprint, request)
-        if first is not request:
-            raise ClusterError(
-                f"{request.display_name!r} is the same experiment as {first.display_name!r}, and the workspace runs an "
-                "experiment once: leave one out, or give its model another random_state"
-            )
 
 
 def _latest(jobs: Iterable[Job]) -> dict[str, Job]:
