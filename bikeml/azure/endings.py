@@ -1,7 +1,6 @@
 """What the end of a job means for its cell: a result that is provably the cell's, or why there is none."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,17 +16,23 @@ class Ending:
 
     failure: str | None = None
     """Why there is no result; None where it is in the cell's folder."""
-    preempted: bool = False
+    is_preempted: bool = False
     """Whether the job provably lost its node, so that it may be bought again."""
+    is_void: bool = False
+    """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
 
 
 def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
     """Bring the result of a job that has ended, or that nobody waits for any more, or say why there is none."""
     if job.state is State.COMPLETED:
-        return Ending(_fetch(request, job, service, patience))
+        return _fetch(request, job, service, patience)
     if job.state is State.FAILED:
         if patience.ask(lambda: service.was_preempted(job.name)):
-            return Ending("the job lost its node too often", preempted=True)
+            return Ending(
+                f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; reuse=finished "
+                f"submits it again; {job.studio}",
+                is_preempted=True,
+            )
         why = patience.ask(lambda: service.explain_failure(job.name))
         return Ending(f"{why}\njob {job.name} Failed; reuse=finished submits it again; {job.studio}")
     if job.state is State.CANCELED:
@@ -38,21 +43,32 @@ def conclude(request: Request, job: Job, service: Service, patience: Patience) -
     )
 
 
-def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
-    """Move a result into the cell's folder, result.json last, where the service and the result agree that it is one."""
+def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+    """Bring a job's result into the cell's folder."""
+    try:
+        problem = _move(request, job, service, patience)
+    except OSError as error:
+        return Ending(
+            f"job {job.name} is Completed, but {str(request.folder)!r} cannot be written: {error.strerror or error}; "
+            f"the same command tries again; {job.studio}"
+        )
+    if problem is None:
+        return Ending()
+    return Ending(
+        f"job {job.name} is Completed, but {problem}; reuse=finished submits it again; {job.studio}", is_void=True
+    )
+
+
+def _move(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
+    """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
-        patience.ask(_into(service, job, Path(fetched)))
+        patience.ask(lambda: service.fetch_result(job.name, Path(fetched)))
         failure = _check(Path(fetched) / RESULT_FILE, request)
-        if failure is not None:
-            return f"job {job.name} is Completed, but {failure}; {job.studio}"
-        for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):
-            file.replace(request.folder / file.name)
-    return None
-
-
-def _into(service: Service, job: Job, folder: Path) -> Callable[[], None]:
-    return lambda: service.fetch_result(job.name, folder)
+        if failure is None:
+            for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):
+                file.replace(request.folder / file.name)
+    return failure
 
 
 def _check(file: Path, request: Request) -> str | None:

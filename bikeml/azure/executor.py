@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -35,8 +36,8 @@ BATCH = 64
 """Jobs submitted between two looks at those that run."""
 WRITES, WRITES_PER_SECOND = 150, 9.0
 """Below Resource Manager's bucket for writes, 200 and 10 a second, which other programs draw from too."""
-TRIES = 5
-"""How often a submission whose reply was lost is made, each with the client's own retries."""
+REST = 4
+"""How many times as long as a look took the next one is put off: thousands of jobs are a minute of pages."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class Listener(Protocol):
         """Take the end of a cell: its result is in the request's folder, or `failure` says why there is none."""
 
 
+class NotOursError(ClusterError):
+    """A job has the name of a cell and is not its job."""
+
+
 class Executor:
     """
     One launch of the cells of a sweep.
@@ -70,7 +75,8 @@ class Executor:
     Parameters
     ----------
     prepare : callable
-        Called with the requests that will be submitted before the first one is: it makes what jobs need.
+        Called with the requests that will be submitted before the first of them is, and once more where jobs that
+        lost their nodes are to be submitted again: it makes what jobs need, unless it is there.
     """
 
     def __init__(
@@ -84,8 +90,16 @@ class Executor:
         self._service, self._policy, self._listener, self._prepare = service, policy, listener, prepare
         self._clock, self._limit = clock, Limit(WRITES, WRITES_PER_SECOND, clock)
         self._patience = Patience(policy.patience_minutes, policy.poll_seconds, clock)
-        self._budget: dict[str, int] = {}
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._asked: dict[str, list[Request]] = {}
+        """Who asks for each fingerprint: a sweeper may want the value of one experiment several times."""
+        self._wanted: dict[str, int] = {}
+        """The generation of each cell that this command asks for."""
+        self._last: dict[str, int] = {}
+        """The last generation of each cell that there may be: past the wanted one, replacements for lost nodes."""
         self._unclear_since: dict[str, float] = {}
+        self._accepted = False
+        self._next_look = 0.0
         self.open: dict[str, tuple[Request, Job]] = {}
         """The cells whose jobs are submitted and not told to have ended, by fingerprint."""
 
@@ -95,40 +109,66 @@ class Executor:
 
         Raises ClusterError where it cannot go on: what was submitted goes on, and the next launch finds it.
         """
-        self._tag = sweep_tag(request.fingerprint for request in requests)
-        self._budget = {request.fingerprint: self._policy.preemptions for request in requests}
-        waiting = self._decide(requests)
-        self._check_cost([*waiting, *(request for request, _ in self.open.values())])
-        if waiting:
-            self._prepare(waiting)
-        with ThreadPoolExecutor(THREADS) as pool:
-            try:
-                self._conduct(waiting, pool)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        for request in requests:
+            self._asked.setdefault(request.fingerprint, []).append(request)
+        self._tag = sweep_tag(self._asked)
+        self._next_look = self._clock.monotonic() + self._policy.poll_seconds
+        try:
+            self._conduct(self._decide([asked[0] for asked in self._asked.values()]))
+        finally:  # after an interrupt, what is being submitted still gets into `open`, but waits for no outage
+            self._patience.end()
+            self._pool.shutdown(cancel_futures=True)
 
     def cancel(self) -> None:
-        """Ask for the end of every open job."""
-        for _, job in self.open.values():
-            if not job.state.is_final:
-                self._service.cancel_job(job.name)
+        """Ask for the end of every open job; raises ClusterError with those that could not be asked for."""
+        names = [job.name for _, job in self.open.values() if not job.state.is_final]
+        with ThreadPoolExecutor(THREADS) as pool:
+            problems = [problem for problem in pool.map(self._cancel, names) if problem is not None]
+        if problems:
+            raise ClusterError("\n".join(problems))
+
+    def _cancel(self, name: str) -> str | None:
+        self._limit.wait()
+        try:
+            self._service.cancel_job(name)
+        except ServiceError as error:
+            return f"job {name} was not cancelled and may still run: {error}"
+        return None
 
     def _decide(self, requests: Sequence[Request]) -> list[Request]:
         """Take over the jobs that there are already, and return what is to be submitted."""
         known = _latest(self._list(self._tag))
+        found = self._pool.map(
+            lambda request: self._find(request.fingerprint, known.get(request.fingerprint)), requests
+        )
         waiting = []
-        for request in requests:
-            job = known.get(request.fingerprint)
-            if self._policy.reuse == "finished" and (job is None or _is_lost(job)):
-                job = self._find_last(request.fingerprint, job)
-            if job is None:
-                waiting.append(request)
-            elif self._policy.reuse == "finished" and _is_lost(job):
-                waiting.append(replace(request, generation=job.generation + 1))
+        for request, job in zip(requests, found, strict=True):
+            is_bought_again = job is not None and self._policy.reuse == "finished" and _is_lost(job)
+            generation = job.generation + is_bought_again if job and self._policy.reuse == "finished" else 0
+            self._want(request, generation)
+            if job is None or is_bought_again:
+                waiting.append(replace(request, generation=generation))
             else:
-                self._adopt(request, job)
+                self._stand(request, job)
         return waiting
+
+    def _want(self, request: Request, generation: int) -> None:
+        self._wanted[request.fingerprint] = generation
+        self._last[request.fingerprint] = generation + self._policy.preemptions
+
+    def _find(self, fingerprint: str, listed: Job | None) -> Job | None:
+        """Return the job that stands for a cell now; which one it is matters only where a lost one is bought again."""
+        if self._policy.reuse == "finished" and (listed is None or _is_lost(listed)):
+            with suppress(NotOursError):  # its submission will say so, and cost its cell
+                return self._find_last(fingerprint, listed)
+        return listed
+
+    def _find_last(self, fingerprint: str, job: Job | None) -> Job | None:
+        """Return the last generation of a cell's jobs, from `job` on: other launches may have bought it too."""
+        while later := self._get(job_name(fingerprint, 0 if job is None else job.generation + 1)):
+            _check_ours(later, fingerprint)
+            job = later
+        return job
 
     def _list(self, tag: str) -> list[Job]:
         return self._patience.ask(lambda: list(self._service.list_jobs(tag)))
@@ -136,129 +176,140 @@ class Executor:
     def _get(self, name: str) -> Job | None:
         return self._patience.ask(lambda: self._service.get_job(name))
 
-    def _find_last(self, fingerprint: str, job: Job | None) -> Job | None:
-        """Return the last generation of a cell's jobs, from `job` on: other sweeps may have bought it too."""
-        while later := self._get(job_name(fingerprint, 0 if job is None else job.generation + 1)):
-            _check_ours(later, fingerprint)
-            job = later
-        return job
+    def _conduct(self, waiting: list[Request]) -> None:
+        waiting += self._collect(buys_void=self._policy.reuse == "finished")
+        if waiting or self.open:
+            self._check_cost()
+        if waiting:
+            self._prepare(waiting)
+        while waiting or (self.open and self._policy.wait):
+            room = self._room()
+            batch, waiting = waiting[:room], waiting[room:]
+            self._submit_all(batch)
+            if not batch or self._clock.monotonic() >= self._next_look:
+                self._look()
+            again = self._collect()
+            if again:
+                self._prepare(again)
+                waiting += again
 
-    def _check_cost(self, requests: Sequence[Request]) -> None:
-        policy = self._policy
-        cost = node_hours((each.generation for each in requests), policy.timeout_minutes, policy.preemptions)
+    def _check_cost(self) -> None:
+        policy, cost = self._policy, node_hours(self._last.values(), self._policy.timeout_minutes)
         if cost > policy.max_node_hours:
             raise ClusterError(
-                f"{len(requests)} cells may take {cost:g} node hours, and hydra.launcher.max_node_hours="
+                f"the {len(self._last)} cells may take {cost:g} node hours, and hydra.launcher.max_node_hours="
                 f"{policy.max_node_hours:g} allows no more; nothing was submitted: raise it, or lower "
                 f"hydra.launcher.timeout_minutes={policy.timeout_minutes}"
             )
 
-    def _conduct(self, waiting: list[Request], pool: ThreadPoolExecutor) -> None:
-        if waiting:  # the first one carries the code, which the others refer to
-            self._adopt(waiting[0], self._submit(waiting[0]))
-        waiting, next_look = waiting[1:], 0.0
-        while waiting or self.open:
-            room = min(BATCH, (self._policy.max_parallel_jobs or BATCH + len(self.open)) - len(self.open))
-            batch, waiting = waiting[: max(room, 0)], waiting[max(room, 0) :]
-            self._submit_all(batch, pool)
-            if not waiting and not self._policy.wait:
-                return
-            if batch and self._clock.time() < next_look:
-                continue
-            waiting += self._collect(pool)
-            if self.open:
-                if not batch:
-                    self._clock.sleep(max(next_look - self._clock.time(), 0))
-                self._look()
-            next_look = self._clock.time() + self._policy.poll_seconds * random.uniform(0.8, 1.2)  # noqa: S311  jitter
+    def _room(self) -> int:
+        """Return how many jobs may be submitted now."""
+        most = BATCH if self._accepted else 1  # the first one carries the code, which the others refer to
+        parallel = self._policy.max_parallel_jobs
+        return most if parallel is None else max(0, min(most, parallel - len(self.open)))
 
-    def _submit_all(self, batch: Sequence[Request], pool: ThreadPoolExecutor) -> None:
-        for request, answer in zip(batch, pool.map(self._try_to_submit, batch), strict=True):
-            if isinstance(answer, Job):
-                self._adopt(request, answer)
+    def _submit_all(self, batch: Sequence[Request]) -> None:
+        for request, refusal in zip(batch, self._pool.map(self._submit, batch), strict=True):
+            if refusal is None:
+                self._accepted = True
+                self._tell_stand(request.fingerprint)
+            elif isinstance(refusal, ServiceError) and self._is_first(request):
+                raise refusal
             else:
-                self._listener.ended(request, str(answer))
+                self._end(request, [str(refusal)] * len(self._asked[request.fingerprint]))
 
-    def _try_to_submit(self, request: Request) -> Job | ClusterError:
-        """Return the job, or what the service has against this one; raise what would keep the others back too."""
+    def _is_first(self, request: Request) -> bool:
+        """Whether what keeps this one back would keep all others back too, as far as is known."""
+        return not self._accepted and request.generation == self._wanted[request.fingerprint]
+
+    def _submit(self, request: Request) -> ServiceError | NotOursError | None:
+        """Put the cell's job among the open ones, of which there is one; return what keeps this one from it."""
         try:
-            return self._submit(request)
-        except ServiceError as error:
-            if error.temporary:
+            job = self._patience.ask(lambda: self._put(request))
+            _check_ours(job, request.fingerprint)
+        except (ServiceError, NotOursError) as error:
+            return error
+        self._note(request, job)
+        return None
+
+    def _put(self, request: Request) -> Job:
+        self._limit.wait()
+        try:
+            return self._service.put_job(request, {FINGERPRINT_TAG: request.fingerprint, self._tag: "true"})
+        except ServiceError:  # it may be there all the same: the reply was lost, or another launch was faster
+            job = self._service.get_job(request.name)
+            if job is None:
                 raise
-            return error
-        except NotOursError as error:
-            return error
-
-    def _submit(self, request: Request) -> Job:
-        """Return the cell's job, of which there is one; raises ServiceError where that is not certain."""
-        tags = {FINGERPRINT_TAG: request.fingerprint, self._tag: "true"}
-        tries = TRIES
-        while True:
-            self._limit.wait()
-            try:
-                job: Job | None = self._service.put_job(request, tags)
-            except ServiceError as error:
-                tries -= 1
-                job = self._find_unanswered(request)
-                if job is None and (tries == 0 or not error.temporary):
-                    raise
-            if job is not None:
-                _check_ours(job, request.fingerprint)
-                return job
-            self._clock.sleep(self._policy.poll_seconds)
-
-    def _find_unanswered(self, request: Request) -> Job | None:
-        """Return the job of a submission that failed: it may be there all the same, made by it or by another launch."""
-        try:
-            return self._service.get_job(request.name)
-        except ServiceError:
-            return None  # the submission is made again or its error raised
-
-    def _adopt(self, request: Request, job: Job) -> None:
-        if self._policy.reuse == "all" and _is_lost(job):  # it was there before, and a later one counts
-            job = self._find_last(request.fingerprint, job) or job
-        self._stand(replace(request, generation=job.generation), job)
+            return job
 
     def _stand(self, request: Request, job: Job) -> None:
-        self.open[request.fingerprint] = request, job
+        self._note(request, job)
+        self._tell_stand(request.fingerprint)
+
+    def _tell_stand(self, fingerprint: str) -> None:
+        request, job = self.open[fingerprint]
+        for asked in self._asked[fingerprint]:
+            self._listener.stands(replace(asked, generation=request.generation), job)
+
+    def _note(self, request: Request, job: Job) -> None:
+        self.open[request.fingerprint] = replace(request, generation=job.generation), job
+        self._last[request.fingerprint] = max(self._last[request.fingerprint], job.generation)
         if job.state is State.UNCLEAR:
-            self._unclear_since.setdefault(job.name, self._clock.time())
+            self._unclear_since.setdefault(job.name, self._clock.monotonic())
         else:
             self._unclear_since.pop(job.name, None)
-        self._listener.stands(request, job)
 
     def _look(self) -> None:
         """Look at the jobs that have not ended, a page at a time; what no list shows is asked for by name."""
+        self._clock.sleep(max(self._next_look - self._clock.monotonic(), 0))
+        began = self._clock.monotonic()
         running = [(request, job) for request, job in self.open.values() if not job.state.is_final]
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
         seen = {job.name: job for tag in sorted(tags) for job in self._list(tag)}
-        for request, job in running:
-            self._stand(request, seen.get(job.name) or self._get(job.name) or job)
+        found = self._pool.map(lambda each: seen.get(each[1].name) or self._get(each[1].name), running)
+        for (request, job), now in zip(running, found, strict=True):
+            self._stand(request, now or replace(job, status="NotFound"))
+        moment = self._clock.monotonic()
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
+        self._next_look = moment + max(self._policy.poll_seconds * jitter, REST * (moment - began))
 
-    def _collect(self, pool: ThreadPoolExecutor) -> list[Request]:
-        """Tell of the cells that have ended; return those whose job lost its node, in their next generation."""
+    def _collect(self, *, buys_void: bool = False) -> list[Request]:
+        """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
         ended = [(request, job) for request, job in self.open.values() if job.state.is_final or self._is_late(job)]
         again = []
-        for (request, _), ending in zip(ended, pool.map(self._conclude, ended), strict=True):
+        for (request, _), endings in zip(ended, self._pool.map(self._conclude, ended), strict=True):
+            if isinstance(endings, Job):
+                self._stand(request, endings)
+                continue
             del self.open[request.fingerprint]
-            if ending.preempted and self._budget[request.fingerprint] > 0:
-                self._budget[request.fingerprint] -= 1
-                again.append(replace(request, generation=request.generation + 1))
-            else:
-                self._listener.ended(request, ending.failure)
+            if endings[0].is_void and buys_void:
+                self._want(request, request.generation + 1)
+            elif not endings[0].is_preempted or request.generation >= self._last[request.fingerprint]:
+                self._end(request, [ending.failure for ending in endings])
+                continue
+            again.append(replace(request, generation=request.generation + 1))
         return again
 
-    def _conclude(self, ended: tuple[Request, Job]) -> Ending:
-        return conclude(*ended, self._service, self._patience)
+    def _conclude(self, ended: tuple[Request, Job]) -> list[Ending] | Job:
+        """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
+        request, job = ended
+        asked = self._asked[request.fingerprint]
+        try:
+            endings = [conclude(each, job, self._service, self._patience) for each in asked]
+            last = self._find_last(request.fingerprint, job) if endings[0].failure and job.state.is_final else job
+        except (ServiceError, NotOursError) as error:
+            failure = f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}"
+            return [Ending(failure) for _ in asked]
+        return last if last and last.name != job.name else endings
+
+    def _end(self, request: Request, failures: Sequence[str | None]) -> None:
+        self._last[request.fingerprint] = request.generation
+        for asked, failure in zip(self._asked[request.fingerprint], failures, strict=True):
+            self._listener.ended(replace(asked, generation=request.generation), failure)
 
     def _is_late(self, job: Job) -> bool:
         since = self._unclear_since.get(job.name)
-        return since is not None and self._clock.time() - since >= self._patience.minutes * 60
-
-
-class NotOursError(ClusterError):
-    """A job has the name of a cell and is not its job."""
+        return since is not None and self._clock.monotonic() - since >= self._patience.minutes * 60
 
 
 def _check_ours(job: Job, fingerprint: str) -> None:
@@ -275,6 +326,5 @@ def _is_lost(job: Job) -> bool:
 
 def _latest(jobs: Iterable[Job]) -> dict[str, Job]:
     """Return the last generation of each fingerprint's jobs."""
-    named = (job for job in jobs if FINGERPRINT_TAG in job.tags)
-    ours = (job for job in named if job.name.startswith(job_name(job.tags[FINGERPRINT_TAG], 0).rpartition("-")[0]))
+    ours = [job for job in jobs if is_ours(job, job.tags.get(FINGERPRINT_TAG, ""))]
     return {job.tags[FINGERPRINT_TAG]: job for job in sorted(ours, key=lambda job: job.generation)}

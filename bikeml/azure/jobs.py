@@ -144,10 +144,12 @@ def find_sweep_tag(tags: Iterable[str], wanted: str) -> str:
 
 
 def is_ours(job: Job, fingerprint: str) -> bool:
-    """Whether a job is provably the one of that cell."""
-    return job.tags.get(FINGERPRINT_TAG) == fingerprint
+    """Whether a job is provably the one of that cell, in any generation: a copy made in the Studio has its tags."""
+    digits = job.name.rpartition("-")[2]
+    named = digits.isascii() and digits.isdigit() and job.name == job_name(fingerprint, int(digits))
+    return named and job.tags.get(FINGERPRINT_TAG) == fingerprint
 
 
-def node_hours(generations: Iterable[int], timeout_minutes: int, preemptions: int) -> float:
-    """Return what jobs may cost at the most: each cell's generations, past and allowed ones, at the full timeout."""
-    return sum(generation + 1 + preemptions for generation in generations) * timeout_minutes / 60
+def node_hours(last_generations: Iterable[int], timeout_minutes: int) -> float:
+    """Return what jobs may cost at the most: each cell's generations, from 0 to its last one, at the full timeout."""
+    return sum(generation + 1 for generation in last_generations) * timeout_minutes / 60

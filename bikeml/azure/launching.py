@@ -67,7 +67,7 @@ def _find_problems(planned: Planned) -> list[str]:
 
 def _show_plan(planned: Sequence[Planned], launcher: LauncherConfig) -> None:
     config = planned[0].combination.config.azure
-    hours = node_hours([0] * len(planned), launcher.timeout_minutes, launcher.preemptions)
+    hours = node_hours([launcher.preemptions] * len(planned), launcher.timeout_minutes)
     rows = [
         (each.cell.name, _request(each, Path()).name if each.identity else "its table does not fit") for each in planned
     ]
