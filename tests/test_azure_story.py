@@ -86,10 +86,10 @@ def test_a_job_records_its_run_in_the_workspace_once(workspace: LoopbackAzureML)
 
 
 def test_a_job_whose_experiment_is_another_there_says_so(workspace: LoopbackAzureML) -> None:
-    with start("model=linear", "tracking=none", "sweep.fingerprint=0") as process:
+    with start("model=linear", "tracking=none", "sweep.fingerprint=another") as process:
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert "and sweep.fingerprint=0 was asked for" in err
+    assert "and sweep.fingerprint=another was asked for" in err
     assert not list(Path("outputs").rglob("*"))
 
 

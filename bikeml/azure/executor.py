@@ -30,12 +30,14 @@ from bikeml.azure.jobs import (
 from bikeml.azure.pace import Clock, Limit, Patience
 from bikeml.errors import ClusterError
 
-THREADS = 8
-"""One MLClient serves as many."""
+THREADS = 10
+"""One MLClient serves as many: its connections to a host are as many too."""
 BATCH = 64
 """Jobs submitted between two looks at those that run."""
 WRITES, WRITES_PER_SECOND = 150, 9.0
 """Below Resource Manager's bucket for writes, 200 and 10 a second, which other programs draw from too."""
+SUBMIT_SECONDS = 50
+"""How long a look is put off while there is something to submit: pages of jobs keep the rest back for seconds."""
 REST = 4
 """How many times as long as a look took the next one is put off: thousands of jobs are a minute of pages."""
 
@@ -186,7 +188,7 @@ class Executor:
             room = self._room()
             batch, waiting = waiting[:room], waiting[room:]
             self._submit_all(batch)
-            if not batch or self._clock.monotonic() >= self._next_look:
+            if not batch or self._clock.monotonic() >= self._next_look + SUBMIT_SECONDS:
                 self._look()
             again = self._collect()
             if again:
