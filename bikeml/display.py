@@ -23,7 +23,7 @@ from rich.table import Table
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.redaction import redact
 from bikeml.result import Announce, Result
-from bikeml.sweep import Outcome, Sweep, read_outcome
+from bikeml.sweep import Cell, Outcome, Sweep, read_outcome
 
 LOOK_SECONDS = 0.3
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
@@ -187,6 +187,7 @@ class _Follower:
         self._waiting = {cell.number: cell for cell in sweep.cells}
         self._task = shown.add_task("starting", total=len(sweep.cells))
         self._failed = 0
+        self._running_jobs: set[str] = set()
         self._best: tuple[float, str] | None = None
 
     def watch(self, stop: Event) -> None:
@@ -200,7 +201,7 @@ class _Follower:
         for cell in list(self._waiting.values()):
             outcome = read_outcome(self._sweep.folder, cell)
             if outcome.result is None and outcome.failure is None:
-                running += outcome.begun
+                running += outcome.begun if outcome.job is None else self._tell_job(cell, outcome.job)
                 continue
             del self._waiting[cell.number]
             self._tell(outcome)
@@ -208,6 +209,14 @@ class _Follower:
         best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
         text = f"{done - self._failed} done, {running} running, {self._failed} failed{best}"
         self._shown.update(self._task, completed=done, description=text)
+
+    def _tell_job(self, cell: Cell, job: Mapping[str, str]) -> bool:
+        """Tell of a job on a cluster that has begun to run, with its page; return whether it runs."""
+        runs = job["status"] == "Running"
+        if runs and job["name"] not in self._running_jobs:
+            self._running_jobs.add(job["name"])
+            self._shown.console.print(escape(f"{cell.name}: {job['status']}, {job['studio']}"), soft_wrap=True)
+        return runs
 
     def _tell(self, outcome: Outcome) -> None:
         done = len(self._sweep.cells) - len(self._waiting)
@@ -273,5 +282,7 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     yield "folder", str(sweep.folder)
     if sweep.run_id:
         yield "run", sweep.run_id
-    if sweep.has_failures() and sweep.run_id:
+    if (leaderboard["status"] == "submitted").any():
+        yield "next", sweep.command
+    elif sweep.has_failures() and sweep.run_id:
         yield "next", f"{sweep.command} reuse=finished"

@@ -345,3 +345,55 @@ def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML,
     assert [(value.status, value.return_value) for value in returned] == [
         (JobStatus.COMPLETED, r2) for r2 in (0.7, 0.6, 0.5)
     ]
+
+
+def main(arguments: list[str]) -> int:
+    from bikeml.azure.__main__ import main  # azure's import warns, which only a test with the service tolerates
+
+    return main(arguments)
+
+
+def test_scripts_register_a_table_and_make_a_cluster(
+    workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["register_data"]) == 0
+    assert main(["register_data"]) == 0
+    first, second = capsys.readouterr().out.split()
+    assert first == second
+    assert re.fullmatch(r"bikeml-table:[0-9a-f]{32}", first)
+    assert len(workspace.log.find("data.put")) == 1
+    assert main(["create_compute", "azure.compute.max_instances=4"]) == 0
+    assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
+
+
+def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
+    assert sweep("model=linear,tree", "hydra.launcher.wait=false") == 3
+    capsys.readouterr()
+    assert main(["jobs", str(SWEEP), "--cancel"]) == 0
+    assert sorted(line.split()[0] for line in capsys.readouterr().out.splitlines()) == names(workspace)
+    assert main(["jobs", str(SWEEP), "--follow"]) == 0
+    last = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
+    assert last == dict.fromkeys(names(workspace), "Canceled")
+    assert main(["jobs", str(SWEEP)]) == 0
+    assert capsys.readouterr().out.count("https://ml.azure.com/runs/") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jobs", "nowhere"], "there is no sweep in 'nowhere'"),
+        (["create_compute", "azure.compute.min_instances=3"], "min_instances=3 is above max_instances=2"),
+        (["register_data", "data=csv", "data.path=nowhere.csv"], "there is no table at 'nowhere.csv'"),
+    ],
+)
+def test_scripts_say_in_one_line_what_is_wrong(
+    workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("bikeml: ")
+    assert workspace.log.entries == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from bikeml.azure import tasks
 from bikeml.errors import BikemlError
 
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
