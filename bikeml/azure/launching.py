@@ -130,9 +130,9 @@ def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path,
         try:
             executor.run(requests)
         except KeyboardInterrupt:
+            _say_how_it_goes_on(len(executor.open), launcher)
             if launcher.on_interrupt == "cancel":
                 executor.cancel()
-            _say_how_it_goes_on(len(executor.open), launcher)
             raise
     if executor.open:
         raise DetachedError(

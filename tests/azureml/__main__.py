@@ -34,6 +34,9 @@ def write_instructions(service: LoopbackAzureML, variables: Path | None) -> None
     """Write what to export and a first command to try."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in service.variables().items()]
     config = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
+    if variables:  # before anything is printed, which whoever starts this waits for
+        variables.touch(mode=0o600)  # there is a secret in it, though one that is worth nothing elsewhere
+        variables.write_text("\n".join(exports) + "\n")
     write(
         "# In another shell:",
         *exports,
@@ -45,9 +48,6 @@ def write_instructions(service: LoopbackAzureML, variables: Path | None) -> None
         f"# Its MLflow address: {TRACKING_URI}",
         "# Ctrl-C ends it and removes everything.",
     )
-    if variables:
-        variables.touch(mode=0o600)  # there is a secret in it, though one that is worth nothing elsewhere
-        variables.write_text("\n".join(exports) + "\n")
 
 
 def main() -> int:
