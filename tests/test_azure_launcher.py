@@ -397,3 +397,20 @@ def test_scripts_say_in_one_line_what_is_wrong(
     assert message in error
     assert error.startswith("bikeml: ")
     assert workspace.log.entries == []
+
+
+def test_without_the_azure_extra_it_says_what_to_install(
+    bikeml_main: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from importlib import metadata
+
+    version = metadata.version
+
+    def missing(name: str) -> str:
+        if name == "azure-ai-ml":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert bikeml_main("hydra/launcher=azureml", "model=linear") == 2
+    assert "needs azure-ai-ml; install it with: pip install 'bikeml[azure]'" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The launcher that Hydra finds: a shell, so that the command line starts without what a cluster needs."""
 
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -8,6 +9,8 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from bikeml.errors import ConfigError
 
 
 class AzureMLLauncher(Launcher):
@@ -31,6 +34,7 @@ class AzureMLLauncher(Launcher):
 
         Raises ConfigError where they are no sweep for a cluster, and DetachedError where only a plan was asked for.
         """
+        _check_installed()
         from bikeml.azure.launching import check
 
         check(planned, self._options)
@@ -51,6 +55,16 @@ class AzureMLLauncher(Launcher):
         else:
             planned = find_planned(self._planned, job_overrides)
         return launch(planned, self._options, self._master)
+
+
+def _check_installed() -> None:
+    try:
+        for name in ("azure-ai-ml", "azure-identity", "azureml-mlflow"):
+            metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise ConfigError(
+            f"hydra/launcher=azureml needs {error.name}; install it with: pip install 'bikeml[azure]'"
+        ) from error
 
 
 def register(name: str) -> None:
