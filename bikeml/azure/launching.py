@@ -217,12 +217,12 @@ class _Recorder:
 
     def __init__(self, planned: Mapping[str | None, Planned], max_failures: int | None) -> None:
         self._planned, self._max_failures, self._failures = planned, max_failures, 0
-        self._told: dict[str, tuple[str, str]] = {}
+        self._told: dict[Path, tuple[str, str]] = {}
 
     def stands(self, request: Request, job: Job) -> None:
         """Write how the job stands, where that is news."""
-        if self._told.get(request.fingerprint) != (job.name, job.status):
-            self._told[request.fingerprint] = job.name, job.status
+        if self._told.get(request.folder) != (job.name, job.status):
+            self._told[request.folder] = job.name, job.status
             write_job(request.folder, job.name, job.status, job.studio)
 
     def ended(self, request: Request, failure: str | None) -> None:
