@@ -8,6 +8,7 @@ from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+import bikeml.lean_skops  # noqa: F401  before skops
 from bikeml import experiment
 from bikeml.composition import choices, resolve
 from bikeml.config import Config, typed

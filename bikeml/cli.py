@@ -139,6 +139,7 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
     logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
+    import bikeml.lean_skops  # noqa: F401  before skops
     from bikeml import display, experiment
     from bikeml.provenance import command_line
     from bikeml.result import Invocation
