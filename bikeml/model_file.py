@@ -4,7 +4,6 @@ import importlib
 import zipfile
 from pathlib import Path
 
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -28,6 +27,8 @@ NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
 
 def save_pipeline(pipeline: Pipeline, folder: Path) -> Path:
     """Write `pipeline`, compressed, to `folder`/model.skops and return its path."""
+    import skops.io  # where a process only plans or tells of models, it is not needed
+
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / FILE_NAME
     skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
@@ -40,6 +41,8 @@ def load_pipeline(path: str | Path) -> Pipeline:
 
     Raises ModelFileError when it is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
     """
+    import skops.io
+
     file = Path(path)
     file = file / FILE_NAME if file.is_dir() else file
     if not file.is_file():
