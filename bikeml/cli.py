@@ -83,12 +83,10 @@ def _compose_and_run() -> int:
 def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
     """Return the status of a sweep from what its cells left; a foreign sweeper's gets its leaderboard here."""
     from bikeml.sweep import read_sweep
-    from bikeml.sweeping import conclude
+    from bikeml.sweeping import conclude_foreign
 
     try:
-        sweep = read_sweep(folder)
-        if not is_ours:
-            conclude(sweep)
+        sweep = read_sweep(folder) if is_ours else conclude_foreign(folder)
     except BikemlError as error:
         return _report(error)
     return FAILED if sweep.has_failures() else DONE

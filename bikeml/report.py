@@ -56,7 +56,7 @@ class Entry:
     def command(self) -> str:
         """The command that runs the cell alone."""
         alone = shlex.join(["python", "-m", "bikeml", *self.outcome.cell.overrides])
-        return str((self.outcome.result or {}).get("command") or alone)
+        return str((self.outcome.result or self.outcome.failure or {}).get("command") or alone)
 
 
 class Panel(NamedTuple):

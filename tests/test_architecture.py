@@ -118,7 +118,14 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
     carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file", "files"}
-    carries_or_shows |= {"workers", "lean_skops", "azure", "planning", "sweep", "display"}  # where a fit runs does not change it
+    carries_or_shows |= {
+        "workers",
+        "lean_skops",
+        "azure",
+        "planning",
+        "sweep",
+        "display",
+    }  # where a fit runs does not change it
     reached, waiting = set(), {"experiment"}
     while waiting:
         name = waiting.pop()
