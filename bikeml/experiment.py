@@ -28,6 +28,8 @@ from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table
 from bikeml.workers import workers
 
+MANY_LEAVES, LEVELS_OF_A_LARGE_TREE = 1_000, 5
+
 
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
     """
@@ -246,11 +248,13 @@ def _draw_search(config: Config, fitted: _Fitted) -> dict[str, Figure]:
 
 
 def _explain_tree(pipeline: Pipeline) -> dict[str, str]:
-    """Return the rules of the model where it is one tree."""
+    """Return the rules of the model where it is one tree; of a large one those of its first levels."""
     regressor = pipeline[REGRESSOR]
     if not isinstance(regressor, BaseDecisionTree):
         return {}
-    return {"tree.txt": export_text(regressor, feature_names=list(pipeline[:-1].get_feature_names_out()), max_depth=50)}
+    depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE
+    names = list(pipeline[:-1].get_feature_names_out())
+    return {"tree.txt": export_text(regressor, feature_names=names, max_depth=depth)}
 
 
 def _record(result: Result, started: float, announce: Announce) -> Result:
