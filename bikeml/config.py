@@ -283,6 +283,7 @@ class LauncherConfig(Section):
     plan: bool
     wait: bool
     on_interrupt: Literal["detach", "cancel"]
+    on_quota: Literal["stop", "wait"]
     timeout_minutes: Annotated[int, Field(ge=1)]
     preemptions: Annotated[int, Field(ge=0)]
     max_jobs: Annotated[int, Field(ge=1)]

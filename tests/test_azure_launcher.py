@@ -261,7 +261,7 @@ REFUSED = [
     (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
     (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
     (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported"),
-    (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* quota"),
+    (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
     (["model=linear", "+data.key=https://u:secret@h/x"], 2, r"unknown key"),
 ]  # fmt: skip
 
@@ -281,6 +281,31 @@ def test_what_cannot_be_submitted_is_refused_before_any_job(
     assert "Traceback" not in error
     assert "secret" not in error
     assert names(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("route", "code"), [("computes.put", "ClusterCoreQuotaReached"), ("jobs.put", "QuotaExceeded")]
+)
+def test_a_full_quota_is_waited_for_where_that_is_wanted(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], route: str, code: str
+) -> None:
+    workspace.faults.answer(400, route, code=code, times=3)
+    assert sweep("model=linear,tree", "hydra.launcher.on_quota=wait") == 0
+    assert len(names(workspace)) == 2
+    (notice,) = re.findall("bikeml: waiting for up to 60 minutes: .*", capsys.readouterr().err)
+    assert "a test asked for answer 400" in notice
+
+
+def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep("model=linear") == 0
+    workspace.faults.answer(400, "jobs.put", code="QuotaExceeded", times=2)  # the first one's cell has a job
+    assert sweep("model=linear,tree,rf") == 1
+    assert "hydra.launcher.on_quota=wait" in capsys.readouterr().err
+    assert not list(SWEEP.glob("*/failure.json"))
+    assert sweep("model=linear,tree,rf") == 0
+    assert len(names(workspace)) == 3
 
 
 def test_without_a_workspace_it_says_where_names_come_from(

@@ -31,7 +31,7 @@ from azure.core.exceptions import (
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential, InteractiveBrowserCredential
 from azure.storage.blob import ContainerClient
 
-from bikeml.azure.jobs import Job, Request, ServiceError
+from bikeml.azure.jobs import Job, QuotaError, Request, ServiceError
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
 from bikeml.sweep import KEPT_FILES
@@ -298,11 +298,22 @@ def _service_errors(what: str) -> Iterator[None]:
             f"cannot {what}: the login is not accepted: {_first_line(error)}; run az login", temporary=False
         ) from error
     except HttpResponseError as error:
+        if _is_quota(error) and error.status_code not in TEMPORARY:
+            raise QuotaError(
+                f"cannot {what}: {_reason(error)}; ask for more in the Studio under Quota, or lower "
+                "azure.compute.max_instances"
+            ) from error
         raise ServiceError(f"cannot {what}: {_reason(error)}", temporary=error.status_code in TEMPORARY) from error
     except AzureError as error:  # no answer, or half of one
         raise ServiceError(
             f"cannot {what}: {_first_line(error)}", temporary=not isinstance(error, MlException)
         ) from error
+
+
+def _is_quota(error: HttpResponseError) -> bool:
+    """Whether a quota is full: services have codes of their own for it, such as ClusterCoreQuotaReached."""
+    code = error.error.code if error.error else ""
+    return "quota" in f"{code} {error.message}".lower()
 
 
 def _reason(error: HttpResponseError) -> str:

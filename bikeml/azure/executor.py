@@ -17,6 +17,7 @@ from bikeml.azure.endings import Ending, conclude
 from bikeml.azure.jobs import (
     FINGERPRINT_TAG,
     Job,
+    QuotaError,
     Request,
     Service,
     ServiceError,
@@ -54,6 +55,7 @@ class Policy:
     preemptions: int
     poll_seconds: float
     patience_minutes: float
+    on_quota: Literal["stop", "wait"]
 
 
 class Listener(Protocol):
@@ -64,6 +66,9 @@ class Listener(Protocol):
 
     def ended(self, request: Request, failure: str | None) -> None:
         """Take the end of a cell: its result is in the request's folder, or `failure` says why there is none."""
+
+    def waits(self, reason: str) -> None:
+        """Take what keeps the launch from going on for a while, in any thread; once for each kind of trouble."""
 
 
 class NotOursError(ClusterError):
@@ -91,7 +96,13 @@ class Executor:
     ) -> None:
         self._service, self._policy, self._listener, self._prepare = service, policy, listener, prepare
         self._clock, self._limit = clock, Limit(WRITES, WRITES_PER_SECOND, clock)
-        self._patience = Patience(policy.patience_minutes, policy.poll_seconds, clock)
+        self._patience = Patience(
+            policy.patience_minutes,
+            policy.poll_seconds,
+            clock,
+            waits_for_quota=policy.on_quota == "wait",
+            tell=listener.waits,
+        )
         self._pool = ThreadPoolExecutor(THREADS)
         self._asked: dict[str, list[Request]] = {}
         """Who asks for each fingerprint: a sweeper may want the value of one experiment several times."""
@@ -182,8 +193,7 @@ class Executor:
         waiting += self._collect(buys_void=self._policy.reuse == "finished")
         if waiting or self.open:
             self._check_cost()
-        if waiting:
-            self._prepare(waiting)
+        self._prepare_all(waiting)
         while waiting or (self.open and self._policy.wait):
             room = self._room()
             batch, waiting = waiting[:room], waiting[room:]
@@ -191,9 +201,12 @@ class Executor:
             if not batch or self._clock.monotonic() >= self._next_look + SUBMIT_SECONDS:
                 self._look()
             again = self._collect()
-            if again:
-                self._prepare(again)
-                waiting += again
+            self._prepare_all(again)
+            waiting += again
+
+    def _prepare_all(self, requests: Sequence[Request]) -> None:
+        if requests:
+            self._patience.ask(lambda: self._prepare(requests))
 
     def _check_cost(self) -> None:
         policy, cost = self._policy, node_hours(self._last.values(), self._policy.timeout_minutes)
@@ -215,7 +228,7 @@ class Executor:
             if refusal is None:
                 self._accepted = True
                 self._tell_stand(request.fingerprint)
-            elif isinstance(refusal, ServiceError) and self._is_first(request):
+            elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
                 self._end(request, [str(refusal)] * len(self._asked[request.fingerprint]))

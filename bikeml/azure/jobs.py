@@ -103,6 +103,13 @@ class ServiceError(ClusterError):
         self.temporary = temporary
 
 
+class QuotaError(ServiceError):
+    """A quota, which the message names, leaves no room; there may be some later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, temporary=False)
+
+
 class Service(Protocol):
     """An Azure ML workspace; the seam between what a sweep wants and how it is asked for. Calls raise ServiceError."""
 

@@ -237,6 +237,10 @@ class _Recorder:
                 "that are submitted go on"
             )
 
+    def waits(self, reason: str) -> None:
+        """Say what keeps the sweep from going on."""
+        show_notice(reason)
+
 
 def _config_folder(master: DictConfig) -> Path | None:
     """Return the folder that --config-dir named."""
