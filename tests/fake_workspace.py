@@ -164,10 +164,11 @@ class FakeService:
 
         self._call("cancel", name, cancel)
 
-    def fetch_result(self, name, folder):
+    def fetch_result(self, name, files, folder):
         def fetch():
             job = self.workspace.jobs[name]
             assert job.status(self.workspace.clock.now) == "Completed"
+            assert ("cv_results.csv" in files) == job.request.checkpoints
             (folder / "config.yaml").write_text("seed: 0\n")
             if job.result is not None:
                 (folder / "result.json").write_text(job.result)

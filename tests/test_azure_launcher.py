@@ -111,9 +111,39 @@ def test_what_the_sweep_needs_is_made_and_uploaded_once(sweep: Main, workspace: 
 def test_the_same_command_again_submits_nothing_and_shows_the_same(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=linear,tree") == 0
     first = (SWEEP / "leaderboard.csv").read_text()
+    SWEEP.rename("first")
     assert sweep("model=linear,tree") == 0
     assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
     assert (SWEEP / "leaderboard.csv").read_text() == first
+
+
+def test_a_sweep_whose_results_are_all_here_asks_nobody(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree") == 0
+    (SWEEP / "report.html").unlink()
+    assert sweep("model=linear,tree") == 0
+    assert workspace.log.entries == []
+    assert (SWEEP / "report.html").is_file()
+
+
+def test_results_of_other_cells_in_the_folder_are_not_taken(
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, bikeml_main: Main
+) -> None:
+    assert sweep("model=linear,rf") == 0
+    workspace.lifecycle.behave = fail
+    assert bikeml_main("-m", *CLUSTER, "hydra/sweeper=basic", f"hydra.sweep.dir={SWEEP}", "model=linear,tree") == 1
+    assert not (SWEEP / "1" / "result.json").exists()
+    assert sweep("model=tree,linear") == 1
+    assert "exit code 1" in read(0, "failure.json")["error"]
+    assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.6
+
+
+def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
+    sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
+) -> None:
+    assert bikeml_main("-m", "tracking=none", f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
+    assert sweep("model=linear") == 0
+    assert len(workspace.log.find("jobs.put")) == 1
+    assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
 def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: LoopbackAzureML) -> None:

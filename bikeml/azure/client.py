@@ -34,7 +34,6 @@ from azure.storage.blob import ContainerClient
 from bikeml.azure.jobs import Job, QuotaError, Request, ServiceError
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
-from bikeml.sweep import KEPT_FILES
 
 MANAGEMENT_SCOPE = "https://management.azure.com/.default"
 RENEW_SECONDS = 300
@@ -228,10 +227,10 @@ class Workspace:
         with _service_errors(f"cancel job {name}"):
             self._client.jobs.begin_cancel(name, polling=False)
 
-    def fetch_result(self, name: str, folder: Path) -> None:
-        """Bring what a sweep keeps of a run folder."""
+    def fetch_result(self, name: str, files: Iterable[str], folder: Path) -> None:
+        """Bring those of `files` that are in a job's run folder."""
         with _service_errors(f"fetch the result of job {name}"):
-            for file in KEPT_FILES:
+            for file in files:
                 content = self._read(f"ExperimentRun/dcid.{name}/outputs/{file}")
                 if content is not None:
                     (folder / file).write_bytes(content)

@@ -23,7 +23,7 @@ from bikeml.pipeline import find_tolerance
 from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
-from bikeml.sweep import read_outcome, write_failure, write_job
+from bikeml.sweep import clear_outcomes, is_collected, read_outcome, write_failure, write_job
 
 RUN_FOLDER = "outputs"
 """Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
@@ -95,12 +95,15 @@ def launch(planned: Sequence[Planned], options: Mapping[str, Any], master: DictC
     """
     Submit the cells that have no job and wait for all; return what each came to, in order.
 
-    Raises ClusterError where the workspace keeps it from going on, and DetachedError with wait=false.
+    Where all results have been collected before, nobody is asked. Raises ClusterError where the workspace keeps it from
+    going on, and DetachedError with wait=false.
     """
     launcher, folder = typed_launcher(options), Path(str(master.hydra.sweep.dir)).absolute()
-    _say_what_does_not_fit(planned, folder)
-    fitting = [each for each in planned if each.identity is not None]
-    if fitting:
+    waiting = [each for each in planned if not is_collected(folder / each.cell.folder, each.cell.fingerprint)]
+    clear_outcomes(folder / each.cell.folder for each in waiting)  # not every sweeper does
+    _say_what_does_not_fit(waiting, folder)
+    if any(each.identity is not None for each in waiting):
+        fitting = [each for each in planned if each.identity is not None]  # all of them share a tag and a limit of cost
         _execute(fitting, launcher, folder, _config_folder(master))
     return [_return(each, folder) for each in planned]
 
