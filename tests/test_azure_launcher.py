@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import bikeml
+from bikeml.azure.executor import Executor
 from bikeml.azure.launcher import AzureMLLauncher
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
@@ -380,6 +381,67 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "notes.txt", ".pyc"))] == []
     assert shlex.split(job.spec["command"])[3] == "--config-dir=config"
+
+
+def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
+    sweep: Main, workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, workdir: Path, tmp_path_factory: Any
+) -> None:
+    option = workdir / "conf" / "model" / "tree.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n")
+    before, run = option.read_text(), Executor.run
+
+    def edit_and_run(self: Executor, requests: Any) -> None:
+        option.write_text("another")
+        run(self, requests)
+
+    monkeypatch.setattr(Executor, "run", edit_and_run)
+    assert sweep(f"--config-dir={workdir / 'conf'}", "model=tree") == 0
+    (job,) = workspace.jobs.by_name.values()
+    uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
+    code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))
+    assert (code / "config/model/tree.yaml").read_text() == before
+
+
+def test_a_table_that_has_changed_since_the_plan_is_not_sent(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    monkeypatch: pytest.MonkeyPatch,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, run = workdir / "daily.csv", Executor.run
+    table.write_bytes((Path(bikeml.__file__).parent / "datasets/daily-bike-share.csv").read_bytes())
+
+    def append_and_run(self: Executor, requests: Any) -> None:
+        table.write_bytes(table.read_bytes() + b"\n")
+        run(self, requests)
+
+    monkeypatch.setattr(Executor, "run", append_and_run)
+    assert sweep("model=linear", f"data.path={table}") == 2
+    assert "daily.csv' has changed since the sweep was planned; run the same command again" in capsys.readouterr().err
+    assert workspace.log.find("data.put") == workspace.log.find("jobs.put") == []
+
+
+def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    workdir: Path,
+) -> None:
+    def interrupt(_executor: Executor) -> None:
+        raise KeyboardInterrupt
+
+    workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
+    monkeypatch.setattr(Executor, "_look", interrupt)
+    workspace.faults.answer(403, "jobs.cancel")
+    assert sweep("model=linear,tree", "hydra.launcher.on_interrupt=cancel") == 130
+    error = capsys.readouterr().err
+    assert "bikeml: 2 jobs are asked to end; look again with: " in error
+    (name,) = re.findall(r"bikeml: job (\S+) was not cancelled and may still run: ", error)
+    assert f"ask again with: scripts/jobs {workdir / SWEEP} --cancel" in error
+    assert [job.name for job in workspace.jobs.by_name.values() if job.status == "Queued" or job.nodes] == [name]
 
 
 def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML, bikeml_main: Main) -> None:

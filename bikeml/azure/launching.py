@@ -1,5 +1,6 @@
 """The story of a launch: check, plan, submit what is missing, wait, and hand back what each cell came to."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,15 +128,14 @@ def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path,
     fields = Policy.__dataclass_fields__
     policy = Policy(**{**{name: value for name, value in launcher if name in fields}, "reuse": config.reuse})
     with TemporaryDirectory(prefix="bikeml-") as temporary:
-        setup = _Setup(workspace, planned, launcher, Path(temporary), config_folder)
+        setup = _Setup(workspace, planned, launcher, Path(temporary))
+        setup.take(config_folder)
         listener = _Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
         executor = Executor(workspace, policy, listener, setup.prepare)
         try:
             executor.run(requests)
         except KeyboardInterrupt:
-            _say_how_it_goes_on(len(executor.open), launcher)
-            if launcher.on_interrupt == "cancel":
-                executor.cancel()
+            _leave(executor, launcher, folder)
             raise
     if executor.open:
         raise DetachedError(
@@ -144,9 +144,17 @@ def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path,
         )
 
 
-def _say_how_it_goes_on(n_jobs: int, launcher: LauncherConfig) -> None:
-    what = "are asked to end" if launcher.on_interrupt == "cancel" else "go on without this process"
-    show_notice(f"{n_jobs} jobs {what}; look again with: {redact(command_line())}")
+def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
+    """Say how the sweep goes on, before another interrupt can come; then cancel the jobs, where that is wanted."""
+    is_cancelled = launcher.on_interrupt == "cancel"
+    what = "are asked to end" if is_cancelled else "go on without this process"
+    show_notice(f"{len(executor.open)} jobs {what}; look again with: {redact(command_line())}")
+    if not is_cancelled:
+        return
+    try:
+        executor.cancel()
+    except ClusterError as error:  # raised from here, it would be taken for a part of the interrupt
+        show_notice(f"{error}\nask again with: scripts/jobs {shlex.quote(str(folder))} --cancel")
 
 
 def _request(planned: Planned, folder: Path, *, has_config_folder: bool = False) -> Request:
@@ -190,24 +198,33 @@ class _Setup:
     planned: Sequence[Planned]
     launcher: LauncherConfig
     folder: Path
-    config_folder: Path | None
+
+    def take(self, config_folder: Path | None) -> None:
+        """Take a copy of the code: hours later, when a job must be replaced, the files may be others."""
+        stage(self.folder / "code", [name for name in self._packages() if not is_installed(name)], config_folder)
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Make the code, the environment and the tables of the requests known to the workspace."""
-        configs = [each.combination.config for each in self.planned]
-        packages = sorted({name for config in configs for name in user_packages(config)})
-        stage(self.folder / "code", [name for name in packages if not is_installed(name)], self.config_folder)
-        conda = build_conda([name for name in packages if is_installed(name)])
-        version = environment_version(conda, configs[0].azure.image)
+        conda = build_conda([name for name in self._packages() if is_installed(name)])
+        version = environment_version(conda, _config(self.planned[0]).azure.image)
         tables = {request.table: self._write_table(request.table) for request in requests}
         self.workspace.prepare(self.folder / "code", conda, version, tables, self.launcher.timeout_minutes)
+
+    def _packages(self) -> list[str]:
+        return sorted({name for each in self.planned for name in user_packages(_config(each))})
 
     def _write_table(self, sha256: str) -> Path:
         config = next(_config(each) for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
         file = self.folder / sha256 / "table.csv"
         if not file.is_file():
-            file.parent.mkdir()
-            file.write_bytes(read_bytes(config.data.path))
+            content = read_bytes(config.data.path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise DataError(
+                    f"the table at {redact(config.data.path)!r} has changed since the sweep was planned; run the same "
+                    "command again"
+                )
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
         return file
 
 
