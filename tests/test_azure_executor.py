@@ -345,12 +345,12 @@ def test_a_job_that_no_list_shows_is_asked_for_by_name(workspace, lag):
 def test_without_waiting_a_launch_ends_with_its_submission(workspace):
     requests = cells(100)
     seen = launch(workspace, requests, wait=False)
-    assert len(workspace.jobs) == len(seen.executor.open) == 100
+    assert len(workspace.jobs) == seen.executor.n_open == 100
     assert not seen.told.times
     workspace.clock.sleep(1000)
     seen = launch(workspace, requests, wait=False)
     assert seen.outcomes == [None] * 100
-    assert not seen.executor.open
+    assert seen.executor.n_open == 0
 
 
 def test_a_job_that_another_sweep_bought_is_adopted_and_followed(workspace):

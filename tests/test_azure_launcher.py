@@ -291,7 +291,8 @@ REFUSED = [
     (["model=linear", "hydra.launcher.on_interrupt=stop"], 2, r"hydra.launcher.on_interrupt='stop' should be 'detach' or 'cancel'"),
     (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
     (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
-    (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported"),
+    (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported.*; choose another azure.compute.size, which az ml compute list-sizes -g \S+ -w \S+ lists"),
+    (["model=linear", "azure.write_config=true"], 2, r"write_config=true writes the three names to config.json; set all three"),
     (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
     (["model=linear", "+data.key=https://u:secret@h/x"], 2, r"unknown key"),
 ]  # fmt: skip
@@ -345,6 +346,25 @@ def test_without_a_workspace_it_says_where_names_come_from(
     (workdir / "config.json").unlink()
     assert sweep("model=linear") == 1
     assert "no config.json names a workspace, here or in a folder above" in capsys.readouterr().err
+
+
+NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
+
+
+def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them_if_asked(
+    sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "config.json").unlink()
+    assert sweep("model=linear", *NAMES) == 0
+    assert not (workdir / "config.json").exists()
+    assert sweep("model=tree", *NAMES[:2], "azure.workspace_name=none", "azure.write_config=true") == 1
+    assert not (workdir / "config.json").exists()
+    assert sweep("model=tree", *NAMES, "azure.write_config=true") == 0
+    assert sweep("model=rf") == 0
+    assert sweep("model=rf,linear", *NAMES, "azure.write_config=true") == 0
+    (workdir / "config.json").write_text("{}")
+    assert sweep("model=linear,rf", *NAMES, "azure.write_config=true") == 2
+    assert "config.json says something else; take it away" in capsys.readouterr().err
 
 
 def test_without_a_login_it_says_how_to_log_in(

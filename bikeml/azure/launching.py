@@ -120,10 +120,10 @@ def _say_what_does_not_fit(planned: Sequence[Planned], folder: Path) -> None:
 
 
 def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path, config_folder: Path | None) -> None:
-    from bikeml.azure.client import Workspace, connect  # azure's import takes seconds
+    from bikeml.azure.connection import connect  # azure's import takes seconds
 
     config = planned[0].combination.config
-    workspace: Workspace = connect(config.azure)
+    workspace = connect(config.azure)
     requests = [_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
     fields = Policy.__dataclass_fields__
     policy = Policy(**{**{name: value for name, value in launcher if name in fields}, "reuse": config.reuse})
@@ -137,9 +137,9 @@ def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path,
         except KeyboardInterrupt:
             _leave(executor, launcher, folder)
             raise
-    if executor.open:
+    if executor.n_open:
         raise DetachedError(
-            f"{len(executor.open)} jobs are submitted and go on; collect their results with: {redact(command_line())} "
+            f"{executor.n_open} jobs are submitted and go on; collect their results with: {redact(command_line())} "
             "hydra.launcher.wait=true"
         )
 
@@ -148,7 +148,7 @@ def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
     """Say how the sweep goes on, before another interrupt can come; then cancel the jobs, where that is wanted."""
     is_cancelled = launcher.on_interrupt == "cancel"
     what = "are asked to end" if is_cancelled else "go on without this process"
-    show_notice(f"{len(executor.open)} jobs {what}; look again with: {redact(command_line())}")
+    show_notice(f"{executor.n_open} jobs {what}; look again with: {redact(command_line())}")
     if not is_cancelled:
         return
     try:
