@@ -232,6 +232,7 @@ class AzureConfig(Section):
     subscription_id: Name | None
     resource_group: Name | None
     workspace_name: Name | None
+    write_config: bool
     compute: ComputeConfig
     environment: Name
     image: Name
@@ -245,6 +246,8 @@ class AzureConfig(Section):
                 "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
                 "those of config.json"
             )
+        if self.write_config and not all(names):
+            raise ValueError("write_config=true writes the three names to config.json; set all three")
         return self
 
 
@@ -283,6 +286,7 @@ class LauncherConfig(Section):
     plan: bool
     wait: bool
     on_interrupt: Literal["detach", "cancel"]
+    on_quota: Literal["stop", "wait"]
     timeout_minutes: Annotated[int, Field(ge=1)]
     preemptions: Annotated[int, Field(ge=0)]
     max_jobs: Annotated[int, Field(ge=1)]

@@ -11,7 +11,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "resume", "searc
 """The modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 NOT_IN_THE_RESULT = {"n_jobs", "verbose", "pre_dispatch", "backend"}
+
+version = cache(metadata.version)  # each look-up reads files, and a sweep makes thousands
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:

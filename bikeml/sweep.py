@@ -23,7 +23,8 @@ from bikeml.redaction import redact
 
 SWEEP_FILE, RESULT_FILE, FAILURE_FILE = "sweep.json", "result.json", "failure.json"
 JOB_FILE, LOG_FILE = "job.json", "bikeml.log"
-KEPT_FILES = ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json", RESULT_FILE)
+SEARCH_FILE = "cv_results.csv"
+KEPT_FILES = ("predictions.csv", SEARCH_FILE, "config.yaml", "environment.json", RESULT_FILE)
 """What a sweep keeps of a cell that ran elsewhere; result.json comes last, since it says that all is there."""
 METRIC = "cv_r2_mean"
 """Cells and runs are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
@@ -174,6 +175,14 @@ def find_varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     common = set(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else set()
     split = [[word.partition("=") for word in each if word not in common] for each in overrides]
     return [{key: value for key, _, value in each} for each in split]
+
+
+def is_collected(folder: Path, fingerprint: str | None) -> bool:
+    """Whether the folder holds the result of that experiment's job, which its service called Completed for good."""
+    job, result = _read(folder / JOB_FILE), _read(folder / RESULT_FILE)
+    if job is None or result is None or fingerprint is None:
+        return False
+    return job.get("status") == "Completed" and result.get("fingerprint") == fingerprint
 
 
 def clear_outcomes(folders: Iterable[Path]) -> None:

@@ -19,7 +19,17 @@ from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_rec
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
 from bikeml.report import write_report
-from bikeml.sweep import METRIC, Cell, Sweep, adopt, clear_outcomes, describe_error, read_outcome, write_failure
+from bikeml.sweep import (
+    METRIC,
+    Cell,
+    Sweep,
+    adopt,
+    clear_outcomes,
+    describe_error,
+    is_collected,
+    read_outcome,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -43,7 +53,7 @@ def run_sweep(
     planned, dropped = plan_cells(compose_combinations(loader, master, combinations))
     _announce(launcher, planned)
     with _writing(folder):
-        clear_outcomes(folder / each.cell.folder for each in planned)
+        clear_outcomes(folder / each.cell.folder for each in planned if not _is_kept(launcher, each.cell, folder))
     store, run_id = _open_store(planned[0]), None
     if store is not None:
         if planned[0].combination.config.reuse != "none":
@@ -69,6 +79,11 @@ def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
         announce(planned)
     elif config.reuse != "none" and config.tracking.uri is None:
         raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
+
+
+def _is_kept(launcher: Launcher, cell: Cell, folder: Path) -> bool:
+    """Whether the cell's folder has what a launcher of jobs would only fetch again."""
+    return hasattr(launcher, "announce") and is_collected(folder / cell.folder, cell.fingerprint)
 
 
 def _open_store(first: Planned) -> "SweepStore | None":

@@ -120,11 +120,14 @@ def main() -> int:
         ours, puts, others, polls = submission(service)
         requests = f"{puts} job PUTs, {others} other requests and {polls} polls"
         print(f"sweep      {ours:.1f} s for {requests}; {whole:.1f} s in all")
-        service.log.clear()
-        again = run(service, folder, *cells)
-        _, puts, others, polls = submission(service)
         plan = run(service, folder, *cells, "hydra.launcher.plan=true", expected=3)
-        print(f"again      {again:.1f} s in all, {again - plan:.1f} s more than to compose and plan; {puts} job PUTs")
+        for name, place in (("again", []), ("elsewhere", ["hydra.sweep.dir=elsewhere"])):
+            service.log.clear()
+            again = run(service, folder, *cells, *place)
+            _, puts, *_ = submission(service)
+            print(
+                f"{name:<10} {again:.1f} s in all, {again - plan:.1f} s more than to compose and plan; {puts} job PUTs"
+            )
         service.log.clear()
         run(service, folder, "-c", LOOP, str(arguments.loop_jobs))
         loop, puts, others, _ = submission(service)

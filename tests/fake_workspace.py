@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 
-from bikeml.azure.jobs import STATES, Job, Request, ServiceError, State
+from bikeml.azure.jobs import STATES, Job, QuotaError, Request, ServiceError, State
 
 QUICK = ((10, "Starting"), (20, "Queued"), (60, "Running"))
 """How a job goes on until its end: for how many seconds it is in which state."""
@@ -128,7 +128,7 @@ class FakeService:
     def __init__(self, workspace, code="code", pass_on=None):
         self.workspace, self.code, self.calls = workspace, code, Counter()
         self.faults = []
-        """Pairs of the call's kind or key, and before, after, refused, kill-before or kill-after: each met once."""
+        """Pairs of the call's kind or key, and before, after, refused, quota, kill-before or kill-after: met once."""
         self.seconds_per_call = 0.0
         self._call = pass_on or self._meet_faults
 
@@ -164,10 +164,11 @@ class FakeService:
 
         self._call("cancel", name, cancel)
 
-    def fetch_result(self, name, folder):
+    def fetch_result(self, name, files, folder):
         def fetch():
             job = self.workspace.jobs[name]
             assert job.status(self.workspace.clock.now) == "Completed"
+            assert ("cv_results.csv" in files) == job.request.checkpoints
             (folder / "config.yaml").write_text("seed: 0\n")
             if job.result is not None:
                 (folder / "result.json").write_text(job.result)
@@ -187,6 +188,8 @@ def suffer(fault, work):
         raise ServiceError("connection reset", temporary=True)
     if fault == "refused":
         raise ServiceError("AuthorizationFailed", temporary=False)
+    if fault == "quota":
+        raise QuotaError("a quota of 20 cores is used up")
     if fault == "kill-before":
         raise Killed
     answer = work()

@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
-    "azure": FOUNDATION | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
+    "azure": FOUNDATION | {"data", "display", "files", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
     "cli": FOUNDATION
     | {
         "azure",

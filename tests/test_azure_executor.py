@@ -12,7 +12,7 @@ import pytest
 
 from bikeml.azure import executor as executor_module
 from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import FINGERPRINT_TAG, Request, sweep_tag
+from bikeml.azure.jobs import FINGERPRINT_TAG, QuotaError, Request, sweep_tag
 from bikeml.errors import ClusterError
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed
 
@@ -25,6 +25,7 @@ POLICY = Policy(
     preemptions=2,
     poll_seconds=20,
     patience_minutes=30,
+    on_quota="stop",
 )
 
 
@@ -49,10 +50,13 @@ class Told:
     """Keeps what a launch tells."""
 
     def __init__(self):
-        self.outcomes, self.states, self.times = {}, [], Counter()
+        self.outcomes, self.states, self.times, self.reasons = {}, [], Counter(), []
 
     def stands(self, request, job):
         self.states.append((request.display_name, job.state.value))
+
+    def waits(self, reason):
+        self.reasons.append(reason)
 
     def ended(self, request, failure):
         self.times[request.fingerprint] += 1
@@ -244,8 +248,8 @@ def test_a_refusal_costs_its_cell(workspace):
 
 def test_a_refusal_of_the_first_cell_stops_all_before_more_is_sent(workspace):
     requests, service = cells(5), FakeService(workspace)
-    workspace.refused[requests[0].fingerprint] = "QuotaExceeded: 0 cores are left"
-    with pytest.raises(ClusterError, match="QuotaExceeded"):
+    workspace.refused[requests[0].fingerprint] = "AuthorizationFailed: no jobs/write"
+    with pytest.raises(ClusterError, match="AuthorizationFailed"):
         launch(workspace, requests, service)
     assert service.calls["put"] == 1
     assert not workspace.jobs
@@ -260,8 +264,9 @@ def test_an_outage_is_waited_out(workspace, kind):
     workspace.courses[requests[0].fingerprint] = "Failed"
     workspace.list_lag = 1e9 if kind == "get" else 0
     service.faults += [(kind, "before")] * 20
-    outcomes = launch(workspace, requests, service).outcomes
-    assert [failure is None for failure in outcomes] == [False, True, True]
+    seen = launch(workspace, requests, service)
+    assert [failure is None for failure in seen.outcomes] == [False, True, True]
+    assert seen.told.reasons == ["waiting for up to 30 minutes: connection reset"]
     assert not service.faults
     assert len(workspace.jobs) == 3
 
@@ -340,12 +345,12 @@ def test_a_job_that_no_list_shows_is_asked_for_by_name(workspace, lag):
 def test_without_waiting_a_launch_ends_with_its_submission(workspace):
     requests = cells(100)
     seen = launch(workspace, requests, wait=False)
-    assert len(workspace.jobs) == len(seen.executor.open) == 100
+    assert len(workspace.jobs) == seen.executor.n_open == 100
     assert not seen.told.times
     workspace.clock.sleep(1000)
     seen = launch(workspace, requests, wait=False)
     assert seen.outcomes == [None] * 100
-    assert not seen.executor.open
+    assert seen.executor.n_open == 0
 
 
 def test_a_job_that_another_sweep_bought_is_adopted_and_followed(workspace):
@@ -404,8 +409,8 @@ def test_a_refusal_of_a_replacement_costs_its_cell(workspace):
     requests = cells(3)
     workspace.courses[requests[0].name] = "Preempted"
     launch(workspace, requests, wait=False)
-    workspace.refused[requests[0].fingerprint] = "QuotaExceeded"
-    assert launch(workspace, requests).outcomes == ["QuotaExceeded", None, None]
+    workspace.refused[requests[0].fingerprint] = "InvalidName"
+    assert launch(workspace, requests).outcomes == ["InvalidName", None, None]
 
 
 # Limits
@@ -458,6 +463,55 @@ def test_ten_thousand_cells_are_submitted_at_the_rate_that_the_service_allows(wo
     born = sorted(job.born for job in workspace.jobs.values())
     assert all(number <= 151 + 9 * moment for number, moment in enumerate(born))
     assert born[-1] < 1.3 * (10_000 - 150) / 9
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_full_quota_stops_the_launch_with_its_name_and_the_same_command_goes_on(workspace, number):
+    requests, service = cells(4), FakeService(workspace)
+    service.faults.append((f"put {requests[number].name}", "quota"))
+    seen = Launch(workspace, requests, service)
+    with pytest.raises(ClusterError, match=r"a quota of 20 cores is used up; or wait for room with .*on_quota=wait"):
+        seen.run()
+    assert seen.told.reasons == []
+    assert not seen.told.times
+    assert launch(workspace, requests).outcomes == [None] * 4
+    assert len(workspace.jobs) == 4
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_full_quota_is_waited_for_where_that_is_wanted_and_told_once(workspace, number):
+    requests, service = cells(4), FakeService(workspace)
+    service.faults += [(f"put {requests[number].name}", "quota")] * 50
+    seen = launch(workspace, requests, service, on_quota="wait")
+    assert seen.outcomes == [None] * 4
+    assert seen.told.reasons == ["waiting for up to 30 minutes: a quota of 20 cores is used up"]
+    assert not service.faults
+    assert len(workspace.jobs) == 4
+
+
+def test_a_quota_that_stays_full_ends_the_wait_in_one_error(workspace):
+    requests, service = cells(4), FakeService(workspace)
+    service.faults += [(f"put {requests[2].name}", "quota")] * 10_000
+    with pytest.raises(ClusterError, match="no room for 30 minutes: a quota of 20 cores is used up; .*same command"):
+        launch(workspace, requests, service, on_quota="wait")
+    assert workspace.clock.now >= 30 * 60
+    assert launch(workspace, requests).outcomes == [None] * 4
+    assert len(workspace.jobs) == 4
+
+
+def test_a_cluster_that_a_quota_leaves_no_room_for_is_asked_for_again(workspace):
+    requests, refusals = cells(3), [QuotaError("a quota of 20 cores is used up")] * 3
+    seen = Launch(workspace, requests, on_quota="wait")
+
+    def prepare(asked):
+        if refusals:
+            raise refusals.pop()
+        seen.prepared.append(asked)
+
+    seen.executor._prepare = prepare
+    assert seen.run().outcomes == [None] * 3
+    assert seen.prepared == [requests]
+    assert len(seen.told.reasons) == 1
 
 
 # Completed is not enough

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import bikeml
+from bikeml.azure.executor import Executor
 from bikeml.azure.launcher import AzureMLLauncher
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
@@ -111,9 +112,39 @@ def test_what_the_sweep_needs_is_made_and_uploaded_once(sweep: Main, workspace: 
 def test_the_same_command_again_submits_nothing_and_shows_the_same(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=linear,tree") == 0
     first = (SWEEP / "leaderboard.csv").read_text()
+    SWEEP.rename("first")
     assert sweep("model=linear,tree") == 0
     assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
     assert (SWEEP / "leaderboard.csv").read_text() == first
+
+
+def test_a_sweep_whose_results_are_all_here_asks_nobody(sweep: Main, workspace: LoopbackAzureML) -> None:
+    assert sweep("model=linear,tree") == 0
+    (SWEEP / "report.html").unlink()
+    assert sweep("model=linear,tree") == 0
+    assert workspace.log.entries == []
+    assert (SWEEP / "report.html").is_file()
+
+
+def test_results_of_other_cells_in_the_folder_are_not_taken(
+    sweep: Main, workspace: LoopbackAzureML, fail: Behave, bikeml_main: Main
+) -> None:
+    assert sweep("model=linear,rf") == 0
+    workspace.lifecycle.behave = fail
+    assert bikeml_main("-m", *CLUSTER, "hydra/sweeper=basic", f"hydra.sweep.dir={SWEEP}", "model=linear,tree") == 1
+    assert not (SWEEP / "1" / "result.json").exists()
+    assert sweep("model=tree,linear") == 1
+    assert "exit code 1" in read(0, "failure.json")["error"]
+    assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.6
+
+
+def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
+    sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
+) -> None:
+    assert bikeml_main("-m", "tracking=none", f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
+    assert sweep("model=linear") == 0
+    assert len(workspace.log.find("jobs.put")) == 1
+    assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
 def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: LoopbackAzureML) -> None:
@@ -260,8 +291,9 @@ REFUSED = [
     (["model=linear", "hydra.launcher.on_interrupt=stop"], 2, r"hydra.launcher.on_interrupt='stop' should be 'detach' or 'cancel'"),
     (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
     (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
-    (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported"),
-    (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* quota"),
+    (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported.*; choose another azure.compute.size, which az ml compute list-sizes -g \S+ -w \S+ lists"),
+    (["model=linear", "azure.write_config=true"], 2, r"write_config=true writes the three names to config.json; set all three"),
+    (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
     (["model=linear", "+data.key=https://u:secret@h/x"], 2, r"unknown key"),
 ]  # fmt: skip
 
@@ -283,12 +315,56 @@ def test_what_cannot_be_submitted_is_refused_before_any_job(
     assert names(workspace) == []
 
 
+@pytest.mark.parametrize(
+    ("route", "code"), [("computes.put", "ClusterCoreQuotaReached"), ("jobs.put", "QuotaExceeded")]
+)
+def test_a_full_quota_is_waited_for_where_that_is_wanted(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], route: str, code: str
+) -> None:
+    workspace.faults.answer(400, route, code=code, times=3)
+    assert sweep("model=linear,tree", "hydra.launcher.on_quota=wait") == 0
+    assert len(names(workspace)) == 2
+    (notice,) = re.findall("bikeml: waiting for up to 60 minutes: .*", capsys.readouterr().err)
+    assert "a test asked for answer 400" in notice
+
+
+def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep("model=linear") == 0
+    workspace.faults.answer(400, "jobs.put", code="QuotaExceeded", times=2)  # the first one's cell has a job
+    assert sweep("model=linear,tree,rf") == 1
+    assert "hydra.launcher.on_quota=wait" in capsys.readouterr().err
+    assert not list(SWEEP.glob("*/failure.json"))
+    assert sweep("model=linear,tree,rf") == 0
+    assert len(names(workspace)) == 3
+
+
 def test_without_a_workspace_it_says_where_names_come_from(
     sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workdir / "config.json").unlink()
     assert sweep("model=linear") == 1
     assert "no config.json names a workspace, here or in a folder above" in capsys.readouterr().err
+
+
+NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
+
+
+def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them_if_asked(
+    sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "config.json").unlink()
+    assert sweep("model=linear", *NAMES) == 0
+    assert not (workdir / "config.json").exists()
+    assert sweep("model=tree", *NAMES[:2], "azure.workspace_name=none", "azure.write_config=true") == 1
+    assert not (workdir / "config.json").exists()
+    assert sweep("model=tree", *NAMES, "azure.write_config=true") == 0
+    assert sweep("model=rf") == 0
+    assert sweep("model=rf,linear", *NAMES, "azure.write_config=true") == 0
+    (workdir / "config.json").write_text("{}")
+    assert sweep("model=linear,rf", *NAMES, "azure.write_config=true") == 2
+    assert "config.json says something else; take it away" in capsys.readouterr().err
 
 
 def test_without_a_login_it_says_how_to_log_in(
@@ -325,6 +401,67 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "notes.txt", ".pyc"))] == []
     assert shlex.split(job.spec["command"])[3] == "--config-dir=config"
+
+
+def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
+    sweep: Main, workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, workdir: Path, tmp_path_factory: Any
+) -> None:
+    option = workdir / "conf" / "model" / "tree.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n")
+    before, run = option.read_text(), Executor.run
+
+    def edit_and_run(self: Executor, requests: Any) -> None:
+        option.write_text("another")
+        run(self, requests)
+
+    monkeypatch.setattr(Executor, "run", edit_and_run)
+    assert sweep(f"--config-dir={workdir / 'conf'}", "model=tree") == 0
+    (job,) = workspace.jobs.by_name.values()
+    uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
+    code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))
+    assert (code / "config/model/tree.yaml").read_text() == before
+
+
+def test_a_table_that_has_changed_since_the_plan_is_not_sent(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    monkeypatch: pytest.MonkeyPatch,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, run = workdir / "daily.csv", Executor.run
+    table.write_bytes((Path(bikeml.__file__).parent / "datasets/daily-bike-share.csv").read_bytes())
+
+    def append_and_run(self: Executor, requests: Any) -> None:
+        table.write_bytes(table.read_bytes() + b"\n")
+        run(self, requests)
+
+    monkeypatch.setattr(Executor, "run", append_and_run)
+    assert sweep("model=linear", f"data.path={table}") == 2
+    assert "daily.csv' has changed since the sweep was planned; run the same command again" in capsys.readouterr().err
+    assert workspace.log.find("data.put") == workspace.log.find("jobs.put") == []
+
+
+def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    workdir: Path,
+) -> None:
+    def interrupt(_executor: Executor) -> None:
+        raise KeyboardInterrupt
+
+    workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
+    monkeypatch.setattr(Executor, "_look", interrupt)
+    workspace.faults.answer(403, "jobs.cancel")
+    assert sweep("model=linear,tree", "hydra.launcher.on_interrupt=cancel") == 130
+    error = capsys.readouterr().err
+    assert "bikeml: 2 jobs are asked to end; look again with: " in error
+    (name,) = re.findall(r"bikeml: job (\S+) was not cancelled and may still run: ", error)
+    assert f"ask again with: scripts/jobs {workdir / SWEEP} --cancel" in error
+    assert [job.name for job in workspace.jobs.by_name.values() if job.status == "Queued" or job.nodes] == [name]
 
 
 def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML, bikeml_main: Main) -> None:

@@ -109,6 +109,9 @@ class Launcher:
         if self.pending is None:
             self._thread.join()
 
+    def waits(self, reason):
+        assert reason.startswith("waiting for up to")
+
     def stands(self, request, job):
         assert (request.name, request.fingerprint) == (job.name, job.tags["bikeml.fingerprint"])
 

@@ -1,10 +1,6 @@
-"""An Azure ML workspace as the executor sees it: the only module that imports azure."""
+"""An Azure ML workspace as the executor sees it; beside it, only connection, login and refusals import azure."""
 
-import logging
-import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,95 +16,18 @@ from azure.ai.ml.entities import (
     QueueSettings,
     SasTokenConfiguration,
 )
-from azure.ai.ml.exceptions import MlException
-from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceNotFoundError,
-)
-from azure.identity import CredentialUnavailableError, DefaultAzureCredential, InteractiveBrowserCredential
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from bikeml.azure.jobs import Job, Request, ServiceError
+from bikeml.azure.login import MANAGEMENT_SCOPE, CachedCredential
+from bikeml.azure.refusals import is_quota, reason, service_errors
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
-from bikeml.sweep import KEPT_FILES
 
-MANAGEMENT_SCOPE = "https://management.azure.com/.default"
-RENEW_SECONDS = 300
-"""How long before its end a token is renewed."""
-TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 ARTIFACTS = "workspaceartifactstore"
 TABLE, CHECKPOINTS = "table", "checkpoints"
 LOG_LINES = 12
-RETRIES: dict[str, Any] = {
-    **dict.fromkeys(("retry_total", "retry_status", "retry_connect", "retry_read"), 6),
-    "retry_backoff_max": 30,  # seconds
-}
-"""Of one request, Retry-After obeyed; azure-core gives up after three refusals."""
-
-
-def connect(config: AzureConfig) -> "Workspace":
-    """
-    Return the workspace that the config, or else a config.json here or above, names.
-
-    Raises ServiceError where there is none, or nobody is logged in.
-    """
-    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("azure").propagate = False  # those below that have a level of their own
-    credential = _log_in()
-    names = (config.subscription_id, config.resource_group, config.workspace_name)
-    with _service_errors("find the workspace"):
-        if all(names):
-            return Workspace(MLClient(credential, *names, show_progress=False, **RETRIES), credential, config)
-        try:
-            return Workspace(MLClient.from_config(credential, show_progress=False, **RETRIES), credential, config)
-        except MlException as error:
-            raise ServiceError(
-                "no config.json names a workspace, here or in a folder above; download it in the Studio, or set "
-                "azure.subscription_id, azure.resource_group and azure.workspace_name",
-                temporary=False,
-            ) from error
-
-
-def connect_store(config: AzureConfig) -> tuple[str, str]:
-    """Return the address of the workspace's MLflow store, and a token for it."""
-    workspace = connect(config)
-    return workspace.tracking_uri, workspace.token
-
-
-class CachedCredential:
-    """A credential that is asked once per scope and token: azure-ai-ml asks it for each job that it returns."""
-
-    def __init__(self, credential: TokenCredential) -> None:
-        self._credential, self._tokens, self._lock = credential, dict[tuple[str, ...], AccessToken](), Lock()
-
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401  azure's own signature
-        """Return a token that is good for some minutes."""
-        with self._lock:
-            token = self._tokens.get(scopes)
-            if token is None or token.expires_on - time.time() < RENEW_SECONDS or options.get("claims"):
-                token = self._tokens[scopes] = self._credential.get_token(*scopes, **options)
-            return token
-
-
-def _log_in() -> CachedCredential:
-    """Return the first credential that works; the browser is the last resort, and only where somebody can use it."""
-    credential = CachedCredential(DefaultAzureCredential())
-    try:
-        credential.get_token(MANAGEMENT_SCOPE)
-    except (ClientAuthenticationError, CredentialUnavailableError) as error:
-        if not sys.stdin.isatty():
-            raise ServiceError(
-                "nobody is logged in to Azure here; run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-                f"AZURE_CLIENT_SECRET of an application ({_first_line(error)})",
-                temporary=False,
-            ) from error
-        return CachedCredential(InteractiveBrowserCredential())
-    return credential
 
 
 class Workspace:
@@ -125,13 +44,13 @@ class Workspace:
     @property
     def tracking_uri(self) -> str:
         """The address of its MLflow store."""
-        with _service_errors("find the workspace's MLflow store"):
+        with service_errors("find the workspace's MLflow store"):
             return str(self._client.workspaces.get(self._client.workspace_name).mlflow_tracking_uri)
 
     @property
     def token(self) -> str:
         """A token of the login, good for some minutes at least."""
-        with _service_errors("log in"):
+        with service_errors("log in"):
             return self._credential.get_token(MANAGEMENT_SCOPE).token
 
     def prepare(self, code: Path, conda: str, version: str, tables: Mapping[str, Path], timeout_minutes: int) -> None:
@@ -142,7 +61,7 @@ class Workspace:
         """
         self._local_code, self._timeout_seconds = code, timeout_minutes * 60
         self.make_cluster()
-        with _service_errors(f"make the environment {self._config.environment!r}"):
+        with service_errors(f"make the environment {self._config.environment!r}"):
             conda_file = code.with_name("conda.yaml")
             conda_file.write_text(conda, encoding="utf-8")
             self._environment = f"{self._config.environment}:{version}"
@@ -158,16 +77,29 @@ class Workspace:
         compute = self._config.compute
         if compute.name is None:
             return
-        with _service_errors(f"make the cluster {compute.name!r}"):
+        with service_errors(f"make the cluster {compute.name!r}"):
             try:
                 self._client.compute.get(compute.name)
             except ResourceNotFoundError:
-                self._client.compute.begin_create_or_update(AmlCompute(**compute.model_dump())).result()
+                self._create_cluster(AmlCompute(**compute.model_dump()))
+
+    def _create_cluster(self, cluster: AmlCompute) -> None:
+        try:
+            self._client.compute.begin_create_or_update(cluster).result()
+        except HttpResponseError as error:
+            if str(cluster.size).lower() not in str(error.message).lower() or is_quota(error):
+                raise
+            names = f"-g {self._client.resource_group_name} -w {self._client.workspace_name}"
+            raise ServiceError(
+                f"cannot make the cluster {cluster.name!r}: {reason(error)}; choose another azure.compute.size, which "
+                f"az ml compute list-sizes {names} lists for the workspace's region",
+                temporary=False,
+            ) from error
 
     def register_table(self, sha256: str, file: Path) -> str:
         """Register a table where it is not, and return its name and version."""
         name, version = self._config.data, table_version(sha256)
-        with _service_errors(f"register the table as {name!r}"):
+        with service_errors(f"register the table as {name!r}"):
             try:
                 self._client.data.get(name, version=version)
             except ResourceNotFoundError:
@@ -177,7 +109,7 @@ class Workspace:
 
     def put_job(self, request: Request, tags: Mapping[str, str]) -> Job:
         """Submit a job; the first one uploads the code, and the others refer to it."""
-        with _service_errors(f"submit job {request.name}"):
+        with service_errors(f"submit job {request.name}"):
             if self._code is not None:
                 return _job(
                     self._client.jobs.create_or_update(self._build(request, tags, self._code), skip_validation=True)
@@ -210,7 +142,7 @@ class Workspace:
 
     def get_job(self, name: str) -> Job | None:
         """Return a job, or None where there is none of that name."""
-        with _service_errors(f"look at job {name}"):
+        with service_errors(f"look at job {name}"):
             try:
                 return _job(self._client.jobs.get(name))
             except ResourceNotFoundError:
@@ -218,27 +150,27 @@ class Workspace:
 
     def list_jobs(self, tag: str) -> Iterable[Job]:
         """Yield all jobs that have a tag of that key, archived ones included."""
-        with _service_errors("list the sweep's jobs"):
+        with service_errors("list the sweep's jobs"):
             for found in self._client.jobs.list(list_view_type="All", tag=tag):
                 if found is not None:  # of a kind that the client cannot read, so none of ours
                     yield _job(found)
 
     def cancel_job(self, name: str) -> None:
         """Ask for a job's end."""
-        with _service_errors(f"cancel job {name}"):
+        with service_errors(f"cancel job {name}"):
             self._client.jobs.begin_cancel(name, polling=False)
 
-    def fetch_result(self, name: str, folder: Path) -> None:
-        """Bring what a sweep keeps of a run folder."""
-        with _service_errors(f"fetch the result of job {name}"):
-            for file in KEPT_FILES:
+    def fetch_result(self, name: str, files: Iterable[str], folder: Path) -> None:
+        """Bring those of `files` that are in a job's run folder."""
+        with service_errors(f"fetch the result of job {name}"):
+            for file in files:
                 content = self._read(f"ExperimentRun/dcid.{name}/outputs/{file}")
                 if content is not None:
                     (folder / file).write_bytes(content)
 
     def explain_failure(self, name: str) -> str:
         """Return the service's own word, and what the job said last."""
-        with _service_errors(f"ask why job {name} failed"):
+        with service_errors(f"ask why job {name} failed"):
             log = self._read(f"ExperimentRun/dcid.{name}/user_logs/std_log.txt") or b""
             lines = log.decode(errors="replace").strip().splitlines()
             said = [line for line in lines if line.startswith("bikeml: ")] or lines[-LOG_LINES:]
@@ -246,7 +178,7 @@ class Workspace:
 
     def was_preempted(self, name: str) -> bool:
         """Return True where the service says that the node was taken away: a job's own words do not count."""
-        with _service_errors(f"ask why job {name} failed"):
+        with service_errors(f"ask why job {name} failed"):
             message = self._error(name)
             return "preempted" in message and "exited with code" not in message
 
@@ -284,31 +216,3 @@ def table_version(sha256: str) -> str:
 def _job(found: Any) -> Job:  # noqa: ANN401  azure-ai-ml has a class for each kind of job
     status = getattr(found.status, "value", found.status)  # an enumeration's member, where the client knows it
     return Job(str(found.name), str(status), dict(found.tags or {}), str(found.studio_url or ""))
-
-
-@contextmanager
-def _service_errors(what: str) -> Iterator[None]:
-    """Raise a ServiceError for whatever keeps the service from doing it."""
-    try:
-        yield
-    except ServiceError:
-        raise
-    except (ClientAuthenticationError, CredentialUnavailableError) as error:
-        raise ServiceError(
-            f"cannot {what}: the login is not accepted: {_first_line(error)}; run az login", temporary=False
-        ) from error
-    except HttpResponseError as error:
-        raise ServiceError(f"cannot {what}: {_reason(error)}", temporary=error.status_code in TEMPORARY) from error
-    except AzureError as error:  # no answer, or half of one
-        raise ServiceError(
-            f"cannot {what}: {_first_line(error)}", temporary=not isinstance(error, MlException)
-        ) from error
-
-
-def _reason(error: HttpResponseError) -> str:
-    message = error.error.message if error.error else error.message
-    return redact(str(message or error.reason).strip().splitlines()[0])
-
-
-def _first_line(error: Exception) -> str:
-    return redact(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

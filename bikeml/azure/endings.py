@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from bikeml.azure.jobs import Job, Request, Service, State
 from bikeml.azure.pace import Patience
-from bikeml.sweep import RESULT_FILE
+from bikeml.sweep import KEPT_FILES, RESULT_FILE, SEARCH_FILE, is_collected
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ def conclude(request: Request, job: Job, service: Service, patience: Patience) -
 
 
 def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
-    """Bring a job's result into the cell's folder."""
+    """Bring a job's result into the cell's folder, unless an earlier launch has."""
+    if is_collected(request.folder, request.fingerprint):
+        return Ending()
     try:
         problem = _move(request, job, service, patience)
     except OSError as error:
@@ -63,7 +65,8 @@ def _move(request: Request, job: Job, service: Service, patience: Patience) -> s
     """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
-        patience.ask(lambda: service.fetch_result(job.name, Path(fetched)))
+        files = [name for name in KEPT_FILES if request.checkpoints or name != SEARCH_FILE]
+        patience.ask(lambda: service.fetch_result(job.name, files, Path(fetched)))
         failure = _check(Path(fetched) / RESULT_FILE, request)
         if failure is None:
             for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):

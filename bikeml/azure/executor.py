@@ -7,35 +7,34 @@ anything is submitted. The one exception is a job that provably lost its node.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from bikeml.azure.endings import Ending, conclude
+from bikeml.azure.finding import Finder, NotOursError
 from bikeml.azure.jobs import (
     FINGERPRINT_TAG,
     Job,
+    QuotaError,
     Request,
     Service,
     ServiceError,
     State,
     find_sweep_tag,
-    is_ours,
-    job_name,
-    node_hours,
     sweep_tag,
 )
-from bikeml.azure.pace import Clock, Limit, Patience
+from bikeml.azure.ledger import Ledger
+from bikeml.azure.pace import Clock, Patience
+from bikeml.azure.submission import Submitter
 from bikeml.errors import ClusterError
 
 THREADS = 10
 """One MLClient serves as many: its connections to a host are as many too."""
 BATCH = 64
 """Jobs submitted between two looks at those that run."""
-WRITES, WRITES_PER_SECOND = 150, 9.0
-"""Below Resource Manager's bucket for writes, 200 and 10 a second, which other programs draw from too."""
 SUBMIT_SECONDS = 50
 """How long a look is put off while there is something to submit: pages of jobs keep the rest back for seconds."""
 REST = 4
@@ -54,6 +53,7 @@ class Policy:
     preemptions: int
     poll_seconds: float
     patience_minutes: float
+    on_quota: Literal["stop", "wait"]
 
 
 class Listener(Protocol):
@@ -65,9 +65,8 @@ class Listener(Protocol):
     def ended(self, request: Request, failure: str | None) -> None:
         """Take the end of a cell: its result is in the request's folder, or `failure` says why there is none."""
 
-
-class NotOursError(ClusterError):
-    """A job has the name of a cell and is not its job."""
+    def waits(self, reason: str) -> None:
+        """Take what keeps the launch from going on for a while, in any thread; once for each kind of trouble."""
 
 
 class Executor:
@@ -90,20 +89,24 @@ class Executor:
         clock: Clock = time,
     ) -> None:
         self._service, self._policy, self._listener, self._prepare = service, policy, listener, prepare
-        self._clock, self._limit = clock, Limit(WRITES, WRITES_PER_SECOND, clock)
-        self._patience = Patience(policy.patience_minutes, policy.poll_seconds, clock)
+        self._clock = clock
+        self._patience = Patience(
+            policy.patience_minutes,
+            policy.poll_seconds,
+            clock,
+            waits_for_quota=policy.on_quota == "wait",
+            tell=listener.waits,
+        )
+        self._finder, self._submitter = Finder(service, self._patience), Submitter(service, self._patience, clock)
         self._pool = ThreadPoolExecutor(THREADS)
-        self._asked: dict[str, list[Request]] = {}
-        """Who asks for each fingerprint: a sweeper may want the value of one experiment several times."""
-        self._wanted: dict[str, int] = {}
-        """The generation of each cell that this command asks for."""
-        self._last: dict[str, int] = {}
-        """The last generation of each cell that there may be: past the wanted one, replacements for lost nodes."""
-        self._unclear_since: dict[str, float] = {}
+        self._ledger = Ledger([], policy.preemptions, clock)
         self._accepted = False
         self._next_look = 0.0
-        self.open: dict[str, tuple[Request, Job]] = {}
-        """The cells whose jobs are submitted and not told to have ended, by fingerprint."""
+
+    @property
+    def n_open(self) -> int:
+        """How many jobs are submitted and not told to have ended."""
+        return len(self._ledger.open)
 
     def run(self, requests: Sequence[Request]) -> None:
         """
@@ -111,35 +114,26 @@ class Executor:
 
         Raises ClusterError where it cannot go on: what was submitted goes on, and the next launch finds it.
         """
-        for request in requests:
-            self._asked.setdefault(request.fingerprint, []).append(request)
-        self._tag = sweep_tag(self._asked)
+        self._ledger = Ledger(requests, self._policy.preemptions, self._clock)
+        self._tag = sweep_tag(self._ledger.asked)
         self._next_look = self._clock.monotonic() + self._policy.poll_seconds
         try:
-            self._conduct(self._decide([asked[0] for asked in self._asked.values()]))
-        finally:  # after an interrupt, what is being submitted still gets into `open`, but waits for no outage
+            self._conduct(self._decide([asked[0] for asked in self._ledger.asked.values()]))
+        finally:  # after an interrupt, what is being submitted still gets into the ledger, but waits for no outage
             self._patience.end()
             self._pool.shutdown(cancel_futures=True)
 
     def cancel(self) -> None:
         """Ask for the end of every open job; raises ClusterError with those that could not be asked for."""
-        names = [job.name for _, job in self.open.values() if not job.state.is_final]
+        names = [job.name for _, job in self._ledger.running()]
         with ThreadPoolExecutor(THREADS) as pool:
-            problems = [problem for problem in pool.map(self._cancel, names) if problem is not None]
+            problems = [problem for problem in pool.map(self._submitter.cancel, names) if problem is not None]
         if problems:
             raise ClusterError("\n".join(problems))
 
-    def _cancel(self, name: str) -> str | None:
-        self._limit.wait()
-        try:
-            self._service.cancel_job(name)
-        except ServiceError as error:
-            return f"job {name} was not cancelled and may still run: {error}"
-        return None
-
     def _decide(self, requests: Sequence[Request]) -> list[Request]:
         """Take over the jobs that there are already, and return what is to be submitted."""
-        known = _latest(self._list(self._tag))
+        known = self._finder.list_latest(self._tag)
         found = self._pool.map(
             lambda request: self._find(request.fingerprint, known.get(request.fingerprint)), requests
         )
@@ -147,128 +141,84 @@ class Executor:
         for request, job in zip(requests, found, strict=True):
             is_bought_again = job is not None and self._policy.reuse == "finished" and _is_lost(job)
             generation = job.generation + is_bought_again if job and self._policy.reuse == "finished" else 0
-            self._want(request, generation)
+            self._ledger.want(request, generation)
             if job is None or is_bought_again:
                 waiting.append(replace(request, generation=generation))
             else:
                 self._stand(request, job)
         return waiting
 
-    def _want(self, request: Request, generation: int) -> None:
-        self._wanted[request.fingerprint] = generation
-        self._last[request.fingerprint] = generation + self._policy.preemptions
-
     def _find(self, fingerprint: str, listed: Job | None) -> Job | None:
         """Return the job that stands for a cell now; which one it is matters only where a lost one is bought again."""
         if self._policy.reuse == "finished" and (listed is None or _is_lost(listed)):
             with suppress(NotOursError):  # its submission will say so, and cost its cell
-                return self._find_last(fingerprint, listed)
+                return self._finder.find_last(fingerprint, listed)
         return listed
-
-    def _find_last(self, fingerprint: str, job: Job | None) -> Job | None:
-        """Return the last generation of a cell's jobs, from `job` on: other launches may have bought it too."""
-        while later := self._get(job_name(fingerprint, 0 if job is None else job.generation + 1)):
-            _check_ours(later, fingerprint)
-            job = later
-        return job
-
-    def _list(self, tag: str) -> list[Job]:
-        return self._patience.ask(lambda: list(self._service.list_jobs(tag)))
-
-    def _get(self, name: str) -> Job | None:
-        return self._patience.ask(lambda: self._service.get_job(name))
 
     def _conduct(self, waiting: list[Request]) -> None:
         waiting += self._collect(buys_void=self._policy.reuse == "finished")
-        if waiting or self.open:
-            self._check_cost()
-        if waiting:
-            self._prepare(waiting)
-        while waiting or (self.open and self._policy.wait):
+        if waiting or self._ledger.open:
+            self._ledger.check_cost(self._policy.timeout_minutes, self._policy.max_node_hours)
+        self._prepare_all(waiting)
+        while waiting or (self._ledger.open and self._policy.wait):
             room = self._room()
             batch, waiting = waiting[:room], waiting[room:]
             self._submit_all(batch)
             if not batch or self._clock.monotonic() >= self._next_look + SUBMIT_SECONDS:
                 self._look()
             again = self._collect()
-            if again:
-                self._prepare(again)
-                waiting += again
+            self._prepare_all(again)
+            waiting += again
 
-    def _check_cost(self) -> None:
-        policy, cost = self._policy, node_hours(self._last.values(), self._policy.timeout_minutes)
-        if cost > policy.max_node_hours:
-            raise ClusterError(
-                f"the {len(self._last)} cells may take {cost:g} node hours, and hydra.launcher.max_node_hours="
-                f"{policy.max_node_hours:g} allows no more; nothing was submitted: raise it, or lower "
-                f"hydra.launcher.timeout_minutes={policy.timeout_minutes}"
-            )
+    def _prepare_all(self, requests: Sequence[Request]) -> None:
+        if requests:
+            self._patience.ask(lambda: self._prepare(requests))
 
     def _room(self) -> int:
         """Return how many jobs may be submitted now."""
         most = BATCH if self._accepted else 1  # the first one carries the code, which the others refer to
         parallel = self._policy.max_parallel_jobs
-        return most if parallel is None else max(0, min(most, parallel - len(self.open)))
+        return most if parallel is None else max(0, min(most, parallel - self.n_open))
 
     def _submit_all(self, batch: Sequence[Request]) -> None:
         for request, refusal in zip(batch, self._pool.map(self._submit, batch), strict=True):
             if refusal is None:
                 self._accepted = True
                 self._tell_stand(request.fingerprint)
-            elif isinstance(refusal, ServiceError) and self._is_first(request):
+            elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
-                self._end(request, [str(refusal)] * len(self._asked[request.fingerprint]))
+                self._end(request, [str(refusal)] * len(self._ledger.asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
         """Whether what keeps this one back would keep all others back too, as far as is known."""
-        return not self._accepted and request.generation == self._wanted[request.fingerprint]
+        return not self._accepted and self._ledger.is_wanted(request)
 
     def _submit(self, request: Request) -> ServiceError | NotOursError | None:
         """Put the cell's job among the open ones, of which there is one; return what keeps this one from it."""
         try:
-            job = self._patience.ask(lambda: self._put(request))
-            _check_ours(job, request.fingerprint)
+            job = self._submitter.submit(request, {FINGERPRINT_TAG: request.fingerprint, self._tag: "true"})
         except (ServiceError, NotOursError) as error:
             return error
-        self._note(request, job)
+        self._ledger.note(request, job)
         return None
 
-    def _put(self, request: Request) -> Job:
-        self._limit.wait()
-        try:
-            return self._service.put_job(request, {FINGERPRINT_TAG: request.fingerprint, self._tag: "true"})
-        except ServiceError:  # it may be there all the same: the reply was lost, or another launch was faster
-            job = self._service.get_job(request.name)
-            if job is None:
-                raise
-            return job
-
     def _stand(self, request: Request, job: Job) -> None:
-        self._note(request, job)
+        self._ledger.note(request, job)
         self._tell_stand(request.fingerprint)
 
     def _tell_stand(self, fingerprint: str) -> None:
-        request, job = self.open[fingerprint]
-        for asked in self._asked[fingerprint]:
+        request, job = self._ledger.open[fingerprint]
+        for asked in self._ledger.asked[fingerprint]:
             self._listener.stands(replace(asked, generation=request.generation), job)
-
-    def _note(self, request: Request, job: Job) -> None:
-        self.open[request.fingerprint] = replace(request, generation=job.generation), job
-        self._last[request.fingerprint] = max(self._last[request.fingerprint], job.generation)
-        if job.state is State.UNCLEAR:
-            self._unclear_since.setdefault(job.name, self._clock.monotonic())
-        else:
-            self._unclear_since.pop(job.name, None)
 
     def _look(self) -> None:
         """Look at the jobs that have not ended, a page at a time; what no list shows is asked for by name."""
         self._clock.sleep(max(self._next_look - self._clock.monotonic(), 0))
-        began = self._clock.monotonic()
-        running = [(request, job) for request, job in self.open.values() if not job.state.is_final]
+        began, running = self._clock.monotonic(), self._ledger.running()
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
-        seen = {job.name: job for tag in sorted(tags) for job in self._list(tag)}
-        found = self._pool.map(lambda each: seen.get(each[1].name) or self._get(each[1].name), running)
+        seen = {job.name: job for tag in sorted(tags) for job in self._finder.list_jobs(tag)}
+        found = self._pool.map(lambda each: seen.get(each[1].name) or self._finder.get_job(each[1].name), running)
         for (request, job), now in zip(running, found, strict=True):
             self._stand(request, now or replace(job, status="NotFound"))
         moment = self._clock.monotonic()
@@ -277,56 +227,39 @@ class Executor:
 
     def _collect(self, *, buys_void: bool = False) -> list[Request]:
         """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
-        ended = [(request, job) for request, job in self.open.values() if job.state.is_final or self._is_late(job)]
+        ended = self._ledger.ended(self._policy.patience_minutes)
         again = []
         for (request, _), endings in zip(ended, self._pool.map(self._conclude, ended), strict=True):
             if isinstance(endings, Job):
                 self._stand(request, endings)
                 continue
-            del self.open[request.fingerprint]
             if endings[0].is_void and buys_void:
-                self._want(request, request.generation + 1)
-            elif not endings[0].is_preempted or request.generation >= self._last[request.fingerprint]:
+                self._ledger.want(request, request.generation + 1)
+            elif not (endings[0].is_preempted and self._ledger.may_be_replaced(request)):
                 self._end(request, [ending.failure for ending in endings])
                 continue
+            del self._ledger.open[request.fingerprint]
             again.append(replace(request, generation=request.generation + 1))
         return again
 
     def _conclude(self, ended: tuple[Request, Job]) -> list[Ending] | Job:
         """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
         request, job = ended
-        asked = self._asked[request.fingerprint]
+        asked = self._ledger.asked[request.fingerprint]
         try:
             endings = [conclude(each, job, self._service, self._patience) for each in asked]
-            last = self._find_last(request.fingerprint, job) if endings[0].failure and job.state.is_final else job
+            is_failure = endings[0].failure and job.state.is_final
+            last = self._finder.find_last(request.fingerprint, job) if is_failure else job
         except (ServiceError, NotOursError) as error:
             failure = f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}"
             return [Ending(failure) for _ in asked]
         return last if last and last.name != job.name else endings
 
     def _end(self, request: Request, failures: Sequence[str | None]) -> None:
-        self._last[request.fingerprint] = request.generation
-        for asked, failure in zip(self._asked[request.fingerprint], failures, strict=True):
+        self._ledger.close(request)
+        for asked, failure in zip(self._ledger.asked[request.fingerprint], failures, strict=True):
             self._listener.ended(replace(asked, generation=request.generation), failure)
-
-    def _is_late(self, job: Job) -> bool:
-        since = self._unclear_since.get(job.name)
-        return since is not None and self._clock.monotonic() - since >= self._patience.minutes * 60
-
-
-def _check_ours(job: Job, fingerprint: str) -> None:
-    if not is_ours(job, fingerprint):
-        raise NotOursError(
-            f"job {job.name} has the name of a cell of this sweep, but its tag {FINGERPRINT_TAG} is "
-            f"{job.tags.get(FINGERPRINT_TAG)!r}, not {fingerprint!r}; it was left alone: look at {job.studio}"
-        )
 
 
 def _is_lost(job: Job) -> bool:
     return job.state in (State.FAILED, State.CANCELED)
-
-
-def _latest(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Return the last generation of each fingerprint's jobs."""
-    ours = [job for job in jobs if is_ours(job, job.tags.get(FINGERPRINT_TAG, ""))]
-    return {job.tags[FINGERPRINT_TAG]: job for job in sorted(ours, key=lambda job: job.generation)}

@@ -80,7 +80,7 @@ class Request:
     table: str
     """The sha256 of its table."""
     checkpoints: bool
-    """Whether it keeps what it has searched, so that it goes on there when it is run again."""
+    """Whether it searches, and keeps what it has searched, so that it goes on there when it is run again."""
     experiment_name: str
     folder: Path
     """Where its result belongs on this machine."""
@@ -103,6 +103,13 @@ class ServiceError(ClusterError):
         self.temporary = temporary
 
 
+class QuotaError(ServiceError):
+    """A quota, which the message names, leaves no room; there may be some later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, temporary=False)
+
+
 class Service(Protocol):
     """An Azure ML workspace; the seam between what a sweep wants and how it is asked for. Calls raise ServiceError."""
 
@@ -118,8 +125,8 @@ class Service(Protocol):
     def cancel_job(self, name: str) -> None:
         """Ask for a job's end; harmless where it has ended."""
 
-    def fetch_result(self, name: str, folder: Path) -> None:
-        """Bring what a sweep keeps of a cell from a completed job's output into `folder`, result.json last."""
+    def fetch_result(self, name: str, files: Iterable[str], folder: Path) -> None:
+        """Bring those of `files` that a completed job left into `folder`."""
 
     def explain_failure(self, name: str) -> str:
         """Return what the service says of a job's failure, and the last lines of its log."""

@@ -1,5 +1,6 @@
 """The story of a launch: check, plan, submit what is missing, wait, and hand back what each cell came to."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bikeml.pipeline import find_tolerance
 from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
-from bikeml.sweep import read_outcome, write_failure, write_job
+from bikeml.sweep import clear_outcomes, is_collected, read_outcome, write_failure, write_job
 
 RUN_FOLDER = "outputs"
 """Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
@@ -95,12 +96,15 @@ def launch(planned: Sequence[Planned], options: Mapping[str, Any], master: DictC
     """
     Submit the cells that have no job and wait for all; return what each came to, in order.
 
-    Raises ClusterError where the workspace keeps it from going on, and DetachedError with wait=false.
+    Where all results have been collected before, nobody is asked. Raises ClusterError where the workspace keeps it from
+    going on, and DetachedError with wait=false.
     """
     launcher, folder = typed_launcher(options), Path(str(master.hydra.sweep.dir)).absolute()
-    _say_what_does_not_fit(planned, folder)
-    fitting = [each for each in planned if each.identity is not None]
-    if fitting:
+    waiting = [each for each in planned if not is_collected(folder / each.cell.folder, each.cell.fingerprint)]
+    clear_outcomes(folder / each.cell.folder for each in waiting)  # not every sweeper does
+    _say_what_does_not_fit(waiting, folder)
+    if any(each.identity is not None for each in waiting):
+        fitting = [each for each in planned if each.identity is not None]  # all of them share a tag and a limit of cost
         _execute(fitting, launcher, folder, _config_folder(master))
     return [_return(each, folder) for each in planned]
 
@@ -116,34 +120,41 @@ def _say_what_does_not_fit(planned: Sequence[Planned], folder: Path) -> None:
 
 
 def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path, config_folder: Path | None) -> None:
-    from bikeml.azure.client import Workspace, connect  # azure's import takes seconds
+    from bikeml.azure.connection import connect  # azure's import takes seconds
 
     config = planned[0].combination.config
-    workspace: Workspace = connect(config.azure)
+    workspace = connect(config.azure)
     requests = [_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
     fields = Policy.__dataclass_fields__
     policy = Policy(**{**{name: value for name, value in launcher if name in fields}, "reuse": config.reuse})
     with TemporaryDirectory(prefix="bikeml-") as temporary:
-        setup = _Setup(workspace, planned, launcher, Path(temporary), config_folder)
+        setup = _Setup(workspace, planned, launcher, Path(temporary))
+        setup.take(config_folder)
         listener = _Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
         executor = Executor(workspace, policy, listener, setup.prepare)
         try:
             executor.run(requests)
         except KeyboardInterrupt:
-            _say_how_it_goes_on(len(executor.open), launcher)
-            if launcher.on_interrupt == "cancel":
-                executor.cancel()
+            _leave(executor, launcher, folder)
             raise
-    if executor.open:
+    if executor.n_open:
         raise DetachedError(
-            f"{len(executor.open)} jobs are submitted and go on; collect their results with: {redact(command_line())} "
+            f"{executor.n_open} jobs are submitted and go on; collect their results with: {redact(command_line())} "
             "hydra.launcher.wait=true"
         )
 
 
-def _say_how_it_goes_on(n_jobs: int, launcher: LauncherConfig) -> None:
-    what = "are asked to end" if launcher.on_interrupt == "cancel" else "go on without this process"
-    show_notice(f"{n_jobs} jobs {what}; look again with: {redact(command_line())}")
+def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
+    """Say how the sweep goes on, before another interrupt can come; then cancel the jobs, where that is wanted."""
+    is_cancelled = launcher.on_interrupt == "cancel"
+    what = "are asked to end" if is_cancelled else "go on without this process"
+    show_notice(f"{executor.n_open} jobs {what}; look again with: {redact(command_line())}")
+    if not is_cancelled:
+        return
+    try:
+        executor.cancel()
+    except ClusterError as error:  # raised from here, it would be taken for a part of the interrupt
+        show_notice(f"{error}\nask again with: scripts/jobs {shlex.quote(str(folder))} --cancel")
 
 
 def _request(planned: Planned, folder: Path, *, has_config_folder: bool = False) -> Request:
@@ -187,24 +198,33 @@ class _Setup:
     planned: Sequence[Planned]
     launcher: LauncherConfig
     folder: Path
-    config_folder: Path | None
+
+    def take(self, config_folder: Path | None) -> None:
+        """Take a copy of the code: hours later, when a job must be replaced, the files may be others."""
+        stage(self.folder / "code", [name for name in self._packages() if not is_installed(name)], config_folder)
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Make the code, the environment and the tables of the requests known to the workspace."""
-        configs = [each.combination.config for each in self.planned]
-        packages = sorted({name for config in configs for name in user_packages(config)})
-        stage(self.folder / "code", [name for name in packages if not is_installed(name)], self.config_folder)
-        conda = build_conda([name for name in packages if is_installed(name)])
-        version = environment_version(conda, configs[0].azure.image)
+        conda = build_conda([name for name in self._packages() if is_installed(name)])
+        version = environment_version(conda, _config(self.planned[0]).azure.image)
         tables = {request.table: self._write_table(request.table) for request in requests}
         self.workspace.prepare(self.folder / "code", conda, version, tables, self.launcher.timeout_minutes)
+
+    def _packages(self) -> list[str]:
+        return sorted({name for each in self.planned for name in user_packages(_config(each))})
 
     def _write_table(self, sha256: str) -> Path:
         config = next(_config(each) for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
         file = self.folder / sha256 / "table.csv"
         if not file.is_file():
-            file.parent.mkdir()
-            file.write_bytes(read_bytes(config.data.path))
+            content = read_bytes(config.data.path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise DataError(
+                    f"the table at {redact(config.data.path)!r} has changed since the sweep was planned; run the same "
+                    "command again"
+                )
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
         return file
 
 
@@ -236,6 +256,10 @@ class _Recorder:
                 f"{self._failures} cells have failed, and sweep.max_failures={self._max_failures} allows no more; jobs "
                 "that are submitted go on"
             )
+
+    def waits(self, reason: str) -> None:
+        """Say what keeps the sweep from going on."""
+        show_notice(reason)
 
 
 def _config_folder(master: DictConfig) -> Path | None:

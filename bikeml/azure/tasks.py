@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bikeml.azure.client import connect
+from bikeml.azure.connection import connect
 from bikeml.azure.jobs import Job, sweep_tag
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed

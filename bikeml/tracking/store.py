@@ -59,7 +59,7 @@ def locate(config: Config) -> str:
         return absolute(uri)
     if in_job():
         return os.environ["MLFLOW_TRACKING_URI"]
-    from bikeml.azure.client import connect_store  # azure's import takes seconds
+    from bikeml.azure.connection import connect_store  # azure's import takes seconds
 
     try:
         uri, token = connect_store(config.azure)

@@ -30,6 +30,7 @@ class Fault:
     left: int | None
     probability: float
     status: int = 503
+    code: str = "InjectedFault"
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     happened: int = 0
@@ -90,10 +91,11 @@ class Faults:
         times: int | None = 1,
         probability: float = 1.0,
         retry_after: float | None = None,
+        code: str = "InjectedFault",
     ) -> Fault:
-        """Answer with an error status, such as 429 with Retry-After, or 500 after the work was done."""
+        """Answer with an error status, such as 429 with Retry-After, 500 after the work was done, or a quota's code."""
         headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
-        return self._add(Fault("answer", route, method, job, when, times, probability, status, headers))
+        return self._add(Fault("answer", route, method, job, when, times, probability, status, code, headers))
 
     def reset(
         self,

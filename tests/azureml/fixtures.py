@@ -29,6 +29,8 @@ def azureml_service() -> Iterator[LoopbackAzureML]:
     """A running service for the whole session; tests take `azureml`."""
     if reason := missing():
         pytest.skip(reason)
+    import azure.storage.blob  # noqa: F401  requests mutes a warning of its import: in a thread, pytest would undo that
+
     with LoopbackAzureML() as service:
         yield service
 

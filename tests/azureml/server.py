@@ -154,7 +154,7 @@ class Server:
             _reset(request)
             return Reply(500)
         if fault.kind == "answer":
-            return Reply(fault.status, error_body("InjectedFault", f"a test asked for {fault}"), dict(fault.headers))
+            return Reply(fault.status, error_body(fault.code, f"a test asked for {fault}"), dict(fault.headers))
         return None
 
 

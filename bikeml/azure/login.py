@@ -1,0 +1,52 @@
+"""Who asks: a login that is there already, or a person in front of a browser."""
+
+import sys
+import time
+from threading import Lock
+from typing import Any
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError, DefaultAzureCredential, InteractiveBrowserCredential
+
+from bikeml.azure.jobs import ServiceError
+from bikeml.azure.refusals import first_line
+
+MANAGEMENT_SCOPE = "https://management.azure.com/.default"
+RENEW_SECONDS = 300
+"""How long before its end a token is renewed."""
+
+
+class CachedCredential:
+    """A credential that is asked once per scope and token: azure-ai-ml asks it for each job that it returns."""
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential, self._tokens, self._lock = credential, dict[tuple[str, ...], AccessToken](), Lock()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401  azure's own signature
+        """Return a token that is good for some minutes."""
+        with self._lock:
+            token = self._tokens.get(scopes)
+            if token is None or token.expires_on - time.time() < RENEW_SECONDS or options.get("claims"):
+                token = self._tokens[scopes] = self._credential.get_token(*scopes, **options)
+            return token
+
+
+def log_in() -> CachedCredential:
+    """
+    Return the first credential that works; the browser is the last resort, and only where somebody can use it.
+
+    Raises ServiceError where there is none.
+    """
+    credential = CachedCredential(DefaultAzureCredential())
+    try:
+        credential.get_token(MANAGEMENT_SCOPE)
+    except (ClientAuthenticationError, CredentialUnavailableError) as error:
+        if not sys.stdin.isatty():
+            raise ServiceError(
+                "nobody is logged in to Azure here; run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+                f"AZURE_CLIENT_SECRET of an application ({first_line(error)})",
+                temporary=False,
+            ) from error
+        return CachedCredential(InteractiveBrowserCredential())
+    return credential
