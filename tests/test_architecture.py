@@ -63,6 +63,8 @@ MAY_IMPORT = {
     "progress": set(),
     "status": {"errors", "redaction"},
     "task": {"composition", "config", "status"},
+    "rows": FOUNDATION | {"data"},
+    "predict": SHELL | {"model_file", "rows", "tracking"},
     "display": FOUNDATION | {"progress", "result", "sweep"},
     "cell": FOUNDATION | {"experiment", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
