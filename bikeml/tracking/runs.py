@@ -11,14 +11,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bikeml.config import AZUREML, Config
-from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
 from bikeml.redaction import redact
 from bikeml.sweep import METRIC
 from bikeml.tracking import store
 
-FINGERPRINT, TABLE = "bikeml.fingerprint", "bikeml.data_sha256"
+FINGERPRINT, TABLE, MODEL = "bikeml.fingerprint", "bikeml.data_sha256", "bikeml.model_sha256"
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 JOB_OUTPUTS = "outputs/"
 """Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
@@ -43,7 +45,8 @@ class RecordedRun:
     metrics: Mapping[str, float]
     uri: str
     """The address of its store."""
-    _client: MlflowClient = field(repr=False, compare=False)
+    _artifacts: ArtifactRepository = field(repr=False, compare=False)
+    """The client's own way to it asks for logged models first, and Azure ML has none to answer with (MLflow 3.15)."""
 
     def holds(self, path: str) -> bool:
         """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
@@ -62,14 +65,32 @@ class RecordedRun:
                 raise RunNotFoundError(
                     f"run {self.run_id} ({self.name}) has no {path!r}; it has {self._names('')}; name another run"
                 )
-            return Path(self._client.download_artifacts(self.run_id, place, str(folder)))
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(self._artifacts.download_artifacts(place, str(folder)))
+
+    def fetch_model(self, folder: Path) -> Path:
+        """
+        Bring the model below a local `folder`, and return its own.
+
+        Raises ModelFileError where it is not the file that was recorded, and as :meth:`fetch` does.
+        """
+        from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
+
+        model = self.fetch("model", folder)
+        recorded, found = self.tags.get(MODEL), hash_model(model)
+        if recorded not in (None, found):
+            raise ModelFileError(
+                f"the model of run {self.run_id} ({self.name}) has been changed since it was recorded: its sha256 is "
+                f"{found}, and was {recorded}; name another run, or find out who changed it"
+            )
+        return model
 
     def _locate(self, path: str) -> str | None:
         first = PurePosixPath(path).parts[0]
         return next((prefix + path for prefix in ("", JOB_OUTPUTS) if prefix + first in self._names(prefix)), None)
 
     def _names(self, folder: str) -> list[str]:
-        return [str(item.path) for item in self._client.list_artifacts(self.run_id, folder.rstrip("/") or None)]
+        return [str(item.path) for item in self._artifacts.list_artifacts(folder.rstrip("/") or None)]
 
 
 def find(config: Config, which: str) -> RecordedRun:
@@ -134,7 +155,7 @@ class _Finder:
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
             uri=self._uri,
-            _client=self._client,
+            _artifacts=get_artifact_repository(str(run.info.artifact_uri), tracking_uri=self._uri),
         )
 
     def _latest(self) -> Run:
