@@ -210,4 +210,6 @@ def _tell(run: "RecordedRun", options: PredictOptions, n_rows: int, gaps: pd.Ser
 
 
 if __name__ == "__main__":
+    import bikeml.lean_skops  # noqa: F401  before skops
+
     sys.exit(task.main("predict", PredictOptions, predict))

@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "task": {"composition", "config", "status"},
     "lean_skops": set(),
     "rows": FOUNDATION | {"data"},
-    "predict": SHELL | {"model_file", "rows", "tracking"},
+    "predict": SHELL | {"lean_skops", "model_file", "rows", "tracking"},
     "display": FOUNDATION | {"progress", "result", "sweep"},
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
