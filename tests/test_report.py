@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bikeml.entries import find_differences
 from bikeml.leaderboard import build_leaderboard
-from bikeml.report import find_differences, main, render_report, write_report
+from bikeml.report import main, render_report, write_report
 from bikeml.sweep import FAILURE_FILE, RESULT_FILE, SWEEP_FILE, read_sweep
 
 HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪😀 {{7*7}} """ + "w" * 300
