@@ -8,6 +8,7 @@ from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+import bikeml.lean_skops  # noqa: F401  before skops
 from bikeml import experiment
 from bikeml.composition import choices, resolve
 from bikeml.config import Config, typed
@@ -40,7 +41,7 @@ def run_cell(composed: DictConfig) -> float:
         raise
     except Exception as error:
         log_error(error)
-        write_failure(invocation.folder, describe_error(error), invocation.overrides)
+        write_failure(invocation.folder, describe_error(error), invocation.overrides, command=invocation.command)
         # A store, a disk or a table out of reach may be there again next time; the same code will fail again.
         if config is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
             _record(config, invocation, sweep_folder, describe_error(error), started)

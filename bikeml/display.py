@@ -4,26 +4,21 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.progress import progress_line
 from bikeml.redaction import redact
-from bikeml.result import Announce, Result
 from bikeml.sweep import Cell, Outcome, Sweep, read_outcome
+
+if TYPE_CHECKING:
+    from bikeml.result import Result
 
 LOOK_SECONDS = 0.3
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
@@ -31,26 +26,7 @@ WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
-def _progress_line(*more: ProgressColumn) -> Progress:
-    console = Console(stderr=True, highlight=False)
-    text = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *more)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextmanager
-def progress() -> Iterator[Announce]:
-    """Yield a function that says what comes next; shown with the time so far, on a terminal only, without a trace."""
-    with _progress_line() as shown:
-        task = shown.add_task("starting", total=None)
-
-        def announce(step: str, done: int = 0, total: int | None = None) -> None:
-            shown.update(task, description=step, completed=done, total=total)
-
-        yield announce
-
-
-def show(result: Result) -> None:
+def show(result: "Result") -> None:
     """Print the figures, the time, where everything is, and what to do next."""
     console = Console(highlight=False)
     console.print(_figures(result))
@@ -58,7 +34,7 @@ def show(result: Result) -> None:
         console.print(f"[bold]{name:>12}[/]  {escape(value)}", soft_wrap=True)
 
 
-def _figures(result: Result) -> Table:
+def _figures(result: "Result") -> Table:
     published = PUBLISHED_LINEAR if _is_published_task(result) else {}
     confidence = f"{result.config.evaluation.confidence:.0%}"
     dataset = result.dataset
@@ -77,7 +53,7 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _facts(result: Result) -> dict[str, str]:
+def _facts(result: "Result") -> dict[str, str]:
     facts = {}
     if result.search:
         best = ", ".join(f"{name}={value}" for name, value in result.search.best_params.items())
@@ -105,7 +81,7 @@ def _facts(result: Result) -> dict[str, str]:
     return facts
 
 
-def _next_command(result: Result) -> str:
+def _next_command(result: "Result") -> str:
     """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
     if result.invocation.choices.get("model") == "linear" or result.config.evaluation.nested:
         untouched = result.invocation.choices.get("preprocessing", "none") == "none"
@@ -113,7 +89,7 @@ def _next_command(result: Result) -> str:
     return _again(result, "evaluation.nested=true" if result.search else "search=grid")
 
 
-def _again(result: Result, *changes: str) -> str:
+def _again(result: "Result", *changes: str) -> str:
     """Return the command of this run with `changes`, and without what they make void."""
     changed = [change.partition("=")[0] for change in changes if "=" in change]
     groups = tuple(f"{key}." for key in changed)
@@ -123,7 +99,7 @@ def _again(result: Result, *changes: str) -> str:
     return redact(shlex.join([*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes]))
 
 
-def _is_published_task(result: Result) -> bool:
+def _is_published_task(result: "Result") -> bool:
     """Whether the tutorial published figures for just this: its table, features, split and linear regression."""
     split, estimator = result.config.split, result.config.model.estimator
     return (
@@ -167,7 +143,7 @@ def follow(sweep: Sweep) -> Iterator[None]:
     It looks at the folders of the cells, so that it works with any launcher.
     """
     stop = Event()
-    with _progress_line(TimeRemainingColumn()) as shown:
+    with progress_line(TimeRemainingColumn()) as shown:
         follower = _Follower(sweep, shown)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
         thread.start()

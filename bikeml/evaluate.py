@@ -18,7 +18,7 @@ from bikeml.split import Fold
 
 METRICS = ("mse", "rmse", "mae", "r2")
 SCORERS = ("r2", "neg_root_mean_squared_error")
-BOOTSTRAP_BATCH_CELLS = 2_000_000  # bounds the memory of the resampled rows to some tens of megabytes
+BOOTSTRAP_BATCH_CELLS = 250_000  # bounds the memory of the resampled rows to some megabytes
 MANY_ROWS = 10_000  # above it, blocks of rows are drawn instead of rows
 BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1 % (standard error)
 

@@ -22,17 +22,16 @@ from bikeml.data import Table, read_table
 from bikeml.errors import FingerprintError, FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance
-from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, add_run_id, save
+from bikeml.progress import Announce, silent
+from bikeml.result import Dataset, Invocation, Result, SearchOutcome, add_run_id, save
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table
 from bikeml.workers import workers
 
-
-def _silent(step: str, done: int = 0, total: int | None = None) -> None:
-    """Show nothing."""
+MANY_LEAVES, LEVELS_OF_A_LARGE_TREE = 1_000, 5
 
 
-def run(config: Config, invocation: Invocation, announce: Announce = _silent) -> Result:
+def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
     """
     Run the experiment that `config` describes and record it; return everything about it.
 
@@ -249,11 +248,13 @@ def _draw_search(config: Config, fitted: _Fitted) -> dict[str, Figure]:
 
 
 def _explain_tree(pipeline: Pipeline) -> dict[str, str]:
-    """Return the rules of the model where it is one tree."""
+    """Return the rules of the model where it is one tree; of a large one those of its first levels."""
     regressor = pipeline[REGRESSOR]
     if not isinstance(regressor, BaseDecisionTree):
         return {}
-    return {"tree.txt": export_text(regressor, feature_names=list(pipeline[:-1].get_feature_names_out()), max_depth=50)}
+    depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE
+    names = list(pipeline[:-1].get_feature_names_out())
+    return {"tree.txt": export_text(regressor, feature_names=names, max_depth=depth)}
 
 
 def _record(result: Result, started: float, announce: Announce) -> Result:
@@ -261,10 +262,10 @@ def _record(result: Result, started: float, announce: Announce) -> Result:
     if result.config.tracking.uri is None:
         return result
     announce("recording")
-    from bikeml import tracking  # its import takes seconds, and the result is safe by now
+    from bikeml.tracking import recording  # its import takes seconds, and the result is safe by now
 
     try:
-        recorded = tracking.record(result, started)
+        recorded = recording.record(result, started)
     except TrackingError as error:
         raise TrackingError(f"{error}; nothing is lost, the result is in {str(result.folder)!r}") from error
     with _folder_errors(result):

@@ -163,7 +163,7 @@ def _reuse(planned: Planned, store: "SweepStore", folder: Path) -> Cell:
     if found is None:
         return replace(cell, reason=store.explain(config, planned.identity, planned.combination.choices))
     if found.error is not None:
-        write_failure(folder, found.error, cell.overrides, found.run_id)
+        write_failure(folder, found.error, cell.overrides, run_id=found.run_id)
         return replace(cell, reused=True)
     if not store.take(found.run_id, folder):
         return replace(cell, reason=f"run {found.run_id} has lost its files")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -32,13 +32,6 @@ FILES = (
     *("config.yaml", "environment.json", "code.diff"),
 )
 """What a run folder may hold beside result.json and the model."""
-
-
-class Announce(Protocol):
-    """Told what goes on, for a progress display."""
-
-    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        """Take the name of a step and, where it can be counted, how much of it is done."""
 
 
 @dataclass(frozen=True)
@@ -246,9 +239,9 @@ def _write(result: Result, folder: Path) -> None:
 
 
 def save_figure(figure: Figure, file: Path) -> None:
-    """Write a figure as PNG: the pixels of its savefig, which would draw it twice."""
+    """Write a figure as PNG: the pixels of its savefig, which would draw it twice and look long for the last tenth."""
     figure.set_dpi(FIGURE_DPI)
-    FigureCanvasAgg(figure).print_png(file)
+    FigureCanvasAgg(figure).print_png(file, pil_kwargs={"compress_level": 3})
 
 
 def summary_text(result: Result) -> str:

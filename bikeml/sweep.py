@@ -13,7 +13,7 @@ import json
 import logging
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ JOB_FILE, LOG_FILE = "job.json", "bikeml.log"
 SEARCH_FILE = "cv_results.csv"
 KEPT_FILES = ("predictions.csv", SEARCH_FILE, "config.yaml", "environment.json", RESULT_FILE)
 """What a sweep keeps of a cell that ran elsewhere; result.json comes last, since it says that all is there."""
+METRIC = "cv_r2_mean"
+"""Cells and runs are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
 Status = Literal["finished", "reused", "failed", "interrupted", "submitted", "not run"]
 
 
@@ -134,6 +136,17 @@ def read_sweep(folder: Path) -> Sweep:
         ) from error
 
 
+def adopt(folder: Path, command: str) -> Sweep:
+    """
+    Return what the cells of another sweeper left in `folder` as a sweep, and write its plan.
+
+    Raises BikemlError where there is nothing, and OSError where the folder cannot be written.
+    """
+    sweep = replace(_gather(folder), command=command)
+    sweep.write()
+    return sweep
+
+
 def _gather(folder: Path) -> Sweep:
     files = [file for name in (RESULT_FILE, FAILURE_FILE) for file in folder.rglob(name)]
     folders = sorted({file.parent for file in files}, key=lambda path: (len(path.name), path.as_posix()))
@@ -179,10 +192,13 @@ def clear_outcomes(folders: Iterable[Path]) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def write_failure(folder: Path, error: str, overrides: Sequence[str], run_id: str | None = None) -> None:
-    """Write why a cell failed, and the run that recorded it where there is one."""
+def write_failure(
+    folder: Path, error: str, overrides: Sequence[str], *, command: str | None = None, run_id: str | None = None
+) -> None:
+    """Write why a cell failed, the command that runs it alone, and the run that recorded it, where there are such."""
     log = LOG_FILE if (folder / LOG_FILE).is_file() else None
-    content = {"error": error, "overrides": [*map(redact, overrides)], "log": log, "run_id": run_id}
+    content: dict[str, object] = {"error": error, "overrides": [*map(redact, overrides)], "log": log}
+    content |= {"command": command, "run_id": run_id}
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / FAILURE_FILE, json.dumps(content, indent=2) + "\n")
 

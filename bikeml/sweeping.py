@@ -14,12 +14,22 @@ from omegaconf import DictConfig
 
 from bikeml.display import follow, show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
-from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
+from bikeml.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
 from bikeml.report import write_report
-from bikeml.sweep import Cell, Sweep, clear_outcomes, describe_error, is_collected, read_outcome, write_failure
+from bikeml.sweep import (
+    METRIC,
+    Cell,
+    Sweep,
+    adopt,
+    clear_outcomes,
+    describe_error,
+    is_collected,
+    read_outcome,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -160,6 +170,14 @@ def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bo
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures() else "FINISHED"
             store.end(sweep.run_id, files, _count(leaderboard), status)
+
+
+def conclude_foreign(folder: Path) -> Sweep:
+    """Conclude the sweep that another sweeper has run in `folder`, and return it; raises BikemlError as above."""
+    with _writing(folder):
+        sweep = adopt(folder, redact(command_line()))
+    conclude(sweep)
+    return sweep
 
 
 def _count(leaderboard: pd.DataFrame) -> dict[str, float]:

@@ -237,3 +237,22 @@ def test_a_run_folder_below_a_file_is_named(workdir):
     (workdir / "file").write_text("")
     with pytest.raises(RunFolderError, match=r"cannot write the run folder .*; choose another with hydra.run.dir"):
         bikeml.run(*FAST, "hydra.run.dir=file/out")
+
+
+def test_of_a_large_tree_the_first_levels_are_written():
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeRegressor
+
+    from bikeml import experiment
+
+    X = pd.DataFrame({"x": np.arange(3000.0)})
+
+    def rules(**limits):
+        steps = [("preprocessor", StandardScaler()), ("regressor", DecisionTreeRegressor(random_state=0, **limits))]
+        return experiment._explain_tree(Pipeline(steps).fit(X, X["x"] % 1000))["tree.txt"]
+
+    whole, first_levels = rules(max_leaf_nodes=experiment.MANY_LEAVES), rules()
+    assert "truncated" not in whole
+    assert whole.count("value:") == experiment.MANY_LEAVES
+    assert "truncated branch of depth" in first_levels
+    assert len(first_levels.splitlines()) < 2 ** (experiment.LEVELS_OF_A_LARGE_TREE + 3)

@@ -1,4 +1,6 @@
 import pickle
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -11,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bikeml.errors import ModelFileError
-from bikeml.model_file import FILE_NAME, load_pipeline, save_pipeline
+from bikeml.model_file import FILE_NAME, _is_estimator, load_pipeline, save_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 y = X @ [1, 2, 3]
@@ -81,3 +83,41 @@ def test_a_truncated_file_is_named(workdir):
 def test_a_missing_model_is_named(workdir):
     with pytest.raises(ModelFileError, match=r"there is no model at .*; give the path of a model.skops"):
         load_pipeline(workdir)
+
+
+def test_a_lean_skops_walks_through_nothing_and_models_load_all_the_same(workdir):
+    script = """
+import sys
+from pathlib import Path
+import bikeml.lean_skops
+import sklearn.utils
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from bikeml.model_file import load_pipeline, save_pipeline
+print("pytest" in sys.modules, "dask" in sys.modules, "sklearn.gaussian_process" in sys.modules)
+fitted = make_pipeline(GradientBoostingRegressor(n_estimators=2)).fit([[1], [2]], [1, 2])
+save_pipeline(fitted, Path("model"))
+print(list(load_pipeline("model").predict([[1], [2]])) == list(fitted.predict([[1], [2]])))
+print(len(sklearn.utils.all_estimators()) > 100)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "False", "True", "True"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("sklearn.linear_model._base.LinearRegression", True),
+        ("sklearn.linear_model.LinearRegression", False),
+        ("sklearn.linear_model._base.missing", False),
+        ("sklearn.no_such_module.Model", False),
+        ("sklearn.linear_model._base.LinearModel.fit", False),
+        ("sklearn.utils._bunch.Bunch", False),
+        ("sklearn.tests.test_base.MyEstimator", False),
+        ("sklearn.externals.joblib.Parallel", False),
+        ("sklearnx.base.Model", False),
+        ("os.system", False),
+    ],
+)
+def test_only_estimators_of_scikit_learn_are_known_as_such(name, is_one):
+    assert _is_estimator(name) == is_one

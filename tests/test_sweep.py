@@ -1,6 +1,7 @@
 """Sweeps: every cell once, whatever happens, and nothing run again that is recorded."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import time
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 from mlflow import MlflowClient
 
+from bikeml.composition import config_dir
 from bikeml.errors import BikemlError
 from bikeml.sweep import Cell, Sweep, find_varying, read_sweep
 from bikeml.tracking import store
@@ -198,6 +201,25 @@ def test_another_sweeper_gets_the_leaderboard_too(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree") == 0
     assert list(board_of(workdir / "sweep")["name"]) == ["model=linear", "model=tree"]
     assert "2 cells, by cross-validated R²" in capsys.readouterr().out
+    command = read_sweep(workdir / "sweep").command
+    assert "hydra/sweeper=basic model=linear,tree" in command
+    assert escape(command) in (workdir / "sweep" / "report.html").read_text()
+    assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree,ridge") == 0
+    assert len(board_of(workdir / "sweep")) == 3, "a later sweep in the same folder is told whole"
+
+
+def test_a_failed_cell_is_run_alone_by_the_command_that_its_page_shows(bikeml_main, workdir):
+    (workdir / "more" / "model").mkdir(parents=True)
+    config = (
+        (config_dir() / "model" / "tree.yaml").read_text().replace("monotonic_cst: null", f"monotonic_cst: {FAILS}")
+    )
+    (workdir / "more" / "model" / "worse.yaml").write_text(config)
+    assert bikeml_main("--config-dir=more", "-m", *UNTRACKED, "model=worse,linear") == 1
+    failure = json.loads((workdir / "sweep" / "0" / "failure.json").read_text())
+    command = shlex.split(failure["command"])
+    assert f"--config-dir={workdir / 'more'}" in command
+    assert "model=worse" in command
+    assert escape(failure["command"]) in (workdir / "sweep" / "report.html").read_text()
 
 
 def test_a_sweep_below_a_file_is_one_message(bikeml_main, workdir, capsys):
