@@ -65,8 +65,10 @@ MAY_IMPORT = {
     "task": {"composition", "config", "status"},
     "lean_skops": set(),
     "display": FOUNDATION | {"progress", "result", "sweep"},
+    "following": {"progress", "sweep"},
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
-    "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
+    "sweeping": FOUNDATION
+    | {"display", "following", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
     "azure": FOUNDATION | {"data", "display", "files", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
     "cli": FOUNDATION
@@ -91,7 +93,7 @@ ONLY_HERE = {
     "omegaconf": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment", "svg", "sweep_plots"},
     "jinja2": {"report"},
-    "rich": {"display", "progress"},
+    "rich": {"display", "following", "progress"},
     "azure": {"azure"},
 }
 
