@@ -2,25 +2,20 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
-from bikeml.progress import progress_line
 from bikeml.redaction import redact
-from bikeml.sweep import Cell, Outcome, Sweep, read_outcome
+from bikeml.sweep import Sweep
 
 if TYPE_CHECKING:
     from bikeml.result import Result
 
-LOOK_SECONDS = 0.3
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
 WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
@@ -133,81 +128,6 @@ def show_plan(jobs: Sequence[tuple[str, str]], facts: Mapping[str, str]) -> None
     console.print(table)
     for label, value in facts.items():
         console.print(f"[bold]{label:>12}[/]  {escape(value)}", soft_wrap=True)
-
-
-@contextmanager
-def follow(sweep: Sweep) -> Iterator[None]:
-    """
-    Tell how a sweep goes on while the block runs: a line for each cell that ends and, on a terminal, a progress line.
-
-    It looks at the folders of the cells, so that it works with any launcher.
-    """
-    stop = Event()
-    with progress_line(TimeRemainingColumn()) as shown:
-        follower = _Follower(sweep, shown)
-        thread = Thread(target=follower.watch, args=(stop,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-            follower.look()
-
-
-class _Follower:
-    """What has been told of a sweep so far."""
-
-    def __init__(self, sweep: Sweep, shown: Progress) -> None:
-        self._sweep, self._shown = sweep, shown
-        self._waiting = {cell.number: cell for cell in sweep.cells}
-        self._task = shown.add_task("starting", total=len(sweep.cells))
-        self._failed = 0
-        self._running_jobs: set[str] = set()
-        self._best: tuple[float, str] | None = None
-
-    def watch(self, stop: Event) -> None:
-        """Look again and again until told to stop."""
-        while not stop.wait(LOOK_SECONDS):
-            self.look()
-
-    def look(self) -> None:
-        """Tell of the cells that have ended since the last look."""
-        running = 0
-        for cell in list(self._waiting.values()):
-            outcome = read_outcome(self._sweep.folder, cell)
-            if outcome.result is None and outcome.failure is None:
-                running += outcome.begun if outcome.job is None else self._tell_job(cell, outcome.job)
-                continue
-            del self._waiting[cell.number]
-            self._tell(outcome)
-        done = len(self._sweep.cells) - len(self._waiting)
-        best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
-        text = f"{done - self._failed} done, {running} running, {self._failed} failed{best}"
-        self._shown.update(self._task, completed=done, description=text)
-
-    def _tell_job(self, cell: Cell, job: Mapping[str, str]) -> bool:
-        """Tell of a job on a cluster that has begun to run, with its page; return whether it runs."""
-        runs = job["status"] == "Running"
-        if runs and job["name"] not in self._running_jobs:
-            self._running_jobs.add(job["name"])
-            self._shown.console.print(escape(f"{cell.name}: {job['status']}, {job['studio']}"), soft_wrap=True)
-        return runs
-
-    def _tell(self, outcome: Outcome) -> None:
-        done = len(self._sweep.cells) - len(self._waiting)
-        line = f"[{done}/{len(self._sweep.cells)}] {outcome.cell.name}: "
-        if outcome.result is None:
-            self._failed += 1
-            line += f"failed: {(outcome.failure or {})['error']}".splitlines()[0]
-        else:
-            metrics = outcome.result["metrics"]
-            mean = metrics["cv_r2_mean"]
-            if mean is not None and (self._best is None or mean > self._best[0]):
-                self._best = mean, outcome.cell.name
-            line += f"cv_r2 {_number(mean)} ± {_number(metrics['cv_r2_std'])}"
-            line += ", reused" if outcome.cell.reused else f", {outcome.result['seconds']['total']:.1f} s"
-        self._shown.console.print(escape(line), soft_wrap=True)
 
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:

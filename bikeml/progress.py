@@ -1,10 +1,10 @@
 """A progress line while something goes on: on a terminal only, and without a trace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,12 +27,27 @@ def silent(step: str, done: int = 0, total: int | None = None) -> None:
     """Show nothing."""
 
 
-def progress_line(*more: ProgressColumn) -> Progress:
-    """Return a line on stderr with text, a bar and the time so far."""
+class _Line(Progress):
+    """A progress line with something below it, which is asked for at each refresh."""
+
+    def __init__(
+        self, *columns: ProgressColumn, below: Callable[[], Iterable[RenderableType]], console: Console
+    ) -> None:
+        self._below = below
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield what is drawn."""
+        yield from super().get_renderables()
+        yield from self._below()
+
+
+def progress_line(*more: ProgressColumn, below: Callable[[], Iterable[RenderableType]] = tuple) -> Progress:
+    """Return a line on stderr with text, a bar and the time so far, and what `below` yields below it."""
     console = Console(stderr=True, highlight=False)
     text = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *more)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return _Line(*columns, below=below, console=console)
 
 
 @contextmanager

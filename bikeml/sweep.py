@@ -11,6 +11,7 @@ Nothing else says how a sweep stands: whatever is killed, and wherever the folde
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -96,7 +97,7 @@ class Outcome:
     """The content of failure.json: error, log, run_id."""
     begun: bool
     job: Mapping[str, Any] | None = None
-    """The content of job.json: name, status, studio."""
+    """The content of job.json: name, status, studio, and the Unix time at which it was first seen to stand so."""
 
     @property
     def status(self) -> Status:
@@ -204,9 +205,10 @@ def write_failure(
 
 
 def write_job(folder: Path, name: str, status: str, studio: str) -> None:
-    """Write how the job of a cell on a cluster stands: its name, the service's word for its state, its page."""
+    """Write how the job of a cell on a cluster stands now: its name, the service's word for its state, its page."""
+    content = {"name": name, "status": status, "studio": studio, "seen": time.time()}
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / JOB_FILE, json.dumps({"name": name, "status": status, "studio": studio}, indent=2) + "\n")
+    write_text(folder / JOB_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def describe_error(error: BaseException) -> str:

@@ -12,8 +12,9 @@ from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
-from bikeml.display import follow, show_leaderboard
+from bikeml.display import show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.following import follow
 from bikeml.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
 from bikeml.provenance import command_line

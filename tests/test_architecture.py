@@ -73,8 +73,10 @@ MAY_IMPORT = {
     "rows": FOUNDATION | {"data"},
     "predict": SHELL | {"lean_skops", "model_file", "rows", "tracking"},
     "display": FOUNDATION | {"progress", "result", "sweep"},
+    "following": {"progress", "sweep"},
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
-    "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
+    "sweeping": FOUNDATION
+    | {"display", "following", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
     "azure": FOUNDATION | {"data", "display", "files", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
     "cli": FOUNDATION
@@ -99,7 +101,7 @@ ONLY_HERE = {
     "omegaconf": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment", "svg", "sweep_plots", "look_plots", "page"},
     "jinja2": {"page"},
-    "rich": {"display", "progress"},
+    "rich": {"display", "following", "progress"},
     "azure": {"azure"},
 }
 

@@ -1,0 +1,80 @@
+"""What is told of a sweep while it goes on."""
+
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from bikeml import progress
+from bikeml.following import MANY_JOBS, RunningJobs, follow
+from bikeml.sweep import Cell, Sweep, write_failure, write_job
+
+
+def job(number, status="Running", ago=0.0):
+    name = f"bikeml-{number}-0"
+    return {"name": name, "status": status, "studio": f"https://studio.invalid/{name}", "seen": time.time() - ago}
+
+
+def drawn(jobs):
+    console = Console(file=io.StringIO(), width=100)
+    for table in jobs.draw():
+        console.print(table)
+    return console.file.getvalue()
+
+
+def test_a_job_that_begins_to_run_is_told_once_with_its_page():
+    jobs = RunningJobs()
+    assert list(jobs.update([("a", job(0, "Queued"))])) == []
+    assert list(jobs.update([("a", job(0))])) == ["a: Running, https://studio.invalid/bikeml-0-0"]
+    assert list(jobs.update([("a", job(0, "Finalizing"))])) == []
+    assert len(jobs) == 1
+    assert list(jobs.update([])) == []
+    assert len(jobs) == 0
+
+
+def test_the_table_shows_state_and_node_time_of_what_has_a_node_and_nothing_else():
+    jobs = RunningJobs()
+    assert drawn(jobs) == ""
+    list(jobs.update([("alpha=1", job(1, ago=3725)), ("alpha=2", job(2, "Queued", ago=5000))]))
+    lines = drawn(jobs).splitlines()
+    assert lines[0].split() == ["running", "state", "node", "time", "job"]
+    assert lines[1].split() == ["alpha=1", "Running", "1:02:05", "bikeml-1-0"]
+    assert len(lines) == 2
+
+
+def test_the_node_time_goes_on_when_the_job_stands_otherwise():
+    jobs = RunningJobs()
+    list(jobs.update([("a", job(0, ago=3725))]))
+    list(jobs.update([("a", job(0, "Finalizing"))]))
+    assert "Finalizing  1:02:0" in drawn(jobs)
+
+
+def test_a_page_is_a_link_where_the_terminal_can_show_it():
+    jobs = RunningJobs()
+    list(jobs.update([("a", job(0))]))
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    console.print(*jobs.draw())
+    assert "https://studio.invalid/bikeml-0-0" in console.file.getvalue()
+
+
+def test_many_jobs_are_counted_not_shown():
+    jobs = RunningJobs()
+    list(jobs.update([(f"alpha={number}", job(number)) for number in range(MANY_JOBS + 3)]))
+    assert len(drawn(jobs).splitlines()) == MANY_JOBS + 2
+    assert "and 3 more" in drawn(jobs)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_table_is_for_a_terminal_and_lines_are_for_any(workdir, monkeypatch, is_terminal):
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=is_terminal, width=120, highlight=False)
+    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    cells = tuple(Cell(n, (f"seed={n}",), str(n), {"seed": str(n)}) for n in range(2))
+    with follow(Sweep(workdir, "bikeml", 0.0, cells)):
+        write_job(workdir / "0", "bikeml-0-0", "Running", "https://studio.invalid/0")
+        write_job(workdir / "1", "bikeml-1-0", "Failed", "https://studio.invalid/1")
+        write_failure(workdir / "1", "out of memory", ["seed=1"])
+    assert "seed=0: Running, https://studio.invalid/0" in shown.getvalue()
+    assert "[1/2] seed=1: failed: out of memory" in shown.getvalue()
+    assert ("node time" in shown.getvalue()) is is_terminal
