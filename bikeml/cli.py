@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import hydra
@@ -15,14 +14,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, resolve
-from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, RunFolderError
-from bikeml.redaction import redact
+from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.status import DONE, FAILED, began_as_interrupt, report
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
-DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
-TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
-
 
 _failures: list[Exception] = []
 """What the task function of this process raised. Hydra adds lines of its own to an exception that it sees."""
@@ -73,11 +69,11 @@ def _compose_and_run() -> int:
             sys.argv.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
         hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
     except KeyboardInterrupt as interrupt:
-        return _report(interrupt)
+        return report(interrupt)
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
         if not _failures:
             _failures.append(_explain_start(error))
-    return _report(_failures[0]) if _failures else DONE
+    return report(_failures[0]) if _failures else DONE
 
 
 def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
@@ -90,20 +86,13 @@ def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
         if not is_ours:
             conclude(sweep)
     except BikemlError as error:
-        return _report(error)
+        return report(error)
     return FAILED if sweep.has_failures() else DONE
-
-
-def _began_as_interrupt(error: BaseException | None) -> bool:
-    """Whether a library stumbled over an interrupt, in a finally clause say, and made another error of it."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _explain_start(error: Exception) -> Exception:
     """Say what stopped Hydra before the task function began; an error of no known kind is our own bug."""
-    if isinstance(error, BikemlError) or _began_as_interrupt(error):
+    if isinstance(error, BikemlError) or began_as_interrupt(error):
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
@@ -141,28 +130,14 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     import bikeml.lean_skops  # noqa: F401  before skops
     from bikeml import display, experiment
+    from bikeml.progress import progress
     from bikeml.provenance import command_line
     from bikeml.result import Invocation
 
-    with display.progress() as announce:
+    with progress() as announce:
         result = experiment.run(config, Invocation(folder, command_line(), options), announce)
     display.show(result)
     return result.metrics["cv_r2_mean"]
-
-
-def _report(error: BaseException) -> int:
-    """Print one message for an interrupt or a user's mistake, or the traceback of a bug of ours; return the status."""
-    if _began_as_interrupt(error):
-        print("bikeml: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
-        print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
-    if isinstance(error, BikemlError):
-        lines = redact(str(error)).splitlines()
-        print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
-    if isinstance(error, DetachedError):
-        return SUBMITTED
-    return BAD_INPUT if isinstance(error, (ConfigError, DataError)) else FAILED
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -34,15 +34,20 @@ def config_dir() -> Path:
 
 
 def describe_options() -> str:
-    """Return our config groups and their options, each with the comment on top of its file."""
-    groups = sorted(folder for folder in config_dir().iterdir() if folder.is_dir() and folder.name != "hydra")
+    """Return the config groups of an experiment and their options, each with the comment on top of its file."""
+    others = ("hydra", "task")
+    groups = sorted(folder for folder in config_dir().iterdir() if folder.is_dir() and folder.name not in others)
     return "\n\n".join(f"{group.name}\n" + "\n".join(map(_describe, sorted(group.glob("*.yaml")))) for group in groups)
 
 
 def _describe(file: Path) -> str:
+    return f"  {file.stem:<22}{next(iter(read_comments(file)), '')}"
+
+
+def read_comments(file: Path) -> list[str]:
+    """Return the lines of a config file that are comments: the first says what it is."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    comment = next((line for line in lines if line.startswith("#") and "@package" not in line), "#")
-    return f"  {file.stem:<22}{comment.removeprefix('#').strip()}"
+    return [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
 
 
 # For the text of --help in conf/config.yaml.

@@ -311,6 +311,11 @@ def typed_launcher(options: Mapping[str, object]) -> LauncherConfig:
 Typed = TypeVar("Typed", bound=Section)
 
 
+def typed_options(section: type[Typed], values: Mapping[str, object]) -> Typed:
+    """Return the typed options of a task; raises ConfigError with every problem at once."""
+    return _validate(section, values)
+
+
 def _validate(section: type[Typed], values: Mapping[str, object], name: str = "") -> Typed:
     try:
         return section.model_validate(dict(values))

@@ -9,48 +9,21 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.progress import progress_line
 from bikeml.redaction import redact
 from bikeml.sweep import Cell, Outcome, Sweep, read_outcome
 
 if TYPE_CHECKING:
-    from bikeml.result import Announce, Result
+    from bikeml.result import Result
 
 LOOK_SECONDS = 0.3
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
 WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
-
-
-def _progress_line(*more: ProgressColumn) -> Progress:
-    console = Console(stderr=True, highlight=False)
-    text = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *more)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextmanager
-def progress() -> Iterator["Announce"]:
-    """Yield a function that says what comes next; shown with the time so far, on a terminal only, without a trace."""
-    with _progress_line() as shown:
-        task = shown.add_task("starting", total=None)
-
-        def announce(step: str, done: int = 0, total: int | None = None) -> None:
-            shown.update(task, description=step, completed=done, total=total)
-
-        yield announce
 
 
 def show(result: "Result") -> None:
@@ -170,7 +143,7 @@ def follow(sweep: Sweep) -> Iterator[None]:
     It looks at the folders of the cells, so that it works with any launcher.
     """
     stop = Event()
-    with _progress_line(TimeRemainingColumn()) as shown:
+    with progress_line(TimeRemainingColumn()) as shown:
         follower = _Follower(sweep, shown)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
         thread.start()

@@ -7,10 +7,11 @@ What can go wrong.
     ├── FitError         an estimator refuses the data or its arguments
     ├── RunFolderError   the result cannot be written
     ├── ModelFileError   a saved model is refused
-    ├── TrackingError    the experiment is done, but could not be recorded
+    ├── TrackingError    a run could not be recorded in the tracking store, or read from it
     ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
     ├── DetachedError    no failure: the sweep goes on without this process
+    ├── RunNotFoundError the store has no such run, or one that is of no use here
     └── FingerprintError the experiment is another than the one asked for
 
 Every message says what is wrong, the value, what is allowed and what to do next.
@@ -42,7 +43,7 @@ class ModelFileError(BikemlError):
 
 
 class TrackingError(BikemlError):
-    """The experiment is done, but its record could not be written to the tracking store."""
+    """A run could not be recorded in the tracking store, or read from it; what is in the run folder is safe."""
 
 
 class SweepStoppedError(BikemlError):
@@ -59,3 +60,7 @@ class DetachedError(BikemlError):
 
 class FingerprintError(BikemlError):
     """The experiment is another than the one that was asked for by its fingerprint."""
+
+
+class RunNotFoundError(BikemlError):
+    """The tracking store has no run of that name, or the run failed or lacks what is wanted of it."""

@@ -22,17 +22,14 @@ from bikeml.data import Table, read_table
 from bikeml.errors import FingerprintError, FitError, RunFolderError, TrackingError
 from bikeml.fingerprint import fingerprint, identify, is_reproducible
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance
-from bikeml.result import Announce, Dataset, Invocation, Result, SearchOutcome, add_run_id, save
+from bikeml.progress import Announce, silent
+from bikeml.result import Dataset, Invocation, Result, SearchOutcome, add_run_id, save
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table
 from bikeml.workers import workers
 
 
-def _silent(step: str, done: int = 0, total: int | None = None) -> None:
-    """Show nothing."""
-
-
-def run(config: Config, invocation: Invocation, announce: Announce = _silent) -> Result:
+def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
     """
     Run the experiment that `config` describes and record it; return everything about it.
 
@@ -261,10 +258,10 @@ def _record(result: Result, started: float, announce: Announce) -> Result:
     if result.config.tracking.uri is None:
         return result
     announce("recording")
-    from bikeml import tracking  # its import takes seconds, and the result is safe by now
+    from bikeml.tracking import recording  # its import takes seconds, and the result is safe by now
 
     try:
-        recorded = tracking.record(result, started)
+        recorded = recording.record(result, started)
     except TrackingError as error:
         raise TrackingError(f"{error}; nothing is lost, the result is in {str(result.folder)!r}") from error
     with _folder_errors(result):

@@ -12,10 +12,8 @@ from scipy.stats import t as student_t
 
 from bikeml.files import write_text
 from bikeml.plots import plot_leaderboard
-from bikeml.sweep import Outcome, Sweep
+from bikeml.sweep import METRIC, Outcome, Sweep
 
-METRIC = "cv_r2_mean"
-"""Cells are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
 FILE_NAME, PICTURE_NAME = "leaderboard.csv", "leaderboard.png"
 CONFIDENCE = 0.95
 

@@ -22,9 +22,9 @@ from markupsafe import Markup
 
 from bikeml.errors import BikemlError, RunFolderError
 from bikeml.files import write_text
-from bikeml.leaderboard import CONFIDENCE, METRIC, build_leaderboard, write_leaderboard
+from bikeml.leaderboard import CONFIDENCE, build_leaderboard, write_leaderboard
 from bikeml.svg import to_svg
-from bikeml.sweep import LOG_FILE, Outcome, Sweep, read_sweep
+from bikeml.sweep import LOG_FILE, METRIC, Outcome, Sweep, read_sweep
 from bikeml.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
 
 FILE_NAME = "report.html"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -32,13 +32,6 @@ FILES = (
     *("config.yaml", "environment.json", "code.diff"),
 )
 """What a run folder may hold beside result.json and the model."""
-
-
-class Announce(Protocol):
-    """Told what goes on, for a progress display."""
-
-    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        """Take the name of a step and, where it can be counted, how much of it is done."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ SWEEP_FILE, RESULT_FILE, FAILURE_FILE = "sweep.json", "result.json", "failure.js
 JOB_FILE, LOG_FILE = "job.json", "bikeml.log"
 KEPT_FILES = ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json", RESULT_FILE)
 """What a sweep keeps of a cell that ran elsewhere; result.json comes last, since it says that all is there."""
+METRIC = "cv_r2_mean"
+"""Cells and runs are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
 Status = Literal["finished", "reused", "failed", "interrupted", "submitted", "not run"]
 
 

@@ -14,12 +14,12 @@ from omegaconf import DictConfig
 
 from bikeml.display import follow, show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
-from bikeml.leaderboard import METRIC, build_leaderboard, write_leaderboard
+from bikeml.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
 from bikeml.provenance import command_line
 from bikeml.redaction import redact
 from bikeml.report import write_report
-from bikeml.sweep import Cell, Sweep, clear_outcomes, describe_error, read_outcome, write_failure
+from bikeml.sweep import METRIC, Cell, Sweep, clear_outcomes, describe_error, read_outcome, write_failure
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore

@@ -16,6 +16,8 @@ MODULES = {
     if file.name not in ("__init__.py", "__main__.py") or file.parent != PACKAGE
 }
 FOUNDATION = {"config", "composition", "errors", "redaction", "datasets", "mlflow_settings"}
+SHELL = FOUNDATION | {"progress", "status", "task"}
+"""What every further task is made with."""
 MAY_IMPORT = {
     "errors": set(),
     "redaction": set(),
@@ -39,6 +41,7 @@ MAY_IMPORT = {
     "workers": FOUNDATION,
     "experiment": FOUNDATION
     | {
+        "progress",
         "resume",
         "workers",
         "data",
@@ -57,14 +60,30 @@ MAY_IMPORT = {
     "sweep_plots": {"svg"},
     "report": FOUNDATION | {"files", "leaderboard", "svg", "sweep", "sweep_plots"},
     "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
-    "display": FOUNDATION | {"result", "sweep"},
+    "progress": set(),
+    "status": {"errors", "redaction"},
+    "task": {"composition", "config", "status"},
+    "display": FOUNDATION | {"progress", "result", "sweep"},
     "lean_skops": set(),
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
     "azure": FOUNDATION | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
     "cli": FOUNDATION
-    | {"azure", "cell", "display", "experiment", "lean_skops", "provenance", "result", "sweep", "sweeper", "sweeping"},
+    | {
+        "azure",
+        "cell",
+        "display",
+        "experiment",
+        "lean_skops",
+        "progress",
+        "provenance",
+        "result",
+        "status",
+        "sweep",
+        "sweeper",
+        "sweeping",
+    },
 }
 ONLY_HERE = {
     "mlflow": {"tracking"},
@@ -72,7 +91,7 @@ ONLY_HERE = {
     "omegaconf": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
     "matplotlib": {"plots", "result", "experiment", "svg", "sweep_plots"},
     "jinja2": {"report"},
-    "rich": {"display"},
+    "rich": {"display", "progress"},
     "azure": {"azure"},
 }
 
@@ -118,7 +137,15 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
     carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file", "files"}
-    carries_or_shows |= {"workers", "lean_skops", "azure", "planning", "sweep", "display"}  # where a fit runs does not change it
+    carries_or_shows |= {
+        "workers",
+        "lean_skops",
+        "azure",
+        "planning",
+        "progress",
+        "sweep",
+        "display",
+    }  # where a fit runs does not change it
     reached, waiting = set(), {"experiment"}
     while waiting:
         name = waiting.pop()

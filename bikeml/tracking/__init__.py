@@ -6,6 +6,7 @@ Each module knows one thing:
     store      how to reach a store, and how a run in it begins and ends
     recording  what is recorded of an experiment
     sweeps     a sweep's own run, and the recorded runs that a sweep can take instead of fitting again
+    runs       find a recorded run by what people call it, and bring its files
 """
 
 import warnings
@@ -14,9 +15,4 @@ from bikeml import mlflow_settings  # noqa: F401  before mlflow, which reads its
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies
-    import mlflow.models
-    import mlflow.pyfunc  # noqa: F401
-
-from bikeml.tracking.recording import record
-
-__all__ = ["record"]
+    import mlflow  # noqa: F401

@@ -14,8 +14,6 @@ from typing import Any
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.models import Model, infer_signature
-from mlflow.pyfunc import add_to_model
 
 from bikeml.config import AZUREML, Config
 from bikeml.files import write_text
@@ -23,6 +21,11 @@ from bikeml.model_file import FILE_NAME, TRUSTED_TYPES
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
 from bikeml.tracking import store
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # they warn of their own type hints (mlflow 3.15)
+    from mlflow.models import Model, infer_signature
+    from mlflow.pyfunc import add_to_model
 
 MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 MAX_PARAM_LENGTH = 500

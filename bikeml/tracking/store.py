@@ -30,15 +30,15 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, Import
 
 
 @contextlib.contextmanager
-def store_errors(uri: str, what: str = "record the run") -> Iterator[None]:
+def store_errors(
+    uri: str, what: str = "record the run", advice: str = "check tracking.uri, or choose tracking=none"
+) -> Iterator[None]:
     """Raise a TrackingError that says what could not be done, whatever the store at `uri` has against it."""
     try:
         yield
     except STORE_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(
-            f"cannot {what} in {redact(uri)!r}: {redact(reason)}; check tracking.uri, or choose tracking=none"
-        ) from error
+        raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {advice}") from error
 
 
 def absolute(uri: str) -> str:

@@ -1,0 +1,239 @@
+"""Find a recorded run by what people call it, and bring its files."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import inf, isnan
+from pathlib import Path, PurePosixPath
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from bikeml.config import AZUREML, Config
+from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.redaction import redact
+from bikeml.sweep import METRIC
+from bikeml.tracking import store
+
+FINGERPRINT, TABLE = "bikeml.fingerprint", "bikeml.data_sha256"
+PREFIX = re.compile(r"[0-9a-f]{7,31}")
+JOB_OUTPUTS = "outputs/"
+"""Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers where there is nothing of a name; of some names it says that they are none."""
+PAGE = 100
+RUNS_SHOWN = 3
+ADVICE = "check tracking.uri"
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """An experiment's run in a tracking store, finished and with its metrics."""
+
+    run_id: str
+    name: str
+    status: str
+    """MLflow's word, such as FINISHED."""
+    fingerprint: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    uri: str
+    """The address of its store."""
+    _client: MlflowClient = field(repr=False, compare=False)
+
+    def holds(self, path: str) -> bool:
+        """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
+        with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
+            return self._locate(path) is not None
+
+    def fetch(self, path: str, folder: Path) -> Path:
+        """
+        Bring an artifact, a file or a folder of the run folder such as "model", below a local `folder`.
+
+        Returns where it is now. Raises RunNotFoundError where the run has none of that name, and TrackingError.
+        """
+        with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
+            place = self._locate(path)
+            if place is None:
+                raise RunNotFoundError(
+                    f"run {self.run_id} ({self.name}) has no {path!r}; it has {self._names('')}; name another run"
+                )
+            return Path(self._client.download_artifacts(self.run_id, place, str(folder)))
+
+    def _locate(self, path: str) -> str | None:
+        first = PurePosixPath(path).parts[0]
+        return next((prefix + path for prefix in ("", JOB_OUTPUTS) if prefix + first in self._names(prefix)), None)
+
+    def _names(self, folder: str) -> list[str]:
+        return [str(item.path) for item in self._client.list_artifacts(self.run_id, folder.rstrip("/") or None)]
+
+
+def find(config: Config, which: str) -> RecordedRun:
+    """
+    Return the finished run of an experiment that `which` names in the store of the config.
+
+    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 on the table of the
+    latest run), the alias of a registered model, NAME@ALIAS or NAME/VERSION.
+
+    Raises RunNotFoundError where there is no such run or it did not finish, ConfigError where the config names no
+    store, and TrackingError where the store is out of reach.
+    """
+    if config.tracking.uri is None:
+        raise ConfigError("tracking.uri=None records no runs; choose the tracking option that they were recorded with")
+    uri = store.locate(config)
+    if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).is_file():
+        raise RunNotFoundError(
+            f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
+        )
+    with store.store_errors(uri, f"look for run {which!r}", ADVICE):
+        finder = _Finder(store.connect(uri), uri, config)
+        return finder.check(finder.find(which))
+
+
+class _Finder:
+    """One look into a store; its methods raise STORE_ERRORS and RunNotFoundError."""
+
+    def __init__(self, client: MlflowClient, uri: str, config: Config) -> None:
+        self._client, self._uri = client, uri
+        self._name = config.tracking.experiment_name
+        self._can_order = config.tracking.uri != AZUREML  # which orders by no metric
+
+    def find(self, which: str) -> Run:
+        if which == "latest":
+            return self._latest()
+        if which == "best":
+            return self._best()
+        if "@" in which or "/" in which:
+            return self._of_version(which, self._version(which))
+        return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
+
+    def check(self, run: Run) -> RecordedRun:
+        """Return the run as a record; only one that finished and was an experiment has anything to give."""
+        shown = f"run {run.info.run_id} ({run.info.run_name})"
+        if run.info.lifecycle_stage == "deleted":
+            raise RunNotFoundError(f"{shown} is deleted; {self._advice()}")
+        if run.info.status != "FINISHED":
+            error = run.data.tags.get("bikeml.error", "")
+            reason = f" with {redact(error).splitlines()[0]}" if error else ""
+            raise RunNotFoundError(f"{shown} is {run.info.status}{reason}; {self._advice()}")
+        if not _is_experiment(run):
+            raise RunNotFoundError(
+                f"{shown} is not the run of an experiment: a sweep's own run, a candidate of a search, or not made by "
+                f"bikeml; {self._advice()}"
+            )
+        return RecordedRun(
+            run_id=str(run.info.run_id),
+            name=str(run.info.run_name),
+            status=str(run.info.status),
+            fingerprint=str(run.data.tags[FINGERPRINT]),
+            tags=dict(run.data.tags),
+            params=dict(run.data.params),
+            metrics=dict(run.data.metrics),
+            uri=self._uri,
+            _client=self._client,
+        )
+
+    def _latest(self) -> Run:
+        found = next(self._finished(), None)
+        if found is None:
+            raise RunNotFoundError(
+                f"no finished run is recorded in {redact(self._uri)!r}, experiment {self._name!r}; record one first "
+                "(python -m bikeml), or set tracking.uri and tracking.experiment_name"
+            )
+        return found
+
+    def _best(self) -> Run:
+        table = self._latest().data.tags.get(TABLE, "")
+        same = f" and tags.`{TABLE}` = '{table}'"
+        runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if self._can_order else ())
+        return max(islice(runs, 1 if self._can_order else None), key=_score)
+
+    def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
+        """Yield the finished runs of experiments, newest first unless ordered otherwise."""
+        experiment = self._client.get_experiment_by_name(self._name)
+        experiments = [str(experiment.experiment_id)] if experiment else []
+        runs = self._search(experiments, f"attributes.status = 'FINISHED'{condition}", order)
+        return (run for run in runs if _is_experiment(run))
+
+    def _search(self, experiments: list[str], condition: str, order: Sequence[str] = ()) -> Iterator[Run]:
+        newest, token = list(order) or ["attributes.start_time DESC"], None
+        while experiments:
+            page = self._client.search_runs(experiments, condition, max_results=PAGE, order_by=newest, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _by_id(self, run_id: str) -> Run | None:
+        try:
+            return self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code in ABSENT:
+                return None
+            raise
+
+    def _by_prefix(self, prefix: str) -> Run | None:
+        if not PREFIX.fullmatch(prefix):
+            return None
+        experiments = [str(each.experiment_id) for each in self._client.search_experiments(max_results=1000)]
+        found = list(islice(self._search(experiments, f"attributes.run_id LIKE '{prefix}%'"), RUNS_SHOWN))
+        if len(found) > 1:
+            raise RunNotFoundError(f"{prefix!r} begins the ids of several runs: {_show(found)}; write more of it")
+        return found[0] if found else None
+
+    def _by_alias(self, alias: str) -> Run:
+        models = self._client.search_registered_models(max_results=PAGE)
+        named = [str(model.name) for model in models if alias in model.aliases]
+        if not named:
+            raise RunNotFoundError(f"there is no run or alias {alias!r} in {redact(self._uri)!r}; {self._advice()}")
+        if len(named) > 1:
+            choice = ", ".join(f"{name}@{alias}" for name in named)
+            raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
+        return self._of_version(alias, self._client.get_model_version_by_alias(named[0], alias))
+
+    def _version(self, which: str) -> ModelVersion:
+        at = "@" in which
+        name, _, detail = which.rpartition("@" if at else "/")
+        try:
+            get = self._client.get_model_version_by_alias if at else self._client.get_model_version
+            return get(name, detail)
+        except MlflowException as error:
+            if error.error_code not in ABSENT:
+                raise
+            known = sorted(str(model.name) for model in self._client.search_registered_models(max_results=PAGE))
+            what = "alias" if at else "version"
+            raise RunNotFoundError(
+                f"no registered model {name!r} has the {what} {detail!r}; registered are: {', '.join(known) or 'none'}"
+            ) from error
+
+    def _of_version(self, which: str, version: ModelVersion) -> Run:
+        run = self._by_id(str(version.run_id)) if version.run_id else None
+        if run is None:
+            raise RunNotFoundError(
+                f"{which!r} is version {version.version} of {version.name}, whose run is not in "
+                f"{redact(self._uri)!r}; {self._advice()}"
+            )
+        return run
+
+    def _advice(self) -> str:
+        recent = list(islice(self._finished(), RUNS_SHOWN))
+        shown = f"; the latest are {_show(recent)}" if recent else ""
+        return f"name a finished run by its id, or as best or latest{shown}"
+
+
+def _is_experiment(run: Run) -> bool:
+    """Whether it is neither a sweep's own run nor a candidate of a search."""
+    return FINGERPRINT in run.data.tags and METRIC in run.data.metrics
+
+
+def _score(run: Run) -> float:
+    score = float(run.data.metrics[METRIC])
+    return -inf if isnan(score) else score
+
+
+def _show(runs: Sequence[Run]) -> str:
+    return ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs)

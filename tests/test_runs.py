@@ -1,0 +1,198 @@
+"""Runs found again by what people call them, in a real store of real experiments."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+import bikeml
+from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
+from bikeml.tracking.runs import find
+from tests.conftest import DAILY, config_of
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Three experiments, in the order of their scores: a tree, a search with candidates, and one on another table."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "other.csv").write_bytes(b"".join(DAILY.read_bytes().splitlines(keepends=True)[:400]))
+    uri = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+    runs = {}
+    for name, overrides in {
+        "other": ("data.path=" + str(folder / "other.csv"), "model=rf", "model.estimator.n_estimators=5"),
+        "linear": ("model=linear",),
+        "searched": ("model=ridge", "search=grid", "search.child_runs=2"),
+        "tree": ("model=tree",),
+    }.items():
+        runs[name] = bikeml.run(*FAST, uri, *overrides, f"hydra.run.dir={folder}/{name}")
+    return folder, runs
+
+
+@pytest.fixture
+def store(recorded, workdir):
+    """A copy of the store of its own, whose artifacts are those of the first."""
+    shutil.copy(recorded[0] / "mlflow.db", workdir / "mlflow.db")
+    return MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+
+
+def test_a_run_is_found_by_its_id_and_by_the_beginning_of_it(recorded, store):
+    result = recorded[1]["linear"]
+    for which in (result.run_id, result.run_id[:9]):
+        run = find(config_of(), which)
+        assert (run.run_id, run.name, run.status) == (result.run_id, "linear", "FINISHED")
+        assert run.fingerprint == result.fingerprint
+        assert run.metrics["test_r2"] == result.metrics["test_r2"]
+        assert run.params["model"] == "linear"
+        assert run.tags["bikeml.data_sha256"] == result.dataset.sha256
+
+
+def test_latest_is_the_last_experiment_that_finished(recorded, store):
+    experiment = store.get_experiment_by_name("bikeml").experiment_id
+    for tags, status in (({}, "FINISHED"), ({"bikeml.fingerprint": "x"}, "FAILED"), ({}, None)):
+        begun = store.create_run(experiment, tags=tags)  # a sweep's own, a failed cell, and one that runs
+        if status:
+            store.set_terminated(begun.info.run_id, status)
+    assert find(config_of(), "latest").run_id == recorded[1]["tree"].run_id
+
+
+def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(recorded, store):
+    runs = recorded[1]
+    here = [runs[name] for name in ("linear", "searched", "tree")]
+    best = max(here, key=lambda result: result.metrics["cv_r2_mean"])
+    assert find(config_of(), "best").run_id == best.run_id
+    last = store.create_run(
+        store.get_experiment_by_name("bikeml").experiment_id,
+        tags={"bikeml.fingerprint": "x", "bikeml.data_sha256": runs["other"].dataset.sha256},
+    ).info.run_id
+    store.log_metric(last, "cv_r2_mean", float("nan"))
+    store.set_terminated(last, "FINISHED")
+    assert find(config_of(), "best").run_id == runs["other"].run_id
+
+
+def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):
+    again = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=again", "tracking.experiment_name=twice")
+    last = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=last", "tracking.experiment_name=twice")
+    config = config_of("tracking.experiment_name=twice")
+    assert again.metrics == last.metrics
+    assert find(config, "best").run_id == last.run_id
+    monkeypatch.setattr("bikeml.tracking.runs.AZUREML", config.tracking.uri)  # which orders nothing by a metric
+    assert find(config, "best").run_id == last.run_id
+
+
+def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store):
+    result = recorded[1]["tree"]
+    source = store.get_run(result.run_id).info.artifact_uri + "/model"
+    store.create_registered_model("rentals")
+    store.create_model_version("rentals", source, result.run_id)
+    store.set_registered_model_alias("rentals", "champion", "1")
+    for which in ("champion", "rentals@champion", "rentals/1"):
+        assert find(config_of(), which).run_id == result.run_id
+    store.create_registered_model("others")
+    store.create_model_version("others", source, None)
+    store.set_registered_model_alias("others", "champion", "1")
+    for which, message in (
+        ("champion", r"several registered models have the alias 'champion'; write one of others@champion, rentals@c"),
+        ("others@champion", r"'others@champion' is version 1 of others, whose run is not in 'sqlite:.*latest are"),
+        ("rentals@best", r"no registered model 'rentals' has the alias 'best'; registered are: others, rentals"),
+        ("rentals/7", r"no registered model 'rentals' has the version '7'"),
+        ("rental/1", r"no registered model 'rental' has the version '1'"),
+    ):
+        with pytest.raises(RunNotFoundError, match=message):
+            find(config_of(), which)
+
+
+@pytest.mark.parametrize("which", ["nothing", "deadbeef", "a run!", "0" * 32, "../x"])
+def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
+    with pytest.raises(RunNotFoundError) as error:
+        find(config_of(), which)
+    assert which in str(error.value) or "registered are: none" in str(error.value)
+    if "/" not in which:
+        assert f"the latest are {recorded[1]['tree'].run_id} (tree), {recorded[1]['searched'].run_id}" in str(
+            error.value
+        )
+
+
+def test_an_ambiguous_beginning_names_the_runs(recorded, store, monkeypatch):
+    monkeypatch.setattr("bikeml.tracking.runs.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
+    with pytest.raises(RunNotFoundError, match=r"'' begins the ids of several runs: .* \(tree\), .*; write more of it"):
+        find(config_of(), "")
+
+
+def test_a_run_that_is_of_no_use_is_refused_with_the_reason(recorded, store):
+    experiment = store.get_experiment_by_name("bikeml").experiment_id
+    failed = store.create_run(experiment, tags={"bikeml.error": "ValueError: no\nmore"}, run_name="a").info.run_id
+    store.set_terminated(failed, "FAILED")
+    running = store.create_run(experiment, run_name="b").info.run_id
+    parent = recorded[1]["searched"].run_id
+    (child, _) = store.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent}'")
+    deleted = recorded[1]["linear"].run_id
+    store.delete_run(deleted)
+    for which, message in (
+        (
+            failed,
+            r"\(a\) is FAILED with ValueError: no; name a finished run by its id, or as best or latest; the latest",
+        ),
+        (running, r"\(b\) is RUNNING; name a finished run"),
+        (child.info.run_id, r"is not the run of an experiment: a sweep's own run, a candidate of a search, or"),
+        (deleted, r"\(linear\) is deleted"),
+    ):
+        with pytest.raises(RunNotFoundError, match=message):
+            find(config_of(), which)
+
+
+@pytest.mark.parametrize("which", ["best", "latest", "champion", "0" * 32])
+def test_where_there_is_no_store_none_is_made(workdir, which):
+    with pytest.raises(RunNotFoundError, match=r"there is no store at 'sqlite:///.*mlflow.db'; record a run first"):
+        find(config_of(), which)
+    assert list(workdir.iterdir()) == []
+
+
+def test_a_store_without_runs_says_how_to_record_one(store):
+    with pytest.raises(RunNotFoundError, match=r"no finished run is recorded in .*, experiment 'empty'; record one f"):
+        find(config_of("tracking.experiment_name=empty"), "best")
+
+
+def test_no_store_and_one_out_of_reach_are_named():
+    with pytest.raises(ConfigError, match=r"tracking.uri=None records no runs; choose the tracking option"):
+        find(config_of("tracking=none"), "best")
+    with pytest.raises(
+        TrackingError, match=r"cannot look for run 'best' in 'http://127.0.0.1:1': .*; check tracking.uri$"
+    ):
+        find(config_of("tracking=server", "tracking.uri='http://127.0.0.1:1'"), "best")
+
+
+def test_files_and_folders_of_a_run_are_fetched(recorded, store, workdir):
+    run = find(config_of(), recorded[1]["tree"].run_id)
+    assert json.loads(run.fetch("result.json", workdir / "here").read_text())["run_id"] == run.run_id
+    model = run.fetch("model", workdir / "here")
+    assert model == workdir / "here" / "model"
+    original = recorded[0] / "tree" / "model" / "model.skops"
+    assert (model / "model.skops").read_bytes() == original.read_bytes()
+    assert run.holds("model")
+    assert not run.holds("nothing.txt")
+    with pytest.raises(RunNotFoundError, match=r"\(tree\) has no 'nothing.txt'; it has \[.*'config.yaml'"):
+        run.fetch("nothing.txt", workdir / "here")
+
+
+def test_the_files_of_a_clusters_job_are_found_below_its_outputs(recorded, store, workdir):
+    run = find(config_of(), "latest")
+    job = store.create_run(store.get_experiment_by_name("bikeml").experiment_id, tags=run.tags).info.run_id
+    store.log_artifacts(job, str(recorded[0] / "tree" / "model"), "outputs/model")
+    store.log_metric(job, "cv_r2_mean", 1.0)
+    store.set_terminated(job, "FINISHED")
+    fetched = find(config_of(), job).fetch("model", workdir / "here")
+    assert Path(fetched, "MLmodel").is_file()
+
+
+def test_a_run_without_its_files_says_so(recorded, store, workdir):
+    run = find(config_of(), "latest")
+    bare = store.create_run(store.get_experiment_by_name("bikeml").experiment_id, tags=run.tags).info.run_id
+    store.log_metric(bare, "cv_r2_mean", 1.0)
+    store.set_terminated(bare, "FINISHED")
+    with pytest.raises(RunNotFoundError, match=r"has no 'model'; it has \[\]; name another run"):
+        find(config_of(), bare).fetch("model", workdir)
