@@ -31,10 +31,11 @@ MAY_IMPORT = {
     "evaluate": FOUNDATION | {"split"},
     "plots": FOUNDATION | {"evaluate"},
     "model_file": FOUNDATION,
+    "model_folder": FOUNDATION | {"model_file"},
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
     "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
-    "tracking": FOUNDATION | {"azure", "files", "model_file", "result", "sweep"},
+    "tracking": FOUNDATION | {"azure", "files", "model_file", "model_folder", "result", "sweep"},
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
     "resume": FOUNDATION | {"files", "search"},
@@ -136,7 +137,16 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
-    carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file", "files"}
+    carries_or_shows = FOUNDATION | {
+        "plots",
+        "provenance",
+        "fingerprint",
+        "result",
+        "tracking",
+        "model_file",
+        "model_folder",
+        "files",
+    }
     carries_or_shows |= {
         "workers",
         "lean_skops",
