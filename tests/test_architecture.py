@@ -61,6 +61,10 @@ MAY_IMPORT = {
     "sweep_plots": {"svg"},
     "report": FOUNDATION | {"files", "leaderboard", "svg", "sweep", "sweep_plots"},
     "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
+    "processes": set(),
+    "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
+    "registry": SHELL | {"azure", "display", "tracking"},
+    "reproduce": SHELL | {"data", "display", "processes", "tracking"},
     "progress": set(),
     "status": {"errors", "redaction"},
     "task": {"composition", "config", "status"},
@@ -69,7 +73,18 @@ MAY_IMPORT = {
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},
     "sweeping": FOUNDATION | {"display", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
-    "azure": FOUNDATION | {"data", "display", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
+    "azure": SHELL
+    | {
+        "data",
+        "display",
+        "fingerprint",
+        "model_folder",
+        "pipeline",
+        "planning",
+        "provenance",
+        "sweep",
+        "tracking",
+    },
     "cli": FOUNDATION
     | {
         "azure",

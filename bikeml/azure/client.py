@@ -123,6 +123,11 @@ class Workspace:
         self._results: ContainerClient | None = None
 
     @property
+    def ml_client(self) -> MLClient:
+        """The client of azure-ai-ml, for models and endpoints."""
+        return self._client
+
+    @property
     def tracking_uri(self) -> str:
         """The address of its MLflow store."""
         with _service_errors("find the workspace's MLflow store"):
@@ -312,3 +317,6 @@ def _reason(error: HttpResponseError) -> str:
 
 def _first_line(error: Exception) -> str:
     return redact(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+
+
+service_errors = _service_errors
