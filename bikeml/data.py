@@ -9,10 +9,12 @@ import math
 import re
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO, BinaryIO
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -72,23 +74,35 @@ def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
         name=data.name or Path(urlsplit(data.path).path).stem,
         source=redact(data.path),
         sha256=hashlib.sha256(content).hexdigest(),
-        X=frame[features].assign(**{name: _as_numbers(frame[name]) for name in data.numeric}),
-        y=_as_numbers(frame[data.target]).to_numpy(),
+        X=frame[features].assign(**{name: as_numbers(frame[name]) for name in data.numeric}),
+        y=as_numbers(frame[data.target]).to_numpy(),
         dates=parse_dates(frame[data.date], data.date_format) if data.date else None,
     )
 
 
 def read_bytes(path: str) -> bytes:
     """Return the content of a file, a URL or an embedded table; raises DataError where it cannot."""
+    with reading_errors(path), open_table(path) as stream:
+        return stream.read()
+
+
+def open_table(path: str) -> IO[bytes]:
+    """Open a file, a URL or an embedded table; see :func:`reading_errors`."""
+    if path.startswith(EMBEDDED):
+        name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: no way out of the folder
+        return importlib.resources.files("bikeml.datasets").joinpath(name).open("rb")
+    if path.startswith(("http://", "https://", "file://")):
+        reply: IO[bytes] = urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS)  # noqa: S310  the schemes are listed
+        return reply
+    return Path(path).expanduser().open("rb")
+
+
+@contextmanager
+def reading_errors(path: str) -> Iterator[None]:
+    """Raise a DataError for whatever keeps the table at `path` from being read."""
     shown = redact(path)
     try:
-        if path.startswith(EMBEDDED):
-            name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: no way out of the folder
-            return importlib.resources.files("bikeml.datasets").joinpath(name).read_bytes()
-        if path.startswith(("http://", "https://", "file://")):
-            with urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS) as reply:  # noqa: S310  the schemes are listed
-                return bytes(reply.read())
-        return Path(path).expanduser().read_bytes()
+        yield
     except FileNotFoundError as error:
         raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
     except IsADirectoryError as error:
@@ -100,17 +114,26 @@ def read_bytes(path: str) -> bytes:
 
 def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
     """Parse a CSV table, shape (n_rows, n_columns); raises DataError where it is none."""
+    header = read_header(io.BytesIO(content), data)
+    if len(header) == 1:
+        raise DataError(
+            f"{redact(data.path)} has one column, {_show(header[0])}, and needs two, a target and a feature"
+            f"{suggest_separator(header[0], data)}"
+        )
+    with parsing_errors(data):
+        frame = pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
+        return _with_categories_as_written(frame, content, data)
+
+
+@contextmanager
+def parsing_errors(data: DataConfig) -> Iterator[None]:
+    """Raise a DataError for whatever keeps pandas from making a table of the text at data.path."""
     shown = redact(data.path)
-    header = _header(content, data)
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{shown} has columns of the same name: {twice}; rename all but one of each")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # mixed columns are reported cell by cell
-            frame = pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
-            return _with_categories_as_written(frame, content, data)
+            yield
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise DataError(f"{shown} is not a table: {reason}; mend the line, or set data.separator") from error
@@ -118,14 +141,22 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
         raise _not_text(data, error) from error
 
 
-def _header(content: bytes, data: DataConfig) -> list[str]:
-    """Return the column names as they stand, before pandas renames those that occur twice."""
+def read_header(stream: BinaryIO, data: DataConfig) -> list[str]:
+    """
+    Return the column names of a CSV table as they stand, before pandas renames those that occur twice.
+
+    Raises DataError where it is no text or there are none, or two of the same name.
+    """
     shown = redact(data.path)
+    content = stream.read(4096)
+    stream.seek(0)
     is_wide = any(width in data.encoding for width in ("16", "32"))  # where every other byte may be 0
-    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or (b"\x00" in content[:4096] and not is_wide):
+    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or (b"\x00" in content and not is_wide):
         raise DataError(f"{shown} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16")
     try:
-        first = next(io.TextIOWrapper(io.BytesIO(content), encoding=data.encoding, newline=""), "")
+        text = io.TextIOWrapper(stream, encoding=data.encoding, newline="")
+        first = next(text, "")
+        text.detach()  # or it would close the stream
     except UnicodeError as error:
         raise _not_text(data, error) from error
     if not first.strip():
@@ -134,13 +165,21 @@ def _header(content: bytes, data: DataConfig) -> list[str]:
         header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
     except csv.Error as error:
         raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or mend the header") from error
-    if len(header) == 1:
-        other = next((sign for sign in ",;\t|: " if sign in first.strip() and sign != data.separator), None)
-        advice = (
-            f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
-        )
-        raise DataError(f"{shown} has one column, {_show(header[0])}, and needs two, a target and a feature{advice}")
+    check_names(header, data.path)
     return header
+
+
+def check_names(names: Sequence[str], path: str) -> None:
+    """Raise a DataError where two columns have the same name."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{redact(path)} has columns of the same name: {twice}; rename all but one of each")
+
+
+def suggest_separator(name: str, data: DataConfig) -> str:
+    """Return what to say of a table whose only column has this name: perhaps it has others, set apart otherwise."""
+    other = next((sign for sign in ",;\t|: " if sign in name.strip() and sign != data.separator), None)
+    return f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
 
 
 def _not_text(data: DataConfig, error: UnicodeError) -> DataError:
@@ -179,17 +218,17 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
     numbers = "mend the cells, or list the column in data.categorical"
     target = "mend the cells, or set data.target to a column of numbers"
     encoded = "choose preprocessing=standard, which encodes text"
-    yield from _each(frame, data.numeric, lambda column: _not_numbers(column, numbers))
-    yield from _each(frame, [data.target], lambda column: _not_numbers(column, target))
+    yield from _each(frame, data.numeric, lambda column: find_non_numbers(column, numbers))
+    yield from _each(frame, [data.target], lambda column: find_non_numbers(column, target))
     if not tolerance.text_categories:
-        yield from _each(frame, data.categorical, lambda column: _not_numbers(column, encoded))
+        yield from _each(frame, data.categorical, lambda column: find_non_numbers(column, encoded))
     yield from _each(frame, [data.target, *([data.date] if data.date else [])], _gaps)
     yield from _each(frame, data.numeric, _empty if tolerance.numeric_gaps else _feature_gaps)
     yield from _each(frame, data.categorical, _empty if tolerance.categorical_gaps else _feature_gaps)
     for column, values in data.allowed.items():
         if column in present:
             wrong = frame[column].notna() & ~frame[column].isin(values)
-            yield from _cells("is not allowed", frame[column], wrong, f"data.allowed.{column} is {values}")
+            yield from describe_cells("is not allowed", frame[column], wrong, f"data.allowed.{column} is {values}")
     if data.date in present:
         yield from _not_dates(frame[data.date], data.date_format)
     if data.target in present and (frame[data.target] == frame[data.target].iloc[0]).all():
@@ -231,11 +270,11 @@ def _as_override(names: list[str]) -> str:
 
 
 def _gaps(column: pd.Series) -> Iterator[str]:
-    yield from _cells("is missing", column, column.isna(), "fill the gaps, or leave the rows out")
+    yield from describe_cells("is missing", column, column.isna(), "fill the gaps, or leave the rows out")
 
 
 def _feature_gaps(column: pd.Series) -> Iterator[str]:
-    yield from _cells("is missing", column, column.isna(), "fill the gaps, or choose preprocessing=imputed")
+    yield from describe_cells("is missing", column, column.isna(), "fill the gaps, or choose preprocessing=imputed")
 
 
 def _empty(column: pd.Series) -> Iterator[str]:
@@ -243,11 +282,12 @@ def _empty(column: pd.Series) -> Iterator[str]:
         yield f"column {column.name!r} is empty in every row; leave it out"
 
 
-def _not_numbers(column: pd.Series, advice: str) -> Iterator[str]:
-    numbers = _to_numbers(column)
+def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
+    """Yield what of a column is neither a finite number nor missing."""
+    numbers = to_numbers(column)
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
-    yield from _cells("is not a number", column, column.notna() & numbers.isna(), advice)
-    yield from _cells("is infinite", column, infinite, "mend the cells")
+    yield from describe_cells("is not a number", column, column.notna() & numbers.isna(), advice)
+    yield from describe_cells("is infinite", column, infinite, "mend the cells")
 
 
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
@@ -257,7 +297,7 @@ def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
         yield f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
         return
     wanted = f"data.date_format is {date_format!r}" if date_format else "set data.date_format, such as %m/%d/%Y"
-    yield from _cells("is not a date", column, wrong, wanted)
+    yield from describe_cells("is not a date", column, wrong, wanted)
 
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
@@ -266,17 +306,17 @@ def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
     return dates.dt.tz_localize(None)  # dates with and without a time zone can be compared
 
 
-def _cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Iterator[str]:
-    """Yield one line on the cells of `column` that are `wrong`, with the first of them."""
+def describe_cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Iterator[str]:
+    """Yield one line on the cells of `column` that are `wrong`, with the first of them; rows count from index 0."""
     rows = np.flatnonzero(wrong.to_numpy())
     if len(rows) == 0:
         return
-    shown = [f"row {row + 1}: {_show(column.iloc[row])}" for row in rows[:EXAMPLES_SHOWN]]
+    shown = [f"row {column.index[row] + 1}: {_show(column.iloc[row])}" for row in rows[:EXAMPLES_SHOWN]]
     more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
     yield f"column {column.name!r} {what} in {', '.join(shown)}{more}; {advice}"
 
 
-def _to_numbers(column: pd.Series) -> pd.Series:
+def to_numbers(column: pd.Series) -> pd.Series:
     """Return the numbers of a column; what is none becomes NaN."""
     try:
         return pd.to_numeric(column, errors="coerce")
@@ -291,7 +331,7 @@ def _float_or_nan(value: object) -> float:
         return math.nan
 
 
-def _as_numbers(column: pd.Series) -> pd.Series:
+def as_numbers(column: pd.Series) -> pd.Series:
     """Return integers and floats as they are, and booleans or very large integers as floats."""
     return column if column.dtype.kind in "iuf" else column.astype(float)
 

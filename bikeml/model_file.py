@@ -1,15 +1,22 @@
 """A fitted pipeline as a file that runs no code when it is loaded."""
 
+import hashlib
 import importlib
+import json
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
+from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
 
-FILE_NAME = "model.skops"
+FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
     "numpy.ascontiguousarray",  # the columns as they are
     "numpy.dtype",
@@ -51,14 +58,17 @@ def load_pipeline(path: str | Path) -> Pipeline:
         unknown = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
         estimators = {name for name in unknown if _is_estimator(name)}
         untrusted = sorted(unknown - estimators)
-        if untrusted:
-            raise ModelFileError(
-                f"{str(file)!r} holds types that are not trusted: {', '.join(untrusted)}; load it with skops.io.load "
-                "and a list of your own, if you know who wrote it"
-            )
-        return skops.io.load(file, trusted=[*TRUSTED_TYPES, *estimators])
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
-        raise ModelFileError(f"{str(file)!r} is not a model that bikeml wrote, or is damaged: {error}") from error
+        pipeline = None if untrusted else skops.io.load(file, trusted=[*TRUSTED_TYPES, *estimators])
+    except Exception as error:  # a damaged file can make skops and scikit-learn stumble over anything
+        raise ModelFileError(
+            f"{str(file)!r} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
+        ) from error
+    if untrusted:
+        raise ModelFileError(
+            f"{str(file)!r} holds types that are not trusted: {', '.join(untrusted)}; load it with skops.io.load and a "
+            "list of your own, if you know who wrote it"
+        )
+    return pipeline
 
 
 def _is_estimator(type_name: str) -> bool:
@@ -71,3 +81,57 @@ def _is_estimator(type_name: str) -> bool:
     except ImportError:
         return False
     return isinstance(found, type) and issubclass(found, BaseEstimator) and found.__module__ == module
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What stands beside a recorded model: enough to know whether it can be used here, and on what."""
+
+    inputs: Mapping[str, str]
+    """The columns that it takes, in their order, with MLflow's names of their types, such as double."""
+    sklearn_version: str
+    """That it was fitted with."""
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """Read the MLmodel file of a recorded model; raises ModelFileError where it is missing or says too little."""
+    file = folder / DESCRIPTION_NAME
+    try:
+        content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        inputs = {str(column["name"]): str(column["type"]) for column in json.loads(content["signature"]["inputs"])}
+        return ModelDescription(inputs, str(content["flavors"]["sklearn"]["sklearn_version"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ModelFileError(
+            f"{str(file)!r} does not describe a model with a signature: {type(error).__name__}: {error}; name a run "
+            "that bikeml recorded"
+        ) from error
+
+
+def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
+    """
+    Load a recorded model, of which scikit-learn promises that it predicts here what it predicted there.
+
+    Raises ModelFileError as :func:`load_pipeline` does, and where it was fitted with another minor version: between
+    those scikit-learn changes what its fitted models hold (https://scikit-learn.org/stable/model_persistence.html).
+    """
+    description = read_description(folder)
+    if _minor(description.sklearn_version) != _minor(sklearn_version):
+        raise ModelFileError(
+            f"the model was fitted with scikit-learn {description.sklearn_version}, and {sklearn_version} may predict "
+            f"something else with it; install scikit-learn=={description.sklearn_version}, or fit the model again"
+        )
+    return load_pipeline(folder), description
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def hash_model(folder: Path) -> str:
+    """Return the sha256 of the model file in `folder`; raises ModelFileError where there is none."""
+    try:
+        return hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelFileError(
+            f"there is no {FILE_NAME} in {str(folder)!r}: {error.strerror}; name another run"
+        ) from error

@@ -6,10 +6,8 @@ packages that it asks for. So a folder is handed on only where each of these is 
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,11 @@ import yaml
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
-from bikeml.model_file import FILE_NAME, TRUSTED_TYPES, load_pipeline
+from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded
 
-MLMODEL = "MLmodel"
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
-FILES = (FILE_NAME, MLMODEL, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
+FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 """What a server needs to load the model, in the order of requirements.txt."""
 LOADER: Mapping[str, Any] = {"loader_module": "mlflow.sklearn", "model_path": FILE_NAME, "predict_fn": "predict"}
@@ -53,23 +50,12 @@ def check_folder(folder: Path) -> Pipeline:
     Return the pipeline in `folder`, where a server can be trusted with all that lies there.
 
     Raises ModelFileError where something is missing or is not as bikeml writes it, where the model holds a type that is
-    not trusted, and where it was fitted with another scikit-learn than the one that is installed here.
+    not trusted, and where it was fitted with another minor version of scikit-learn than the one here.
     """
     _check_files(folder)
-    flavors = _read_flavors(folder)
-    _check_flavors(folder, flavors)
+    _check_flavors(folder, _read_flavors(folder))
     _check_environments(folder)
-    _check_version(folder, str(flavors["sklearn"]["sklearn_version"]))
-    return load_pipeline(folder)
-
-
-def read_inputs(folder: Path) -> dict[str, tuple[str, bool]]:
-    """Return of each column that the model takes its type, such as "long" or "double", and whether it has no gaps."""
-    try:
-        columns = json.loads(_read_yaml(folder / MLMODEL)["signature"]["inputs"])
-        return {str(column["name"]): (str(column["type"]), bool(column["required"])) for column in columns}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"the model in {str(folder)!r} has no signature of columns by name") from error
+    return load_recorded(folder)[0]
 
 
 def hash_folder(folder: Path) -> str:
@@ -92,9 +78,9 @@ def _check_files(folder: Path) -> None:
 
 
 def _read_flavors(folder: Path) -> dict[str, Any]:
-    flavors = _read_yaml(folder / MLMODEL).get("flavors")
+    flavors = _read_yaml(folder / DESCRIPTION_NAME).get("flavors")
     if not isinstance(flavors, dict) or not all(isinstance(flavor, dict) for flavor in flavors.values()):
-        raise _refusal(folder, f"has no flavors in its {MLMODEL}")
+        raise _refusal(folder, f"has no flavors in its {DESCRIPTION_NAME}")
     return flavors
 
 
@@ -109,7 +95,7 @@ def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> No
         for key in sorted({*flavor, *expected[name]}):
             wanted, found = expected[name].get(key), flavor.get(key, ANYTHING)
             if key not in expected[name] or found is ANYTHING or wanted not in (ANYTHING, found):
-                raise _refusal(folder, f"says {name}.{key}={flavor.get(key)!r} in its {MLMODEL}")
+                raise _refusal(folder, f"says {name}.{key}={flavor.get(key)!r} in its {DESCRIPTION_NAME}")
     more = sorted({*map(str, flavors["sklearn"]["skops_trusted_types"])} - {*TRUSTED_TYPES})
     if more:
         raise _refusal(folder, f"calls types trusted that are not: {', '.join(more)}")
@@ -125,15 +111,6 @@ def _check_environments(folder: Path) -> None:
     for name in (CONDA, PYTHON_ENV):
         if _read_yaml(folder / name) != yaml.safe_load(expected.get(name, "")):
             raise _refusal(folder, f"asks for something else in its {name} than in its {REQUIREMENTS}")
-
-
-def _check_version(folder: Path, fitted_with: str) -> None:
-    if fitted_with != version("scikit-learn"):
-        raise ModelFileError(
-            f"the model in {str(folder)!r} was fitted with scikit-learn {fitted_with}, and here is "
-            f"{version('scikit-learn')}, which may read it wrongly; install scikit-learn=={fitted_with}, or run the "
-            "experiment again"
-        )
 
 
 def _refusal(folder: Path, what: str) -> ModelFileError:

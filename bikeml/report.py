@@ -1,8 +1,6 @@
 """The page of a sweep: report.html, one file that needs no other, made from what the cells left in their folders."""
 
 import argparse
-import base64
-import hashlib
 import json
 import math
 import shlex
@@ -17,13 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from bikeml.errors import BikemlError, RunFolderError
 from bikeml.files import write_text
 from bikeml.leaderboard import CONFIDENCE, build_leaderboard, write_leaderboard
-from bikeml.svg import to_svg
+from bikeml.page import Panel, embed, render
 from bikeml.sweep import LOG_FILE, METRIC, Outcome, Sweep, read_sweep
 from bikeml.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
 
@@ -59,14 +55,6 @@ class Entry:
         return str((self.outcome.result or {}).get("command") or alone)
 
 
-class Panel(NamedTuple):
-    """A figure with its caption."""
-
-    title: str
-    text: str
-    svg: Markup
-
-
 @dataclass(frozen=True)
 class Scale:
     """Where an R2 lies in the bars of the table, in percent of their width."""
@@ -92,17 +80,12 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
 
 def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     """Return the page of a sweep as HTML."""
-    loader = PackageLoader("bikeml")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": _number, "r2": _r2, "seconds": _seconds, "p": _p_value}
     entries = _build_entries(sweep, leaderboard)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if (entry.outcome.result or {}).get("search")]
-    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("report.css", "report.js"))  # noqa: S704
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
+        {"number": _number, "r2": _r2, "seconds": _seconds, "p": _p_value},
         sweep=sweep,
         entries=entries,
         ranked=ranked,
@@ -123,9 +106,6 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         groups=[*_draw_groups(sweep, ranked), *_draw_time(ranked)],
         predictions=list(_draw_predictions(sweep.folder, _choose_models(ranked))),
         curves=list(islice(_draw_curves(sweep.folder, _choose_models(searched)), MANY_PANELS)),
-        style=style,
-        script=script,
-        script_digest=digest,
     )
 
 
@@ -241,17 +221,13 @@ def _draw_groups(sweep: Sweep, ranked: Sequence[Entry]) -> Iterator[Panel]:
             best = [(value, means[values.index(value)]) for value in dict.fromkeys(values)]
             text = ", ".join(f"{value} {_r2(mean)}" for value, mean in best[:MANY_PANELS])
             label = f"cross-validated R² of each cell by {key}; best cell per value: {text}"
-            yield Panel(key, "", _embed(figure, label, f"group{number}"))
+            yield Panel(key, "", embed(figure, label, f"group{number}"))
 
 
 def _scores(ranked: Sequence[Entry]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([entry.row[METRIC] for entry in ranked]), np.array(
         [entry.row["cv_r2_std"] or 0 for entry in ranked]
     )
-
-
-def _embed(figure: Any, label: str, prefix: str) -> Markup:  # noqa: ANN401
-    return Markup(to_svg(figure, label, prefix))  # noqa: S704  text in it is escaped by the XML writer
 
 
 def _choose_models(ranked: Sequence[Entry]) -> list[Entry]:
@@ -270,7 +246,7 @@ def _draw_predictions(folder: Path, entries: Sequence[Entry]) -> Iterator[Panel]
             figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
             text = f"test R² {_r2(entry.row['test_r2'])}, {len(table):,} held-out rows"
             label = f"predicted against actual values of {entry.outcome.cell.name}: {text}"
-            yield Panel(_title(entry), text, _embed(figure, label, f"predictions{entry.row['cell']}"))
+            yield Panel(_title(entry), text, embed(figure, label, f"predictions{entry.row['cell']}"))
 
 
 def _title(entry: Entry) -> str:
@@ -301,7 +277,7 @@ def _draw_curves(folder: Path, entries: Sequence[Entry]) -> Iterator[Panel]:
                 text = f"{axis}, {len(table):,} candidates"
                 label = f"mean cross-validated score of {entry.outcome.cell.name} over {axis}, with the fold spread"
                 figure = plot_validation_curve(table, column, str(config.get("search", {}).get("scoring", "score")))
-                yield Panel(_title(entry), text, _embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
+                yield Panel(_title(entry), text, embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
 
 
 def _draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
@@ -310,7 +286,7 @@ def _draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
     if len(timed) > 1:
         means, stds = _scores(timed)
         figure = plot_time(np.array([entry.row["seconds"] for entry in timed]), means, stds, find_floor(means, stds))
-        yield Panel("time", "", _embed(figure, "cross-validated R² of each cell over the seconds it took", "time"))
+        yield Panel("time", "", embed(figure, "cross-validated R² of each cell over the seconds it took", "time"))
 
 
 def _r2(value: float | None, digits: int = 4) -> str:

@@ -34,7 +34,7 @@ def fetch_checked(run: RecordedRun, folder: Path) -> tuple[Path, Pipeline]:
     Raises RunNotFoundError where the run has no model, ModelFileError where it is not as bikeml writes models, and
     TrackingError.
     """
-    place = run.fetch(MODEL_FOLDER, folder)
+    place = run.fetch_model(folder)
     try:
         return place, check_folder(place)
     except ModelFileError as error:

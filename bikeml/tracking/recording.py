@@ -16,10 +16,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from bikeml import model_folder
 from bikeml.config import AZUREML, Config
 from bikeml.files import write_text
-from bikeml.model_file import TRUSTED_TYPES
+from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
-from bikeml.tracking import store
+from bikeml.tracking import runs, store
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # they warn of their own type hints (mlflow 3.15)
@@ -122,6 +122,7 @@ def _tags(result: Result) -> dict[str, str]:
         "bikeml.options": options_tag(result.invocation.choices),
         "bikeml.reproducible": str(result.reproducible).lower(),
         **identity_tags(result.identity),
+        runs.MODEL: hash_model(result.folder / MODEL_FOLDER),
         "bikeml.command": provenance.command,
         "bikeml.cpu": provenance.cpu,
         "bikeml.blas": json.dumps(provenance.blas),
@@ -228,4 +229,4 @@ def _complete_model(result: Result) -> None:
         sklearn_version=version("scikit-learn"),
         skops_trusted_types=list(TRUSTED_TYPES),
     )
-    model.save(str(folder / model_folder.MLMODEL))
+    model.save(str(folder / DESCRIPTION_NAME))

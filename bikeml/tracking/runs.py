@@ -13,12 +13,12 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from bikeml.config import AZUREML, Config
-from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
 from bikeml.redaction import redact
 from bikeml.sweep import METRIC
 from bikeml.tracking import store
 
-FINGERPRINT, TABLE = "bikeml.fingerprint", "bikeml.data_sha256"
+FINGERPRINT, TABLE, MODEL = "bikeml.fingerprint", "bikeml.data_sha256", "bikeml.model_sha256"
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 JOB_OUTPUTS = "outputs/"
 """Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
@@ -63,6 +63,23 @@ class RecordedRun:
                     f"run {self.run_id} ({self.name}) has no {path!r}; it has {self._names('')}; name another run"
                 )
             return Path(self._client.download_artifacts(self.run_id, place, str(folder)))
+
+    def fetch_model(self, folder: Path) -> Path:
+        """
+        Bring the model below a local `folder`, and return its own.
+
+        Raises ModelFileError where it is not the file that was recorded, and as :meth:`fetch` does.
+        """
+        from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
+
+        model = self.fetch("model", folder)
+        recorded, found = self.tags.get(MODEL), hash_model(model)
+        if recorded not in (None, found):
+            raise ModelFileError(
+                f"the model of run {self.run_id} ({self.name}) has been changed since it was recorded: its sha256 is "
+                f"{found}, and was {recorded}; name another run, or find out who changed it"
+            )
+        return model
 
     def _locate(self, path: str) -> str | None:
         first = PurePosixPath(path).parts[0]

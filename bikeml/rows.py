@@ -1,0 +1,166 @@
+"""Rows for a fitted model: read chunk by chunk, in bounded memory, and held against the model's signature."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+import numpy as np
+import pandas as pd
+from pyarrow.parquet import ParquetFile
+
+from bikeml.composition import did_you_mean
+from bikeml.config import DataConfig
+from bikeml.data import (
+    as_numbers,
+    check_names,
+    describe_cells,
+    find_non_numbers,
+    open_table,
+    parsing_errors,
+    read_header,
+    reading_errors,
+    suggest_separator,
+    to_numbers,
+)
+from bikeml.errors import DataError, ModelFileError
+from bikeml.redaction import redact
+
+STANDARD_INPUT = "-"
+ROWS_AT_ONCE = 50_000
+NUMBERS, INTEGERS = ("double", "float", "long", "integer"), ("long", "integer")
+
+
+def read_rows(
+    data: DataConfig, inputs: Mapping[str, str], key: str | None = None
+) -> Generator[pd.DataFrame, None, None]:
+    """
+    Yield the rows of the CSV or Parquet table at data.path ("-" is the standard input), chunk by chunk.
+
+    Each chunk has the columns of `inputs` (names and MLflow's types), the `key` where there is one, and an index that
+    counts the rows of the whole table from 0; further columns of the table are left out. Raises DataError where the
+    table cannot be read or has no rows, and for the first chunk that does not fit.
+    """
+    with reading_errors(data.path), _seekable(data.path) as stream:
+        is_parquet = stream.read(4) == b"PAR1"
+        stream.seek(0)
+        columns = [*inputs, *([key] if key is not None and key not in inputs else [])]
+        read = _read_parquet if is_parquet else _read_csv
+        chunks = read(stream, data, columns, [name for name in columns if inputs.get(name, "string") == "string"])
+        yield from _check(chunks, data, inputs)
+
+
+@contextmanager
+def _seekable(path: str) -> Iterator[BinaryIO]:
+    """Open a table so that its beginning can be looked at: what comes down a wire goes to a temporary file first."""
+    if path == STANDARD_INPUT:
+        source = sys.stdin.buffer
+    else:
+        source = cast("BinaryIO", open_table(path))
+        if source.seekable():
+            with source:
+                yield source
+            return
+    with source, tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(source, file)
+        file.seek(0)
+        yield cast("BinaryIO", file)
+
+
+def _read_csv(
+    stream: BinaryIO, data: DataConfig, columns: Sequence[str], text: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Yield chunks of a CSV table; of `text` columns all cells are text, and only empty ones gaps, as in training."""
+    header = read_header(stream, data)
+    _check_columns(header, columns, suggest_separator(header[0], data) if len(header) == 1 else "", data)
+    stream.seek(0)
+    with parsing_errors(data):
+        reader = pd.read_csv(
+            stream,
+            sep=data.separator,
+            encoding=data.encoding,
+            index_col=False,
+            converters=dict.fromkeys(text, _as_written),
+            chunksize=ROWS_AT_ONCE,
+            low_memory=False,
+        )
+    while True:
+        with parsing_errors(data):
+            chunk = next(reader, None)
+        if chunk is None:
+            return
+        yield chunk[list(columns)]
+
+
+def _as_written(cell: str) -> object:
+    return cell or np.nan
+
+
+def _read_parquet(
+    stream: BinaryIO, data: DataConfig, columns: Sequence[str], text: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Yield chunks of a Parquet table."""
+    file = ParquetFile(stream)
+    check_names(file.schema_arrow.names, data.path)
+    _check_columns(file.schema_arrow.names, columns, "", data)
+    first = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+        chunk: pd.DataFrame = batch.to_pandas()
+        chunk.index = pd.RangeIndex(first, first + len(chunk))
+        first += len(chunk)
+        yield chunk.assign(
+            **{name: chunk[name].astype(object).where(chunk[name].notna(), np.nan) for name in text if name in chunk}
+        )
+
+
+def _check_columns(present: Sequence[str], wanted: Sequence[str], advice: str, data: DataConfig) -> None:
+    missing = [name for name in wanted if name not in present]
+    if missing:
+        lines = [f"  there is no column {name!r}{did_you_mean(name, present)}" for name in missing]
+        raise DataError(
+            f"{redact(data.path)} does not fit the model:\n" + "\n".join(lines) + f"\n  it has {list(present)}{advice}"
+        )
+
+
+def _check(chunks: Iterator[pd.DataFrame], data: DataConfig, inputs: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    """Yield the chunks with numbers as the model takes them; raise a DataError for the first that does not fit."""
+    rows = 0
+    for chunk in chunks:
+        seen = f"rows {rows + 1:,} to {rows + len(chunk):,} of {redact(data.path)}"
+        rows += len(chunk)
+        checked = check_types(chunk, inputs, seen)
+        if len(chunk):
+            yield checked
+    if rows == 0:
+        raise DataError(f"{redact(data.path)} has no rows below its column names")
+
+
+def check_types(rows: pd.DataFrame, inputs: Mapping[str, str], seen: str) -> pd.DataFrame:
+    """Return rows with numbers as the model takes them; raises DataError where a cell is not of its column's type."""
+    problems = [line for name, kind in inputs.items() for line in _find_problems(rows[name], kind)]
+    if problems:
+        raise DataError(f"{seen} do not fit the model:\n" + "\n".join(f"  {problem}" for problem in problems))
+    numbers = [name for name, kind in inputs.items() if kind in NUMBERS]
+    return rows.assign(**{name: as_numbers(rows[name]) for name in numbers})
+
+
+def _find_problems(column: pd.Series, kind: str) -> Iterator[str]:
+    """Yield what in a column is not of the signature's type."""
+    wanted = f"the model takes {kind} there; mend the cells"
+    if kind in NUMBERS:
+        yield from find_non_numbers(column, wanted)
+    if kind in INTEGERS:
+        numbers = to_numbers(column)
+        yield from describe_cells("is not an integer", column, np.isfinite(numbers) & (numbers % 1 != 0), wanted)
+    elif kind == "string":
+        yield from describe_cells("is not text", column, column.notna() & ~_each_is(column, str), wanted)
+    elif kind == "boolean":
+        yield from describe_cells("is neither true nor false", column, ~_each_is(column, (bool, np.bool_)), wanted)
+    elif kind not in NUMBERS:
+        raise ModelFileError(f"the model takes {kind} in {column.name!r}, which no model of bikeml does")
+
+
+def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
+    return pd.Series([isinstance(cell, types) for cell in column], column.index, dtype=bool)

@@ -1,0 +1,315 @@
+"""The page of a table, in a real browser where there is one."""
+
+import re
+import signal
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from bikeml import task
+from bikeml.data import parse_csv, read_bytes
+from bikeml.explore import ExploreOptions, explore, show_number
+from bikeml.look import correlation_ratio, find_hints, look_at
+from tests.conftest import DAILY, config_of
+from tests.test_report import CONTRASTS, PHONE, browser, look
+
+__all__ = ["browser", "look"]
+
+HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪 {{7*7}} """ + "w" * 90
+
+
+@pytest.fixture
+def call(workdir, capsys):
+    """Call the task in this process: its status, and what it says."""
+
+    def run(*arguments):
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status = task.main("explore", ExploreOptions, explore, arguments)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def refuse(call, workdir):
+    def run(arguments, message, status=2):
+        before = {*workdir.rglob("*")}
+        found, out, err = call(*arguments)
+        assert re.search(message, err), err
+        assert (found, out) == (status, "")
+        assert err.startswith("bikeml: ")
+        assert "Traceback" not in err
+        assert {*workdir.rglob("*")} == before
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The page of the embedded table."""
+    folder = tmp_path_factory.mktemp("made")
+    config, options = config_of(), ExploreOptions(output=str(folder), max_rows=100_000, max_columns=40)
+    explore(config, options)
+    return folder
+
+
+def look_at_daily(*overrides, max_rows=100_000, **columns):
+    config = config_of(*overrides)
+    frame = parse_csv(read_bytes(str(DAILY)), config.data).assign(**columns)
+    return look_at(frame, config, max_rows)
+
+
+def column(looked, name):
+    return next(each for each in looked.columns if each.name == name)
+
+
+def test_a_table_becomes_one_page_and_two_pictures(call, workdir):
+    status, out, err = call("output=my/table")
+    assert (status, out, err) == (0, "my/table/explore.html\n", "731 rows, 14 columns\n")
+    assert {file.name for file in (workdir / "my/table").iterdir()} == {
+        "explore.html",
+        "distributions.png",
+        "relations.png",
+    }
+    assert all(file.read_bytes().endswith(b"IEND\xaeB`\x82") for file in (workdir / "my/table").glob("*.png"))
+    page = (workdir / "my/table/explore.html").read_text()
+    assert len(page) < 700_000
+    assert page.count("<figure>") == 13 + 12
+
+
+def test_the_figures_are_those_of_the_table(made):
+    table, looked = pd.read_csv(DAILY), look_at_daily()
+    rentals, hum, season = (column(looked, name) for name in ("rentals", "hum", "season"))
+    assert (rentals.role, rentals.mean, rentals.median) == (
+        "target",
+        table["rentals"].mean(),
+        table["rentals"].median(),
+    )
+    assert (hum.low, hum.high, hum.n_levels) == (table["hum"].min(), table["hum"].max(), table["hum"].nunique())
+    assert hum.correlation == pytest.approx(table["hum"].corr(table["rentals"]))
+    assert hum.association == pytest.approx(abs(table["hum"].corr(table["rentals"], method="spearman")))
+    assert season.kind == "category"
+    assert column(looked, "dteday").kind == "date"
+    lower, upper = table["hum"].quantile([0.25, 0.75])
+    far = 1.5 * (upper - lower)
+    assert hum.n_outliers == ((table["hum"] < lower - far) | (table["hum"] > upper + far)).sum() == 2
+    page = (made / "explore.html").read_text()
+    assert "mean 848.2, median 713" in page
+
+
+def test_the_held_out_part_is_that_of_the_experiment(made):
+    import bikeml
+
+    fast = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+    result = bikeml.run(*fast, "hydra.run.dir=out")
+    assert set(np.flatnonzero(look_at_daily().held_out) + 1) == set(result.predictions["row"])
+
+
+def hints(looked):
+    return [headline for headline, _ in find_hints(looked)]
+
+
+def test_the_only_hint_at_the_embedded_table_is_the_pair_of_temperatures():
+    assert hints(look_at_daily()) == ["temp and atemp say almost the same"]
+
+
+def test_leaks_constants_gaps_and_drift_are_hinted_at():
+    y = pd.read_csv(DAILY)["rentals"]
+    rng = np.random.default_rng(0)
+    gaps = pd.Series(rng.normal(size=len(y))).where(rng.random(len(y)) < 0.5)
+    looked = look_at_daily(
+        log=np.log(y + 1),
+        code=pd.cut(y, 200).astype(str),
+        same=1,
+        nothing=np.nan,
+        gaps=gaps,
+        noise=rng.normal(size=731),
+    )
+    found = hints(looked)
+    assert {"log is almost the target", "code is almost the target"} <= {*found}
+    assert {"same is constant", "nothing is empty"} <= {*found}
+    assert any(re.fullmatch(r"gaps is missing in \d\d% of rows", hint) for hint in found)
+    assert not any(hint.startswith("noise") for hint in found)
+    drifting = hints(look_at_daily("split=chronological"))
+    assert any(re.fullmatch(r"\d columns drift", hint) for hint in drifting)
+    assert not any("drift" in hint for hint in found)
+
+
+def test_twins_across_the_split_and_copies_are_counted():
+    config = config_of()
+    table = parse_csv(read_bytes(str(DAILY)), config.data)
+    doubled = pd.concat([table, table.head(100)], ignore_index=True)
+    looked = look_at(doubled, config, 100_000)
+    assert looked.n_duplicates == 100
+    features = doubled[config.data.features]
+    out, rest = features[looked.held_out], features[~looked.held_out]
+    expected = out.merge(rest.drop_duplicates(), how="inner").shape[0]
+    assert looked.n_shared == expected > 0
+    assert f"{expected} held-out rows have a twin in the rest" in hints(looked)
+
+
+def test_the_correlation_ratio_is_1_of_a_copy_and_0_of_noise_however_many_levels_it_has():
+    y = pd.Series(np.repeat([1.0, 5.0, 9.0], 200))
+    assert correlation_ratio(y.astype(str), y) == 1
+    noise = pd.Series(np.random.default_rng(0).integers(0, 200, 600).astype(str))
+    assert correlation_ratio(noise, y) < 0.25
+    assert correlation_ratio(pd.Series(range(600)).astype(str), y) == 0
+
+
+def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workdir):
+    table = pd.read_csv(DAILY)
+    rows = np.random.default_rng(0).integers(0, len(table), 20_000)
+    table.iloc[rows].assign(instant=range(20_000)).to_csv("big.csv", index=False)
+    status, _, err = call("data.path=big.csv", "max_rows=1000")
+    assert (status, err) == (0, "20,000 rows, 14 columns\n")
+    page = (workdir / "explore/explore.html").read_text()
+    assert re.search(r"<dd>20,000 <small>1,000 looked at</small>", page)
+    assert "All of it is of 1,000 rows drawn at random." in page
+
+
+def table_of(**columns):
+    return pd.DataFrame({"y": np.arange(40.0), **columns}).to_csv(index=False)
+
+
+CSV = ("data=csv", "data.path=my.csv", "data.target=y", "data.numeric=[a]", "data.categorical=[b]", "data.name=mine")
+TABLES = {
+    "an empty column": table_of(a=np.nan, b="x"),
+    "a constant": table_of(a=1.0, b="x"),
+    "a thousand levels": pd.DataFrame(
+        {"y": range(2000), "a": 0.5, "b": [f"level {i % 1000}" for i in range(2000)]}
+    ).to_csv(index=False),
+    "one row": "y,a,b\n1,2,x\n",
+    "two rows": "y,a,b\n1,2,x\n2,3,z\n",
+    "the target alone and another": "y,c\n1,\n2,\n",
+    "a constant target": "y,a,b\n" + "1,2,x\n" * 30,
+    "gaps in the target": "y,a,b\n" + "1,2,x\n,3,z\n2,,\n" * 20,
+    "infinities": table_of(a=[np.inf, -np.inf] * 20, b="x"),
+    "booleans": table_of(a=[True, False] * 20, b=[True, False] * 20),
+    "large integers": "y,a,b\n" + "".join(f"{i},{10**25 + i},{10**25 + i}\n" for i in range(30)),
+    "long text": table_of(a=["x" * 5000] * 40, b="$\\frac{$"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_odd_tables_have_their_page(call, workdir, case):
+    (workdir / "my.csv").write_text(TABLES[case])
+    status, out, err = call(*CSV)
+    assert (status, out) == (0, "explore/explore.html\n"), err
+    assert (workdir / "explore/explore.html").read_text().rstrip().endswith("</html>")
+    assert not list((workdir / "explore").glob(".*"))
+
+
+REFUSED = {
+    "nothing": ("", r"my.csv is empty; it needs a line of column names"),
+    "no rows": ("y,a,b\n", r"my.csv has no rows below its column names"),
+    "another target": ("z,a,b\n1,2,3\n", r"my.csv has no column 'y'; it has \['z', 'a', 'b'\]; set data.target"),
+    "a target of words": (
+        "y,a,b\n1,2,3\nred,2,3\n",
+        r"my.csv: column 'y' is not a number in row 2: 'red'; set data.target",
+    ),
+    "an empty target": ("y,a,b\n,2,3\n,2,3\n", r"column 'y' is empty in every row; set data.target"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"my.csv is not a text file"),
+    "another separator": ("y;a;b\n1;2;3\n", r"my.csv has one column.*; if its values are separated by ';', set"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_table_with_a_target_is_one_message_and_leaves_nothing(refuse, workdir, case):
+    content, message = REFUSED[case]
+    (workdir / "my.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    refuse(CSV, message)
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "status"),
+    [
+        ("data.path=nowhere.csv", r"there is no table at 'nowhere.csv'", 2),
+        ("max_rows=5", r"max_rows=5 should be greater than or equal to 100", 2),
+        ("output=/dev/null/x", r"cannot write to '/dev/null/x': .*; set output to another folder", 1),
+    ],
+)
+def test_a_wrong_command_is_one_message_and_leaves_nothing(refuse, command, message, status):
+    refuse(command.split(), message, status)
+
+
+def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bikeml.explore.render_page", interrupt)
+    assert call() == (130, "", "bikeml: interrupted\n")
+    assert list((workdir / "explore").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.0, "0"), (-1.5, "−1.5"), (1234.5, "1,234"), (0.00012345, "0.0001234"), (3, "3")]
+)
+def test_numbers_are_short(value, text):
+    assert show_number(value) == text
+
+
+# What follows needs a browser.
+
+
+@pytest.fixture
+def hostile(call, workdir):
+    """The page of a table whose every name and cell is hostile."""
+    frame = pd.DataFrame({f"y {HOSTILE}": range(40), f"a {HOSTILE}": 0.5, f"b {HOSTILE}": [HOSTILE, "x"] * 20})
+    frame.to_csv("my.csv", index=False)
+    folder = workdir / "my conf" / "data"
+    folder.mkdir(parents=True)
+    names = dict(zip(("target", "numeric", "categorical"), frame.columns, strict=True))
+    text = {"name": HOSTILE, "path": "my.csv", "target": names["target"], "numeric": [names["numeric"]]}
+    import yaml
+
+    text |= {"categorical": [names["categorical"]], "date": None, "date_format": None, "allowed": {}}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(text | {"separator": ",", "encoding": "utf-8"}))
+    with mpl.rc_context({"axes.formatter.use_mathtext": False}):
+        status, _, err = call("--config-dir", "my conf", "data=mine")
+    assert status == 0, err
+    return workdir / "explore" / "explore.html"
+
+
+@pytest.mark.slow
+def test_hostile_names_and_cells_do_nothing_and_fit(hostile, look):
+    page = look(hostile, viewport=PHONE)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 1
+    assert "<script>window.hacked=1</script>" in page.locator("h1").inner_text()
+    assert "{{7*7}}" in page.locator("h1").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 768, 1366])
+def test_nothing_but_the_table_scrolls_sideways(made, look, width):
+    page = look(made / "explore.html", viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.slow
+def test_the_page_is_whole_without_script_and_sorts_with_it(made, look):
+    page = look(made / "explore.html", java_script_enabled=False)
+    assert page.locator("table.sortable tbody tr").count() == 14
+    assert page.locator("figure svg").count() == 25
+    assert page.locator("button").count() == 0
+    page = look(made / "explore.html")
+    page.get_by_role("button", name="distinct", exact=True).click()
+    first = page.locator("table.sortable tbody tr").first
+    assert first.locator("th").inner_text() in ("instant", "dteday")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(made, look, scheme):
+    page = look(made / "explore.html", color_scheme=scheme)
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 200
+    assert [each for each in contrasts if each[0] < 4.5] == []  # WCAG 2.2, AA

@@ -1,0 +1,401 @@
+"""Rows predicted by recorded runs, through the command line."""
+
+import io
+import pickle
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+import bikeml
+from bikeml import task
+from bikeml.errors import ConfigError
+from bikeml.model_file import load_pipeline
+from bikeml.predict import PredictOptions, conformal_width, predict
+from tests.conftest import DAILY
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
+RUN = ("model=tree", "preprocessing=standard")
+COLOURS = ["red", "NA", "", "None", "blue"]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A store with a run on the embedded table, and one on a table with text, gaps and floats."""
+    folder = tmp_path_factory.mktemp("store")
+    rng = np.random.default_rng(0)
+    size, colour = rng.normal(size=60).round(3), rng.choice(COLOURS, 60)
+    mixed = pd.DataFrame({"size": size, "colour": colour, "count": rng.integers(0, 9, 60), "price": size * 2})
+    mixed.loc[5, "size"] = np.nan
+    mixed.to_csv(folder / "mixed.csv", index=False)
+    uri = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+    table = ("data=csv", f"data.path={folder}/mixed.csv", "data.target=price", "data.numeric=[size,count]")
+    imputed = ("data.categorical=[colour]", "preprocessing=imputed", "tracking.experiment_name=mixed")
+    bikeml.run(*FAST, uri, *table, *imputed, f"hydra.run.dir={folder}/mixed")
+    bikeml.run(*FAST, uri, "tracking.experiment_name=plain", f"hydra.run.dir={folder}/plain")
+    result = bikeml.run(*FAST, uri, *RUN, f"hydra.run.dir={folder}/daily")
+    return folder, result
+
+
+@pytest.fixture
+def store(recorded, workdir):
+    """A copy of the store; the artifacts too, so that they can be spoilt."""
+    shutil.copy(recorded[0] / "mlflow.db", workdir / "mlflow.db")
+    shutil.copy(recorded[0] / "mixed.csv", workdir / "mixed.csv")
+    return MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+
+
+@pytest.fixture
+def call(store, workdir, capsysbinary):
+    """Call the task in this process: its status, and what it writes to the standard output and error."""
+
+    def run(*arguments):
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status = task.main("predict", PredictOptions, predict, arguments)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        out, err = capsysbinary.readouterr()
+        return status, out.decode(), err.decode()
+
+    return run
+
+
+@pytest.fixture
+def refuse(call, workdir):
+    """Call the task, which must end with `status` and one `message`, and leave nothing behind."""
+
+    def run(arguments, message, status=2):
+        before = {*workdir.rglob("*")}
+        found, out, err = call(*arguments)
+        assert re.search(message, err), err
+        assert (found, out) == (status, "")
+        assert err.startswith("bikeml: ")
+        assert "Traceback" not in err
+        assert {*workdir.rglob("*")} == before
+
+    return run
+
+
+def expected(recorded):
+    return recorded[1].pipeline.predict(pd.read_csv(DAILY))
+
+
+def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
+    status, out, err = call()
+    table = pd.read_csv(io.StringIO(out))
+    assert status == 0
+    assert list(table) == ["row", "predicted"]
+    assert table["row"].tolist() == list(range(1, 732))
+    np.testing.assert_array_equal(table["predicted"], expected(recorded))
+    held_out = recorded[1].predictions
+    np.testing.assert_array_equal(table["predicted"].iloc[held_out["row"] - 1], held_out["predicted"])
+    assert err == f"731 rows predicted by run {recorded[1].run_id} (tree-standard)\n"
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 100, 731])
+@pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
+def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch, rows_at_once, output):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    head = 20 if rows_at_once == 1 else 731
+    pd.read_csv(DAILY).head(head).to_parquet("new.parquet")
+    pd.read_csv(DAILY, dtype=str).head(head).to_csv("new.csv", index=False)
+    for table in ("new.csv", "new.parquet"):
+        status, out, err = call(f"data.path={table}", f"output={output}", "key=dteday")
+        assert (status, out) == (0, "")
+        assert err.endswith(f"\n{output}\n")
+        written = pd.read_csv(output) if output.endswith("csv") else pd.read_parquet(output)
+        assert list(written) == ["row", "dteday", "predicted"]
+        np.testing.assert_array_equal(written["predicted"], expected(recorded)[:head])
+        assert written["dteday"].iloc[2] == "1/3/2011"
+    assert not list(workdir.glob(".*"))
+
+
+def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, recorded):
+    command = [sys.executable, "-m", "bikeml.predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
+    if re.fullmatch(r"\d+|\d+e\d+", recorded[1].run_id[:8]):  # to Hydra a number
+        command[-1] = f"run={recorded[1].run_id}"
+    with DAILY.open("rb") as table:
+        done = subprocess.run(command, stdin=table, capture_output=True, text=True, check=True)
+    np.testing.assert_array_equal(pd.read_csv(io.StringIO(done.stdout))["predicted"], expected(recorded))
+    assert done.stderr.startswith("731 rows predicted")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(store):
+    command = f"{sys.executable} -m bikeml.predict 2> err | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "row,predicted\n")
+    assert "Traceback" not in Path("err").read_text()
+
+
+def test_text_gaps_and_keys_are_read_as_in_training(call, recorded, workdir):
+    status, out, _ = call("data=csv", "data.path=mixed.csv", "tracking.experiment_name=mixed", "key=colour")
+    assert status == 0
+    written = pd.read_csv(io.StringIO(out), keep_default_na=False)
+    table = pd.read_csv("mixed.csv", keep_default_na=False, na_values={"size": [""], "colour": [""]})
+    pipeline = load_pipeline(recorded[0] / "mixed" / "model")
+    np.testing.assert_allclose(written["predicted"], pipeline.predict(table), rtol=1e-12)
+    assert {"NA", "None", ""} <= {*written["colour"]}
+
+
+def test_other_columns_and_their_order_do_not_matter(call, recorded, workdir):
+    table = pd.read_csv(DAILY).head(9)
+    table.assign(more="x")[["more", *table.columns[::-1]]].to_csv("new.csv", index=False)
+    _, out, _ = call("data.path=new.csv")
+    np.testing.assert_array_equal(pd.read_csv(io.StringIO(out))["predicted"], expected(recorded)[:9])
+
+
+def edit(row, **cells):
+    """Return the embedded table with some cells of a row changed, as CSV."""
+    table = pd.read_csv(DAILY).astype(object)
+    for name, value in cells.items():
+        table.loc[row, name] = value
+    return table.to_csv(index=False)
+
+
+HEADER = DAILY.read_text().splitlines()[0] + "\n"
+TABLES = {
+    "no columns": ("", r"new.csv is empty; it needs a line of column names"),
+    "no rows": (HEADER, r"new.csv has no rows below its column names"),
+    "a missing column": (
+        pd.read_csv(DAILY).rename(columns={"hum": "humid", "mnth": "x"}).to_csv(index=False),
+        r"new.csv does not fit the model:\n +there is no column 'mnth'\n +there is no column 'hum'; did you mean 'humid'",
+    ),
+    "another separator": (
+        DAILY.read_text().replace(",", ";"),
+        r"has \['instant;dteday;.*; if its values are separated by ';', set",
+    ),
+    "a word among numbers": (
+        edit(400, hum="wet"),
+        r"rows 301 to 450 of new.csv do not fit the model:\n +column 'hum' is not a number in row 401: 'wet'; the model takes double there; mend",
+    ),
+    "several problems": (
+        edit(3, hum="wet", season="9.5", temp="inf"),
+        r"'season' is not an integer.*\n.*'temp' is inf",
+    ),
+    "a fraction among integers": (edit(0, mnth=1.5), r"'mnth' is not an integer in row 1: 1.5; the model takes long"),
+    "columns twice": ("a,a,b\n1,2,3\n", r"new.csv has columns of the same name: \['a'\]"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"new.csv is not a text file"),
+    "half a Parquet file": (b"PAR1\x15\x04", r"cannot read 'new.csv': Parquet file size is 6 bytes"),
+    "not UTF-8": (HEADER.replace("day", "dä").encode("latin-1"), r"new.csv is not utf-8"),
+    "a line too long": (HEADER + "1," * 90 + "1\n", r"new.csv is not a table: .*; mend the line"),
+    "a very long cell": (edit(0, hum="x" * 9_999_999), r"is not a number in row 1: 'x{59}\.\.\.; "),
+    "a page that asks to log in": ("<!DOCTYPE html>\n<p>Log in</p>\n", r"it has \['<!DOCTYPE html>'\]"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_rows_that_do_not_fit_are_one_message_and_leave_nothing(refuse, workdir, monkeypatch, case):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", 150)
+    content, message = TABLES[case]
+    (workdir / "new.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    refuse(["data.path=new.csv", "output=out.csv"], message)
+    refuse(["data.path=new.csv"], message)
+
+
+def test_gaps_are_told_where_the_model_takes_them_and_refused_where_it_does_not(call, refuse, workdir, monkeypatch):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", 150)
+    (workdir / "new.csv").write_text(edit(300, hum=None))
+    assert "\ngaps that the model took: 1 in hum\n" in call("data.path=new.csv")[2]
+    refuse(
+        ["data.path=new.csv", "tracking.experiment_name=plain"],
+        r"the model refuses rows 301 to 450 of new.csv: 'hum' is missing in row 301; mend these cells, or leave",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hum": "wet"}, r"'hum' is not a number in row 1: 'wet'"),
+        ({"season": 1.5}, r"'season' is not an integer in row 1: 1.5"),
+    ],
+)
+def test_a_parquet_table_is_checked_too(refuse, workdir, change, message):
+    pd.read_csv(DAILY).assign(**change).to_parquet("new.parquet")
+    refuse(["data.path=new.parquet"], message)
+
+
+def test_a_parquet_table_with_numbers_for_text_is_refused(refuse, workdir):
+    pd.read_csv("mixed.csv").assign(colour=7).to_parquet("new.parquet")
+    refuse(
+        ["data.path=new.parquet", "tracking.experiment_name=mixed"],
+        r"'colour' is not text in row 1: 7, row 2: 7, row 3: 7 and 57 more; the model takes string",
+    )
+
+
+COMMANDS = [
+    ("run=" + "0" * 31 + "a", r"there is no run or alias '0+a' in 'sqlite:.*mlflow.db'; name a finished run"),
+    ("tracking.experiment_name=empty", r"no finished run is recorded in .*, experiment 'empty'; record one first"),
+    ("tracking.uri=sqlite:///other.db", r"there is no store at 'sqlite:.*other.db'; record a run first"),
+    ("tracking=none", r"tracking.uri=None records no runs"),
+    ("data.path=nowhere.csv", r"there is no table at 'nowhere.csv'; set data.path"),
+    ("data.path=.", r"'.' is a folder; set data.path"),
+    ("output=out.xlsx", r"output='out.xlsx' should end in .csv or .parquet, or be - for the standard output"),
+    ("data.path=mixed.csv output=./mixed.csv", r"output='./mixed.csv' is the table itself; write to another file"),
+    ("key=row", r"key='row' is a column of the output already"),
+    ("key=dtedai", r"there is no column 'dtedai'; did you mean 'dteday'"),
+    ("interval=90", r"interval=90.* should be less than 1"),
+    ("interval=0", r"interval=0.* should be greater than 0"),
+    ("interval=0.999", r"interval=0.999 needs 999 held-out rows at least, and the run has 220; set a lower one"),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), COMMANDS)
+def test_a_wrong_command_is_one_message_and_leaves_nothing(refuse, command, message):
+    refuse(command.split(), message)
+
+
+@pytest.mark.parametrize("output", ["nowhere/out.csv", "/dev/null/out.csv"])
+def test_a_place_that_cannot_be_written_is_named(refuse, output):
+    refuse([f"output={output}"], rf"cannot write '{output}': .*; set output to another file", status=1)
+
+
+@pytest.fixture
+def model(store, recorded, workdir):
+    """The folder of the run's model, which a test may spoil, and a function that lets the run forget its sha256."""
+    run = store.get_run(recorded[1].run_id)
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    shutil.copytree(folder, workdir / "before")
+    yield folder / "model", lambda: store.delete_tag(recorded[1].run_id, "bikeml.model_sha256")
+    shutil.rmtree(folder)
+    shutil.move(workdir / "before", folder)
+
+
+class Danger:
+    called = False
+
+    def __reduce__(self):
+        return (setattr, (Danger, "called", True))
+
+
+def test_a_model_that_was_changed_after_it_was_recorded_is_refused(refuse, model):
+    with (model[0] / "model.skops").open("ab") as file:
+        file.write(b"\0")
+    refuse([], r"the model of run .* \(tree-standard\) has been changed since it was recorded: its sha256 is", status=1)
+
+
+def test_a_pickle_is_refused_and_not_run(refuse, model):
+    folder, forget = model
+    (folder / "model.skops").write_bytes(pickle.dumps(Danger()))
+    forget()
+    refuse([], r"is not a model that bikeml wrote, or is damaged", status=1)
+    assert not Danger.called
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_a_damaged_model_is_refused_whatever_its_damage_is(refuse, model, place):
+    folder, forget = model
+    content = bytearray((folder / "model.skops").read_bytes())
+    at = int(len(content) * place)
+    content[at : at + 40] = bytes(byte ^ 255 for byte in content[at : at + 40])
+    (folder / "model.skops").write_bytes(content)
+    forget()
+    refuse([], r"is not a model that bikeml wrote, or is damaged", status=1)
+
+
+def test_a_model_of_another_scikit_learn_is_refused_with_the_version_to_install(refuse, call, model):
+    file = model[0] / "MLmodel"
+    description = yaml.safe_load(file.read_text())
+    installed = description["flavors"]["sklearn"]["sklearn_version"]
+    for other, is_refused in (("1.5.2", True), ("2.0.0", True), (installed.rpartition(".")[0] + ".99", False)):
+        description["flavors"]["sklearn"]["sklearn_version"] = other
+        file.write_text(yaml.safe_dump(description))
+        if is_refused:
+            refuse([], rf"fitted with scikit-learn {other}, and .* install scikit-learn=={other}, or fit", status=1)
+        else:
+            assert call()[0] == 0
+
+
+@pytest.mark.parametrize("content", ["", "signature: {inputs: '[]'}", "{", "flavors: 5"])
+def test_a_model_without_a_description_is_refused(refuse, model, content):
+    (model[0] / "MLmodel").write_text(content)
+    refuse([], r"MLmodel' does not describe a model with a signature", status=1)
+
+
+def test_a_run_without_a_model_is_named(refuse, model):
+    shutil.rmtree(model[0])
+    refuse([], r"run .* \(tree-standard\) has no 'model'; it has \[.*'result.json'.*\]; name another run")
+
+
+def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, model):
+    (model[0].parent / "predictions.csv").write_text("row,actual\n1,x\n")
+    refuse(["interval=0.9"], r"predictions.csv of run .* is not what bikeml wrote", status=1)
+
+
+def test_the_interval_is_the_finite_sample_quantile_of_the_held_out_residuals(call, recorded):
+    status, out, err = call("interval=0.8")
+    table = pd.read_csv(io.StringIO(out))
+    held_out = recorded[1].predictions
+    residuals = np.sort(np.abs(held_out["actual"] - held_out["predicted"]))
+    width = residuals[177 - 1]  # ceil(221 * 0.8)
+    assert status == 0
+    assert list(table) == ["row", "predicted", "low", "high"]
+    np.testing.assert_allclose(table["high"] - table["predicted"], width)
+    np.testing.assert_allclose(table["predicted"] - table["low"], width)
+    assert f"interval ± {width:.6g}, for 80 % of rows such as the held-out ones" in err
+
+
+def test_of_a_chronological_split_the_interval_promises_nothing(call, store, workdir):
+    bikeml.run(*FAST, "model=linear", "split=chronological", "hydra.run.dir=run")
+    _, _, err = call("run=latest", "interval=0.9")
+    assert "of later rows the interval promises nothing" in err
+
+
+@pytest.mark.parametrize(("n_rows", "level", "rank"), [(9, 0.9, 9), (19, 0.95, 19), (99, 0.9, 90), (100, 0.9, 91)])
+def test_the_rank_of_the_quantile_is_that_of_the_theorem(n_rows, level, rank):
+    residuals = np.random.default_rng(0).permutation(np.arange(1.0, n_rows + 1)) * [-1, 1][n_rows % 2]
+    assert conformal_width(residuals, level) == rank
+
+
+@pytest.mark.parametrize(("n_rows", "level", "needed"), [(8, 0.9, 9), (18, 0.95, 19), (0, 0.5, 1), (100, 0.995, 199)])
+def test_too_few_held_out_rows_are_refused(n_rows, level, needed):
+    with pytest.raises(ConfigError, match=rf"interval={level} needs {needed} held-out rows at least, and the run has"):
+        conformal_width(np.zeros(n_rows), level)
+    assert conformal_width(np.zeros(needed), level) == 0
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_the_coverage_on_simulated_rows_lies_between_the_bounds_of_the_theorem(level):
+    """Over 4,000 draws of 30 held-out rows of a skewed distribution, and as many new ones."""
+    rng = np.random.default_rng(0)
+    draws = rng.lognormal(size=(4_000, 31)) - 2  # errors of a model that is wrong on average
+    widths = [conformal_width(draw[:30], level) for draw in draws]
+    coverage = np.mean(np.abs(draws[:, 30]) <= widths)
+    error = 4 * np.sqrt(level * (1 - level) / len(draws))  # four standard errors
+    assert level - error <= coverage <= level + 1 / 31 + error
+
+
+def test_the_coverage_on_rows_that_the_run_never_saw_is_as_promised(call, recorded, workdir):
+    """Of 20 random halves of the table: each a run of its own, whose intervals are held against the other half."""
+    table, level, covered = pd.read_csv(DAILY), 0.9, []
+    for seed in range(20):
+        seen = np.random.default_rng(seed).permutation(len(table)) < len(table) // 2
+        table[seen].to_csv("seen.csv", index=False)
+        table[~seen].to_csv("new.csv", index=False)
+        name = f"tracking.experiment_name=half{seed}"
+        bikeml.run(*FAST, "model=linear", "data.path=seen.csv", "hydra.run.dir=run", name)
+        status, out, _ = call("data.path=new.csv", f"interval={level}", name)
+        assert status == 0
+        written, truth = pd.read_csv(io.StringIO(out)), table.loc[~seen, "rentals"].to_numpy()
+        covered.append(np.mean((written["low"] <= truth) & (truth <= written["high"])))
+    # With 110 held-out rows a half's coverage is Beta(100, 11) about 0.9009 with a deviation of 0.028.
+    assert level - 4 * 0.04 / np.sqrt(20) <= np.mean(covered) <= level + 1 / 111 + 4 * 0.04 / np.sqrt(20)
+
+
+def test_an_interrupt_leaves_nothing(call, workdir, monkeypatch):
+    before = {*workdir.rglob("*")}
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bikeml.predict._predict_chunk", interrupt)
+    assert call("output=out.csv") == (130, "", "bikeml: interrupted\n")
+    assert {*workdir.rglob("*")} == before
