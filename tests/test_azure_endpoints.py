@@ -6,13 +6,44 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.conftest import DAILY
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+
+COLUMNS = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]
+SAMPLE = [
+    [1, 1, 0, 3, 1, 1, 0.226957, 0.22927, 0.436957, 0.1869],
+    [0, 1, 1, 0, 0, 1, 0.344167, 0.363625, 0.805833, 0.160446],
+    [0, 1, 0, 1, 0, 1, 0.363478, 0.353739, 0.696087, 0.248539],
+    [0, 1, 0, 2, 0, 1, 0.196364, 0.189405, 0.437273, 0.248309],
+    [0, 1, 0, 3, 0, 1, 0.2, 0.212122, 0.590435, 0.160296],
+    [0, 1, 0, 4, 0, 1, 0.226957, 0.22927, 0.436957, 0.1869],
+]
+"""The request of the tutorial's author."""
+BAD_REQUESTS = [
+    ("a.json", '{"input_data": {"columns": ["season"], "data": [[1]]}}', "lacks the columns mnth, holiday"),
+    ("b.json", '{"input_data": {"columns": ["season"], "data": [[1, 2]]}}', "is none that a model takes"),
+    ("c.json", '{"inputs": 1}', r"is none that a model takes \('dataframe_split'\); write {\"input_data\""),
+    ("d.json", "[", "is none that a model takes"),
+    ("e.json", '{"input_data": []}', "lacks rows; the model takes season"),
+    ("f.json", json.dumps({"input_data": [[*SAMPLE[0][:-1], "mild"]]}), "column 'windspeed' is not a number in row 1"),
+    ("g.json", json.dumps({"input_data": [[1.5, *SAMPLE[0][1:]]]}), "column 'season' is not an integer in row 1: 1.5"),
+    ("h.csv", "season,mnth\n1,1\n", "does not fit the model:.*\n.*there is no column 'holiday'"),
+]
+
+
+def predict(folder: Path, rows: list[list[float]]) -> list[float]:
+    """Return what the model of a run folder says of rows of the sample."""
+    from bikeml.model_file import load_pipeline
+
+    return [float(value) for value in load_pipeline(folder / "model").predict(pd.DataFrame(rows, columns=COLUMNS))]
 
 
 @pytest.fixture
@@ -56,7 +87,7 @@ def keys(workspace: LoopbackAzureML) -> list[str]:
 
 
 def test_a_model_is_deployed_once_beside_another_and_rolled_back(
-    workspace: LoopbackAzureML, runs: list[str], call: Any
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
 ) -> None:
     status, out, err = call("deploy", "run=latest")
     assert (status, err) == (0, ""), err
@@ -73,6 +104,9 @@ def test_a_model_is_deployed_once_beside_another_and_rolled_back(
     assert (status, err) == (0, "")
     assert "traffic  green 10 %, blue 90 %" in out
     assert servers(workspace) == ["blue", "green"]
+    (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE}))
+    status, out, err = call("invoke", "request=request.json", "deployment=green")
+    assert json.loads(out) == pytest.approx(predict(workdir / "linear", SAMPLE))
     status, out, err = call("deploy", "run=null", "deployment=green")
     assert "traffic  green 100 %, blue 0 %" in out
     status, out, err = call("deploy", "run=null")
@@ -93,6 +127,35 @@ def test_a_model_is_deployed_once_beside_another_and_rolled_back(
     status, out, err = call("undeploy")
     assert (status, out) == (1, "")
     assert re.match(rf"bikeml: the workspace has no endpoint '{name}'; of bikeml's it has: none; make one", err)
+
+
+def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
+) -> None:
+    status, out, err = call("invoke")
+    assert (status, out) == (1, "")
+    assert re.match(r"bikeml: the workspace has no endpoint 'bikeml-[0-9a-f]{8}'; of bikeml's it has: none", err)
+    assert call("deploy", "run=latest")[0] == 0
+    request = workdir / "request.json"
+    request.write_text(json.dumps({"input_data": {"columns": COLUMNS, "index": [0, 1], "data": SAMPLE[:2]}}))
+    status, out, err = call("invoke", f"request={request}")
+    assert status == 0
+    assert "bikeml: season is 0 in some rows; the model has seen 1, 2, 3, 4 only" in err
+    assert json.loads(out) == pytest.approx(predict(workdir / "tree", SAMPLE[:2]))
+    assert not any(key in out + err for key in keys(workspace))
+    table = workdir / "new.csv"
+    table.write_text("\n".join(DAILY.read_text().splitlines()[:4]))
+    status, out, err = call("invoke", f"data.path={table}")
+    assert (status, err, len(json.loads(out))) == (0, "", 3)
+    for name, content, message in BAD_REQUESTS:
+        (workdir / name).write_text(content)
+        option = "request" if name.endswith(".json") else "data.path"
+        status, out, err = call("invoke", f"{option}={workdir / name}")
+        assert (status, out) == (2, "")
+        assert re.search(message, err), err
+    status, out, err = call("invoke", "request=nowhere.json", "deployment=green")
+    assert (status, out) == (1, "")
+    assert "has no deployment 'green' that works; it has: blue; set deployment=NAME" in err
 
 
 def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
@@ -159,7 +222,7 @@ def test_a_tampered_model_is_refused_before_anything_is_sent(
 def test_the_tasks_of_a_workspace_have_their_help() -> None:
     import subprocess
 
-    for name in ("deploy", "undeploy"):
+    for name in ("deploy", "invoke", "undeploy"):
         words = [sys.executable, "-m", "bikeml.azure", name, "--help"]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         assert f"usage: python -m bikeml.azure {name} [option=VALUE ...]" in done.stdout

@@ -21,10 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one task and return the exit status: 0 done, 1 failed, 2 bad config, data or run, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ENDPOINT_TASKS:
-        from bikeml.azure import deploying  # with mlflow and scikit-learn, which the others do without
-
-        options, do = deploying.TASKS[words[0]]
-        return task.main(words[0], options, do, words[1:], f"python -m bikeml.azure {words[0]}")
+        return _do_at_endpoint(words[0], words[1:])
     parser = argparse.ArgumentParser(prog="python -m bikeml.azure", description=__doc__)
     commands = parser.add_subparsers(dest="task", required=True)
     for name, text in (
@@ -47,6 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bikeml: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _do_at_endpoint(name: str, words: Sequence[str]) -> int:
+    from bikeml.azure import deploying, invoking  # with mlflow and scikit-learn, which the other tasks do without
+
+    program = f"python -m bikeml.azure {name}"
+    if name == "deploy":
+        return task.main(name, deploying.DeployOptions, deploying.deploy, words, program)
+    if name == "invoke":
+        return task.main(name, invoking.InvokeOptions, invoking.invoke, words, program)
+    return task.main(name, deploying.UndeployOptions, deploying.undeploy, words, program)
 
 
 def _do(chosen: argparse.Namespace) -> None:

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -129,7 +129,7 @@ def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> 
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
     found = endpoints.deployment(str(endpoint.name), options.deployment)
     if found is None or found[1] != "Succeeded":
-        raise _no_deployment(endpoint, options.deployment)
+        raise no_deployment(endpoint, options.deployment)
     traffic = share_traffic(endpoint.traffic, options.deployment, options.traffic)
     return _let_it_answer(endpoints, endpoint, found[0], traffic, is_new=False)
 
@@ -182,7 +182,7 @@ def undeploy(config: Config, options: UndeployOptions) -> None:
 
 def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str) -> None:
     if name not in endpoint.traffic:
-        raise _no_deployment(endpoint, name)
+        raise no_deployment(endpoint, name)
     if endpoint.traffic[name]:
         raise ServiceError(
             f"deployment {name!r} takes {endpoint.traffic[name]} % of the requests; first move them: python -m "
@@ -236,16 +236,10 @@ def _let_it_answer(
     return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new)
 
 
-def _no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
+def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
+    """Return the error that says that an endpoint has no such deployment, and which it has."""
     known = ", ".join(sorted(endpoint.traffic)) or "none"
     return ServiceError(
         f"endpoint {endpoint.name!r} has no deployment {name!r} that works; it has: {known}; set deployment=NAME",
         temporary=False,
     )
-
-
-TASKS: Mapping[str, tuple[type[Section], Callable[[Config, Any], None]]] = {
-    "deploy": (DeployOptions, deploy),
-    "undeploy": (UndeployOptions, undeploy),
-}
-"""What each task takes, and what it does."""
