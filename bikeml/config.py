@@ -1,5 +1,6 @@
 """The typed schema of conf/: what may stand there, and one message that lists everything that may not."""
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -69,6 +70,14 @@ def _not_zero(n_jobs: int) -> int:
     return n_jobs
 
 
+def _model_name(name: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9][\w.-]{0,254}", name, re.ASCII):
+        raise ValueError(
+            "should have letters, digits, hyphens, dots and underscores only, and begin with one of the first two"
+        )
+    return name
+
+
 def _tracking_uri(uri: str) -> str:
     """Refuse what MLflow would refuse only after the fit, without importing it; a store's state is found out later."""
     scheme, separator, rest = uri.partition(":")
@@ -99,6 +108,8 @@ EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 Axis = Annotated[list[Any], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+"""Of a registered model, as every registry takes it."""
 
 
 class DataConfig(Section):

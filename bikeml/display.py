@@ -1,7 +1,7 @@
 """What the terminal shows: a progress line while a run goes on, and a table when it is done."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,9 +23,14 @@ TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 def show(result: "Result") -> None:
     """Print the figures, the time, where everything is, and what to do next."""
+    Console(highlight=False).print(_figures(result))
+    show_facts(_facts(result))
+
+
+def show_facts(facts: Mapping[str, str]) -> None:
+    """Print a line for each fact, its name in front."""
     console = Console(highlight=False)
-    console.print(_figures(result))
-    for name, value in _facts(result).items():
+    for name, value in facts.items():
         console.print(f"[bold]{name:>12}[/]  {escape(value)}", soft_wrap=True)
 
 
@@ -112,6 +117,16 @@ def _number(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
 
 
+def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of text."""
+    table = Table(title=escape(title), title_justify="left")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(highlight=False).print(table)
+
+
 def show_notice(text: str) -> None:
     """Print a line beside whatever else is shown."""
     Console(stderr=True, highlight=False).print(f"bikeml: {escape(text)}", soft_wrap=True)
@@ -126,8 +141,7 @@ def show_plan(jobs: Sequence[tuple[str, str]], facts: Mapping[str, str]) -> None
     for cell, job in jobs:
         table.add_row(escape(cell), escape(job))
     console.print(table)
-    for label, value in facts.items():
-        console.print(f"[bold]{label:>12}[/]  {escape(value)}", soft_wrap=True)
+    show_facts(facts)
 
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:

@@ -128,16 +128,22 @@ def _check(chunks: Iterator[pd.DataFrame], data: DataConfig, inputs: Mapping[str
     """Yield the chunks with numbers as the model takes them; raise a DataError for the first that does not fit."""
     rows = 0
     for chunk in chunks:
-        problems = [line for name, kind in inputs.items() for line in _find_problems(chunk[name], kind)]
-        if problems:
-            seen = f"rows {rows + 1:,} to {rows + len(chunk):,} of {redact(data.path)} do not fit the model"
-            raise DataError(f"{seen}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        seen = f"rows {rows + 1:,} to {rows + len(chunk):,} of {redact(data.path)}"
         rows += len(chunk)
+        checked = check_types(chunk, inputs, seen)
         if len(chunk):
-            numbers = [name for name, kind in inputs.items() if kind in NUMBERS]
-            yield chunk.assign(**{name: as_numbers(chunk[name]) for name in numbers})
+            yield checked
     if rows == 0:
         raise DataError(f"{redact(data.path)} has no rows below its column names")
+
+
+def check_types(rows: pd.DataFrame, inputs: Mapping[str, str], seen: str) -> pd.DataFrame:
+    """Return rows with numbers as the model takes them; raises DataError where a cell is not of its column's type."""
+    problems = [line for name, kind in inputs.items() for line in _find_problems(rows[name], kind)]
+    if problems:
+        raise DataError(f"{seen} do not fit the model:\n" + "\n".join(f"  {problem}" for problem in problems))
+    numbers = [name for name, kind in inputs.items() if kind in NUMBERS]
+    return rows.assign(**{name: as_numbers(rows[name]) for name in numbers})
 
 
 def _find_problems(column: pd.Series, kind: str) -> Iterator[str]:

@@ -19,17 +19,19 @@ def main(
     options: type[Options],
     task: Callable[[Config, Options], None],
     arguments: Sequence[str] | None = None,
+    program: str | None = None,
 ) -> int:
     """
     Do the task whose options are conf/task/`name`.yaml, and return the exit status.
 
     The command line (or `arguments`) overrides these options and every value of the config, as that of an experiment
-    does; `options` is the schema of the former. 0 done, 1 failed, 2 bad config, data or run, 130 interrupted.
+    does; `options` is the schema of the former. `program` is how the task is started, where not as bikeml.`name`.
+    0 done, 1 failed, 2 bad config, data or run, 130 interrupted.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     try:
         logging.captureWarnings(capture=True)  # libraries' warnings are no part of what a task says
-        task(*_compose(name, options, _parse(name, arguments)))
+        task(*_compose(name, options, _parse(name, arguments, program or f"python -m bikeml.{name}")))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
         return report(error)
     return DONE
@@ -42,12 +44,12 @@ def _compose(name: str, options: type[Options], overrides: Sequence[str]) -> tup
     return typed(sections), typed_options(options, own)
 
 
-def _parse(name: str, arguments: Sequence[str] | None) -> list[str]:
+def _parse(name: str, arguments: Sequence[str] | None, program: str) -> list[str]:
     """Return the overrides of a command line; asked for help, or given anything else, it ends the process."""
     description, *examples = read_comments(_file(name))
     parser = argparse.ArgumentParser(
-        prog=f"python -m bikeml.{name}",
-        usage=f"python -m bikeml.{name} [option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
+        prog=program,
+        usage=f"{program} [option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
         description=f"{description}.\n\nIts options, with their defaults:\n{_describe_options(name)}\n\n"
         "The groups and values of a config are those of python -m bikeml --help.",
         epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),

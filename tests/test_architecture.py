@@ -31,10 +31,11 @@ MAY_IMPORT = {
     "evaluate": FOUNDATION | {"split"},
     "plots": FOUNDATION | {"evaluate"},
     "model_file": FOUNDATION,
+    "model_folder": FOUNDATION | {"model_file"},
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
     "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
-    "tracking": FOUNDATION | {"azure", "files", "model_file", "result", "sweep"},
+    "tracking": FOUNDATION | {"azure", "files", "model_file", "model_folder", "result", "sweep"},
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
     "resume": FOUNDATION | {"files", "search"},
@@ -66,6 +67,10 @@ MAY_IMPORT = {
     "look_plots": {"look", "svg"},
     "explore": SHELL | {"data", "files", "look", "look_plots", "page"},
     "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
+    "processes": set(),
+    "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
+    "registry": SHELL | {"azure", "display", "tracking"},
+    "reproduce": SHELL | {"data", "display", "processes", "tracking"},
     "progress": set(),
     "status": {"errors", "redaction"},
     "task": {"composition", "config", "status"},
@@ -78,7 +83,21 @@ MAY_IMPORT = {
     "sweeping": FOUNDATION
     | {"display", "following", "leaderboard", "planning", "provenance", "report", "sweep", "tracking"},
     "sweeper": {"errors", "sweeping"},
-    "azure": FOUNDATION | {"data", "display", "files", "fingerprint", "pipeline", "planning", "provenance", "sweep"},
+    "azure": SHELL
+    | {
+        "data",
+        "display",
+        "files",
+        "fingerprint",
+        "model_file",
+        "model_folder",
+        "pipeline",
+        "planning",
+        "provenance",
+        "rows",
+        "sweep",
+        "tracking",
+    },
     "cli": FOUNDATION
     | {
         "azure",
@@ -146,13 +165,25 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
-    carries_or_shows = FOUNDATION | {"plots", "provenance", "fingerprint", "result", "tracking", "model_file", "files"}
+    carries_or_shows = FOUNDATION | {
+        "plots",
+        "provenance",
+        "fingerprint",
+        "result",
+        "tracking",
+        "model_file",
+        "model_folder",
+        "files",
+    }
     carries_or_shows |= {
         "workers",
         "lean_skops",
         "azure",
         "planning",
         "progress",
+        "rows",
+        "status",
+        "task",
         "sweep",
         "display",
     }  # where a fit runs does not change it

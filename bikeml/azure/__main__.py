@@ -1,38 +1,60 @@
-"""The scripts around a workspace: scripts/register_data, scripts/create_compute and scripts/jobs."""
+"""The tasks of a workspace: register_data, create_compute, jobs, deploy, invoke and undeploy."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bikeml import task
 from bikeml.azure import tasks
 from bikeml.errors import BikemlError
 
 LOOK_SECONDS = 5.0
+ENDPOINT_TASKS = {
+    "deploy": "deploy the model of a run as an online endpoint",
+    "invoke": "ask an endpoint for predictions",
+    "undeploy": "delete an endpoint, or one of its deployments",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one task and return the exit status: 0 done, 1 failed."""
+    """Do one task and return the exit status: 0 done, 1 failed, 2 bad config, data or run, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in ENDPOINT_TASKS:
+        return _do_at_endpoint(words[0], words[1:])
     parser = argparse.ArgumentParser(prog="python -m bikeml.azure", description=__doc__)
     commands = parser.add_subparsers(dest="task", required=True)
-    for task, text in (
+    for name, text in (
         ("register_data", "register the table of the config as a data asset"),
         ("create_compute", "make the cluster of the config where there is none of its name"),
     ):
-        command = commands.add_parser(task, help=text, description=text)
+        command = commands.add_parser(name, help=text, description=text)
         command.add_argument("overrides", nargs="*", help="of the config, such as azure.compute.max_instances=4")
     jobs = commands.add_parser("jobs", help="list, follow or cancel the jobs of a sweep")
     jobs.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named")
     jobs.add_argument("overrides", nargs="*", help="of the config, such as azure.workspace_name=w")
+    for name, text in ENDPOINT_TASKS.items():
+        commands.add_parser(name, help=text)
     what = jobs.add_mutually_exclusive_group()
     what.add_argument("--follow", action="store_true", help="tell of every change until all have ended")
     what.add_argument("--cancel", action="store_true", help="ask for the end of those that have not ended")
     try:
-        _do(parser.parse_args(arguments))
+        _do(parser.parse_args(words))
     except BikemlError as error:
         print(f"bikeml: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _do_at_endpoint(name: str, words: Sequence[str]) -> int:
+    from bikeml.azure import deploying, invoking  # with mlflow and scikit-learn, which the other tasks do without
+
+    program = f"python -m bikeml.azure {name}"
+    if name == "deploy":
+        return task.main(name, deploying.DeployOptions, deploying.deploy, words, program)
+    if name == "invoke":
+        return task.main(name, invoking.InvokeOptions, invoking.invoke, words, program)
+    return task.main(name, deploying.UndeployOptions, deploying.undeploy, words, program)
 
 
 def _do(chosen: argparse.Namespace) -> None:

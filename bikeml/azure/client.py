@@ -42,6 +42,11 @@ class Workspace:
         self._results: ContainerClient | None = None
 
     @property
+    def ml_client(self) -> MLClient:
+        """The client of azure-ai-ml, for models and endpoints."""
+        return self._client
+
+    @property
     def tracking_uri(self) -> str:
         """The address of its MLflow store."""
         with service_errors("find the workspace's MLflow store"):

@@ -8,16 +8,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+from bikeml import model_folder
 from bikeml.config import AZUREML, Config
 from bikeml.files import write_text
-from bikeml.model_file import FILE_NAME, TRUSTED_TYPES, hash_model
+from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
 from bikeml.tracking import runs, store
@@ -27,7 +26,6 @@ with warnings.catch_warnings():
     from mlflow.models import Model, infer_signature
     from mlflow.pyfunc import add_to_model
 
-MODEL_PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
 
@@ -206,21 +204,15 @@ def _complete_model(result: Result) -> None:
         warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps; the table's had none
         signature = infer_signature(example, result.pipeline.predict(example))
     split = example.to_dict(orient="split", index=False)
-    write_text(folder / "input_example.json", json.dumps(split))
-    write_text(folder / "serving_input_example.json", json.dumps({"dataframe_split": split}))
+    write_text(folder / model_folder.EXAMPLE, json.dumps(split))
+    write_text(folder / model_folder.SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
     python = ".".join(map(str, sys.version_info[:3]))
-    requirements = [f"{name}=={version(name)}" for name in MODEL_PACKAGES]
-    write_text(folder / "requirements.txt", "\n".join(requirements) + "\n")
-    _write_yaml(folder / "python_env.yaml", {"python": python, "dependencies": ["-r requirements.txt"]})
-    conda = {
-        "name": "mlflow-env",
-        "channels": ["conda-forge"],
-        "dependencies": [f"python={python}", "pip", {"pip": requirements}],
-    }
-    _write_yaml(folder / "conda.yaml", conda)
+    requirements = [f"{name}=={version(name)}" for name in model_folder.PACKAGES]
+    for name, text in model_folder.build_environments(python, requirements).items():
+        write_text(folder / name, text)
     example_info = {
-        "artifact_path": "input_example.json",
-        "serving_input_path": "serving_input_example.json",
+        "artifact_path": model_folder.EXAMPLE,
+        "serving_input_path": model_folder.SERVING_EXAMPLE,
         "type": "dataframe",
         "pandas_orient": "split",
     }
@@ -229,18 +221,12 @@ def _complete_model(result: Result) -> None:
         saved_input_example_info=example_info,
         metadata={"fingerprint": result.fingerprint},
     )
-    environment = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
-    add_to_model(model, loader_module="mlflow.sklearn", model_path=FILE_NAME, predict_fn="predict", **environment)
+    environment = {"conda_env": model_folder.CONDA, "python_env": model_folder.PYTHON_ENV}
+    add_to_model(model, **model_folder.LOADER, **environment)
     model.add_flavor(
         "sklearn",
-        pickled_model=FILE_NAME,
+        **model_folder.FLAVOR,
         sklearn_version=version("scikit-learn"),
-        serialization_format="skops",
-        code=None,
         skops_trusted_types=list(TRUSTED_TYPES),
     )
-    model.save(str(folder / "MLmodel"))
-
-
-def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    write_text(path, yaml.safe_dump(dict(content), sort_keys=False))
+    model.save(str(folder / DESCRIPTION_NAME))

@@ -13,7 +13,7 @@ Guessed, because no recording shows it: the page size of lists (10); the status 
 an unknown compute and a cancel after the end; that an identical job is answered with 200; that a job whose data does
 not exist is refused at submission; that runs/outputs and traces are missing beside logged-models; the codes of quota
 refusals; how long anything takes; that a command on several nodes runs once; what an endpoint answers without
-traffic. A job is checked against its environment's conda file: `python=` and exact `name==version` of pip packages,
+traffic, how a name that is taken is refused. A job is checked against its environment's conda file: `python=` and exact `name==version` of pip packages,
 and what is not named cannot be imported. The image is not looked at.
 
 Not modelled: pipelines, sweeps, schedules, components, registries, serverless compute, curated environments,

@@ -25,6 +25,8 @@ class Endpoints:
         self.servers = ModelServers(folder / "deployments", blobs)
         self._keys: dict[str, tuple[str, str]] = {}
         self._random = random.Random(0)
+        self.taken: set[str] = set()
+        """Names of other workspaces' endpoints in the region."""
 
     def add_routes(self, router: Router) -> None:
         """Add the control plane's operations."""
@@ -39,6 +41,7 @@ class Endpoints:
         add("endpoints.keys", "POST", "/{endpoint}/listKeys", self._list_keys)
         add("deployments.list", "GET", "/{endpoint}/deployments", self._list_deployments)
         add("deployments.get", "GET", "/{endpoint}/deployments/{name}", self._get_deployment)
+        add("deployments.logs", "POST", "/{endpoint}/deployments/{name}/getLogs", self._get_logs)
         add("deployments.put", "PUT", "/{endpoint}/deployments/{name}", self._put_deployment)
         add("deployments.delete", "DELETE", "/{endpoint}/deployments/{name}", self._delete_deployment)
 
@@ -59,6 +62,8 @@ class Endpoints:
         name = call.names["endpoint"]
         path = f"onlineEndpoints/{name}"
         known = self.store.find(path)
+        if name.lower() in self.taken:
+            raise Refusal(400, "UserError", f"There already exists an endpoint with this name: {name}")
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
         properties: Json = {
@@ -117,6 +122,11 @@ class Endpoints:
 
     def _get_deployment(self, call: Call) -> Reply:
         return Reply(body=self._body(self.store.get(self._deployment_path(call))))
+
+    def _get_logs(self, call: Call) -> Reply:
+        path = self._deployment_path(call)
+        self.store.get(path)
+        return Reply(body={"content": self.servers.log(path.lower(), int(call.body.get("tail") or 100))})
 
     def _put_deployment(self, call: Call) -> Reply:
         self.store.get(f"onlineEndpoints/{call.names['endpoint']}")

@@ -21,6 +21,8 @@ class ModelServers:
     def __init__(self, folder: Path, blobs: Blobs) -> None:
         self.folder, self.blobs = folder, blobs
         self._servers: dict[str, tuple[int, Kept]] = {}
+        self.variables: dict[str, str] = {}
+        """Beside this process's own, for the servers to come: a test breaks their containers with them."""
 
     @property
     def running(self) -> list[str]:
@@ -46,10 +48,15 @@ class ModelServers:
         ]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        env = os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        env = os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | self.variables
         process = Kept(command, folder / "server.log", env)
         self._servers[name] = (port, process)
         wait_for_port(process, port, START_SECONDS)
+
+    def log(self, name: str, lines: int) -> str:
+        """Return what a server has said last; nothing where there was none."""
+        held = self._servers.get(name)
+        return held[1].tail(lines) if held else ""
 
     def stop(self, name: str) -> None:
         """Stop a server and remove its model; harmless when there is none."""

@@ -1,0 +1,245 @@
+"""From a recorded run to an endpoint, and back: deploy and undeploy."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from azure.ai.ml.entities import ManagedOnlineEndpoint
+from pydantic import AfterValidator, Field
+
+from bikeml import display
+from bikeml.azure.connection import connect
+from bikeml.azure.endpoints import Deployment, Endpoints
+from bikeml.azure.jobs import ServiceError
+from bikeml.azure.models import Models, run_tags
+from bikeml.config import Config, ModelName, Name, Section
+from bikeml.errors import ConfigError
+from bikeml.model_folder import EXAMPLE
+from bikeml.progress import Announce, progress
+from bikeml.tracking import runs
+from bikeml.tracking.models import fetch_checked
+
+_AZURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
+ALL = 100  # per cent
+CLOSE = 1e-6
+"""How far a prediction may be from the one here, relatively: another CPU adds in another order."""
+
+
+def _azure_name(name: str) -> str:
+    if not _AZURE_NAME.fullmatch(name):
+        raise ValueError(
+            "should have 3 to 32 letters, digits and hyphens, begin with a letter and not end with a hyphen"
+        )
+    return name
+
+
+AzureName = Annotated[str, AfterValidator(_azure_name)]
+
+
+class DeployOptions(Section):
+    """The keys of conf/task/deploy.yaml."""
+
+    run: Name | None
+    registered_model: ModelName
+    endpoint: AzureName | None
+    deployment: AzureName
+    instance_type: Name
+    instance_count: Annotated[int, Field(ge=1)]
+    traffic: Annotated[int, Field(ge=0, le=ALL)]
+
+
+class UndeployOptions(Section):
+    """The keys of conf/task/undeploy.yaml."""
+
+    endpoint: AzureName | None
+    deployment: AzureName | None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """An endpoint, and what answers there."""
+
+    endpoint: str
+    deployment: Deployment
+    traffic: Mapping[str, int]
+    """Of each deployment the share of the requests, in per cent."""
+    scoring_uri: str
+    is_new: bool
+    """Whether the deployment was made or changed just now."""
+
+
+def deploy(config: Config, options: DeployOptions) -> None:
+    """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
+    with progress() as announce:
+        done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
+    display.show_facts(
+        {
+            "endpoint": done.endpoint,
+            "deployment": f"{done.deployment.name}{'' if done.is_new else ', as it was'}: {done.deployment.model} on "
+            f"{done.deployment.instance_count} x {done.deployment.instance_type}",
+            "traffic": ", ".join(f"{name} {share} %" for name, share in done.traffic.items()),
+            "address": done.scoring_uri,
+            "next": f"python -m bikeml.azure invoke endpoint={done.endpoint}",
+        }
+    )
+
+
+def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+    """
+    Let the model of a run answer at an endpoint, and return what answers there; what is so already stays as it is.
+
+    The endpoint is made where there is none. The deployment gets requests only after it has answered the model's
+    example as the model does here.
+
+    Raises RunNotFoundError, ModelFileError, ConfigError, TrackingError and ClusterError.
+    """
+    announce("looking for the run")
+    run = runs.find(config, str(options.run))
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        announce("checking the model")
+        model, pipeline = fetch_checked(run, Path(folder))
+        endpoints, models = _connect(config, announce)
+        name = options.endpoint or endpoints.default_name()
+        found = endpoints.find(name)
+        traffic = share_traffic(found.traffic if found else {}, options.deployment, options.traffic)
+        announce("registering the model")
+        version, _ = models.register(options.registered_model, model, run)
+        wanted = Deployment(
+            options.deployment,
+            f"{options.registered_model}:{version}",
+            options.instance_type,
+            options.instance_count,
+        )
+        endpoint = endpoints.make(name)
+        is_new = endpoints.deploy(name, wanted, run_tags(run))
+        example = pd.DataFrame(**json.loads((model / EXAMPLE).read_text(encoding="utf-8")))
+        _check_answer(endpoints, endpoint, wanted.name, example, pipeline.predict(example))
+    return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
+
+
+def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+    """Give a deployment that is there its share of the requests, such as the one before; raises ClusterError."""
+    endpoints, _ = _connect(config, announce)
+    endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+    found = endpoints.deployment(str(endpoint.name), options.deployment)
+    if found is None or found[1] != "Succeeded":
+        raise no_deployment(endpoint, options.deployment)
+    traffic = share_traffic(endpoint.traffic, options.deployment, options.traffic)
+    return _let_it_answer(endpoints, endpoint, found[0], traffic, is_new=False)
+
+
+def share_traffic(current: Mapping[str, int], name: str, share: int) -> dict[str, int]:
+    """
+    Return the traffic in per cent where `name` has `share` of it; the others divide the rest as they do now.
+
+    Where none of them has any, and there is one, it takes the rest. Raises ConfigError where there is nobody to do so.
+    """
+    others = {other: part for other, part in current.items() if other != name}
+    if share == ALL or not any([share, *others.values()]):
+        return {name: share, **dict.fromkeys(others, 0)}
+    if len(others) == 1:
+        others = dict.fromkeys(others, 1)
+    total = sum(others.values())
+    if total == 0:
+        idle = f"none of {', '.join(others)} has traffic now" if others else "there is no other deployment"
+        raise ConfigError(f"traffic={share} leaves {ALL - share} % of the requests to nobody: {idle}; set traffic=100")
+    exact = {other: (ALL - share) * part / total for other, part in others.items()}
+    rest = {other: int(part) for other, part in exact.items()}
+    missing = ALL - share - sum(rest.values())
+    for other in sorted(exact, key=lambda other: rest[other] - exact[other])[:missing]:
+        rest[other] += 1
+    return {name: share, **rest}
+
+
+def undeploy(config: Config, options: UndeployOptions) -> None:
+    """
+    Delete an endpoint with all its deployments, or one deployment that takes no requests, and say what was deleted.
+
+    Raises ClusterError where there is none of the name.
+    """
+    with progress() as announce:
+        endpoints, _ = _connect(config, announce)
+        endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+        names = sorted(endpoint.traffic)
+        if options.deployment is None:
+            endpoints.delete(str(endpoint.name))
+            facts = {"deleted": f"endpoint {endpoint.name} with its deployments: {', '.join(names) or 'none'}"}
+        else:
+            _delete_deployment(endpoints, endpoint, options.deployment)
+            left = ", ".join(name for name in names if name != options.deployment)
+            facts = {
+                "deleted": f"deployment {options.deployment}",
+                "left": f"endpoint {endpoint.name}: {left or 'empty'}",
+            }
+    display.show_facts({**facts, "kept": "the registered models"})
+
+
+def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str) -> None:
+    if name not in endpoint.traffic:
+        raise no_deployment(endpoint, name)
+    if endpoint.traffic[name]:
+        raise ServiceError(
+            f"deployment {name!r} takes {endpoint.traffic[name]} % of the requests; first move them: python -m "
+            "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
+            temporary=False,
+        )
+    endpoints.delete_deployment(str(endpoint.name), name)
+
+
+def _connect(config: Config, announce: Announce) -> tuple[Endpoints, Models]:
+    announce("looking at the workspace")
+    workspace = connect(config.azure)
+    return Endpoints(workspace, announce), Models(workspace)
+
+
+def _check_answer(
+    endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str, example: pd.DataFrame, expected: np.ndarray
+) -> None:
+    """Raise ServiceError unless the deployment answers the example as the model does here."""
+    answer = endpoints.ask(endpoint, to_rows(example), name)
+    if np.shape(answer) != expected.shape or not np.allclose(answer, expected, rtol=CLOSE, atol=0):
+        raise ServiceError(
+            f"deployment {name!r} answers {answer} to the model's example, which should be {expected.tolist()}; no "
+            "traffic was moved; look at its log in the Studio, or deploy again",
+            temporary=False,
+        )
+
+
+def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
+    """Return the rows of a table, shape (n_rows, n_columns), as an MLflow model behind an endpoint takes them."""
+    cells = table.astype(object).to_numpy().tolist()
+    return {
+        "columns": list(table.columns),
+        "data": [[None if pd.isna(cell) else cell for cell in row] for row in cells],
+    }
+
+
+def _let_it_answer(
+    endpoints: Endpoints,
+    endpoint: ManagedOnlineEndpoint,
+    deployment: Deployment,
+    traffic: Mapping[str, int],
+    *,
+    is_new: bool,
+) -> Deployed:
+    name = str(endpoint.name)
+    if {key: part for key, part in endpoint.traffic.items() if part} != {
+        key: part for key, part in traffic.items() if part
+    }:
+        endpoints.move_traffic(endpoint, traffic)
+    return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new)
+
+
+def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
+    """Return the error that says that an endpoint has no such deployment, and which it has."""
+    known = ", ".join(sorted(endpoint.traffic)) or "none"
+    return ServiceError(
+        f"endpoint {endpoint.name!r} has no deployment {name!r} that works; it has: {known}; set deployment=NAME",
+        temporary=False,
+    )

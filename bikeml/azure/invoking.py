@@ -1,0 +1,103 @@
+"""Ask an endpoint for predictions of the rows of a request or of a table."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from azure.ai.ml.entities import ManagedOnlineEndpoint
+
+from bikeml import display
+from bikeml.azure.connection import connect
+from bikeml.azure.deploying import AzureName, no_deployment, to_rows
+from bikeml.azure.endpoints import Endpoints
+from bikeml.azure.models import Models
+from bikeml.config import Config, Name, Section
+from bikeml.errors import DataError
+from bikeml.model_file import read_description
+from bikeml.progress import Announce, progress
+from bikeml.rows import check_types, read_rows
+
+FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
+
+
+class InvokeOptions(Section):
+    """The keys of conf/task/invoke.yaml."""
+
+    request: Name | None
+    endpoint: AzureName | None
+    deployment: AzureName | None
+
+
+def invoke(config: Config, options: InvokeOptions) -> None:
+    """Print the answer of an endpoint, a JSON list with a prediction for each row; see :func:`ask`."""
+    with progress() as announce:
+        predictions, notes = ask(config, options, announce)
+    for note in notes:
+        display.show_notice(note)
+    print(json.dumps(predictions))
+
+
+def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[list[Any], list[str]]:
+    """
+    Return the predictions of an endpoint for the rows of a JSON request, or else of the table at data.path.
+
+    The columns and types are held against the signature of the model that answers before anything is sent. Also
+    returned is a line for each column with values that data.allowed does not list. Raises DataError and ClusterError.
+    """
+    announce("looking at the endpoint")
+    workspace = connect(config.azure)
+    endpoints = Endpoints(workspace, announce)
+    endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+    inputs = _read_inputs(endpoints, endpoint, options.deployment, Models(workspace))
+    rows = [_read_request(Path(options.request), inputs)] if options.request else read_rows(config.data, inputs)
+    predictions: list[Any] = []
+    notes: dict[str, None] = {}
+    for chunk in rows:
+        notes |= dict.fromkeys(_find_unknown(chunk, config.data.allowed))
+        announce("asking", len(predictions))
+        predictions += endpoints.ask(endpoint, to_rows(chunk[list(inputs)]), options.deployment)
+    return predictions, list(notes)
+
+
+def _read_inputs(
+    endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str | None, models: Models
+) -> Mapping[str, str]:
+    """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
+    traffic = endpoint.traffic
+    name = name or max(traffic, key=lambda each: traffic[each], default="")
+    found = endpoints.deployment(str(endpoint.name), name) if name in traffic else None
+    if found is None:
+        raise no_deployment(endpoint, name)
+    model, _, version = found[0].model.rpartition(":")
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        return read_description(models.fetch(model, version, Path(folder))).inputs
+
+
+def _read_request(file: Path, inputs: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows of a request; where they have no names, their values are in the order of the signature."""
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        content = body["input_data"] if "input_data" in body else body["dataframe_split"]
+        columns, data = (content["columns"], content["data"]) if isinstance(content, dict) else ([*inputs], content)
+        table = pd.DataFrame(data, columns=columns, dtype=None)
+    except OSError as error:
+        raise DataError(f"request={str(file)!r} cannot be read: {error.strerror}; name a JSON file") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"request={str(file)!r} is none that a model takes ({error}); write {FORM}") from error
+    missing = [name for name in inputs if name not in table.columns]
+    if missing or table.empty:
+        lack = f"the columns {', '.join(missing)}" if missing else "rows"
+        raise DataError(f"request={str(file)!r} lacks {lack}; the model takes {', '.join(inputs)}")
+    return check_types(table, inputs, f"rows 1 to {len(table):,} of {str(file)!r}")
+
+
+def _find_unknown(rows: pd.DataFrame, allowed: Mapping[str, Sequence[object]]) -> Iterator[str]:
+    """Yield a line for each column with values that the config does not list, and the model therefore never saw."""
+    for name in rows.columns.intersection(list(allowed)):
+        strange = rows[name][~rows[name].isin(allowed[name])].unique()
+        if len(strange):
+            known = ", ".join(map(str, allowed[name]))
+            yield f"{name} is {', '.join(map(str, strange))} in some rows; the model has seen {known} only"

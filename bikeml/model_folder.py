@@ -1,0 +1,129 @@
+"""
+An MLflow model folder as a run of bikeml writes it, and the look at one before it is handed on.
+
+A server believes what it finds in the folder: the types that the file calls trusted, the module that loads it, the
+packages that it asks for. So a folder is handed on only where each of these is what bikeml itself would have written.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sklearn.pipeline import Pipeline
+
+from bikeml.errors import ModelFileError
+from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded
+
+EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
+REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
+FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
+PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
+"""What a server needs to load the model, in the order of requirements.txt."""
+LOADER: Mapping[str, Any] = {"loader_module": "mlflow.sklearn", "model_path": FILE_NAME, "predict_fn": "predict"}
+FLAVOR: Mapping[str, Any] = {"pickled_model": FILE_NAME, "serialization_format": "skops", "code": None}
+ENVIRONMENTS: Mapping[str, str] = {"conda": CONDA, "virtualenv": PYTHON_ENV}
+ANYTHING = object()
+_PIN = re.compile(rf"({'|'.join(PACKAGES)})==[0-9][\w.+!-]*")
+_PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
+
+
+def build_environments(python: str, requirements: Sequence[str]) -> dict[str, str]:
+    """Return the text of the three files that say what a server installs, by file name."""
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": list(requirements)}],
+    }
+    virtualenv = {"python": python, "dependencies": [f"-r {REQUIREMENTS}"]}
+    return {
+        REQUIREMENTS: "\n".join(requirements) + "\n",
+        CONDA: yaml.safe_dump(conda, sort_keys=False),
+        PYTHON_ENV: yaml.safe_dump(virtualenv, sort_keys=False),
+    }
+
+
+def check_folder(folder: Path) -> Pipeline:
+    """
+    Return the pipeline in `folder`, where a server can be trusted with all that lies there.
+
+    Raises ModelFileError where something is missing or is not as bikeml writes it, where the model holds a type that is
+    not trusted, and where it was fitted with another minor version of scikit-learn than the one here.
+    """
+    _check_files(folder)
+    _check_flavors(folder, _read_flavors(folder))
+    _check_environments(folder)
+    return load_recorded(folder)[0]
+
+
+def hash_folder(folder: Path) -> str:
+    """Return the sha256, in hex, of the names and contents of all files in `folder`."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_files(folder: Path) -> None:
+    found = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
+    missing, strange = sorted({*FILES} - found), sorted(found - {*FILES})
+    if missing:
+        raise ModelFileError(f"the model in {str(folder)!r} lacks {', '.join(missing)}; record the run again")
+    if strange:
+        raise _refusal(folder, f"holds {', '.join(strange)}, which no run writes and a server might run")
+
+
+def _read_flavors(folder: Path) -> dict[str, Any]:
+    flavors = _read_yaml(folder / DESCRIPTION_NAME).get("flavors")
+    if not isinstance(flavors, dict) or not all(isinstance(flavor, dict) for flavor in flavors.values()):
+        raise _refusal(folder, f"has no flavors in its {DESCRIPTION_NAME}")
+    return flavors
+
+
+def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> None:
+    expected = {
+        "python_function": {**LOADER, "env": dict(ENVIRONMENTS), "python_version": ANYTHING},
+        "sklearn": {**FLAVOR, "sklearn_version": ANYTHING, "skops_trusted_types": ANYTHING},
+    }
+    if {*flavors} != {*expected}:
+        raise _refusal(folder, f"has the flavors {', '.join(sorted(flavors))}")
+    for name, flavor in flavors.items():
+        for key in sorted({*flavor, *expected[name]}):
+            wanted, found = expected[name].get(key), flavor.get(key, ANYTHING)
+            if key not in expected[name] or found is ANYTHING or wanted not in (ANYTHING, found):
+                raise _refusal(folder, f"says {name}.{key}={flavor.get(key)!r} in its {DESCRIPTION_NAME}")
+    more = sorted({*map(str, flavors["sklearn"]["skops_trusted_types"])} - {*TRUSTED_TYPES})
+    if more:
+        raise _refusal(folder, f"calls types trusted that are not: {', '.join(more)}")
+
+
+def _check_environments(folder: Path) -> None:
+    lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    strange = [line for line in lines if not _PIN.fullmatch(line)]
+    if strange:
+        raise _refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")
+    python = str(_read_yaml(folder / PYTHON_ENV).get("python"))
+    expected = build_environments(python, lines) if _PYTHON.fullmatch(python) else {}
+    for name in (CONDA, PYTHON_ENV):
+        if _read_yaml(folder / name) != yaml.safe_load(expected.get(name, "")):
+            raise _refusal(folder, f"asks for something else in its {name} than in its {REQUIREMENTS}")
+
+
+def _refusal(folder: Path, what: str) -> ModelFileError:
+    return ModelFileError(
+        f"the model in {str(folder)!r} {what}; it was changed, or bikeml did not write it: record the run again"
+    )
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ModelFileError(
+            f"{str(file)!r} cannot be read: {str(error).splitlines()[0]}; record the run again"
+        ) from error
+    return content if isinstance(content, dict) else {}

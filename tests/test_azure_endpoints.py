@@ -1,0 +1,229 @@
+"""A run's model at an endpoint of the loopback Azure ML, with a real model server behind each deployment."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.azureml import LoopbackAzureML
+from tests.azureml.blobs import missing
+from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.conftest import DAILY
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+
+COLUMNS = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]
+SAMPLE = [
+    [1, 1, 0, 3, 1, 1, 0.226957, 0.22927, 0.436957, 0.1869],
+    [0, 1, 1, 0, 0, 1, 0.344167, 0.363625, 0.805833, 0.160446],
+    [0, 1, 0, 1, 0, 1, 0.363478, 0.353739, 0.696087, 0.248539],
+    [0, 1, 0, 2, 0, 1, 0.196364, 0.189405, 0.437273, 0.248309],
+    [0, 1, 0, 3, 0, 1, 0.2, 0.212122, 0.590435, 0.160296],
+    [0, 1, 0, 4, 0, 1, 0.226957, 0.22927, 0.436957, 0.1869],
+]
+"""The request of the tutorial's author."""
+BAD_REQUESTS = [
+    ("a.json", '{"input_data": {"columns": ["season"], "data": [[1]]}}', "lacks the columns mnth, holiday"),
+    ("b.json", '{"input_data": {"columns": ["season"], "data": [[1, 2]]}}', "is none that a model takes"),
+    ("c.json", '{"inputs": 1}', r"is none that a model takes \('dataframe_split'\); write {\"input_data\""),
+    ("d.json", "[", "is none that a model takes"),
+    ("e.json", '{"input_data": []}', "lacks rows; the model takes season"),
+    ("f.json", json.dumps({"input_data": [[*SAMPLE[0][:-1], "mild"]]}), "column 'windspeed' is not a number in row 1"),
+    ("g.json", json.dumps({"input_data": [[1.5, *SAMPLE[0][1:]]]}), "column 'season' is not an integer in row 1: 1.5"),
+    ("h.csv", "season,mnth\n1,1\n", "does not fit the model:.*\n.*there is no column 'holiday'"),
+]
+
+
+def predict(folder: Path, rows: list[list[float]]) -> list[float]:
+    """Return what the model of a run folder says of rows of the sample."""
+    from bikeml.model_file import load_pipeline
+
+    return [float(value) for value in load_pipeline(folder / "model").predict(pd.DataFrame(rows, columns=COLUMNS))]
+
+
+@pytest.fixture
+def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
+    (workdir / "config.json").write_text(json.dumps(names))
+    return azureml
+
+
+@pytest.fixture
+def call(capfd: Any) -> Any:
+    """Do a task of a workspace in this process; return its status, output and messages."""
+
+    def do(*words: str) -> tuple[int, str, str]:
+        from bikeml.azure.__main__ import main
+
+        capfd.readouterr()
+        status = main(words)
+        shown = capfd.readouterr()
+        return status, shown.out, shown.err
+
+    return do
+
+
+@pytest.fixture
+def runs(workdir: Path) -> list[str]:
+    """Two recorded runs, of a worse and of a better model."""
+    import bikeml
+
+    fast = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+    made = [bikeml.run(f"model={model}", f"hydra.run.dir={model}", *fast) for model in ("linear", "tree")]
+    return [str(result.run_id) for result in made]
+
+
+def servers(workspace: LoopbackAzureML) -> list[str]:
+    return [name.rpartition("/")[2] for name in workspace.endpoints.servers.running]
+
+
+def keys(workspace: LoopbackAzureML) -> list[str]:
+    return [key for pair in workspace.endpoints._keys.values() for key in pair]
+
+
+def test_a_model_is_deployed_once_beside_another_and_rolled_back(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
+) -> None:
+    status, out, err = call("deploy", "run=latest")
+    assert (status, err) == (0, ""), err
+    (name,) = re.findall(r"endpoint  (bikeml-[0-9a-f]{8})", out)
+    assert "deployment  blue: bikeml:1 on 1 x Standard_DS3_v2" in out
+    assert "traffic  blue 100 %" in out
+    assert not any(key in out + err for key in keys(workspace))
+    workspace.log.clear()
+    assert call("deploy", "run=latest")[1] == out.replace("blue:", "blue, as it was:")
+    assert workspace.log.find("deployments.put") == workspace.log.find("models.put") == []
+    assert workspace.log.find("endpoints.put") == []
+
+    status, out, err = call("deploy", f"run={runs[0]}", "deployment=green", "traffic=10")
+    assert (status, err) == (0, "")
+    assert "traffic  green 10 %, blue 90 %" in out
+    assert servers(workspace) == ["blue", "green"]
+    (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE}))
+    status, out, err = call("invoke", "request=request.json", "deployment=green")
+    assert json.loads(out) == pytest.approx(predict(workdir / "linear", SAMPLE))
+    status, out, err = call("deploy", "run=null", "deployment=green")
+    assert "traffic  green 100 %, blue 0 %" in out
+    status, out, err = call("deploy", "run=null")
+    assert "deployment  blue, as it was: bikeml:1" in out
+    assert "traffic  blue 100 %, green 0 %" in out
+
+    status, out, err = call("undeploy", "deployment=blue")
+    assert status == 1
+    assert "deployment 'blue' takes 100 % of the requests; first move them" in err
+    status, out, err = call("undeploy", "deployment=green")
+    assert (status, err) == (0, "")
+    assert "deleted  deployment green" in out
+    assert servers(workspace) == ["blue"]
+    status, out, err = call("undeploy")
+    assert (status, err) == (0, "")
+    assert f"deleted  endpoint {name} with its deployments: blue" in out
+    assert servers(workspace) == []
+    status, out, err = call("undeploy")
+    assert (status, out) == (1, "")
+    assert re.match(rf"bikeml: the workspace has no endpoint '{name}'; of bikeml's it has: none; make one", err)
+
+
+def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
+) -> None:
+    status, out, err = call("invoke")
+    assert (status, out) == (1, "")
+    assert re.match(r"bikeml: the workspace has no endpoint 'bikeml-[0-9a-f]{8}'; of bikeml's it has: none", err)
+    assert call("deploy", "run=latest")[0] == 0
+    request = workdir / "request.json"
+    request.write_text(json.dumps({"input_data": {"columns": COLUMNS, "index": [0, 1], "data": SAMPLE[:2]}}))
+    status, out, err = call("invoke", f"request={request}")
+    assert status == 0
+    assert "bikeml: season is 0 in some rows; the model has seen 1, 2, 3, 4 only" in err
+    assert json.loads(out) == pytest.approx(predict(workdir / "tree", SAMPLE[:2]))
+    assert not any(key in out + err for key in keys(workspace))
+    table = workdir / "new.csv"
+    table.write_text("\n".join(DAILY.read_text().splitlines()[:4]))
+    status, out, err = call("invoke", f"data.path={table}")
+    assert (status, err, len(json.loads(out))) == (0, "", 3)
+    for name, content, message in BAD_REQUESTS:
+        (workdir / name).write_text(content)
+        option = "request" if name.endswith(".json") else "data.path"
+        status, out, err = call("invoke", f"{option}={workdir / name}")
+        assert (status, out) == (2, "")
+        assert re.search(message, err), err
+    status, out, err = call("invoke", "request=nowhere.json", "deployment=green")
+    assert (status, out) == (1, "")
+    assert "has no deployment 'green' that works; it has: blue; set deployment=NAME" in err
+
+
+def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "skops.py").write_text("raise ImportError('no space left for skops')\n")
+    workspace.endpoints.servers.variables["PYTHONPATH"] = str(broken)
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals")
+    assert (status, out) == (1, "")
+    assert "its container said last:" in err
+    assert "no space left for skops" in err
+    assert "the failed deployment 'blue' was deleted; the same command tries again" in err
+    assert "Traceback (most recent" not in err.partition("its container said last:")[0]
+    workspace.endpoints.servers.variables.clear()
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals")
+    assert (status, err) == (0, "")
+    assert len(workspace.log.find("models.put")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["run=best", "endpoint=taken"], 1, r"make the endpoint 'taken': There already exists.*choose another with"),
+        (["run=best", "endpoint=foreign"], 1, r"endpoint 'foreign' .* was not made by bikeml, which leaves it alone"),
+        (["run=best", "endpoint=1st"], 2, r"endpoint='1st' should have 3 to 32 letters, digits and hyphens"),
+        (["run=best", "deployment=b_"], 2, r"deployment='b_' should have 3 to 32 letters, digits and hyphens"),
+        (["run=best", "registered_model='a/b'"], 2, r"registered_model='a/b' should have letters, digits, hyphens"),
+        (["run=best", "traffic=101"], 2, r"traffic=101 should be less than or equal to 100"),
+        (["run=best", "traffic=10"], 2, r"traffic=10 leaves 90 % .* to nobody: there is no other deployment"),
+        (["run=0123456789"], 2, r"no run or alias '0123456789'"),
+        (["run=null"], 1, r"the workspace has no endpoint 'bikeml-"),
+    ],
+)
+def test_what_cannot_be_deployed_is_one_message_and_makes_nothing(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, ml_client: Any, words: list[str], status: int, message: str
+) -> None:
+    from azure.ai.ml.entities import ManagedOnlineEndpoint
+
+    foreign = ManagedOnlineEndpoint(name="foreign", auth_mode="key")
+    ml_client.online_endpoints.begin_create_or_update(foreign).result()
+    workspace.endpoints.taken.add("taken")
+    assert call("deploy", *words)[0] == status
+    _, out, err = call("deploy", *words)
+    assert out == ""
+    assert re.match(rf"bikeml: .*{message}", err), err
+    assert len(err.splitlines()) == 1
+    assert [each.name for each in ml_client.online_endpoints.list()] == ["foreign"]
+
+
+def test_a_tampered_model_is_refused_before_anything_is_sent(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
+) -> None:
+    (mlmodel,) = workdir.glob(f"mlartifacts/{runs[1]}/artifacts/model/MLmodel")
+    mlmodel.write_text(mlmodel.read_text().replace("numpy.dtype", "os.system"))
+    workspace.log.clear()
+    status, out, err = call("deploy", "run=latest")
+    assert (status, out) == (1, "")
+    assert re.match(rf"bikeml: the model of run {runs[1]} \(tree\) is refused: .* not: os.system", err), err
+    assert workspace.log.entries == []
+
+
+def test_the_tasks_of_a_workspace_have_their_help() -> None:
+    import subprocess
+
+    for name in ("deploy", "invoke", "undeploy"):
+        words = [sys.executable, "-m", "bikeml.azure", name, "--help"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert f"usage: python -m bikeml.azure {name} [option=VALUE ...]" in done.stdout
+        assert "endpoint=null" in done.stdout
