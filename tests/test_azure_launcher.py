@@ -171,6 +171,18 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     assert job.spec["limits"]["timeout"] == "PT1H"
 
 
+@pytest.mark.parametrize(("tier", "job_tier"), [("low_priority", "spot"), ("dedicated", "standard")])
+def test_without_a_cluster_jobs_run_on_serverless_nodes_of_the_size_and_tier(
+    sweep: Main, workspace: LoopbackAzureML, tier: str, job_tier: str
+) -> None:
+    serverless = ("azure.compute.name=null", "azure.compute.size=STANDARD_DS3_V2", f"azure.compute.tier={tier}")
+    assert sweep("model=linear,tree", *serverless) == 0
+    assert not any(name.startswith("computes.") for name in workspace.log.counts())
+    for job in workspace.jobs.by_name.values():
+        assert job.spec["resources"]["instanceType"] == "STANDARD_DS3_V2"
+        assert job.spec["queueSettings"]["jobTier"].lower() == job_tier
+
+
 def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=tree", "search=grid") == 0
     (job,) = workspace.jobs.by_name.values()

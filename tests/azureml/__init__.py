@@ -12,12 +12,13 @@ merged tags, states of a job, immutable versions, look-up of code by its hash, n
 Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset,
 an unknown compute and a cancel after the end; that an identical job is answered with 200; that a job whose data does
 not exist is refused at submission; that runs/outputs and traces are missing beside logged-models; the codes of quota
-refusals; how long anything takes; that a command on several nodes runs once; what an endpoint answers without
-traffic, how a name that is taken is refused. A job is checked against its environment's conda file: `python=` and exact `name==version` of pip packages,
-and what is not named cannot be imported. The image is not looked at.
+refusals; that serverless nodes come as a cluster's do, up to the quota; how long anything takes; that a command on
+several nodes runs once; what an endpoint answers without traffic, and how a name that is taken is refused. A job is
+checked against its environment's conda file: `python=` and exact `name==version` of pip packages, and what is not named
+cannot be imported. The image is not looked at.
 
-Not modelled: pipelines, sweeps, schedules, components, registries, serverless compute, curated environments,
-identities other than an application with a secret, private networks, `latest` labels moved by hand, deletes of assets.
+Not modelled: pipelines, sweeps, schedules, components, registries, curated environments, identities other than an
+application with a secret, private networks, `latest` labels moved by hand, deletes of assets.
 
     certificates, proxy     the way in: a throw-away authority, and CONNECT to loopback only
     server, wire, identity  what every call has in common: routes, tokens, envelopes

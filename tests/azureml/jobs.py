@@ -119,6 +119,8 @@ class Jobs:
 
     def _check_compute(self, asked: Json) -> Cluster:
         compute = str(asked.get("computeId") or "").rpartition("/")[2]
+        if compute.lower() in ("", "serverless"):
+            return self.workspace.serverless(asked.get("resources") or {}, asked.get("queueSettings") or {})
         cluster = self.workspace.clusters.get(compute.lower())
         if cluster is None:
             raise Refusal(400, "UserError", f"Unknown compute target '{compute}'.")

@@ -172,6 +172,19 @@ class Workspace:
             )
             raise Refusal(400, "ClusterCoreQuotaReached", message)
 
+    def serverless(self, resources: Json, queue: Json) -> Cluster:
+        """Return the nodes of a size and tier that the service keeps for jobs without a cluster, as the quota allows."""
+        size, tier = str(resources.get("instanceType")).upper(), str(queue.get("jobTier") or "Standard")
+        if size not in CORES:
+            raise Refusal(400, "UserError", f"The instance type {resources.get('instanceType')!r} is not supported")
+        if tier.lower() not in ("spot", "basic", "standard", "premium"):
+            raise Refusal(400, "UserError", f"The job tier {tier!r} is not known")
+        name = f"serverless {size} {tier}".lower()
+        if name not in self.clusters:
+            most = self.quota_cores // CORES[size]
+            self.clusters[name] = Cluster(self.store.clock, 0, most, 0, self.lifecycle.timings.scale_up)
+        return self.clusters[name]
+
     def _set_cluster(self, name: str, wanted: Json) -> None:
         scale = wanted["scaleSettings"]
         idle = _seconds(scale.get("nodeIdleTimeBeforeScaleDown") or "PT2M")
