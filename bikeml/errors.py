@@ -12,6 +12,8 @@ What can go wrong.
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
     ├── DetachedError    no failure: the sweep goes on without this process
     ├── RunNotFoundError the store has no such run, or one that is of no use here
+    ├── ServeError       a model cannot be served on this machine
+    ├── ReproduceError   a recorded experiment cannot be run again, or ends with other figures
     └── FingerprintError the experiment is another than the one asked for
 
 Every message says what is wrong, the value, what is allowed and what to do next.
@@ -64,3 +66,11 @@ class FingerprintError(BikemlError):
 
 class RunNotFoundError(BikemlError):
     """The tracking store has no run of that name, or the run failed or lacks what is wanted of it."""
+
+
+class ServeError(BikemlError):
+    """A model cannot be served on this machine."""
+
+
+class ReproduceError(BikemlError):
+    """A recorded experiment cannot be run again, or ends with other figures than those recorded."""

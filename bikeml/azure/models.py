@@ -15,14 +15,14 @@ from bikeml.model_folder import hash_folder
 from bikeml.tracking.models import Registration
 from bikeml.tracking.runs import RecordedRun
 
-CONTENT_TAG = "bikeml.model_sha256"
+CONTENT_TAG, RUN_TAG = "bikeml.model_sha256", "bikeml.run_id"
 ALIAS_TAG = "bikeml.alias."
 """Before an alias, as a tag of the version that has it: Azure ML knows no aliases."""
 
 
 def run_tags(run: RecordedRun) -> dict[str, str]:
     """Return the tags that say of which run something in the workspace is."""
-    return {"bikeml.run_id": run.run_id, "bikeml.fingerprint": run.fingerprint}
+    return {RUN_TAG: run.run_id, "bikeml.fingerprint": run.fingerprint}
 
 
 class Models:
@@ -49,6 +49,11 @@ class Models:
                 return list(self._client.models.list(name=name))
             except ResourceNotFoundError:
                 return []
+
+    def names(self) -> list[str]:
+        """Return the names of all registered models."""
+        with service_errors("list the models"):
+            return [str(model.name) for model in self._client.models.list()]
 
     def set_alias(self, name: str, alias: str, version: str) -> str | None:
         """Give the alias to a version alone, and return the one that had it before."""
@@ -80,6 +85,18 @@ def register_in_workspace(
     models = Models(connect(config))
     version, is_new = models.register(name, folder, run)
     return Registration(name, version, alias, models.set_alias(name, alias, version) if alias else None, is_new)
+
+
+def find_run(config: AzureConfig, which: str) -> str | None:
+    """Return the id of the run behind ALIAS, NAME@ALIAS or NAME/VERSION, or None; raises ClusterError."""
+    models = Models(connect(config))
+    name, _, number = which.partition("/")
+    named, _, alias = which.rpartition("@")
+    for known in [name] if number else [named] if named else models.names():
+        for model in models.versions(known):
+            if model.version == number or (not number and ALIAS_TAG + alias in _tags(model)):
+                return _tags(model).get(RUN_TAG)
+    return None
 
 
 def _tags(model: Model) -> dict[str, str]:

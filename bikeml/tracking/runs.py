@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from bikeml.config import AZUREML, Config
+from bikeml.config import AZUREML, AzureConfig, Config
 from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
 from bikeml.redaction import redact
 from bikeml.sweep import METRIC
@@ -122,12 +122,15 @@ class _Finder:
         self._client, self._uri = client, uri
         self._name = config.tracking.experiment_name
         self._can_order = config.tracking.uri != AZUREML  # which orders by no metric
+        self._workspace = config.azure if config.tracking.uri == AZUREML else None
 
     def find(self, which: str) -> Run:
         if which == "latest":
             return self._latest()
         if which == "best":
             return self._best()
+        if self._workspace is not None:
+            return self._by_id(which) or self._by_prefix(which) or self._in_workspace(which, self._workspace)
         if "@" in which or "/" in which:
             return self._of_version(which, self._version(which))
         return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
@@ -215,6 +218,16 @@ class _Finder:
             choice = ", ".join(f"{name}@{alias}" for name in named)
             raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
         return self._of_version(alias, self._client.get_model_version_by_alias(named[0], alias))
+
+    def _in_workspace(self, which: str, workspace: AzureConfig) -> Run:
+        """Return the run of a version in the registry of Azure ML, whose aliases MLflow does not know."""
+        from bikeml.azure.models import find_run  # seconds of imports
+
+        run_id = find_run(workspace, which)
+        run = self._by_id(run_id) if run_id else None
+        if run is None:
+            raise RunNotFoundError(f"there is no run, alias or model version {which!r} there; {self._advice()}")
+        return run
 
     def _version(self, which: str) -> ModelVersion:
         at = "@" in which

@@ -1,0 +1,290 @@
+"""
+Run a recorded experiment again, and compare every figure to the last bit.
+
+Its config is the recorded one; its code the recorded commit with the recorded changes, in a temporary git worktree, or,
+for a run of an installed bikeml, the one that is installed; its table the one of the recorded sha256; its packages and
+machine the present ones. What of these is another now is what a difference can come from.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bikeml import task
+from bikeml.config import Config, Name, Section
+from bikeml.errors import DataError, ReproduceError
+from bikeml.processes import child, uninterrupted
+from bikeml.progress import Announce, progress
+from bikeml.redaction import redact
+
+if TYPE_CHECKING:
+    from bikeml.tracking.runs import RecordedRun
+
+CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
+EMBEDDED = "pkg://"
+GROUPS = ("data", "split", "preprocessing", "model", "search")
+"""The sections of a config that are chosen as one option each."""
+LEFT_OUT = ("tracking", "azure", "sweep", "reuse")
+"""What says where an experiment runs and is recorded, and changes no figure."""
+LOG_LINES = 20
+PACKAGES_SHOWN = 10
+
+
+class ReproduceOptions(Section):
+    """The keys of conf/task/reproduce.yaml."""
+
+    run: Name
+    table: Name | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure as it was recorded and as it is now; None where there is none."""
+
+    name: str
+    recorded: float | None
+    now: float | None
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both are the same to the last bit."""
+        return self.recorded == self.now
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running an experiment again."""
+
+    run_id: str
+    figures: Sequence[Figure]
+    code: str
+    """Which code ran."""
+    notes: Sequence[str]
+    """What could not be brought back."""
+    changes: Sequence[str]
+    """What of code, table, packages and machine is another now."""
+
+
+def reproduce(config: Config, options: ReproduceOptions) -> None:
+    """Run an experiment again and show each figure beside the recorded one; raises ReproduceError where one differs."""
+    from bikeml import display
+
+    with progress() as announce:
+        done = run_again(config, options, announce)
+    rows = [
+        (each.name, _show(each.recorded), _show(each.now), "yes" if each.is_equal else "NO") for each in done.figures
+    ]
+    display.show_table(f"run {done.run_id} again", ("metric", "recorded", "now", "equal"), rows)
+    different = [figure.name for figure in done.figures if not figure.is_equal]
+    facts = {"code": done.code, **({"note": "; ".join(done.notes)} if done.notes else {})}
+    display.show_facts({"equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures", **facts})
+    if different:
+        changes = "\n".join(done.changes) or "nothing that bikeml records has changed: a source of chance is left"
+        raise ReproduceError(
+            f"run {done.run_id} is not reproduced: {len(different)} of {len(done.figures)} figures differ: "
+            f"{', '.join(different)}\n{changes}"
+        )
+
+
+def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> Reproduction:
+    """
+    Run the experiment of a recorded run again, and return what is the same and what is not.
+
+    Raises RunNotFoundError and TrackingError as for every recorded run, DataError where the table is not the recorded
+    one, and ReproduceError where the code cannot be brought back or the experiment fails.
+    """
+    from bikeml.tracking import runs
+
+    announce("looking for the run")
+    run = runs.find(config, options.run)
+    with TemporaryDirectory(prefix="bikeml-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        recorded = _fetch(run, folder)
+        sections = yaml.safe_load(recorded[CONFIG])
+        sections["data"]["path"] = _find_table(run, sections["data"]["path"], options.table)
+        announce("bringing back the code")
+        with _code(run, recorded, folder) as (place, code, notes):
+            announce("running the experiment")
+            now = _run(sections, place, folder)
+    before, after = json.loads(recorded[RESULT]), json.loads(now[RESULT])
+    return Reproduction(
+        run_id=run.run_id,
+        figures=list(_compare(before, after)),
+        code=code,
+        notes=notes,
+        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]), run, after)),
+    )
+
+
+def _fetch(run: "RecordedRun", folder: Path) -> dict[str, str]:
+    """Return the text of the files that say what the run was."""
+    names = [CONFIG, ENVIRONMENT, RESULT, *([DIFF] if run.holds(DIFF) else [])]
+    target = folder / "recorded"
+    target.mkdir()
+    return {name: run.fetch(name, target).read_text(encoding="utf-8") for name in names}
+
+
+def _find_table(run: "RecordedRun", recorded: str, given: str | None) -> str:
+    """Return where the recorded table is; raises DataError where it is another one."""
+    from bikeml.data import read_bytes
+
+    path = given or recorded
+    found = hashlib.sha256(read_bytes(path)).hexdigest()
+    expected = run.tags["bikeml.data_sha256"]
+    if found != expected:
+        raise DataError(
+            f"the table at {redact(path)!r} is not the recorded one: its sha256 is {found}, and was {expected}; set "
+            "table=FILE to where that one is"
+        )
+    return path if path.startswith(EMBEDDED) or "://" in path else str(Path(path).expanduser().absolute())
+
+
+@contextmanager
+def _code(
+    run: "RecordedRun", recorded: Mapping[str, str], folder: Path
+) -> Iterator[tuple[Path | None, str, list[str]]]:
+    """Bring the recorded code into a worktree for as long as the block runs; None is the code that runs here."""
+    environment = json.loads(recorded[ENVIRONMENT])
+    commit = environment["git_commit"]
+    if commit is None:
+        yield None, "as it is here: the run was no git checkout's", []
+        return
+    checkout = Path(__file__).resolve().parent.parent
+    if _git(checkout, "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
+        raise ReproduceError(
+            f"the code of run {run.run_id}, commit {commit}, is not in {str(checkout)!r}; fetch it with git fetch, or "
+            "start this from a clone that has it"
+        )
+    untracked = environment["git_untracked"]
+    notes = [f"not brought back: {', '.join(untracked)}, which git did not know"] if untracked else []
+    with _worktree(checkout, commit, folder / "code") as place:
+        if DIFF in recorded:
+            _apply(place, recorded[DIFF], run.run_id)
+        yield place, f"commit {commit}{' with the recorded changes' if DIFF in recorded else ''}", notes
+
+
+@contextmanager
+def _worktree(checkout: Path, commit: str, place: Path) -> Iterator[Path]:
+    try:
+        made = _git(checkout, "worktree", "add", "--detach", "--force", str(place), commit)
+        if made.returncode != 0:
+            raise ReproduceError(f"git makes no worktree of {commit} at {str(place)!r}: {_last(made.stderr)}")
+        yield place
+    finally:
+        with uninterrupted():
+            _git(checkout, "worktree", "remove", "--force", "--force", str(place))
+
+
+def _apply(place: Path, diff: str, run_id: str) -> None:
+    done = _git(place, "apply", "--whitespace=nowarn", "-", text=diff)
+    if done.returncode != 0:
+        raise ReproduceError(
+            f"the recorded changes of run {run_id} do not fit its commit: {_last(done.stderr)}; secrets that were "
+            "taken out of them can be the cause"
+        )
+
+
+def _git(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run git in a session of its own: an interrupt of ours is no reason for it to leave things half done."""
+    try:
+        return subprocess.run(
+            ["git", "-C", str(place), *words],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ReproduceError(f"git cannot be run: {error.strerror}; install it") from error
+
+
+def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str, str]:
+    """Run the experiment of resolved `sections` in a process of its own, and return what it says of itself."""
+    options, out = folder / "options", folder / "run"
+    _write_options(sections, options)
+    overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
+    command = [sys.executable, "-m", "bikeml", "--config-dir", str(options), *overrides]
+    command += ["tracking=none", f"hydra.run.dir={json.dumps(str(out))}"]
+    # The worktree is the working folder and so comes first; estimators of the user's own are found from here.
+    here = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
+    log = folder / "log"
+    with log.open("wb") as output, child(command, {"PYTHONPATH": here}, output, place) as process:
+        status = process.wait()
+    if status != 0:
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]
+        raise ReproduceError(f"the experiment fails here, with status {status}:\n{redact(chr(10).join(said))}")
+    return {name: (out / name).read_text(encoding="utf-8") for name in (ENVIRONMENT, RESULT)}
+
+
+def _write_options(sections: dict[str, Any], folder: Path) -> None:
+    """Write a config group's option "recorded" for each section: no default of the present code can get into it."""
+    rest = {name: section for name, section in sections.items() if name not in (*GROUPS, *LEFT_OUT)}
+    if sections["search"]["kind"] != "none":  # what is faster, and not what is found
+        sections["search"] |= {"checkpoint": False, "backend": None, "scheduler": None}
+    for name in (*GROUPS, "experiment"):
+        (folder / name).mkdir(parents=True)
+        text = yaml.safe_dump(sections.get(name, rest), sort_keys=False, allow_unicode=True)
+        head = "# @package _global_\n" if name == "experiment" else ""
+        (folder / name / "recorded.yaml").write_text(head + text, encoding="utf-8")
+
+
+def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Figure]:
+    ours, theirs = _figures(before), _figures(after)
+    for name in dict.fromkeys([*ours, *theirs]):
+        yield Figure(name, ours.get(name), theirs.get(name))
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, float | None]:
+    ends = {
+        f"{name}_{end}": value
+        for name, pair in result["intervals"].items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
+    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(result["cv"]["r2"], start=1)}
+    return {**result["metrics"], **ends, **folds}
+
+
+def _find_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], run: "RecordedRun", result: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a line for each thing of the surroundings that was another."""
+    if before["git_commit"] is None and result["fingerprint"] != run.fingerprint:
+        yield "the code, or a version that is named below, is another: the fingerprint is another"
+    for name in ("python", "platform", "cpu", "blas"):
+        if before[name] != after[name]:
+            yield f"{name} was {_plain(before[name])}, is {_plain(after[name])}"
+    packages = [
+        f"{name} was {before['packages'].get(name, 'absent')}, is {after['packages'].get(name, 'absent')}"
+        for name in sorted({*before["packages"], *after["packages"]}, key=str.lower)
+        if before["packages"].get(name) != after["packages"].get(name)
+    ]
+    yield from packages[:PACKAGES_SHOWN]
+    if len(packages) > PACKAGES_SHOWN:
+        yield f"and {len(packages) - PACKAGES_SHOWN} more packages"
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _show(value: float | None) -> str:
+    return "none" if value is None else repr(value)
+
+
+def _last(text: str) -> str:
+    return redact(text.strip().splitlines()[-1]) if text.strip() else "it says nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(task.main("reproduce", ReproduceOptions, reproduce))

@@ -1,0 +1,207 @@
+"""Recorded experiments run again in processes of their own, and what is said where a figure is another."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bikeml import task
+from bikeml.reproduce import ReproduceOptions, reproduce
+from tests.conftest import DAILY
+
+ROOT = Path(__file__).parent.parent
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+
+
+@pytest.fixture
+def call(capsys):
+    def do(*words):
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status = task.main("reproduce", ReproduceOptions, reproduce, words)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return do
+
+
+def git(folder, *words):
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def artifact(workdir, run_id, name):
+    (file,) = Path(workdir).glob(f"mlartifacts/{run_id}/artifacts/{name}")
+    return file
+
+
+def edit_json(file, edit):
+    content = json.loads(file.read_text())
+    edit(content)
+    file.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def checkout(tmp_path_factory):
+    """A clone of this checkout's commit in which things can be changed."""
+    folder = tmp_path_factory.mktemp("clone") / "bikeml"
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(folder)], check=True)
+    for file in (
+        git(ROOT, "diff", "HEAD", "--name-only") + git(ROOT, "ls-files", "-o", "--exclude-standard")
+    ).splitlines():
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
+    git(folder, "-c", "user.name=t", "-c", "user.email=t@example.org", "add", "-A")
+    git(
+        folder, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--allow-empty", "-m", "all"
+    )
+    return folder
+
+
+def run_in(checkout, *words):
+    """Run a module of the clone in the test's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        ("model=rf", "preprocessing=standard", "model.estimator.n_estimators=20"),
+        ("model=gbr", "search=grid", "model.grid={n_estimators: [5, 10]}", "search.checkpoint=true"),
+        ("split=chronological", "model=lasso", "evaluation.confidence=0.9"),
+        ("data=csv", "data.path=my table.csv", "data.target=rentals", "data.numeric=[temp]", "data.categorical=[]"),
+    ],
+)
+def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_never_committed(
+    checkout, workdir, experiment
+):
+    shutil.copy(DAILY, workdir / "my table.csv")
+    evaluate = checkout / "bikeml" / "evaluate.py"
+    text = evaluate.read_text()
+    evaluate.write_text(text + "\n\nCHANGED = True\n")
+    made = run_in(checkout, "bikeml", *experiment, *FAST)
+    assert made.returncode == 0, made.stderr
+    evaluate.write_text(text)
+    done = run_in(checkout, "bikeml.reproduce", "run=latest")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " NO " not in done.stdout
+    assert re.search(r"equal  (\d+) of \1 figures", done.stdout)
+    assert "with the recorded changes" in done.stdout
+    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checkout, workdir):
+    made = run_in(checkout, "bikeml", "model=linear", *FAST)
+    assert made.returncode == 0, made.stderr
+    data = checkout / "bikeml" / "evaluate.py"
+    data.write_text(data.read_text().replace("return ", "return 2 * "))
+    done = run_in(checkout, "bikeml.reproduce", "run=latest")
+    assert (done.returncode, done.stderr) == (0, "")
+    run_id = re.search(r"run (\w{32}) again", done.stdout)[1]
+    edit_json(artifact(workdir, run_id, "environment.json"), lambda content: content.update(git_commit="0" * 40))
+    done = run_in(checkout, "bikeml.reproduce", "run=latest")
+    assert done.returncode == 1
+    assert re.match(rf"bikeml: the code of run {run_id}, commit 0{{40}}, is not in .*; fetch it", done.stderr)
+
+
+@pytest.mark.slow
+def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir):
+    import bikeml
+
+    result = bikeml.run("model=tree", "hydra.run.dir=out", *FAST)
+    run_id = str(result.run_id)
+    edit_json(artifact(workdir, run_id, "result.json"), lambda content: content["metrics"].update(test_r2=0.5))
+
+    def another_machine(content):
+        content["cpu"] = "another CPU"
+        content["packages"]["numpy"] = "1.0"
+        content["git_commit"] = None
+
+    edit_json(artifact(workdir, run_id, "environment.json"), another_machine)
+    status, out, err = call("run=latest")
+    assert status == 1
+    assert re.search(rf"test_r2 +│ 0.5 +│ {result.metrics['test_r2']!r} +│ NO", out)
+    assert err.startswith(f"bikeml: run {run_id} is not reproduced: 1 of ")
+    assert "figures differ: test_r2\n" in err
+    assert "cpu was another CPU, is " in err
+    assert "numpy was 1.0, is " in err
+    assert "code  as it is here: the run was no git checkout's" in out
+
+
+@pytest.mark.slow
+def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, workdir):
+    import bikeml
+
+    table = shutil.copy(DAILY, workdir / "rentals.csv")
+    bikeml.run("model=linear", "data.path=rentals.csv", "hydra.run.dir=out", *FAST)
+    table.write_text(table.read_text().replace("331", "332", 1))
+    status, out, err = call("run=latest")
+    assert (status, out) == (2, "")
+    assert re.match(
+        r"bikeml: the table at 'rentals.csv' is not the recorded one: its sha256 is \w+, and was 6352e71d", err
+    )
+    table.unlink()
+    status, out, err = call("run=latest")
+    assert (status, out) == (2, "")
+    assert re.match(r"bikeml: there is no table at 'rentals.csv'", err)
+    assert call("run=latest", f"table={DAILY}")[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, number):
+    slow = "model.estimator.n_estimators=100"
+    made = run_in(checkout, "bikeml", "model=rf", slow, "evaluation.importance_repeats=1")
+    assert made.returncode == 0, made.stderr
+    from tests.test_azureml_process import processes_with
+
+    mark = f"reproduced-{os.getpid()}-{number}"
+    variables = {**os.environ, "PYTHONPATH": str(checkout), "BIKEML_TEST_MARK": mark}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bikeml.reproduce"],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while len(processes_with(mark)) < 2 or len(git(checkout, "worktree", "list").splitlines()) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "bikeml: interrupted\n")
+    assert processes_with(mark) == []
+    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run=latest"], r"there is no store at .*; record a run first"),
+        (["tracking=none"], r"tracking.uri=None records no runs"),
+        (["table=''"], r"table='' should not be empty"),
+    ],
+)
+def test_what_cannot_be_reproduced_is_one_message_and_leaves_nothing(call, workdir, words, message):
+    status, out, err = call(*words)
+    assert (status, out) == (2, "")
+    assert re.match(f"bikeml: {message}", err), err
+    assert list(workdir.iterdir()) == []

@@ -1,0 +1,127 @@
+"""A real scoring server around a recorded model, and nothing of it left when it ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.azureml.processes import free_port
+from tests.test_azureml_process import processes_with
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+
+
+@pytest.fixture
+def run_id(workdir):
+    import bikeml
+
+    return str(bikeml.run("model=tree", "hydra.run.dir=out", *FAST).run_id)
+
+
+def start(*words, **variables):
+    return subprocess.Popen(
+        [sys.executable, "-m", "bikeml.serve", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **variables},
+    )
+
+
+def ask(address, body):
+    request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+        return json.load(reply)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
+    from bikeml.model_file import load_pipeline
+
+    mark = f"served-{os.getpid()}-{number}"
+    with start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
+        lines = [process.stdout.readline() for _ in range(4)]
+        assert run_id in lines[0], process.stderr.read()
+        address = re.search(r"http://127.0.0.1:\d+/invocations", lines[1])[0]
+        body = json.loads(re.search(r"-d '(.*)'$", lines[2].strip())[1])
+        answer = ask(address, body)["predictions"]
+        assert len(processes_with(mark)) > 1
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "bikeml: interrupted\n")
+    assert processes_with(mark) == []
+    import pandas as pd
+
+    assert answer == list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
+    broken = workdir / "broken" / "uvicorn"
+    broken.parent.mkdir()
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('no uvicorn today')\n")
+    (broken / "main.py").write_text("")
+    with start("run=latest", f"port={free_port()}", PYTHONPATH=str(broken.parent)) as process:
+        out, err = process.communicate(timeout=200)
+    assert (process.returncode, out) == (1, "")
+    assert re.match(r"bikeml: the server ended with status 1; it said last:", err)
+    assert "no uvicorn today" in err
+
+
+def serve(capsys, *words):
+    from bikeml import task
+    from bikeml.serve import ServeOptions
+    from bikeml.serve import serve as do
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return task.main("serve", ServeOptions, do, words), capsys.readouterr().err
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, err = serve(capsys, f"port={port}")
+    assert status == 1
+    assert re.match(rf"bikeml: port={port} of 127.0.0.1 cannot be had: Address already in use; choose another", err)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["port=0"], 2, r"port=0 should be greater than or equal to 1"),
+        (["run=best"], 2, r"there is no store at"),
+        (["tracking=none"], 2, r"tracking.uri=None records no runs"),
+    ],
+)
+def test_what_cannot_be_served_is_one_message(capsys, words, status, message):
+    assert serve(capsys, f"port={free_port()}", *words)[0] == status
+    assert re.match(rf"bikeml: {message}", serve(capsys, f"port={free_port()}", *words)[1])
+
+
+def test_a_tampered_model_and_a_run_without_one_are_not_served(capsys, run_id, workdir):
+    import shutil
+
+    (model,) = Path(workdir).glob(f"mlartifacts/{run_id}/artifacts/model")
+    (model / "requirements.txt").write_text("evil\n")
+    status, err = serve(capsys, f"port={free_port()}")
+    assert status == 1
+    assert re.match(rf"bikeml: the model of run {run_id} \(tree\) is refused: .* asks for 'evil'", err)
+    shutil.rmtree(model)
+    status, err = serve(capsys, f"port={free_port()}")
+    assert status == 2
+    assert re.match(rf"bikeml: run {run_id} \(tree\) has no 'model'; it has", err)
