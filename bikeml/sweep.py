@@ -199,7 +199,7 @@ def write_failure(
     """Write why a cell failed, the command that runs it alone, and the run that recorded it, where there are such."""
     log = LOG_FILE if (folder / LOG_FILE).is_file() else None
     content: dict[str, object] = {"error": error, "overrides": [*map(redact, overrides)], "log": log}
-    content |= {"command": command, "run_id": run_id}
+    content |= {"command": command and redact(command), "run_id": run_id}
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / FAILURE_FILE, json.dumps(content, indent=2) + "\n")
 
