@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.azureml import LoopbackAzureML
@@ -83,6 +84,11 @@ def test_a_job_records_its_run_in_the_workspace_once(workspace: LoopbackAzureML)
     assert len(client.get_metric_history(name, "test_r2")) == 1
     children = client.search_runs([recorded.info.experiment_id], f"tags.mlflow.parentRunId = '{name}'")
     assert len(children) == 4
+    for which in ("best", name):
+        command = [sys.executable, "-m", "bikeml.predict", "tracking=azureml", f"run={which}", "output=all.csv"]
+        subprocess.run(command, check=True, timeout=SECONDS)
+        held_out, rows = (pd.read_csv(file).set_index("row") for file in ("sweep/0/predictions.csv", "all.csv"))
+        pd.testing.assert_series_equal(rows["predicted"].loc[held_out.index], held_out["predicted"])
 
 
 def test_a_job_whose_experiment_is_another_there_says_so(workspace: LoopbackAzureML) -> None:

@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bikeml.config import AZUREML, AzureConfig, Config
 from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
@@ -43,7 +45,8 @@ class RecordedRun:
     metrics: Mapping[str, float]
     uri: str
     """The address of its store."""
-    _client: MlflowClient = field(repr=False, compare=False)
+    _artifacts: ArtifactRepository = field(repr=False, compare=False)
+    """The client's own way to it asks for logged models first, and Azure ML has none to answer with (MLflow 3.15)."""
 
     def holds(self, path: str) -> bool:
         """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
@@ -62,7 +65,8 @@ class RecordedRun:
                 raise RunNotFoundError(
                     f"run {self.run_id} ({self.name}) has no {path!r}; it has {self._names('')}; name another run"
                 )
-            return Path(self._client.download_artifacts(self.run_id, place, str(folder)))
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(self._artifacts.download_artifacts(place, str(folder)))
 
     def fetch_model(self, folder: Path) -> Path:
         """
@@ -86,7 +90,7 @@ class RecordedRun:
         return next((prefix + path for prefix in ("", JOB_OUTPUTS) if prefix + first in self._names(prefix)), None)
 
     def _names(self, folder: str) -> list[str]:
-        return [str(item.path) for item in self._client.list_artifacts(self.run_id, folder.rstrip("/") or None)]
+        return [str(item.path) for item in self._artifacts.list_artifacts(folder.rstrip("/") or None)]
 
 
 def find(config: Config, which: str) -> RecordedRun:
@@ -154,7 +158,7 @@ class _Finder:
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
             uri=self._uri,
-            _client=self._client,
+            _artifacts=get_artifact_repository(str(run.info.artifact_uri), tracking_uri=self._uri),
         )
 
     def _latest(self) -> Run:
