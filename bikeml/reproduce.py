@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
 
 CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
-EMBEDDED = "pkg://"
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The sections of a config that are chosen as one option each."""
 LEFT_OUT = ("tracking", "azure", "sweep", "reuse")
@@ -111,7 +110,9 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         sections = yaml.safe_load(recorded[CONFIG])
-        sections["data"]["path"] = _find_table(run, sections["data"]["path"], options.table)
+        # A job on a cluster had the table at a place of its own; here it is perhaps the one of the present config.
+        candidates = [options.table] if options.table else [sections["data"]["path"], config.data.path]
+        sections["data"]["path"] = _find_table(run, candidates)
         announce("bringing back the code")
         with _code(run, recorded, folder) as (place, code, notes):
             announce("running the experiment")
@@ -134,19 +135,23 @@ def _fetch(run: "RecordedRun", folder: Path) -> dict[str, str]:
     return {name: run.fetch(name, target).read_text(encoding="utf-8") for name in names}
 
 
-def _find_table(run: "RecordedRun", recorded: str, given: str | None) -> str:
-    """Return where the recorded table is; raises DataError where it is another one."""
+def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
+    """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
     from bikeml.data import read_bytes
 
-    path = given or recorded
-    found = hashlib.sha256(read_bytes(path)).hexdigest()
-    expected = run.tags["bikeml.data_sha256"]
-    if found != expected:
-        raise DataError(
-            f"the table at {redact(path)!r} is not the recorded one: its sha256 is {found}, and was {expected}; set "
-            "table=FILE to where that one is"
-        )
-    return path if path.startswith(EMBEDDED) or "://" in path else str(Path(path).expanduser().absolute())
+    expected, reasons = run.tags["bikeml.data_sha256"], []
+    for path in dict.fromkeys(candidates):
+        try:
+            found = hashlib.sha256(read_bytes(path)).hexdigest()
+        except DataError as error:
+            reasons.append(str(error).partition(";")[0])
+            continue
+        if found == expected:
+            return path if "://" in path else str(Path(path).expanduser().absolute())
+        reasons.append(f"the sha256 of {redact(path)!r} is {found}")
+    raise DataError(
+        f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set table=FILE to where it is"
+    )
 
 
 @contextmanager

@@ -150,19 +150,23 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
 def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, workdir):
     import bikeml
 
-    table = shutil.copy(DAILY, workdir / "rentals.csv")
+    table, kept = workdir / "rentals.csv", workdir / "kept.csv"
+    table.write_text("\n".join(DAILY.read_text().splitlines()[:-1]) + "\n")
+    shutil.copy(table, kept)
     bikeml.run("model=linear", "data.path=rentals.csv", "hydra.run.dir=out", *FAST)
     table.write_text(table.read_text().replace("331", "332", 1))
     status, out, err = call("run=latest")
     assert (status, out) == (2, "")
     assert re.match(
-        r"bikeml: the table at 'rentals.csv' is not the recorded one: its sha256 is \w+, and was 6352e71d", err
+        r"bikeml: the recorded table, of sha256 \w+, is not there: the sha256 of 'rentals.csv' is \w+; ", err
     )
+    assert "the sha256 of 'pkg://bikeml.datasets/daily-bike-share.csv' is 6352e71d" in err
     table.unlink()
-    status, out, err = call("run=latest")
+    status, out, err = call("run=latest", "table=rentals.csv")
     assert (status, out) == (2, "")
-    assert re.match(r"bikeml: there is no table at 'rentals.csv'", err)
-    assert call("run=latest", f"table={DAILY}")[0] == 0
+    assert "is not there: there is no table at 'rentals.csv'; set table=FILE to where it is" in err
+    assert call("run=latest", "table=kept.csv")[0] == 0
+    assert call("run=latest", "data.path=kept.csv")[0] == 0
 
 
 @pytest.mark.slow
