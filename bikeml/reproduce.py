@@ -68,6 +68,8 @@ class Reproduction:
     figures: Sequence[Figure]
     code: str
     """Which code ran."""
+    has_same_fingerprint: bool
+    """Whether config, code, table and the versions of numerical packages are all the recorded ones."""
     notes: Sequence[str]
     """What could not be brought back."""
     changes: Sequence[str]
@@ -85,14 +87,26 @@ def reproduce(config: Config, options: ReproduceOptions) -> None:
     ]
     display.show_table(f"run {done.run_id} again", ("metric", "recorded", "now", "equal"), rows)
     different = [figure.name for figure in done.figures if not figure.is_equal]
-    facts = {"code": done.code, **({"note": "; ".join(done.notes)} if done.notes else {})}
-    display.show_facts({"equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures", **facts})
+    display.show_facts(
+        {
+            "equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures",
+            "code": done.code,
+            "fingerprint": "the recorded one" if done.has_same_fingerprint else "another",
+            **({"note": "; ".join(done.notes)} if done.notes else {}),
+        }
+    )
     if different:
-        changes = "\n".join(done.changes) or "nothing that bikeml records has changed: a source of chance is left"
+        changes = "\n".join(done.changes) or _explain_nothing(done)
         raise ReproduceError(
             f"run {done.run_id} is not reproduced: {len(different)} of {len(done.figures)} figures differ: "
             f"{', '.join(different)}\n{changes}"
         )
+
+
+def _explain_nothing(done: Reproduction) -> str:
+    if done.has_same_fingerprint:
+        return "nothing that bikeml records has changed: a source of chance is left, such as a random_state of null"
+    return "packages and machine are the recorded ones, so the code is another; start this from the code of the run"
 
 
 def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> Reproduction:
@@ -122,8 +136,9 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         run_id=run.run_id,
         figures=list(_compare(before, after)),
         code=code,
+        has_same_fingerprint=after["fingerprint"] == run.fingerprint,
         notes=notes,
-        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]), run, after)),
+        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]))),
     )
 
 
@@ -260,12 +275,8 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float | None]:
     return {**result["metrics"], **ends, **folds}
 
 
-def _find_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], run: "RecordedRun", result: Mapping[str, Any]
-) -> Iterator[str]:
+def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each thing of the surroundings that was another."""
-    if before["git_commit"] is None and result["fingerprint"] != run.fingerprint:
-        yield "the code, or a version that is named below, is another: the fingerprint is another"
     for name in ("python", "platform", "cpu", "blas"):
         if before[name] != after[name]:
             yield f"{name} was {_plain(before[name])}, is {_plain(after[name])}"
