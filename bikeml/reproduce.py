@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
 
 CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
-EMBEDDED = "pkg://"
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The sections of a config that are chosen as one option each."""
 LEFT_OUT = ("tracking", "azure", "sweep", "reuse")
@@ -69,6 +68,8 @@ class Reproduction:
     figures: Sequence[Figure]
     code: str
     """Which code ran."""
+    has_same_fingerprint: bool
+    """Whether config, code, table and the versions of numerical packages are all the recorded ones."""
     notes: Sequence[str]
     """What could not be brought back."""
     changes: Sequence[str]
@@ -86,14 +87,26 @@ def reproduce(config: Config, options: ReproduceOptions) -> None:
     ]
     display.show_table(f"run {done.run_id} again", ("metric", "recorded", "now", "equal"), rows)
     different = [figure.name for figure in done.figures if not figure.is_equal]
-    facts = {"code": done.code, **({"note": "; ".join(done.notes)} if done.notes else {})}
-    display.show_facts({"equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures", **facts})
+    display.show_facts(
+        {
+            "equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures",
+            "code": done.code,
+            "fingerprint": "the recorded one" if done.has_same_fingerprint else "another",
+            **({"note": "; ".join(done.notes)} if done.notes else {}),
+        }
+    )
     if different:
-        changes = "\n".join(done.changes) or "nothing that bikeml records has changed: a source of chance is left"
+        changes = "\n".join(done.changes) or _explain_nothing(done)
         raise ReproduceError(
             f"run {done.run_id} is not reproduced: {len(different)} of {len(done.figures)} figures differ: "
             f"{', '.join(different)}\n{changes}"
         )
+
+
+def _explain_nothing(done: Reproduction) -> str:
+    if done.has_same_fingerprint:
+        return "nothing that bikeml records has changed: a source of chance is left, such as a random_state of null"
+    return "packages and machine are the recorded ones, so the code is another; start this from the code of the run"
 
 
 def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> Reproduction:
@@ -111,7 +124,9 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         sections = yaml.safe_load(recorded[CONFIG])
-        sections["data"]["path"] = _find_table(run, sections["data"]["path"], options.table)
+        # A job on a cluster had the table at a place of its own; here it is perhaps the one of the present config.
+        candidates = [options.table] if options.table else [sections["data"]["path"], config.data.path]
+        sections["data"]["path"] = _find_table(run, candidates)
         announce("bringing back the code")
         with _code(run, recorded, folder) as (place, code, notes):
             announce("running the experiment")
@@ -121,8 +136,9 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         run_id=run.run_id,
         figures=list(_compare(before, after)),
         code=code,
+        has_same_fingerprint=after["fingerprint"] == run.fingerprint,
         notes=notes,
-        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]), run, after)),
+        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]))),
     )
 
 
@@ -134,19 +150,23 @@ def _fetch(run: "RecordedRun", folder: Path) -> dict[str, str]:
     return {name: run.fetch(name, target).read_text(encoding="utf-8") for name in names}
 
 
-def _find_table(run: "RecordedRun", recorded: str, given: str | None) -> str:
-    """Return where the recorded table is; raises DataError where it is another one."""
+def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
+    """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
     from bikeml.data import read_bytes
 
-    path = given or recorded
-    found = hashlib.sha256(read_bytes(path)).hexdigest()
-    expected = run.tags["bikeml.data_sha256"]
-    if found != expected:
-        raise DataError(
-            f"the table at {redact(path)!r} is not the recorded one: its sha256 is {found}, and was {expected}; set "
-            "table=FILE to where that one is"
-        )
-    return path if path.startswith(EMBEDDED) or "://" in path else str(Path(path).expanduser().absolute())
+    expected, reasons = run.tags["bikeml.data_sha256"], []
+    for path in dict.fromkeys(candidates):
+        try:
+            found = hashlib.sha256(read_bytes(path)).hexdigest()
+        except DataError as error:
+            reasons.append(str(error).partition(";")[0])
+            continue
+        if found == expected:
+            return path if "://" in path else str(Path(path).expanduser().absolute())
+        reasons.append(f"the sha256 of {redact(path)!r} is {found}")
+    raise DataError(
+        f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set table=FILE to where it is"
+    )
 
 
 @contextmanager
@@ -255,12 +275,8 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float | None]:
     return {**result["metrics"], **ends, **folds}
 
 
-def _find_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], run: "RecordedRun", result: Mapping[str, Any]
-) -> Iterator[str]:
+def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each thing of the surroundings that was another."""
-    if before["git_commit"] is None and result["fingerprint"] != run.fingerprint:
-        yield "the code, or a version that is named below, is another: the fingerprint is another"
     for name in ("python", "platform", "cpu", "blas"):
         if before[name] != after[name]:
             yield f"{name} was {_plain(before[name])}, is {_plain(after[name])}"

@@ -103,7 +103,7 @@ def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_n
     assert (done.returncode, done.stderr) == (0, "")
     assert " NO " not in done.stdout
     assert re.search(r"equal  (\d+) of \1 figures", done.stdout)
-    assert "with the recorded changes" in done.stdout
+    assert re.search("with the recorded changes\n +fingerprint  the recorded one\n", done.stdout)
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 
 
@@ -143,26 +143,43 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
     assert "figures differ: test_r2\n" in err
     assert "cpu was another CPU, is " in err
     assert "numpy was 1.0, is " in err
-    assert "code  as it is here: the run was no git checkout's" in out
+    assert re.search("code  as it is here: the run was no git checkout's\n +fingerprint  the recorded one\n", out)
+
+
+@pytest.mark.slow
+def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chance(call, workdir):
+    import bikeml
+
+    run_id = str(bikeml.run("model=tree", "hydra.run.dir=out", *FAST).run_id)
+    edit_json(artifact(workdir, run_id, "result.json"), lambda content: content["metrics"].update(test_r2=0.5))
+    assert "nothing that bikeml records has changed: a source of chance is left" in call("run=latest")[2]
+    import mlflow
+
+    mlflow.MlflowClient("sqlite:///mlflow.db").set_tag(run_id, "bikeml.fingerprint", "0" * 64)
+    assert "packages and machine are the recorded ones, so the code is another" in call("run=latest")[2]
 
 
 @pytest.mark.slow
 def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, workdir):
     import bikeml
 
-    table = shutil.copy(DAILY, workdir / "rentals.csv")
+    table, kept = workdir / "rentals.csv", workdir / "kept.csv"
+    table.write_text("\n".join(DAILY.read_text().splitlines()[:-1]) + "\n")
+    shutil.copy(table, kept)
     bikeml.run("model=linear", "data.path=rentals.csv", "hydra.run.dir=out", *FAST)
     table.write_text(table.read_text().replace("331", "332", 1))
     status, out, err = call("run=latest")
     assert (status, out) == (2, "")
     assert re.match(
-        r"bikeml: the table at 'rentals.csv' is not the recorded one: its sha256 is \w+, and was 6352e71d", err
+        r"bikeml: the recorded table, of sha256 \w+, is not there: the sha256 of 'rentals.csv' is \w+; ", err
     )
+    assert "the sha256 of 'pkg://bikeml.datasets/daily-bike-share.csv' is 6352e71d" in err
     table.unlink()
-    status, out, err = call("run=latest")
+    status, out, err = call("run=latest", "table=rentals.csv")
     assert (status, out) == (2, "")
-    assert re.match(r"bikeml: there is no table at 'rentals.csv'", err)
-    assert call("run=latest", f"table={DAILY}")[0] == 0
+    assert "is not there: there is no table at 'rentals.csv'; set table=FILE to where it is" in err
+    assert call("run=latest", "table=kept.csv")[0] == 0
+    assert call("run=latest", "data.path=kept.csv")[0] == 0
 
 
 @pytest.mark.slow
