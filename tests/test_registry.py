@@ -24,6 +24,7 @@ def run_ids(workdir):
 def call(capsys):
     def do(*words):
         before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()  # what a fixture's run has said
         try:
             status = task.main("register", RegisterOptions, register, words)
         finally:

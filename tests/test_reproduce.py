@@ -24,6 +24,7 @@ FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 def call(capsys):
     def do(*words):
         before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()  # what a fixture's run has said
         try:
             status = task.main("reproduce", ReproduceOptions, reproduce, words)
         finally:

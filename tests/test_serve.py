@@ -82,6 +82,7 @@ def serve(capsys, *words):
     from bikeml.serve import serve as do
 
     before = signal.getsignal(signal.SIGTERM)
+    capsys.readouterr()  # what a fixture's run has said
     try:
         return task.main("serve", ServeOptions, do, words), capsys.readouterr().err
     finally:
