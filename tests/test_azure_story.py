@@ -36,7 +36,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     with start(*arguments) as process:
         out, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, out + err
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -128,3 +128,11 @@ def test_ctrl_c_can_cancel_instead(workspace: LoopbackAzureML) -> None:
     assert launcher.returncode == 130
     assert "jobs are asked to end" in err
     wait_until(lambda: all(job.status == "Canceled" for job in workspace.jobs.by_name.values()))
+
+
+def test_a_sweep_on_this_machine_takes_what_the_workspace_has_recorded(workspace: LoopbackAzureML) -> None:
+    sweep = ("-m", "tracking=azureml", "model=linear", "evaluation.bootstrap_samples=100")
+    run(*sweep, "hydra.sweep.dir=first")
+    run(*sweep, "reuse=finished", "hydra.sweep.dir=second")
+    assert list(pd.read_csv("second/leaderboard.csv")["status"]) == ["reused"]
+    assert figures(Path("second/0")) == figures(Path("first/0"))

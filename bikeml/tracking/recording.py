@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -49,11 +50,20 @@ def record(result: Result, started: float) -> Result:
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
             if tracking.uri != AZUREML:  # it has data assets instead
                 client.log_inputs(run_id, [_dataset(result)])
-            client.log_artifacts(run_id, str(result.folder))
+            _log_folder(client, run_id, result.folder)
             client.log_text(run_id, summary_text(recorded), RESULT_FILE)
             if result.search:
                 _record_children(client, experiment_id, run_id, result, started)
     return recorded
+
+
+def _log_folder(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Record the files of a run folder but result.json: it comes last, with the id, and Azure ML takes no second."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), path.name)
+        elif path.name != RESULT_FILE:
+            client.log_artifact(run_id, str(path))
 
 
 def _record_in_job(client: MlflowClient, result: Result, started: float) -> Result:

@@ -12,7 +12,6 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bikeml.config import AZUREML, AzureConfig, Config
 from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
@@ -158,7 +157,7 @@ class _Finder:
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
             uri=self._uri,
-            _artifacts=get_artifact_repository(str(run.info.artifact_uri), tracking_uri=self._uri),
+            _artifacts=store.open_artifacts(run, self._uri),
         )
 
     def _latest(self) -> Run:

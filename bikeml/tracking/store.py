@@ -15,7 +15,10 @@ import psutil
 from filelock import FileLock
 from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.config import AZUREML, Config
@@ -146,6 +149,11 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
     owned = {**tags, OWNER_TAG: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
+
+
+def open_artifacts(run: Run, uri: str) -> ArtifactRepository:
+    """Return the files of a run; MLflow 3.15's client asks for logged models first, of which Azure ML knows nothing."""
+    return get_artifact_repository(str(run.info.artifact_uri), tracking_uri=uri)
 
 
 @contextlib.contextmanager

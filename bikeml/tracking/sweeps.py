@@ -76,11 +76,12 @@ class SweepStore:
     def take(self, run_id: str, folder: Path) -> bool:
         """Copy into a cell's folder what is needed of a recorded run; False where its files are gone."""
         with store.store_errors(self.uri, f"take run {run_id}"):
-            present = {str(item.path) for item in self._client.list_artifacts(run_id)}
+            artifacts = store.open_artifacts(self._client.get_run(run_id), self.uri)
+            present = {str(item.path) for item in artifacts.list_artifacts(None)}  # azureml-mlflow has no default
             folder.mkdir(parents=True, exist_ok=True)
             for name in KEPT_FILES:
                 if name in present:
-                    self._client.download_artifacts(run_id, name, str(folder))
+                    artifacts.download_artifacts(name, str(folder))
         return (folder / RESULT_FILE).is_file()
 
     def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
