@@ -451,6 +451,7 @@ def test_the_cost_counts_past_generations_and_not_what_cannot_be_bought_any_more
     assert launch(workspace, requests, max_node_hours=10, reuse="finished").outcomes == [None] * 4
 
 
+@pytest.mark.long
 def test_ten_thousand_cells_are_submitted_at_the_rate_that_the_service_allows(workspace, monkeypatch):
     monkeypatch.setattr(executor_module, "THREADS", 1)  # sleeps of threads would add up in a fake clock
     requests, service = cells(10_000), FakeService(workspace)

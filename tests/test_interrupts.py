@@ -26,6 +26,10 @@ STEPS = {
 }
 
 
+SIGNALS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+"""Python handles both alike; the second at every moment is for the long run."""
+
+
 def interrupt(arguments, is_reached, *numbers):
     """Run Python until what its terminal has shown `is_reached`, send the signals, return the status and all of it."""
     ours, terminal = pty.openpty()
@@ -60,7 +64,7 @@ def assert_interrupted(status, lines, workdir):
     assert_nothing_left_behind(workdir)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("step", STEPS)
 def test_an_interrupt_at_any_step_is_one_line_and_leaves_nothing_half_done(step, number, workdir, tmp_path_factory):
     pipe = tmp_path_factory.mktemp("pipe") / "pipe"
@@ -74,7 +78,7 @@ def test_an_interrupt_at_any_step_is_one_line_and_leaves_nothing_half_done(step,
         assert (again.returncode, again.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("module", IMPORTS)
 def test_an_interrupt_among_the_imports_is_one_line_and_leaves_nothing(module, number, workdir):
     imported = re.compile(rf"\| +{module}\.\w").search

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -95,7 +95,7 @@ class Endpoints:
         endpoint = ManagedOnlineEndpoint(name=name, auth_mode="key", tags={OURS: "true"})
         try:
             with service_errors(f"make the endpoint {name!r}"):
-                self._wait(self._client.online_endpoints.begin_create_or_update(endpoint), f"making endpoint {name}")
+                self._wait(f"making endpoint {name}", self._client.online_endpoints.begin_create_or_update, endpoint)
         except ServiceError as error:
             if error.temporary:
                 raise
@@ -147,7 +147,7 @@ class Endpoints:
         text = f"deploying {wanted.model} as {wanted.name}, which takes some minutes"
         try:
             with service_errors(f"deploy {wanted.model} as {wanted.name!r}"):
-                self._wait(self._client.online_deployments.begin_create_or_update(deployment), text)
+                self._wait(text, self._client.online_deployments.begin_create_or_update, deployment)
         except ServiceError as error:
             if error.temporary:
                 raise
@@ -174,8 +174,8 @@ class Endpoints:
         endpoint.traffic = dict(traffic)
         shares = ", ".join(f"{name} {share} %" for name, share in traffic.items())
         with service_errors(f"move the traffic of endpoint {endpoint.name!r}"):
-            poller = self._client.online_endpoints.begin_create_or_update(endpoint)
-            self._wait(poller, f"moving the traffic to {shares}")
+            begin = self._client.online_endpoints.begin_create_or_update
+            self._wait(f"moving the traffic to {shares}", begin, endpoint)
 
     def ask(self, endpoint: ManagedOnlineEndpoint, rows: Mapping[str, Any], deployment: str | None) -> Any:  # noqa: ANN401
         """Return the answer, any JSON value, to rows as {"columns": [...], "data": [[...]]}; None: traffic decides."""
@@ -197,18 +197,18 @@ class Endpoints:
     def delete(self, name: str) -> None:
         """Delete an endpoint with all its deployments."""
         with service_errors(f"delete endpoint {name!r}"):
-            self._wait(self._client.online_endpoints.begin_delete(name), f"deleting endpoint {name}")
+            self._wait(f"deleting endpoint {name}", self._client.online_endpoints.begin_delete, name)
 
     def delete_deployment(self, endpoint: str, name: str) -> None:
         """Delete a deployment, which must have no traffic."""
         with service_errors(f"delete deployment {name!r}"):
-            poller = self._client.online_deployments.begin_delete(name, endpoint)
-            self._wait(poller, f"deleting deployment {name}")
+            self._wait(f"deleting deployment {name}", self._client.online_deployments.begin_delete, name, endpoint)
 
-    def _wait(self, poller: LROPoller[Any], text: str) -> None:
-        with contextlib.redirect_stdout(io.StringIO()):  # the client prints a dot for each look
-            self._announce(text)
-            poller.result()
+    def _wait(self, text: str, begin: Callable[..., LROPoller[Any]], *arguments: object) -> None:
+        """Begin what takes a while, and wait for its end."""
+        self._announce(text)
+        with contextlib.redirect_stdout(io.StringIO()):  # the client prints a dot for each look, from the first one on
+            begin(*arguments).result()
 
 
 def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST interface

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
 from sklearn.base import clone
 
 # Private in scikit-learn 1.8 to 1.9: the scorers' classes, which alone tell that nobody else sees the estimator.
@@ -119,13 +121,26 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
     """
     if group.rule or group.keeps_transformers:
         try:
-            return Outcome(_Sharing(group, fold, job).evaluate(estimator, X, y), 1)
+            with _staying_on_this_thread():
+                return Outcome(_Sharing(group, fold, job).evaluate(estimator, X, y), 1)
         except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
             pass
     return Outcome(
         [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates],
         len(group.indices),
     )
+
+
+def _staying_on_this_thread() -> AbstractContextManager[Any]:
+    """
+    Keep the nested parallel work of a Dask task, such as a ColumnTransformer's, on its own thread.
+
+    joblib's backend gives the place of a task that waits for such work to another one, and that one may wait for what
+    the first keeps locked: both would wait forever.
+    """
+    backend, _ = get_active_backend()
+    is_dask = type(backend).__name__ == "DaskDistributedBackend"  # which cannot be imported where Dask is not
+    return parallel_config(backend="sequential") if is_dask else nullcontext()
 
 
 def _evaluate_alone(estimator: Estimator, X: Data, y: Data, params: Mapping[str, Any], fold: Fold, job: Job) -> Result:
