@@ -19,7 +19,7 @@ from bikeml.config import Config, Name, Section
 from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
 from bikeml.progress import progress
 from bikeml.redaction import redact
-from bikeml.rows import STANDARD_INPUT, read_rows
+from bikeml.rows import STANDARD_INPUT, find_unknown, read_rows
 
 if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
@@ -57,15 +57,19 @@ def predict(config: Config, options: PredictOptions) -> None:
         announce("loading the model")
         pipeline, description = load_recorded(run.fetch_model(Path(folder)))
         width = None if options.interval is None else _find_width(run, options.interval, Path(folder))
-        gaps = pd.Series(0, list(description.inputs))
+        gaps, notes = pd.Series(0, list(description.inputs)), dict[str, None]()
         rows = read_rows(config.data, description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
             for chunk in rows:
-                gaps += chunk[list(description.inputs)].isna().sum()
-                predicted = _predict_chunk(pipeline.predict, chunk[list(description.inputs)], config.data.path)
+                X = chunk[list(description.inputs)]
+                gaps += X.isna().sum()
+                notes |= dict.fromkeys(find_unknown(X, config.data.allowed))
+                predicted = _predict_chunk(pipeline.predict, X, config.data.path)
                 writer.write(_table(chunk, options.key, predicted, width))
                 announce("predicting", writer.n_rows)
     _tell(run, options, writer.n_rows, gaps, width)
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _check_output(config: Config, options: PredictOptions) -> None:

@@ -66,6 +66,8 @@ class Reproduction:
 
     run_id: str
     figures: Sequence[Figure]
+    table: str
+    """Where the table of the recorded sha256 was found."""
     code: str
     """Which code ran."""
     has_same_fingerprint: bool
@@ -90,6 +92,7 @@ def reproduce(config: Config, options: ReproduceOptions) -> None:
     display.show_facts(
         {
             "equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures",
+            "table": done.table,
             "code": done.code,
             "fingerprint": "the recorded one" if done.has_same_fingerprint else "another",
             **({"note": "; ".join(done.notes)} if done.notes else {}),
@@ -135,6 +138,7 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
     return Reproduction(
         run_id=run.run_id,
         figures=list(_compare(before, after)),
+        table=redact(sections["data"]["path"]),
         code=code,
         has_same_fingerprint=after["fingerprint"] == run.fingerprint,
         notes=notes,

@@ -164,3 +164,12 @@ def _find_problems(column: pd.Series, kind: str) -> Iterator[str]:
 
 def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
     return pd.Series([isinstance(cell, types) for cell in column], column.index, dtype=bool)
+
+
+def find_unknown(rows: pd.DataFrame, allowed: Mapping[str, Sequence[object]]) -> Iterator[str]:
+    """Yield a line for each column with values that the config does not list, and the model therefore never saw."""
+    for name in rows.columns.intersection(list(allowed)):
+        strange = rows[name][~rows[name].isin(allowed[name])].unique()
+        if len(strange):
+            known = ", ".join(map(str, allowed[name]))
+            yield f"{name} is {', '.join(map(str, strange))} in some rows; the model has seen {known} only"

@@ -101,6 +101,14 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     assert err == f"731 rows predicted by run {recorded[1].run_id} (tree-standard)\n"
 
 
+def test_a_category_that_the_model_never_saw_is_told(call):
+    table = pd.read_csv(DAILY).head(3)
+    table.assign(season=[9, 1, 9]).to_csv("new.csv", index=False)
+    status, out, err = call("data.path=new.csv")
+    assert (status, len(out.splitlines())) == (0, 4)
+    assert err.endswith("season is 9 in some rows; the model has seen 1, 2, 3, 4 only\n")
+
+
 @pytest.mark.parametrize("rows_at_once", [1, 100, 731])
 @pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
 def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch, rows_at_once, output):

@@ -144,6 +144,7 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
     assert "figures differ: test_r2\n" in err
     assert "cpu was another CPU, is " in err
     assert "numpy was 1.0, is " in err
+    assert re.search("table  pkg://.*daily-bike-share.csv\n", out)
     assert re.search("code  as it is here: the run was no git checkout's\n +fingerprint  the recorded one\n", out)
 
 

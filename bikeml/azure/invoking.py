@@ -1,7 +1,7 @@
 """Ask an endpoint for predictions of the rows of a request or of a table."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from bikeml.config import Config, Name, Section
 from bikeml.errors import DataError
 from bikeml.model_file import read_description
 from bikeml.progress import Announce, progress
-from bikeml.rows import check_types, read_rows
+from bikeml.rows import check_types, find_unknown, read_rows
 
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
@@ -56,7 +56,7 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     predictions: list[Any] = []
     notes: dict[str, None] = {}
     for chunk in rows:
-        notes |= dict.fromkeys(_find_unknown(chunk, config.data.allowed))
+        notes |= dict.fromkeys(find_unknown(chunk, config.data.allowed))
         announce("asking", len(predictions))
         predictions += endpoints.ask(endpoint, to_rows(chunk[list(inputs)]), options.deployment)
     return predictions, list(notes)
@@ -92,12 +92,3 @@ def _read_request(file: Path, inputs: Mapping[str, str]) -> pd.DataFrame:
         lack = f"the columns {', '.join(missing)}" if missing else "rows"
         raise DataError(f"request={str(file)!r} lacks {lack}; the model takes {', '.join(inputs)}")
     return check_types(table, inputs, f"rows 1 to {len(table):,} of {str(file)!r}")
-
-
-def _find_unknown(rows: pd.DataFrame, allowed: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    """Yield a line for each column with values that the config does not list, and the model therefore never saw."""
-    for name in rows.columns.intersection(list(allowed)):
-        strange = rows[name][~rows[name].isin(allowed[name])].unique()
-        if len(strange):
-            known = ", ".join(map(str, allowed[name]))
-            yield f"{name} is {', '.join(map(str, strange))} in some rows; the model has seen {known} only"
