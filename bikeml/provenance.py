@@ -64,7 +64,9 @@ def _surroundings() -> Provenance:
         python=platform.python_version(),
         platform=platform.platform(),
         cpu=_cpu(),
-        blas=tuple(_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"),
+        blas=tuple(  # which threadpoolctl 3.6 lists in an order of chance
+            sorted((_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"), key=str)
+        ),
         packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
     )
 

@@ -282,7 +282,7 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float | None]:
 def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each thing of the surroundings that was another."""
     for name in ("python", "platform", "cpu", "blas"):
-        if before[name] != after[name]:
+        if _sorted(before[name]) != _sorted(after[name]):
             yield f"{name} was {_plain(before[name])}, is {_plain(after[name])}"
     packages = [
         f"{name} was {before['packages'].get(name, 'absent')}, is {after['packages'].get(name, 'absent')}"
@@ -292,6 +292,11 @@ def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
     yield from packages[:PACKAGES_SHOWN]
     if len(packages) > PACKAGES_SHOWN:
         yield f"and {len(packages) - PACKAGES_SHOWN} more packages"
+
+
+def _sorted(value: object) -> object:
+    """Return a value of environment.json with a list in order: runs once recorded the BLAS libraries in any."""
+    return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def _plain(value: object) -> str:
