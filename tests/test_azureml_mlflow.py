@@ -18,7 +18,8 @@ from tests.azureml.blobs import missing
 from tests.azureml.fixtures import tolerate_client_warnings
 from tests.azureml.workspace import TRACKING_URI
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+# The loopback service itself, with real training jobs: what bikeml does with it is in test_azure_story
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINS = "".join(f"  - {name}=={version(name)}\n" for name in ("mlflow", "azureml-mlflow", "scikit-learn"))

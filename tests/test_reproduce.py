@@ -86,7 +86,7 @@ def run_in(checkout, *words):
     [
         ("model=rf", "preprocessing=standard", "model.estimator.n_estimators=20"),
         ("model=gbr", "search=grid", "model.grid={n_estimators: [5, 10]}", "search.checkpoint=true"),
-        ("split=chronological", "model=lasso", "evaluation.confidence=0.9"),
+        pytest.param(("split=chronological", "model=lasso", "evaluation.confidence=0.9"), marks=pytest.mark.long),
         ("data=csv", "data.path=my table.csv", "data.target=rentals", "data.numeric=[temp]", "data.categorical=[]"),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, number):
     slow = "model.estimator.n_estimators=100"
     made = run_in(checkout, "bikeml", "model=rf", slow, "evaluation.importance_repeats=1")

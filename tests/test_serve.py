@@ -41,7 +41,7 @@ def ask(address, body):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
     from bikeml.model_file import load_pipeline
 
