@@ -100,3 +100,22 @@ def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
 
 def config_of(*overrides: str) -> Config:
     return typed(resolve(compose(overrides)))
+
+
+@pytest.fixture
+def call_task(capsys):
+    """Call a further task in this process: its status, and what it writes to the standard output and error."""
+
+    def call(name, options, function, words):
+        from bikeml import task
+
+        before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()  # what a fixture's run has said
+        try:
+            status = task.main(name, options, function, words)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return call

@@ -1,12 +1,10 @@
 """Versions and aliases of registered models, in a local store and in a workspace."""
 
 import re
-import signal
 from pathlib import Path
 
 import pytest
 
-from bikeml import task
 from bikeml.registry import RegisterOptions, register
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -21,18 +19,8 @@ def run_ids(workdir):
 
 
 @pytest.fixture
-def call(capsys):
-    def do(*words):
-        before = signal.getsignal(signal.SIGTERM)
-        capsys.readouterr()  # what a fixture's run has said
-        try:
-            status = task.main("register", RegisterOptions, register, words)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return do
+def call(call_task):
+    return lambda *words: call_task("register", RegisterOptions, register, words)
 
 
 def test_the_same_run_has_one_version_and_an_alias_moves(run_ids, call):

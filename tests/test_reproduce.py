@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from bikeml import task
 from bikeml.reproduce import ReproduceOptions, reproduce
 from tests.conftest import DAILY
 
@@ -21,18 +20,8 @@ FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 
 
 @pytest.fixture
-def call(capsys):
-    def do(*words):
-        before = signal.getsignal(signal.SIGTERM)
-        capsys.readouterr()  # what a fixture's run has said
-        try:
-            status = task.main("reproduce", ReproduceOptions, reproduce, words)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return do
+def call(call_task):
+    return lambda *words: call_task("reproduce", ReproduceOptions, reproduce, words)
 
 
 def git(folder, *words):
