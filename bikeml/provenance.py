@@ -1,5 +1,6 @@
 """Where a result came from: code, packages, machine and command."""
 
+import json
 import os
 import platform
 import shlex
@@ -18,6 +19,8 @@ from bikeml.redaction import redact
 
 CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
 """The parts of a checkout whose uncommitted changes are recorded; notes, data and secrets beside them are not."""
+CHECKOUT = "checkout.json"
+"""The file beside this module in which a copy of the code says what it is a copy of."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,32 @@ def gather(command: str) -> Provenance:
 
 
 @cache
+def describe_checkout() -> dict[str, Any]:
+    """
+    Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is, as a Provenance has them.
+
+    A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied.
+    """
+    package = Path(__file__).resolve().parent
+    if (package / CHECKOUT).is_file():
+        copied: dict[str, Any] = json.loads((package / CHECKOUT).read_text(encoding="utf-8"))
+        return copied
+    checkout = package.parent
+    commit = _git(checkout, "rev-parse", "HEAD")
+    diff = _git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) if commit else None
+    untracked = _git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE)
+    return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
+
+
+@cache
 def _surroundings() -> Provenance:
     """Look at the checkout, the packages and the machine."""
-    checkout = Path(__file__).resolve().parent.parent
-    commit = _git(checkout, "rev-parse", "HEAD")
+    checkout = describe_checkout()
     return Provenance(
         command="",
-        git_commit=commit,
-        git_diff=redact(_git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) or "")
-        if commit
-        else "",
-        git_untracked=tuple((_git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE) or "").splitlines()),
+        git_commit=checkout["git_commit"],
+        git_diff=checkout["git_diff"],
+        git_untracked=tuple(checkout["git_untracked"]),
         python=platform.python_version(),
         platform=platform.platform(),
         cpu=_cpu(),

@@ -12,6 +12,7 @@ import pytest
 import bikeml
 from bikeml.azure.executor import Executor
 from bikeml.azure.launcher import AzureMLLauncher
+from bikeml.provenance import describe_checkout
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 
@@ -413,6 +414,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "notes.txt", ".pyc"))] == []
     assert shlex.split(job.spec["command"])[3] == "--config-dir=config"
+    assert json.loads((code / "bikeml/checkout.json").read_text()) == describe_checkout()
 
 
 def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(

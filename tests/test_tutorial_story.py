@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bikeml.provenance import describe_checkout
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.test_azure_endpoints import SAMPLE, predict, workspace
@@ -59,6 +60,8 @@ def test_from_the_table_to_an_answering_endpoint_and_back_to_the_run_that_made_i
 
     shown = bikeml("bikeml.reproduce", "tracking=azureml", f"run={grid['run_id']}")
     assert re.search(r"equal  (\d+) of \1 figures", shown)
+    commit = describe_checkout()["git_commit"]  # a job runs a copy of the code, and knows of what
+    assert re.search(f"code +commit {commit}" if commit else "code +as it is here", shown)
 
     assert "with its deployments: blue" in bikeml("bikeml.azure", "undeploy")
     assert workspace.endpoints.servers.running == []

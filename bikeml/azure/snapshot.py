@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathspec import GitIgnoreSpec
 
 from bikeml.composition import config_dir
 from bikeml.errors import ClusterError
+from bikeml.provenance import CHECKOUT, describe_checkout
 
 CONFIG_FOLDER = "config"
 """Where a job finds the folder that --config-dir named."""
@@ -46,10 +48,12 @@ def stage(folder: Path, packages: Iterable[str], config: Path | None) -> None:
     """
     Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the folder of --config-dir.
 
-    An .amlignore, or else a .gitignore, on top of a package or config folder is obeyed.
+    An .amlignore, or else a .gitignore, on top of a package or config folder is obeyed. What the code is a copy of is
+    written beside it, so that a job records it as a run in the checkout would.
     """
     here = Path(__file__).parent.parent
     _copy(here, folder / "bikeml")
+    (folder / "bikeml" / CHECKOUT).write_text(json.dumps(describe_checkout()), encoding="utf-8")
     if not (folder / "bikeml" / "conf").is_dir():
         _copy(config_dir(), folder / "bikeml" / "conf")
     if config is not None:
