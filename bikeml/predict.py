@@ -67,18 +67,20 @@ def predict(config: Config, options: PredictOptions) -> None:
                 predicted = _predict_chunk(pipeline.predict, X, config.data.path)
                 writer.write(_table(chunk, options.key, predicted, width))
                 announce("predicting", writer.n_rows)
-    _tell(run, options, writer.n_rows, gaps, width)
+    _tell(run, config.data.path, options, writer.n_rows, gaps, width)
     for note in notes:
         print(note, file=sys.stderr)
 
 
 def _check_output(config: Config, options: PredictOptions) -> None:
-    """Raise a ConfigError for what can be known to be wrong before the first import that takes seconds."""
+    """Raise ConfigError or RunFolderError for what can be known to be wrong before imports that take seconds."""
     output = Path(options.output)
     if options.output != STANDARD_OUTPUT and output.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"output={options.output!r} should end in .csv or .parquet, or be - for the standard output")
     if config.data.path != STANDARD_INPUT and output.resolve() == Path(config.data.path).expanduser().resolve():
         raise ConfigError(f"output={options.output!r} is the table itself; write to another file")
+    if options.output != STANDARD_OUTPUT and not output.parent.is_dir():
+        raise RunFolderError(f"cannot write {options.output!r}: there is no folder {str(output.parent)!r}; make it")
     if options.key in COLUMNS:
         raise ConfigError(f"key={options.key!r} is a column of the output already ({', '.join(COLUMNS)}); rename it")
 
@@ -198,9 +200,11 @@ def _writing_errors(output: str) -> Iterator[None]:
         ) from error
 
 
-def _tell(run: "RecordedRun", options: PredictOptions, n_rows: int, gaps: pd.Series, width: float | None) -> None:
+def _tell(
+    run: "RecordedRun", table: str, options: PredictOptions, n_rows: int, gaps: pd.Series, width: float | None
+) -> None:
     """Say on stderr what was done, since the predictions may go to the standard output."""
-    lines = [f"{n_rows:,} rows predicted by run {run.run_id} ({run.name})"]
+    lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
     if gaps.any():
         counts = ", ".join(f"{count:,} in {name}" for name, count in gaps[gaps > 0].items())
         lines.append(f"gaps that the model took: {counts}")
@@ -211,6 +215,10 @@ def _tell(run: "RecordedRun", options: PredictOptions, n_rows: int, gaps: pd.Ser
     if options.output != STANDARD_OUTPUT:
         lines.append(options.output)
     print("\n".join(lines), file=sys.stderr)
+
+
+def _shown(table: str) -> str:
+    return "the standard input" if table == STANDARD_INPUT else redact(table)
 
 
 if __name__ == "__main__":

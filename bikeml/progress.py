@@ -51,12 +51,17 @@ def progress_line(*more: ProgressColumn, below: Callable[[], Iterable[Renderable
 
 
 @contextmanager
-def progress() -> Iterator[Announce]:
-    """Yield a function that says what comes next."""
+def progress(*, lines: bool = False) -> Iterator[Announce]:
+    """Yield a function that says what comes next; with `lines`, for long waits, also off a terminal, a line a step."""
     with progress_line() as shown:
         task = shown.add_task("starting", total=None)
+        told = ""
 
         def announce(step: str, done: int = 0, total: int | None = None) -> None:
+            nonlocal told
+            if lines and not shown.console.is_terminal and step != told:
+                shown.console.print(step, markup=False)
+                told = step
             shown.update(task, description=step, completed=done, total=total)
 
         yield announce

@@ -47,7 +47,7 @@ def register(config: Config, options: RegisterOptions) -> None:
         run = runs.find(config, options.run)
         announce("checking and registering the model")
         done = register_run(config, run, options.registered_model, options.alias)
-    facts = {"run": f"{run.run_id} ({run.name})", "model": done.name}
+    facts = {"run": run.title, "model": done.name}
     facts["version"] = f"{done.version}{'' if done.is_new else ', as before'}"
     if done.alias:
         before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"

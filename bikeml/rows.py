@@ -46,6 +46,8 @@ def read_rows(
     with reading_errors(data.path), _seekable(data.path) as stream:
         is_parquet = stream.read(4) == b"PAR1"
         stream.seek(0)
+        if not is_parquet and data.path.endswith(".parquet"):
+            raise DataError(f"{redact(data.path)!r} is no Parquet file: it does not begin with PAR1; name another")
         columns = [*inputs, *([key] if key is not None and key not in inputs else [])]
         read = _read_parquet if is_parquet else _read_csv
         chunks = read(stream, data, columns, [name for name in columns if inputs.get(name, "string") == "string"])

@@ -58,21 +58,21 @@ def serve(config: Config, options: ServeOptions) -> None:
             model, _ = fetch_checked(run, Path(folder))
         log = Path(folder) / "server.log"
         with _server(model, options.port, log) as server:
-            with progress() as announce:
+            with progress(lines=True) as announce:
                 announce("starting the server")
                 _wait_until_it_answers(server, options.port, log)
             example = json.loads((model / SERVING_EXAMPLE).read_text(encoding="utf-8"))
-            display.show_facts(_describe(run.name, run.run_id, options.port, example))
+            display.show_facts(_describe(run.title, options.port, example))
             sys.stdout.flush()  # whoever reads it through a pipe waits for the address
             raise _ended(server.wait(), log)
 
 
-def _describe(name: str, run_id: str, port: int, example: dict[str, dict[str, list[object]]]) -> dict[str, str]:
+def _describe(run: str, port: int, example: dict[str, dict[str, list[object]]]) -> dict[str, str]:
     rows = example["dataframe_split"]
     one = json.dumps({"dataframe_split": {**rows, "data": rows["data"][:1]}})
     address = f"http://{HOST}:{port}/invocations"
     return {
-        "serving": f"{name}, run {run_id}",
+        "serving": f"run {run}",
         "address": address,
         "try": f"curl {address} -H 'Content-Type: application/json' -d '{one}'",
         "end": "Ctrl-C",

@@ -98,7 +98,8 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     np.testing.assert_array_equal(table["predicted"], expected(recorded))
     held_out = recorded[1].predictions
     np.testing.assert_array_equal(table["predicted"].iloc[held_out["row"] - 1], held_out["predicted"])
-    assert err == f"731 rows predicted by run {recorded[1].run_id} (tree-standard)\n"
+    table_and_run = f"pkg://bikeml.datasets/daily-bike-share.csv predicted by run {recorded[1].run_id} (tree-standard)"
+    assert err == f"731 rows of {table_and_run}, the best on its table by cv_r2_mean\n"
 
 
 def test_a_category_that_the_model_never_saw_is_told(call):
@@ -134,7 +135,7 @@ def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, 
     with DAILY.open("rb") as table:
         done = subprocess.run(command, stdin=table, capture_output=True, text=True, check=True)
     np.testing.assert_array_equal(pd.read_csv(io.StringIO(done.stdout))["predicted"], expected(recorded))
-    assert done.stderr.startswith("731 rows predicted")
+    assert done.stderr.startswith("731 rows of the standard input predicted by run ")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(store):
@@ -263,7 +264,7 @@ def test_a_wrong_command_is_one_message_and_leaves_nothing(refuse, command, mess
 
 @pytest.mark.parametrize("output", ["nowhere/out.csv", "/dev/null/out.csv"])
 def test_a_place_that_cannot_be_written_is_named(refuse, output):
-    refuse([f"output={output}"], rf"cannot write '{output}': .*; set output to another file", status=1)
+    refuse([f"output={output}"], rf"cannot write '{output}': there is no folder '.*'; make it", status=1)
 
 
 @pytest.fixture

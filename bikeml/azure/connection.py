@@ -10,7 +10,7 @@ from azure.ai.ml.exceptions import MlException
 
 from bikeml.azure.client import Workspace
 from bikeml.azure.jobs import ServiceError
-from bikeml.azure.login import CachedCredential, log_in
+from bikeml.azure.login import CachedCredential
 from bikeml.azure.refusals import service_errors
 from bikeml.config import AzureConfig
 from bikeml.errors import ConfigError
@@ -34,8 +34,9 @@ def connect(config: AzureConfig) -> Workspace:
     for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("azure").propagate = False  # those below that have a level of their own
-    credential = log_in()
-    client = _find_workspace(config, credential)
+    credential = CachedCredential()
+    client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
+    credential.log_in()
     if config.write_config:
         _write_config(config, client)
     return Workspace(client, credential, config)

@@ -76,7 +76,7 @@ class Deployed:
 
 def deploy(config: Config, options: DeployOptions) -> None:
     """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
-    with progress() as announce:
+    with progress(lines=True) as announce:
         done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
     display.show_facts(
         {
@@ -163,7 +163,7 @@ def undeploy(config: Config, options: UndeployOptions) -> None:
 
     Raises ClusterError where there is none of the name.
     """
-    with progress() as announce:
+    with progress(lines=True) as announce:
         endpoints, _ = _connect(config, announce)
         endpoint = endpoints.get(options.endpoint or endpoints.default_name())
         names = sorted(endpoint.traffic)

@@ -20,8 +20,9 @@ RENEW_SECONDS = 300
 class CachedCredential:
     """A credential that is asked once per scope and token: azure-ai-ml asks it for each job that it returns."""
 
-    def __init__(self, credential: TokenCredential) -> None:
-        self._credential, self._tokens, self._lock = credential, dict[tuple[str, ...], AccessToken](), Lock()
+    def __init__(self) -> None:
+        self._credential: TokenCredential = DefaultAzureCredential()
+        self._tokens, self._lock = dict[tuple[str, ...], AccessToken](), Lock()
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401  azure's own signature
         """Return a token that is good for some minutes."""
@@ -31,22 +32,19 @@ class CachedCredential:
                 token = self._tokens[scopes] = self._credential.get_token(*scopes, **options)
             return token
 
+    def log_in(self) -> None:
+        """
+        Find a login that works; the browser is the last resort, and only where somebody can use it.
 
-def log_in() -> CachedCredential:
-    """
-    Return the first credential that works; the browser is the last resort, and only where somebody can use it.
-
-    Raises ServiceError where there is none.
-    """
-    credential = CachedCredential(DefaultAzureCredential())
-    try:
-        credential.get_token(MANAGEMENT_SCOPE)
-    except (ClientAuthenticationError, CredentialUnavailableError) as error:
-        if not sys.stdin.isatty():
-            raise ServiceError(
-                "nobody is logged in to Azure here; run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-                f"AZURE_CLIENT_SECRET of an application ({first_line(error)})",
-                temporary=False,
-            ) from error
-        return CachedCredential(InteractiveBrowserCredential())
-    return credential
+        Raises ServiceError where there is none.
+        """
+        try:
+            self.get_token(MANAGEMENT_SCOPE)
+        except (ClientAuthenticationError, CredentialUnavailableError) as error:
+            if not sys.stdin.isatty():
+                raise ServiceError(
+                    "nobody is logged in to Azure here; run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+                    f"AZURE_CLIENT_SECRET of an application ({first_line(error)})",
+                    temporary=False,
+                ) from error
+            self._credential = InteractiveBrowserCredential()

@@ -44,8 +44,18 @@ class RecordedRun:
     metrics: Mapping[str, float]
     uri: str
     """The address of its store."""
+    which: str
+    """What it was found by."""
     _artifacts: ArtifactRepository = field(repr=False, compare=False)
     """The client's own way to it asks for logged models first, and Azure ML has none to answer with (MLflow 3.15)."""
+
+    @property
+    def title(self) -> str:
+        """Return its id and name, and how it came to be meant where that was no id."""
+        if self.which == "best":
+            return f"{self.run_id} ({self.name}), the best on its table by {METRIC}"
+        named = "" if self.run_id.startswith(self.which) else f", {self.which}"
+        return f"{self.run_id} ({self.name}){named}"
 
     def holds(self, path: str) -> bool:
         """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
@@ -111,7 +121,7 @@ def find(config: Config, which: str) -> RecordedRun:
         )
     with store.store_errors(uri, f"look for run {which!r}", ADVICE):
         finder = _Finder(store.connect(uri), uri, config)
-        return finder.check(finder.find(which))
+        return finder.check(finder.find(which), which)
 
 
 class _Finder:
@@ -134,7 +144,7 @@ class _Finder:
             return self._of_version(which, self._version(which))
         return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
 
-    def check(self, run: Run) -> RecordedRun:
+    def check(self, run: Run, which: str) -> RecordedRun:
         """Return the run as a record; only one that finished and was an experiment has anything to give."""
         shown = f"run {run.info.run_id} ({run.info.run_name})"
         if run.info.lifecycle_stage == "deleted":
@@ -157,6 +167,7 @@ class _Finder:
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
             uri=self._uri,
+            which=which,
             _artifacts=store.open_artifacts(run, self._uri),
         )
 
