@@ -189,7 +189,10 @@ def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, wor
     (job,) = workspace.jobs.by_name.values()
     assert "search.checkpoint=true" in job.spec["command"]
     assert "search.checkpoint_dir='${{outputs.checkpoints}}'" in job.spec["command"]
-    assert job.spec["outputs"]["checkpoints"]["jobOutputType"] == "uri_folder"
+    output = job.spec["outputs"]["checkpoints"]
+    assert (output["jobOutputType"], output["mode"]) == ("uri_folder", "ReadWriteMount")
+    place = f"datastores/workspaceblobstore/paths/bikeml/checkpoints/{job.spec['tags']['bikeml.fingerprint']}"
+    assert output["uri"].endswith(place)
 
 
 def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(

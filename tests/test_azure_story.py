@@ -70,12 +70,25 @@ def test_a_launcher_that_is_killed_and_started_again_ends_with_the_figures_of_on
         assert figures(Path("sweep", str(cell))) == figures(Path(f"local{seed}"))
 
 
-def test_a_job_records_its_run_in_the_workspace_once(workspace: LoopbackAzureML) -> None:
-    run("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", *GBR, "tracking=azureml")
+def test_a_job_that_loses_its_node_goes_on_from_its_checkpoints_and_records_its_run_once(
+    workspace: LoopbackAzureML,
+) -> None:
+    grid = "model.grid={learning_rate: [0.05, 0.1, 0.2, 0.3], n_estimators: [200, 400]}"
+    search = ("model=gbr", "search=grid", "search.child_runs=4", grid)
+    cluster = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", "tracking=azureml")
+    with start(*cluster, *search) as launcher:
+        wait_until(lambda: len(list(workspace.runner.folder.glob("mounts/**/checkpoints/*/**/*.json"))) > 1)
+        (name,) = workspace.jobs.by_name
+        workspace.preempt(name)
+        _, err = launcher.communicate(timeout=SECONDS)
+    assert launcher.returncode == 0, err
     import mlflow
 
     result = json.loads(Path("sweep/0/result.json").read_text())
-    (name,) = workspace.jobs.by_name
+    assert 1 < result["search"]["fits_resumed"] < result["search"]["fits"] == 12
+    assert list(workspace.runner.folder.glob("mounts/**/*.json")) == []  # what was found is in the result now
+    run(*search, "tracking=none", "hydra.run.dir=local")
+    assert figures(Path("sweep/0")) == figures(Path("local"))
     client = mlflow.MlflowClient(tracking_uri=f"http://127.0.0.1:{workspace.tracking.port}")
     recorded = client.get_run(name)
     assert result["run_id"] == name

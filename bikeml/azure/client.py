@@ -27,6 +27,7 @@ from bikeml.redaction import redact
 
 ARTIFACTS = "workspaceartifactstore"
 TABLE, CHECKPOINTS = "table", "checkpoints"
+CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
 LOG_LINES = 12
 
 
@@ -135,7 +136,7 @@ class Workspace:
             code=code,
             environment=self._environment,
             inputs={TABLE: Input(type="uri_file", path=f"azureml:{self._config.data}:{table_version(request.table)}")},
-            outputs={CHECKPOINTS: Output(type="uri_folder")} if request.checkpoints else {},
+            outputs={CHECKPOINTS: _checkpoints(request.fingerprint)} if request.checkpoints else {},
             compute=compute.name,
             tags=dict(tags),
         )
@@ -216,6 +217,11 @@ class Workspace:
 def table_version(sha256: str) -> str:
     """Return the version of a table's data asset."""
     return sha256[:32]
+
+
+def _checkpoints(fingerprint: str) -> Output:
+    """Return where a search keeps what it has found: the same place for every job of the cell, so none begins anew."""
+    return Output(type="uri_folder", mode="rw_mount", path=f"{CHECKPOINTS_PATH}/{fingerprint}")
 
 
 def _job(found: Any) -> Job:  # noqa: ANN401  azure-ai-ml has a class for each kind of job

@@ -48,6 +48,7 @@ class CommandRunner:
     def __init__(self, folder: Path, store: Store, blobs: Blobs, identity: Identity) -> None:
         self.folder, self.store, self.blobs, self.identity = folder, store, blobs, identity
         self.variables: dict[str, str] = {}
+        shutil.rmtree(folder / "mounts", ignore_errors=True)  # of the workspace before this one
         self._runs: dict[str, Run] = {}
 
     def start(self, job: Job, done: Callable[[str | None], None]) -> None:
@@ -100,9 +101,7 @@ class CommandRunner:
         if code:
             self.blobs.download(code.properties["codeUri"], run.folder / "code")
         inputs = {name: self._fetch(run, name, given) for name, given in (job.spec.get("inputs") or {}).items()}
-        outputs = {name: str(run.folder / "named" / name) for name in job.spec.get("outputs") or {}}
-        for path in outputs.values():
-            Path(path).mkdir(parents=True)
+        outputs = {name: str(mount) for name, mount in self._mounts(job).items()}
         command = substitute(job.spec["command"], inputs, outputs)
         env = self._variables(job, run, inputs, outputs) | {"LOOPBACK_HIDDEN_MODULES": ",".join(hidden_modules(named))}
         if run.stopped.is_set():
@@ -162,9 +161,19 @@ class CommandRunner:
         self.blobs.upload(run.folder / "logs", default[0], f"{default[1]}/user_logs")
         if (run.folder / "code/outputs").is_dir():
             self.blobs.upload(run.folder / "code/outputs", default[0], f"{default[1]}/outputs")
-        for name in job.spec.get("outputs") or {}:
-            if (folder := run.folder / "named" / name).is_dir():
-                self.blobs.upload(folder, *output_place(job.name, name))
+        for name, given in (job.spec.get("outputs") or {}).items():
+            self.blobs.upload(self._mounts(job)[name], *self._place(job, name, given))
+
+    def _mounts(self, job: Job) -> dict[str, Path]:
+        """Return the folders of the named outputs: mounted from the store, which keeps what a lost node had written."""
+        mounts = {}
+        for name, given in (job.spec.get("outputs") or {}).items():
+            mounts[name] = self.folder.joinpath("mounts", *self._place(job, name, given))
+            mounts[name].mkdir(parents=True, exist_ok=True)
+        return mounts
+
+    def _place(self, job: Job, name: str, given: Json) -> tuple[str, str]:
+        return self.blobs.locate(given["uri"]) if given.get("uri") else output_place(job.name, name)
 
 
 def output_place(job: str, output: str) -> tuple[str, str]:
