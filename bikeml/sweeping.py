@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
 PARENT_KEY = "sweep.parent_run_id"
+SERIAL_BATCH = 20
+"""Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
 
 
 def run_sweep(
@@ -130,8 +133,12 @@ def _job(sweep: Sweep, planned: Planned, cores: int | None) -> list[str]:
 
 def _launch(launcher: Launcher, sweep: Sweep, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
     """Launch the cells that must run; what breaks the launcher itself costs only the cell that it happens in."""
-    if not jobs:
-        return
+    size = SERIAL_BATCH if isinstance(launcher, BasicLauncher) else max(1, len(jobs))
+    for first in range(0, len(jobs), size):
+        _launch_batch(launcher, sweep, jobs[first : first + size])
+
+
+def _launch_batch(launcher: Launcher, sweep: Sweep, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
     try:
         launcher.launch([job for _, job in jobs], initial_job_idx=0)
     except BikemlError:
