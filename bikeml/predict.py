@@ -15,8 +15,9 @@ import pandas as pd
 from pydantic import Field
 
 from bikeml import task
-from bikeml.config import Config, Name, Section
+from bikeml.config import Config
 from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
+from bikeml.fields import Name, Section
 from bikeml.progress import progress
 from bikeml.redaction import redact
 from bikeml.rows import STANDARD_INPUT, find_unknown, read_rows

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator
 
 from bikeml import task
-from bikeml.config import AZUREML, Config, ModelName, Name, Section
+from bikeml.config import Config
+from bikeml.fields import AZUREML, ModelName, Name, Section
 from bikeml.progress import progress
 
 if TYPE_CHECKING:

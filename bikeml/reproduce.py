@@ -9,10 +9,8 @@ machine the present ones. What of these is another now is what a difference can 
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bikeml import task
-from bikeml.config import Config, Name, Section
+from bikeml.config import Config
 from bikeml.errors import DataError, ReproduceError
-from bikeml.processes import child, uninterrupted
+from bikeml.fields import Name, Section
+from bikeml.processes import child
 from bikeml.progress import Announce, progress
 from bikeml.redaction import redact
+from bikeml.worktree import bring_back
 
 if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
@@ -131,17 +131,17 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         candidates = [options.table] if options.table else [sections["data"]["path"], config.data.path]
         sections["data"]["path"] = _find_table(run, candidates)
         announce("bringing back the code")
-        with _code(run, recorded, folder) as (place, code, notes):
+        with bring_back(run, json.loads(recorded[ENVIRONMENT]), recorded.get(DIFF), folder / "code") as code:
             announce("running the experiment")
-            now = _run(sections, place, folder)
+            now = _run(sections, code.place, folder)
     before, after = json.loads(recorded[RESULT]), json.loads(now[RESULT])
     return Reproduction(
         run_id=run.run_id,
         figures=list(_compare(before, after)),
         table=redact(sections["data"]["path"]),
-        code=code,
+        code=code.text,
         has_same_fingerprint=after["fingerprint"] == run.fingerprint,
-        notes=notes,
+        notes=code.notes,
         changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]))),
     )
 
@@ -171,66 +171,6 @@ def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
     raise DataError(
         f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set table=FILE to where it is"
     )
-
-
-@contextmanager
-def _code(
-    run: "RecordedRun", recorded: Mapping[str, str], folder: Path
-) -> Iterator[tuple[Path | None, str, list[str]]]:
-    """Bring the recorded code into a worktree for as long as the block runs; None is the code that runs here."""
-    environment = json.loads(recorded[ENVIRONMENT])
-    commit = environment["git_commit"]
-    if commit is None:
-        yield None, "as it is here: the run was no git checkout's", []
-        return
-    checkout = Path(__file__).resolve().parent.parent
-    if _git(checkout, "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
-        raise ReproduceError(
-            f"the code of run {run.run_id}, commit {commit}, is not in {str(checkout)!r}; fetch it with git fetch, or "
-            "start this from a clone that has it"
-        )
-    untracked = environment["git_untracked"]
-    notes = [f"not brought back: {', '.join(untracked)}, which git did not know"] if untracked else []
-    with _worktree(checkout, commit, folder / "code") as place:
-        if DIFF in recorded:
-            _apply(place, recorded[DIFF], run.run_id)
-        yield place, f"commit {commit}{' with the recorded changes' if DIFF in recorded else ''}", notes
-
-
-@contextmanager
-def _worktree(checkout: Path, commit: str, place: Path) -> Iterator[Path]:
-    try:
-        made = _git(checkout, "worktree", "add", "--detach", "--force", str(place), commit)
-        if made.returncode != 0:
-            raise ReproduceError(f"git makes no worktree of {commit} at {str(place)!r}: {_last(made.stderr)}")
-        yield place
-    finally:
-        with uninterrupted():
-            _git(checkout, "worktree", "remove", "--force", "--force", str(place))
-
-
-def _apply(place: Path, diff: str, run_id: str) -> None:
-    done = _git(place, "apply", "--whitespace=nowarn", "-", text=diff)
-    if done.returncode != 0:
-        raise ReproduceError(
-            f"the recorded changes of run {run_id} do not fit its commit: {_last(done.stderr)}; secrets that were "
-            "taken out of them can be the cause"
-        )
-
-
-def _git(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run git in a session of its own: an interrupt of ours is no reason for it to leave things half done."""
-    try:
-        return subprocess.run(
-            ["git", "-C", str(place), *words],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ReproduceError(f"git cannot be run: {error.strerror}; install it") from error
 
 
 def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str, str]:
@@ -305,10 +245,6 @@ def _plain(value: object) -> str:
 
 def _show(value: float | None) -> str:
     return "none" if value is None else repr(value)
-
-
-def _last(text: str) -> str:
-    return redact(text.strip().splitlines()[-1]) if text.strip() else "it says nothing"
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from bikeml import (
     mlflow_settings,  # noqa: F401  for the server, which inherits this environment
     task,
 )
-from bikeml.config import Config, Name, Section
+from bikeml.config import Config
 from bikeml.errors import ServeError
+from bikeml.fields import Name, Section
 from bikeml.processes import child
 from bikeml.progress import progress
 from bikeml.redaction import redact

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from bikeml.composition import compose, config_dir, read_comments, resolve
-from bikeml.config import Config, Section, typed, typed_options
+from bikeml.config import Config, typed
+from bikeml.fields import Section
 from bikeml.status import DONE, report
+from bikeml.validation import validate
 
 Options = TypeVar("Options", bound=Section)
 
@@ -41,7 +43,7 @@ def _compose(name: str, options: type[Options], overrides: Sequence[str]) -> tup
     """Return the typed config and the typed options of the task, which stand beside its sections."""
     sections = resolve(compose([f"+task={name}", *overrides]))
     own = {key: sections.pop(key) for key in options.model_fields if key in sections}
-    return typed(sections), typed_options(options, own)
+    return typed(sections), validate(options, own)
 
 
 def _parse(name: str, arguments: Sequence[str] | None, program: str) -> list[str]:

@@ -15,7 +15,7 @@ MODULES = {
     for file in sorted(PACKAGE.rglob("*.py"))
     if file.name not in ("__init__.py", "__main__.py") or file.parent != PACKAGE
 }
-FOUNDATION = {"config", "composition", "errors", "redaction", "datasets", "mlflow_settings"}
+FOUNDATION = {"config", "fields", "composition", "errors", "redaction", "datasets", "mlflow_settings"}
 SHELL = FOUNDATION | {"progress", "status", "task"}
 """What every further task is made with."""
 MAY_IMPORT = {
@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "datasets": set(),
     "mlflow_settings": set(),
     "composition": {"errors"},
-    "config": {"composition", "errors", "redaction"},
+    "fields": set(),
+    "validation": {"composition", "errors", "fields", "redaction"},
+    "config": {"fields", "validation"},
     "data": FOUNDATION,
     "split": FOUNDATION | {"data"},
     "pipeline": FOUNDATION | {"data"},
@@ -70,10 +72,11 @@ MAY_IMPORT = {
     "processes": set(),
     "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
     "registry": SHELL | {"azure", "display", "tracking"},
-    "reproduce": SHELL | {"data", "display", "processes", "tracking"},
+    "worktree": {"errors", "processes", "redaction", "tracking"},
+    "reproduce": SHELL | {"data", "display", "processes", "tracking", "worktree"},
     "progress": set(),
     "status": {"errors", "redaction"},
-    "task": {"composition", "config", "status"},
+    "task": {"composition", "config", "fields", "status", "validation"},
     "lean_skops": set(),
     "rows": FOUNDATION | {"data"},
     "predict": SHELL | {"lean_skops", "model_file", "rows", "tracking"},
@@ -176,6 +179,8 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
         "files",
     }
     carries_or_shows |= {
+        "fields",
+        "validation",
         "workers",
         "lean_skops",
         "azure",

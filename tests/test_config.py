@@ -294,6 +294,6 @@ def test_a_launcher_that_is_not_installed_says_what_to_install():
 
 
 def test_a_workspace_without_its_plugin_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("bikeml.config.entry_points", lambda group: [])
+    monkeypatch.setattr("bikeml.fields.entry_points", lambda group: [])
     with pytest.raises(ConfigError, match=r"tracking.uri='azureml://x' needs Azure's plugin .*bikeml\[azure\]"):
         config_of("tracking.uri='azureml://x'")

@@ -6,8 +6,8 @@ import yaml
 
 from bikeml import task
 from bikeml.composition import config_dir, read_comments
-from bikeml.config import Section
 from bikeml.errors import ClusterError, DataError
+from bikeml.fields import Section
 
 TASKS = sorted((config_dir() / "task").glob("*.yaml"))
 

@@ -18,8 +18,9 @@ from bikeml.azure.connection import connect
 from bikeml.azure.endpoints import Deployment, Endpoints
 from bikeml.azure.jobs import ServiceError
 from bikeml.azure.models import Models, run_tags
-from bikeml.config import Config, ModelName, Name, Section
+from bikeml.config import Config
 from bikeml.errors import ConfigError
+from bikeml.fields import ModelName, Name, Section
 from bikeml.model_folder import EXAMPLE
 from bikeml.progress import Announce, progress
 from bikeml.tracking import runs

@@ -14,8 +14,9 @@ from bikeml.azure.connection import connect
 from bikeml.azure.deploying import AzureName, no_deployment, to_rows
 from bikeml.azure.endpoints import Endpoints
 from bikeml.azure.models import Models
-from bikeml.config import Config, Name, Section
+from bikeml.config import Config
 from bikeml.errors import DataError
+from bikeml.fields import Name, Section
 from bikeml.model_file import read_description
 from bikeml.progress import Announce, progress
 from bikeml.rows import check_types, find_unknown, read_rows

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from bikeml import model_folder
-from bikeml.config import AZUREML, Config
+from bikeml.config import Config
+from bikeml.fields import AZUREML
 from bikeml.files import write_text
 from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
 from bikeml.redaction import redact

@@ -13,8 +13,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
-from bikeml.config import AZUREML, AzureConfig, Config
+from bikeml.config import AzureConfig, Config
 from bikeml.errors import ConfigError, ModelFileError, RunNotFoundError
+from bikeml.fields import AZUREML
 from bikeml.redaction import redact
 from bikeml.sweep import METRIC
 from bikeml.tracking import store

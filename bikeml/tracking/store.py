@@ -21,8 +21,9 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.config import AZUREML, Config
+from bikeml.config import Config
 from bikeml.errors import ClusterError, TrackingError
+from bikeml.fields import AZUREML
 from bikeml.redaction import redact
 
 SQLITE = "sqlite:///"
