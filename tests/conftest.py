@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -100,6 +101,22 @@ def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
 
 def config_of(*overrides: str) -> Config:
     return typed(resolve(compose(overrides)))
+
+
+@pytest.fixture
+def refuse(call, workdir):
+    """Call the task of a test file, its fixture `call`, which must end with `status` and one `message`, and leave nothing behind."""
+
+    def run(arguments, message, status=2):
+        before = {*workdir.rglob("*")}
+        found, out, err = call(*arguments)
+        assert re.search(message, err), err
+        assert (found, out) == (status, "")
+        assert err.startswith("bikeml: ")
+        assert "Traceback" not in err
+        assert {*workdir.rglob("*")} == before
+
+    return run
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """The page of a table, in a real browser where there is one."""
 
 import re
-import signal
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-from bikeml import task
 from bikeml.data import parse_csv, read_bytes
 from bikeml.explore import ExploreOptions, explore, show_number
 from bikeml.look import correlation_ratio, find_hints, look_at
@@ -21,33 +19,8 @@ HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacke
 
 
 @pytest.fixture
-def call(workdir, capsys):
-    """Call the task in this process: its status, and what it says."""
-
-    def run(*arguments):
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            status = task.main("explore", ExploreOptions, explore, arguments)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return run
-
-
-@pytest.fixture
-def refuse(call, workdir):
-    def run(arguments, message, status=2):
-        before = {*workdir.rglob("*")}
-        found, out, err = call(*arguments)
-        assert re.search(message, err), err
-        assert (found, out) == (status, "")
-        assert err.startswith("bikeml: ")
-        assert "Traceback" not in err
-        assert {*workdir.rglob("*")} == before
-
-    return run
+def call(workdir, call_task):
+    return lambda *arguments: call_task("explore", ExploreOptions, explore, arguments)
 
 
 @pytest.fixture(scope="module")

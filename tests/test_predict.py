@@ -69,22 +69,6 @@ def call(store, workdir, capsysbinary):
     return run
 
 
-@pytest.fixture
-def refuse(call, workdir):
-    """Call the task, which must end with `status` and one `message`, and leave nothing behind."""
-
-    def run(arguments, message, status=2):
-        before = {*workdir.rglob("*")}
-        found, out, err = call(*arguments)
-        assert re.search(message, err), err
-        assert (found, out) == (status, "")
-        assert err.startswith("bikeml: ")
-        assert "Traceback" not in err
-        assert {*workdir.rglob("*")} == before
-
-    return run
-
-
 def expected(recorded):
     return recorded[1].pipeline.predict(pd.read_csv(DAILY))
 
