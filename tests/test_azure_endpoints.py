@@ -55,7 +55,7 @@ def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
 
 @pytest.fixture
 def call(capfd: Any) -> Any:
-    """Do a task of a workspace in this process; return its status, output and messages."""
+    """Do a task of a workspace in this process; return its status, output and message, and keep the steps it told."""
 
     def do(*words: str) -> tuple[int, str, str]:
         from bikeml.azure.__main__ import main
@@ -63,7 +63,9 @@ def call(capfd: Any) -> Any:
         capfd.readouterr()
         status = main(words)
         shown = capfd.readouterr()
-        return status, shown.out, shown.err
+        steps, begin, message = shown.err.partition("bikeml: ")
+        do.steps = steps.splitlines()  # type: ignore[attr-defined]
+        return status, shown.out, begin + message
 
     return do
 
@@ -93,6 +95,10 @@ def test_a_model_is_deployed_once_beside_another_and_rolled_back(
     assert (status, err) == (0, ""), err
     (name,) = re.findall(r"endpoint  (bikeml-[0-9a-f]{8})", out)
     assert "deployment  blue: bikeml:1 on 1 x Standard_DS3_v2" in out
+    assert call.steps[-2:] == [
+        "deploying bikeml:1 as blue, which takes some minutes",
+        "moving the traffic to blue 100 %",
+    ]
     assert "traffic  blue 100 %" in out
     assert not any(key in out + err for key in keys(workspace))
     workspace.log.clear()
