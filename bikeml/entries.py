@@ -14,7 +14,7 @@ from bikeml.errors import RunFolderError
 from bikeml.sweep import Outcome, Sweep
 
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
-UNCOMPARED = ("tracking", "reuse", "sweep")
+UNCOMPARED = ("tracking", "azure", "reuse", "sweep")
 """Sections of a config that change no figure."""
 
 

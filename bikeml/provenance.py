@@ -19,6 +19,8 @@ from bikeml.redaction import redact
 
 CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
 """The parts of a checkout whose uncommitted changes are recorded; notes, data and secrets beside them are not."""
+EXACTLY = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+"""What makes git write a diff that it can apply, whatever the settings of its user."""
 CHECKOUT = "checkout.json"
 """The file beside this module in which a copy of the code says what it is a copy of."""
 
@@ -32,7 +34,7 @@ class Provenance:
     git_commit: str | None
     """None where bikeml does not run from a git checkout."""
     git_diff: str
-    """The uncommitted changes of the tracked code."""
+    """The uncommitted changes of the tracked code; bytes that are no UTF-8 are in it as surrogates."""
     git_untracked: tuple[str, ...]
     """Code files that git does not know, and the diff therefore lacks."""
     python: str
@@ -64,8 +66,8 @@ def describe_checkout() -> dict[str, Any]:
         copied: dict[str, Any] = json.loads((package / CHECKOUT).read_text(encoding="utf-8"))
         return copied
     checkout = package.parent
-    commit = _git(checkout, "rev-parse", "HEAD")
-    diff = _git(checkout, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE) if commit else None
+    commit = (_git(checkout, "rev-parse", "HEAD") or "").strip() or None
+    diff = _git(checkout, "diff", *EXACTLY, "HEAD", "--", *CODE) if commit else None
     untracked = _git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE)
     return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
 
@@ -119,7 +121,7 @@ def _git(checkout: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode(errors="replace").strip("\n") if done.returncode == 0 else None
+    return done.stdout.decode(errors="surrogateescape") if done.returncode == 0 else None
 
 
 def _cpu() -> str:

@@ -151,7 +151,7 @@ def _fetch(run: "RecordedRun", folder: Path) -> dict[str, str]:
     names = [CONFIG, ENVIRONMENT, RESULT, *([DIFF] if run.holds(DIFF) else [])]
     target = folder / "recorded"
     target.mkdir()
-    return {name: run.fetch(name, target).read_text(encoding="utf-8") for name in names}
+    return {name: run.fetch(name, target).read_bytes().decode(errors="surrogateescape") for name in names}
 
 
 def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
@@ -194,8 +194,8 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str
 def _write_options(sections: dict[str, Any], folder: Path) -> None:
     """Write a config group's option "recorded" for each section: no default of the present code can get into it."""
     rest = {name: section for name, section in sections.items() if name not in (*GROUPS, *LEFT_OUT)}
-    if sections["search"]["kind"] != "none":  # what is faster, and not what is found
-        sections["search"] |= {"checkpoint": False, "backend": None, "scheduler": None}
+    elsewhere = {"checkpoint": False, "backend": None, "scheduler": None}  # what is faster, and not what is found
+    sections["search"] |= {key: value for key, value in elsewhere.items() if key in sections["search"]}
     for name in (*GROUPS, "experiment"):
         (folder / name).mkdir(parents=True)
         text = yaml.safe_dump(sections.get(name, rest), sort_keys=False, allow_unicode=True)

@@ -234,7 +234,7 @@ def _write(result: Result, folder: Path) -> None:
     write_text(folder / "config.yaml", redact(config))
     write_text(folder / "environment.json", json.dumps(result.provenance.environment(), indent=2))
     if result.provenance.git_diff:
-        write_text(folder / "code.diff", result.provenance.git_diff + "\n")
+        (folder / "code.diff").write_bytes(result.provenance.git_diff.encode(errors="surrogateescape"))
     write_text(folder / RESULT_FILE, summary_text(result))
 
 

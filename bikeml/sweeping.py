@@ -13,8 +13,10 @@ from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
+from bikeml.config import Config
 from bikeml.display import show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.fields import AZUREML
 from bikeml.following import follow
 from bikeml.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
@@ -60,7 +62,7 @@ def run_sweep(
         clear_outcomes(folder / each.cell.folder for each in planned if not _is_kept(launcher, each.cell, folder))
     store, run_id = _open_store(planned[0]), None
     if store is not None:
-        if planned[0].combination.config.reuse != "none":
+        if _is_asked_for_records(launcher, planned[0].combination.config):
             planned = reuse_recorded(planned, store, folder)
         run_id = store.begin(f"sweep of {len(planned)} cells", command, started)
     sweep = Sweep(folder, command, started, tuple(each.cell for each in planned), tuple(dropped), run_id)
@@ -83,6 +85,11 @@ def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
         announce(planned)
     elif config.reuse != "none" and config.tracking.uri is None:
         raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
+
+
+def _is_asked_for_records(launcher: Launcher, config: Config) -> bool:
+    """Whether the store is asked about each cell; a workspace's jobs are its records, which are listed all at once."""
+    return config.reuse != "none" and not (hasattr(launcher, "announce") and config.tracking.uri == AZUREML)
 
 
 def _is_kept(launcher: Launcher, cell: Cell, folder: Path) -> bool:

@@ -80,7 +80,8 @@ def _git(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProce
             ["git", "-C", str(place), *words],
             input=text,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # a diff has the bytes of its files
             check=False,
             start_new_session=True,
         )

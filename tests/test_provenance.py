@@ -1,6 +1,11 @@
+import subprocess
 from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
 
-from bikeml import provenance
+import pytest
+
+from bikeml import provenance, worktree
 
 
 def test_the_packages_are_those_that_importlib_finds_sorted_by_name():
@@ -15,3 +20,48 @@ def test_the_command_is_of_each_run_and_holds_no_secret():
     assert (
         provenance.gather("bikeml tracking.uri=http://me:secret@host").command == "bikeml tracking.uri=http://***@host"
     )
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository with files of every kind, as the checkout that this code runs from; its user has odd settings."""
+    repository = tmp_path / "checkout"
+    (repository / "bikeml").mkdir(parents=True)
+    for name, content in FILES.items():
+        (repository / "bikeml" / name).write_bytes(content)
+    git = ["git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in (
+        ["init", "--quiet"],
+        ["config", "diff.noprefix", "true"],
+        ["config", "diff.suppressBlankEmpty", "true"],
+        ["add", "-A"],
+        ["commit", "--quiet", "-m", "all"],
+    ):
+        subprocess.run([*git, *words], check=True)
+    for module in (provenance, worktree):
+        monkeypatch.setattr(module, "__file__", str(repository / "bikeml" / "module.py"))
+    provenance.describe_checkout.cache_clear()
+    yield repository
+    provenance.describe_checkout.cache_clear()
+
+
+FILES = {
+    "plain.py": b"a\nb\nc\n\n",
+    "windows.py": b"a\r\nb\r\n",
+    "latin.py": b"# caf\xe9\n",
+    "table.bin": bytes(range(256)),
+    "open.py": b"no newline at its end",
+}
+
+
+def test_uncommitted_changes_come_back_to_the_last_byte_whatever_the_files_and_gits_settings(checkout, tmp_path):
+    for name, content in FILES.items():
+        (checkout / "bikeml" / name).write_bytes(content.replace(b"a", b"A") + b"\xe8 changed")
+    (checkout / "bikeml" / "plain.py").write_bytes(b"A\nb\nc\n\n")  # its diff ends with an empty line of context
+    recorded = provenance.describe_checkout()
+    kept = recorded["git_diff"].encode(errors="surrogateescape").decode(errors="surrogateescape")
+    run = SimpleNamespace(run_id="r")
+    with worktree.bring_back(run, recorded, kept, tmp_path / "back") as code:
+        for name in FILES:
+            assert (code.place / "bikeml" / name).read_bytes() == (checkout / "bikeml" / name).read_bytes()
+    assert not Path(tmp_path / "back").exists()

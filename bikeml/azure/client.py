@@ -1,4 +1,4 @@
-"""An Azure ML workspace as the executor sees it; beside it, only connection, login and refusals import azure."""
+"""An Azure ML workspace as the executor sees it: the service of :mod:`bikeml.azure.jobs`, by azure-ai-ml."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from bikeml.azure.jobs import Job, Request, ServiceError
-from bikeml.azure.login import MANAGEMENT_SCOPE, CachedCredential
+from bikeml.azure.login import CachedCredential
 from bikeml.azure.refusals import is_quota, reason, service_errors
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
@@ -52,12 +52,6 @@ class Workspace:
         """The address of its MLflow store."""
         with service_errors("find the workspace's MLflow store"):
             return str(self._client.workspaces.get(self._client.workspace_name).mlflow_tracking_uri)
-
-    @property
-    def token(self) -> str:
-        """A token of the login, good for some minutes at least."""
-        with service_errors("log in"):
-            return self._credential.get_token(MANAGEMENT_SCOPE).token
 
     def prepare(self, code: Path, conda: str, version: str, tables: Mapping[str, Path], timeout_minutes: int) -> None:
         """

@@ -10,7 +10,7 @@ from azure.ai.ml.exceptions import MlException
 
 from bikeml.azure.client import Workspace
 from bikeml.azure.jobs import ServiceError
-from bikeml.azure.login import CachedCredential
+from bikeml.azure.login import CachedCredential, shared_credential
 from bikeml.azure.refusals import service_errors
 from bikeml.config import AzureConfig
 from bikeml.errors import ConfigError
@@ -34,7 +34,7 @@ def connect(config: AzureConfig) -> Workspace:
     for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("azure").propagate = False  # those below that have a level of their own
-    credential = CachedCredential()
+    credential = shared_credential()
     client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
     credential.log_in()
     if config.write_config:
@@ -78,9 +78,3 @@ def _read_json(file: Path) -> object:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def connect_store(config: AzureConfig) -> tuple[str, str]:
-    """Return the address of the workspace's MLflow store, and a token for it."""
-    workspace = connect(config)
-    return workspace.tracking_uri, workspace.token

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -48,3 +49,9 @@ class CachedCredential:
                     temporary=False,
                 ) from error
             self._credential = InteractiveBrowserCredential()
+
+
+@cache
+def shared_credential() -> CachedCredential:
+    """Return the credential of this process: nobody is sent to a browser twice."""
+    return CachedCredential()

@@ -33,7 +33,11 @@ NEVER = GitIgnoreSpec.from_lines(
             ".env*",
             "*.pem",
             "*.key",
-            "id_rsa*",
+            "*.pfx",
+            "*.p12",
+            ".netrc",
+            ".ssh/",
+            *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
         ),
         *("outputs/", "multirun/", "mlruns/", "mlartifacts/", "*.db", "*.sqlite"),
     )

@@ -7,6 +7,7 @@ Each module knows one thing:
     recording  what is recorded of an experiment
     sweeps     a sweep's own run, and the recorded runs that a sweep can take instead of fitting again
     runs       find a recorded run by what people call it, and bring its files
+    models     versions and aliases in the registry of a store
 """
 
 import warnings

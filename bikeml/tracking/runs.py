@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf, isnan
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
@@ -21,9 +21,8 @@ from bikeml.sweep import METRIC
 from bikeml.tracking import store
 
 FINGERPRINT, TABLE, MODEL = "bikeml.fingerprint", "bikeml.data_sha256", "bikeml.model_sha256"
+TARGET = "data.target"
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
-JOB_OUTPUTS = "outputs/"
-"""Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers where there is nothing of a name; of some names it says that they are none."""
 PAGE = 100
@@ -37,8 +36,6 @@ class RecordedRun:
 
     run_id: str
     name: str
-    status: str
-    """MLflow's word, such as FINISHED."""
     fingerprint: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
@@ -54,14 +51,14 @@ class RecordedRun:
     def title(self) -> str:
         """Return its id and name, and how it came to be meant where that was no id."""
         if self.which == "best":
-            return f"{self.run_id} ({self.name}), the best on its table by {METRIC}"
+            return f"{self.run_id} ({self.name}), the best on its table and target by {METRIC}"
         named = "" if self.run_id.startswith(self.which) else f", {self.which}"
         return f"{self.run_id} ({self.name}){named}"
 
     def holds(self, path: str) -> bool:
         """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
         with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
-            return self._locate(path) is not None
+            return store.find_artifact(self._artifacts, path) is not None
 
     def fetch(self, path: str, folder: Path) -> Path:
         """
@@ -70,10 +67,11 @@ class RecordedRun:
         Returns where it is now. Raises RunNotFoundError where the run has none of that name, and TrackingError.
         """
         with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
-            place = self._locate(path)
+            place = store.find_artifact(self._artifacts, path)
             if place is None:
+                present = store.list_names(self._artifacts)
                 raise RunNotFoundError(
-                    f"run {self.run_id} ({self.name}) has no {path!r}; it has {self._names('')}; name another run"
+                    f"run {self.run_id} ({self.name}) has no {path!r}; it has {present}; name another run"
                 )
             folder.mkdir(parents=True, exist_ok=True)
             return Path(self._artifacts.download_artifacts(place, str(folder)))
@@ -95,23 +93,16 @@ class RecordedRun:
             )
         return model
 
-    def _locate(self, path: str) -> str | None:
-        first = PurePosixPath(path).parts[0]
-        return next((prefix + path for prefix in ("", JOB_OUTPUTS) if prefix + first in self._names(prefix)), None)
-
-    def _names(self, folder: str) -> list[str]:
-        return [str(item.path) for item in self._artifacts.list_artifacts(folder.rstrip("/") or None)]
-
 
 def find(config: Config, which: str) -> RecordedRun:
     """
     Return the finished run of an experiment that `which` names in the store of the config.
 
-    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 on the table of the
-    latest run), the alias of a registered model, NAME@ALIAS or NAME/VERSION.
+    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 on the table and target
+    of the latest run), the alias of a registered model, NAME@ALIAS or NAME/VERSION.
 
     Raises RunNotFoundError where there is no such run or it did not finish, ConfigError where the config names no
-    store, and TrackingError where the store is out of reach.
+    store, TrackingError where the store is out of reach, and ClusterError where a workspace is.
     """
     if config.tracking.uri is None:
         raise ConfigError("tracking.uri=None records no runs; choose the tracking option that they were recorded with")
@@ -162,7 +153,6 @@ class _Finder:
         return RecordedRun(
             run_id=str(run.info.run_id),
             name=str(run.info.run_name),
-            status=str(run.info.status),
             fingerprint=str(run.data.tags[FINGERPRINT]),
             tags=dict(run.data.tags),
             params=dict(run.data.params),
@@ -182,8 +172,10 @@ class _Finder:
         return found
 
     def _best(self) -> Run:
-        table = self._latest().data.tags.get(TABLE, "")
-        same = f" and tags.`{TABLE}` = '{table}'"
+        latest = self._latest().data
+        same = f" and tags.`{TABLE}` = '{latest.tags.get(TABLE, '')}'"
+        if TARGET in latest.params:
+            same += f" and params.`{TARGET}` = '{latest.params[TARGET]}'"
         runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if self._can_order else ())
         return max(islice(runs, 1 if self._can_order else None), key=_score)
 
@@ -221,14 +213,22 @@ class _Finder:
         return found[0] if found else None
 
     def _by_alias(self, alias: str) -> Run:
-        models = self._client.search_registered_models(max_results=PAGE)
-        named = [str(model.name) for model in models if alias in model.aliases]
+        named = [str(model.name) for model in self._models() if alias in model.aliases]
         if not named:
             raise RunNotFoundError(f"there is no run or alias {alias!r} in {redact(self._uri)!r}; {self._advice()}")
         if len(named) > 1:
             choice = ", ".join(f"{name}@{alias}" for name in named)
             raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
         return self._of_version(alias, self._client.get_model_version_by_alias(named[0], alias))
+
+    def _models(self) -> Iterator[RegisteredModel]:
+        token = None
+        while True:
+            page = self._client.search_registered_models(max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _in_workspace(self, which: str, workspace: AzureConfig) -> Run:
         """Return the run of a version in the registry of Azure ML, whose aliases MLflow does not know."""
@@ -249,7 +249,7 @@ class _Finder:
         except MlflowException as error:
             if error.error_code not in ABSENT:
                 raise
-            known = sorted(str(model.name) for model in self._client.search_registered_models(max_results=PAGE))
+            known = sorted(str(model.name) for model in self._models())
             what = "alias" if at else "version"
             raise RunNotFoundError(
                 f"no registered model {name!r} has the {what} {detail!r}; registered are: {', '.join(known) or 'none'}"

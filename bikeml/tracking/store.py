@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import mlflow
 import psutil
@@ -29,6 +29,8 @@ from bikeml.redaction import redact
 SQLITE = "sqlite:///"
 LOCK_TIMEOUT_SECONDS = 20
 OWNER_TAG = "bikeml.owner"
+JOB_OUTPUTS = "outputs/"
+"""Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
 # A refused connection is an OSError; a missing driver of a database an ImportError; nonsense of a server a ParseError.
 STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, ParseError)
 
@@ -63,14 +65,12 @@ def locate(config: Config) -> str:
         return absolute(uri)
     if in_job():
         return os.environ["MLFLOW_TRACKING_URI"]
-    from bikeml.azure.connection import connect_store  # azure's import takes seconds
+    from bikeml.azure import connection  # azure's import takes seconds
 
     try:
-        uri, token = connect_store(config.azure)
+        return connection.connect(config.azure).tracking_uri
     except ClusterError as error:
         raise TrackingError(f"cannot reach the workspace's store: {error}; or choose tracking=local") from error
-    os.environ["MLFLOW_TRACKING_TOKEN"] = token  # azureml-mlflow 1.62 heeds no other credential outside of a job
-    return uri
 
 
 def in_job() -> bool:
@@ -155,6 +155,18 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
 def open_artifacts(run: Run, uri: str) -> ArtifactRepository:
     """Return the files of a run; MLflow 3.15's client asks for logged models first, of which Azure ML knows nothing."""
     return get_artifact_repository(str(run.info.artifact_uri), tracking_uri=uri)
+
+
+def find_artifact(artifacts: ArtifactRepository, path: str) -> str | None:
+    """Return where a file or folder of a run folder lies among a run's artifacts, or None where it is not."""
+    first = PurePosixPath(path).parts[0]
+    prefixes = (prefix for prefix in ("", JOB_OUTPUTS) if prefix + first in list_names(artifacts, prefix))
+    return next((prefix + path for prefix in prefixes), None)
+
+
+def list_names(artifacts: ArtifactRepository, folder: str = "") -> list[str]:
+    """Return the paths of what lies in a folder of a run's artifacts."""
+    return [str(item.path) for item in artifacts.list_artifacts(folder.rstrip("/") or None)]
 
 
 @contextlib.contextmanager

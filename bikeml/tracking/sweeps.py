@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlflow.entities import Metric, Run
@@ -77,11 +77,12 @@ class SweepStore:
         """Copy into a cell's folder what is needed of a recorded run; False where its files are gone."""
         with store.store_errors(self.uri, f"take run {run_id}"):
             artifacts = store.open_artifacts(self._client.get_run(run_id), self.uri)
-            present = {str(item.path) for item in artifacts.list_artifacts(None)}  # azureml-mlflow has no default
+            below = str(PurePosixPath(store.find_artifact(artifacts, RESULT_FILE) or RESULT_FILE).parent)
+            present = store.list_names(artifacts, "" if below == "." else below)
             folder.mkdir(parents=True, exist_ok=True)
-            for name in KEPT_FILES:
-                if name in present:
-                    artifacts.download_artifacts(name, str(folder))
+            for place in present:
+                if PurePosixPath(place).name in KEPT_FILES:
+                    Path(artifacts.download_artifacts(place, str(folder))).replace(folder / PurePosixPath(place).name)
         return (folder / RESULT_FILE).is_file()
 
     def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
