@@ -12,11 +12,14 @@ from bikeml import task
 from bikeml.config import Config
 from bikeml.fields import AZUREML, ModelName, Name, Section
 from bikeml.progress import progress
+from bikeml.redaction import redact
 
 if TYPE_CHECKING:
     from bikeml.tracking.models import Registration
     from bikeml.tracking.runs import RecordedRun
 
+LOCAL = "sqlite:///mlflow.db"
+"""The tracking.uri of conf/tracking/local.yaml."""
 RESERVED = ("best", "latest")
 """What `run=` means otherwise."""
 
@@ -53,8 +56,15 @@ def register(config: Config, options: RegisterOptions) -> None:
     if done.alias:
         before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"
         facts["alias"] = f"{done.alias} ({before})"
-    facts["next"] = f"python -m bikeml.predict run={done.name}/{done.version} data.path=NEW.csv"
+    facts["next"] = f"python -m bikeml.predict{_store(config)} run={done.name}/{done.version} data.path=NEW.csv"
     display.show_facts(facts)
+
+
+def _store(config: Config) -> str:
+    """Return the override that leads a further command to the same store, where it is not the default one."""
+    if config.tracking.uri == AZUREML:
+        return " tracking=azureml"
+    return "" if config.tracking.uri == LOCAL else f" tracking.uri={redact(str(config.tracking.uri))}"
 
 
 def register_run(config: Config, run: "RecordedRun", name: str, alias: str | None) -> "Registration":

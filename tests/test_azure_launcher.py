@@ -401,7 +401,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     (config / "model" / "tree.yaml").write_text(
         "estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n"
     )
-    for name in (".env", "server.pem", "notes.txt"):
+    for name in (".env", "server.pem", "id_ed25519", "cert.p12", ".netrc", "notes.txt"):
         (config / name).write_text("hush")
     (config / ".amlignore").write_text("notes.txt\n")
     assert sweep(f"--config-dir={config}", "model=tree") == 0
@@ -415,7 +415,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
         "bikeml/datasets/daily-bike-share.csv",
         "config/model/tree.yaml",
     } <= files
-    assert [name for name in files if name.endswith((".env", ".pem", "notes.txt", ".pyc"))] == []
+    assert [name for name in files if name.endswith((".env", ".pem", "9", ".p12", ".netrc", "notes.txt", ".pyc"))] == []
     assert shlex.split(job.spec["command"])[3] == "--config-dir=config"
     assert json.loads((code / "bikeml/checkout.json").read_text()) == describe_checkout()
 
