@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bikeml.reproduce import ReproduceOptions, reproduce
+from bikeml.reproduce import ReproduceOptions, _write_options, reproduce
 from tests.conftest import DAILY
 
 ROOT = Path(__file__).parent.parent
@@ -215,3 +216,11 @@ def test_what_cannot_be_reproduced_is_one_message_and_leaves_nothing(call, workd
     assert (status, out) == (2, "")
     assert re.match(f"bikeml: {message}", err), err
     assert list(workdir.iterdir()) == []
+
+
+def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):
+    search = {"kind": "grid", "folds": 3, "n_jobs": 2, "checkpoint": True}  # before search.backend
+    _write_options(
+        {"seed": 0, "search": search, **{key: {} for key in ("data", "split", "preprocessing", "model")}}, tmp_path
+    )
+    assert yaml.safe_load((tmp_path / "search" / "recorded.yaml").read_text()) == search | {"checkpoint": False}
