@@ -11,7 +11,7 @@ import pytest
 
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
-from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
 from tests.conftest import DAILY
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -162,6 +162,43 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     status, out, err = call("invoke", "request=nowhere.json", "deployment=green")
     assert (status, out) == (1, "")
     assert "has no deployment 'green' that works; it has: blue; set deployment=NAME" in err
+
+
+def put_deployment(workspace: LoopbackAzureML, name: str, state: str) -> None:
+    """Let the endpoint "rentals" have one more deployment, without a server, in a state of provisioning."""
+    properties = {"endpointComputeType": "Managed", "scaleSettings": {"scaleType": "Default"}}
+    properties |= {"instanceType": "Standard_DS3_v2", "provisioningState": state}
+    extra = {"location": REGION, "sku": {"name": "Default", "capacity": 1}, "tags": {}}
+    workspace.store.put(f"onlineEndpoints/rentals/deployments/{name}", properties, extra)
+
+
+def test_a_deployment_without_traffic_is_counted_asked_and_taken_away(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE[:1]}))
+    invoke = ("invoke", "endpoint=rentals", "request=request.json")
+    undeploy = ("undeploy", "endpoint=rentals")
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals", "traffic=0")
+    assert (status, err) == (0, "")
+    assert "traffic  blue 0 %" in out
+    assert "endpoint 'rentals' has no deployment with traffic; it has: blue; set deployment=NAME" in call(*invoke)[2]
+    status, out, err = call(*invoke, "deployment=blue")
+    assert (status, len(json.loads(out))) == (0, 1)
+    put_deployment(workspace, "green", "Succeeded")
+    assert "traffic  blue 90 %, green 10 %" in call("deploy", "run=null", "endpoint=rentals", "traffic=90")[1]
+    assert "traffic  blue 100 %, green 0 %" in call("deploy", "run=null", "endpoint=rentals")[1]
+
+    put_deployment(workspace, "green", "Creating")
+    workspace.clock.call_in(2, lambda: put_deployment(workspace, "green", "Failed"))
+    status, out, err = call(*undeploy, "deployment=green")
+    assert (status, err) == (0, "")
+    assert "deleted  deployment green" in out
+    assert "left  endpoint rentals: blue" in out
+    assert call.steps[-2:] == ["deployment green is Creating", "deleting deployment green"]
+    assert "has no deployment 'green' that works; it has: blue; set" in call(*undeploy, "deployment=green")[2]
+    put_deployment(workspace, "red", "Failed")
+    assert "deleted  endpoint rentals with its deployments: blue, red" in call(*undeploy)[1]
 
 
 def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(

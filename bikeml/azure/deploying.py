@@ -190,6 +190,7 @@ def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, na
             "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
             temporary=False,
         )
+    endpoints.deployment(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
     endpoints.delete_deployment(str(endpoint.name), name)
 
 
@@ -238,9 +239,10 @@ def _let_it_answer(
 
 
 def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
-    """Return the error that says that an endpoint has no such deployment, and which it has."""
+    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
+    wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
     known = ", ".join(sorted(endpoint.traffic)) or "none"
     return ServiceError(
-        f"endpoint {endpoint.name!r} has no deployment {name!r} that works; it has: {known}; set deployment=NAME",
+        f"endpoint {endpoint.name!r} has no {wanted}; it has: {known}; set deployment=NAME",
         temporary=False,
     )

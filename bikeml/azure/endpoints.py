@@ -58,7 +58,7 @@ class Endpoints:
         return f"bikeml-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
     def find(self, name: str) -> ManagedOnlineEndpoint | None:
-        """Return the endpoint, with the traffic of each of its deployments, or None where the workspace has none."""
+        """Return the endpoint, with the traffic of each of its deployments, 0 included, or None where there is none."""
         with service_errors(f"look at endpoint {name!r}"):
             try:
                 found: ManagedOnlineEndpoint = self._client.online_endpoints.get(name)

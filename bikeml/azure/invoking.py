@@ -68,7 +68,7 @@ def _read_inputs(
 ) -> Mapping[str, str]:
     """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
     traffic = endpoint.traffic
-    name = name or max(traffic, key=lambda each: traffic[each], default="")
+    name = name or max(filter(traffic.get, traffic), key=lambda each: traffic[each], default="")
     found = endpoints.deployment(str(endpoint.name), name) if name in traffic else None
     if found is None:
         raise no_deployment(endpoint, name)
