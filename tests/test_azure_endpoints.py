@@ -214,6 +214,17 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     assert "no space left for skops" in err
     assert "the failed deployment 'blue' was deleted; the same command tries again" in err
     assert "Traceback (most recent" not in err.partition("its container said last:")[0]
+
+    refused = workspace.faults.answer(403, "deployments.logs")
+    kept = workspace.faults.answer(403, "deployments.delete")
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals")
+    assert (status, out, refused.happened, kept.happened) == (1, "", 1, 1)
+    begin, log, end = err.splitlines()
+    assert re.match("bikeml: cannot deploy bikeml:1 as 'blue': .+", begin)
+    assert "cannot read the log of deployment 'blue': a test asked for" in log
+    assert "cannot delete deployment 'blue': a test asked for" in end
+    assert end.endswith("take it away with python -m bikeml.azure undeploy endpoint=rentals deployment=blue")
+    assert call("undeploy", "endpoint=rentals", "deployment=blue")[0] == 0
     workspace.endpoints.servers.variables.clear()
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
     assert (status, err) == (0, "")

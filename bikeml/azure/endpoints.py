@@ -6,7 +6,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -131,7 +131,7 @@ class Endpoints:
         Let the deployment be as wanted, and return False where it is so already; its traffic stays as it is.
 
         A deployment that fails raises ServiceError with the last lines of its container; where it takes no requests it
-        is deleted, so that it costs nothing and the name is free.
+        is deleted, so that it costs nothing and the name is free. One with traffic answers while it is changed.
         """
         before = self.deployment(endpoint, wanted.name)
         if before == (wanted, "Succeeded"):
@@ -151,23 +151,43 @@ class Endpoints:
         except ServiceError as error:
             if error.temporary:
                 raise
-            raise ServiceError(self._explain(endpoint, wanted.name, error), temporary=False) from error
+            told = [str(error), *self._explain(endpoint, wanted.name)]
+            raise ServiceError("\n".join(told), temporary=False) from error
         return True
 
-    def _explain(self, endpoint: str, name: str, error: ServiceError) -> str:
-        """Say why a deployment failed, and take it away where nobody uses it."""
-        if self.deployment(endpoint, name) is None:
-            return f"{error}; nothing was deployed"
+    def _explain(self, endpoint: str, name: str) -> Iterator[str]:
+        """Yield what the container of a failed deployment said and what became of it, or why that cannot be told."""
+        try:
+            yield from self._read_log(endpoint, name)
+        except ServiceError as error:
+            yield str(error)
+        try:
+            yield self._take_away(endpoint, name)
+        except ServiceError as error:
+            command = f"python -m bikeml.azure undeploy endpoint={endpoint} deployment={name}"
+            yield f"{error}; the deployment may be there and cost: take it away with {command}"
+
+    def _read_log(self, endpoint: str, name: str) -> list[str]:
+        """Return the last lines of a deployment's container with a heading, nothing where there is no deployment."""
         with service_errors(f"read the log of deployment {name!r}"):
-            log = self._client.online_deployments.get_logs(name, endpoint, lines=LOG_LINES)
-        lines = redact(log.strip()).splitlines()[-LOG_LINES:]
+            try:
+                log = self._client.online_deployments.get_logs(name, endpoint, lines=LOG_LINES)
+            except ResourceNotFoundError:
+                return []
+        lines = [] if log == "None" else redact(log.strip()).splitlines()  # so the client writes that there is no log
+        return ["its container said last:", *lines[-LOG_LINES:]] if lines else ["its container said nothing"]
+
+    def _take_away(self, endpoint: str, name: str) -> str:
+        """Delete a failed deployment where nobody uses it, and return what became of it."""
+        found = self.deployment(endpoint, name)
+        if found is None:
+            return "nothing was deployed; the same command tries again"
+        if found[1] == "Succeeded":
+            return f"deployment {name!r} is as it was"
         if self.get(endpoint).traffic.get(name):
-            end = f"deployment {name!r} has traffic and was left as it is; move the traffic to another (run=null)"
-        else:
-            self.delete_deployment(endpoint, name)
-            end = f"the failed deployment {name!r} was deleted"
-        said = "\n".join(["its container said last:", *lines]) if lines else "its container said nothing"
-        return f"{error}\n{said}\n{end}; the same command tries again"
+            return f"deployment {name!r} has traffic and was left as it is; move the traffic to another (run=null)"
+        self.delete_deployment(endpoint, name)
+        return f"the failed deployment {name!r} was deleted; the same command tries again"
 
     def move_traffic(self, endpoint: ManagedOnlineEndpoint, traffic: Mapping[str, int]) -> None:
         """Share the requests among deployments, in per cent."""
