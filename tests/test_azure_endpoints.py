@@ -261,6 +261,38 @@ def test_what_cannot_be_deployed_is_one_message_and_makes_nothing(
     assert [each.name for each in ml_client.online_endpoints.list()] == ["foreign"]
 
 
+@pytest.mark.parametrize(
+    ("state", "then", "steps"),
+    [
+        ("Succeeded", None, []),
+        ("Creating", "Succeeded", ["endpoint rentals is Creating"]),
+        ("Updating", "Failed", ["endpoint rentals is Updating", "making endpoint rentals"]),
+        ("Failed", None, ["making endpoint rentals"]),
+    ],
+)
+def test_an_endpoint_is_waited_for_and_made_again_where_that_failed(
+    workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, state: str, then: str | None, steps: list[str]
+) -> None:
+    from bikeml.azure.connection import connect
+    from bikeml.azure.endpoints import Endpoints
+    from bikeml.composition import compose, resolve
+    from bikeml.config import typed
+
+    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    told: list[str] = []
+    endpoints = Endpoints(connect(typed(resolve(compose([]))).azure), lambda step, *_: told.append(step))
+    assert endpoints.make("rentals").tags == {"bikeml": "true"}
+    put_deployment(workspace, "blue", "Succeeded")
+    properties = workspace.store.get("onlineEndpoints/rentals").properties
+    properties.update(traffic={"blue": 100}, provisioningState=state)
+    if then:
+        workspace.clock.call_in(2, lambda: properties.update(provisioningState=then))
+    told.clear()
+    made = endpoints.make("rentals")
+    assert (made.provisioning_state, made.traffic, made.tags) == ("Succeeded", {"blue": 100}, {"bikeml": "true"})
+    assert list(dict.fromkeys(told)) == steps
+
+
 def test_a_tampered_model_is_refused_before_anything_is_sent(
     workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
 ) -> None:

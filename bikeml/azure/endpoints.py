@@ -58,12 +58,22 @@ class Endpoints:
         return f"bikeml-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
     def find(self, name: str) -> ManagedOnlineEndpoint | None:
-        """Return the endpoint, with the traffic of each of its deployments, 0 included, or None where there is none."""
-        with service_errors(f"look at endpoint {name!r}"):
-            try:
-                found: ManagedOnlineEndpoint = self._client.online_endpoints.get(name)
-            except ResourceNotFoundError:
-                return None
+        """
+        Return the endpoint once nothing is under way there, or None where there is none.
+
+        Its traffic has each of its deployments, also those that get no requests.
+        """
+        while True:
+            with service_errors(f"look at endpoint {name!r}"):
+                try:
+                    found: ManagedOnlineEndpoint = self._client.online_endpoints.get(name)
+                except ResourceNotFoundError:
+                    return None
+            state = _state(found)
+            if state in SETTLED:
+                break
+            self._announce(f"endpoint {name} is {state}")
+            time.sleep(LOOK_SECONDS)
         if OURS not in (found.tags or {}):
             raise ServiceError(
                 f"endpoint {name!r} of the workspace was not made by bikeml, which leaves it alone; choose another "
@@ -88,11 +98,11 @@ class Endpoints:
         return found
 
     def make(self, name: str) -> ManagedOnlineEndpoint:
-        """Return the endpoint, made where there is none."""
+        """Return the endpoint, made where there is none, and again where that failed."""
         found = self.find(name)
-        if found is not None:
+        if found is not None and _state(found) == "Succeeded":
             return found
-        endpoint = ManagedOnlineEndpoint(name=name, auth_mode="key", tags={OURS: "true"})
+        endpoint = found or ManagedOnlineEndpoint(name=name, auth_mode="key", tags={OURS: "true"})
         try:
             with service_errors(f"make the endpoint {name!r}"):
                 self._wait(f"making endpoint {name}", self._client.online_endpoints.begin_create_or_update, endpoint)
@@ -229,6 +239,10 @@ class Endpoints:
         self._announce(text)
         with contextlib.redirect_stdout(io.StringIO()):  # the client prints a dot for each look, from the first one on
             begin(*arguments).result()
+
+
+def _state(endpoint: ManagedOnlineEndpoint) -> str:
+    return str(getattr(endpoint.provisioning_state, "value", endpoint.provisioning_state))  # an enumeration's member
 
 
 def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST interface

@@ -64,6 +64,7 @@ class Endpoints:
         known = self.store.find(path)
         if name.lower() in self.taken:
             raise Refusal(400, "UserError", f"There already exists an endpoint with this name: {name}")
+        self._check_settled(known)
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
         properties: Json = {
@@ -134,7 +135,7 @@ class Endpoints:
         return Reply(body={"content": self.servers.log(path.lower(), int(call.body.get("tail") or 100))})
 
     def _put_deployment(self, call: Call) -> Reply:
-        self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
+        self._check_settled(self.store.get(f"onlineEndpoints/{call.names['endpoint']}"))
         asked, path = call.body["properties"], self._deployment_path(call)
         model = self.store.find(str(asked.get("model") or ""))
         if model is None:
