@@ -153,6 +153,18 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     table.write_text("\n".join(DAILY.read_text().splitlines()[:4]))
     status, out, err = call("invoke", f"data.path={table}")
     assert (status, err, len(json.loads(out))) == (0, "", 3)
+    first, *lines = DAILY.read_text().splitlines()
+    table.write_text("\n".join([first, *(lines * 3)[:2001]]))
+    workspace.log.clear()
+    status, out, err = call("invoke", f"data.path={table}")
+    answers = json.loads(out)
+    assert (status, len(answers), len(workspace.log.find("score"))) == (0, 2001, 3)
+    assert answers[len(lines) : 2 * len(lines)] == answers[: len(lines)]
+    workspace.faults.slow(0, "score")
+    workspace.faults.answer(400, "score")
+    status, out, err = call("invoke", f"data.path={table}")
+    assert (status, out) == (1, "")
+    assert "; it was asked for rows 1,001 to 2,000, and no prediction is shown" in err
     for name, content, message in BAD_REQUESTS:
         (workdir / name).write_text(content)
         option = "request" if name.endswith(".json") else "data.path"
