@@ -12,6 +12,7 @@ import pytest
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
+from tests.azureml.wire import Reply
 from tests.conftest import DAILY
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -241,6 +242,25 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
     assert (status, err) == (0, "")
     assert len(workspace.log.find("models.put")) == 1
+
+
+def test_a_deployment_that_answers_wrongly_is_told_with_the_traffic_that_it_has(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(name: str, body: Any) -> Reply:
+        return Reply(body=[0.0] * len(body["input_data"]["data"]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.endpoints.servers, "ask", answer)
+        status, out, err = call("deploy", "run=latest")
+        assert (status, out) == (1, "")
+        assert re.match(r"bikeml: deployment 'blue' answers \[0.0, .* to the model's example, which should be \[", err)
+        assert "it gets no requests; look at its log in the Studio, or take it away: undeploy deployment=blue" in err
+    assert call("deploy", "run=latest")[0] == 0
+    monkeypatch.setattr(workspace.endpoints.servers, "ask", answer)
+    status, out, err = call("deploy", f"run={runs[0]}")
+    assert (status, out) == (1, "")
+    assert "already answers 100 % of the requests: go back with deploy run=PREVIOUS deployment=blue, and" in err
 
 
 @pytest.mark.parametrize(
