@@ -11,7 +11,8 @@ import pytest
 
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
-from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
+from tests.azureml.wire import Reply
 from tests.conftest import DAILY
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -153,6 +154,18 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     table.write_text("\n".join(DAILY.read_text().splitlines()[:4]))
     status, out, err = call("invoke", f"data.path={table}")
     assert (status, err, len(json.loads(out))) == (0, "", 3)
+    first, *lines = DAILY.read_text().splitlines()
+    table.write_text("\n".join([first, *(lines * 3)[:2001]]))
+    workspace.log.clear()
+    status, out, err = call("invoke", f"data.path={table}")
+    answers = json.loads(out)
+    assert (status, len(answers), len(workspace.log.find("score"))) == (0, 2001, 3)
+    assert answers[len(lines) : 2 * len(lines)] == answers[: len(lines)]
+    workspace.faults.slow(0, "score")
+    workspace.faults.answer(400, "score")
+    status, out, err = call("invoke", f"data.path={table}")
+    assert (status, out) == (1, "")
+    assert "; it was asked for rows 1,001 to 2,000, and no prediction is shown" in err
     for name, content, message in BAD_REQUESTS:
         (workdir / name).write_text(content)
         option = "request" if name.endswith(".json") else "data.path"
@@ -162,6 +175,43 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     status, out, err = call("invoke", "request=nowhere.json", "deployment=green")
     assert (status, out) == (1, "")
     assert "has no deployment 'green' that works; it has: blue; set deployment=NAME" in err
+
+
+def put_deployment(workspace: LoopbackAzureML, name: str, state: str) -> None:
+    """Let the endpoint "rentals" have one more deployment, without a server, in a state of provisioning."""
+    properties = {"endpointComputeType": "Managed", "scaleSettings": {"scaleType": "Default"}}
+    properties |= {"instanceType": "Standard_DS3_v2", "provisioningState": state}
+    extra = {"location": REGION, "sku": {"name": "Default", "capacity": 1}, "tags": {}}
+    workspace.store.put(f"onlineEndpoints/rentals/deployments/{name}", properties, extra)
+
+
+def test_a_deployment_without_traffic_is_counted_asked_and_taken_away(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE[:1]}))
+    invoke = ("invoke", "endpoint=rentals", "request=request.json")
+    undeploy = ("undeploy", "endpoint=rentals")
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals", "traffic=0")
+    assert (status, err) == (0, "")
+    assert "traffic  blue 0 %" in out
+    assert "endpoint 'rentals' has no deployment with traffic; it has: blue; set deployment=NAME" in call(*invoke)[2]
+    status, out, err = call(*invoke, "deployment=blue")
+    assert (status, len(json.loads(out))) == (0, 1)
+    put_deployment(workspace, "green", "Succeeded")
+    assert "traffic  blue 90 %, green 10 %" in call("deploy", "run=null", "endpoint=rentals", "traffic=90")[1]
+    assert "traffic  blue 100 %, green 0 %" in call("deploy", "run=null", "endpoint=rentals")[1]
+
+    put_deployment(workspace, "green", "Creating")
+    workspace.clock.call_in(2, lambda: put_deployment(workspace, "green", "Failed"))
+    status, out, err = call(*undeploy, "deployment=green")
+    assert (status, err) == (0, "")
+    assert "deleted  deployment green" in out
+    assert "left  endpoint rentals: blue" in out
+    assert call.steps[-2:] == ["deployment green is Creating", "deleting deployment green"]
+    assert "has no deployment 'green' that works; it has: blue; set" in call(*undeploy, "deployment=green")[2]
+    put_deployment(workspace, "red", "Failed")
+    assert "deleted  endpoint rentals with its deployments: blue, red" in call(*undeploy)[1]
 
 
 def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
@@ -177,10 +227,40 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     assert "no space left for skops" in err
     assert "the failed deployment 'blue' was deleted; the same command tries again" in err
     assert "Traceback (most recent" not in err.partition("its container said last:")[0]
+
+    refused = workspace.faults.answer(403, "deployments.logs")
+    kept = workspace.faults.answer(403, "deployments.delete")
+    status, out, err = call("deploy", "run=latest", "endpoint=rentals")
+    assert (status, out, refused.happened, kept.happened) == (1, "", 1, 1)
+    begin, log, end = err.splitlines()
+    assert re.match("bikeml: cannot deploy bikeml:1 as 'blue': .+", begin)
+    assert "cannot read the log of deployment 'blue': a test asked for" in log
+    assert "cannot delete deployment 'blue': a test asked for" in end
+    assert end.endswith("take it away with python -m bikeml.azure undeploy endpoint=rentals deployment=blue")
+    assert call("undeploy", "endpoint=rentals", "deployment=blue")[0] == 0
     workspace.endpoints.servers.variables.clear()
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
     assert (status, err) == (0, "")
     assert len(workspace.log.find("models.put")) == 1
+
+
+def test_a_deployment_that_answers_wrongly_is_told_with_the_traffic_that_it_has(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(name: str, body: Any) -> Reply:
+        return Reply(body=[0.0] * len(body["input_data"]["data"]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.endpoints.servers, "ask", answer)
+        status, out, err = call("deploy", "run=latest")
+        assert (status, out) == (1, "")
+        assert re.match(r"bikeml: deployment 'blue' answers \[0.0, .* to the model's example, which should be \[", err)
+        assert "it gets no requests; look at its log in the Studio, or take it away: undeploy deployment=blue" in err
+    assert call("deploy", "run=latest")[0] == 0
+    monkeypatch.setattr(workspace.endpoints.servers, "ask", answer)
+    status, out, err = call("deploy", f"run={runs[0]}")
+    assert (status, out) == (1, "")
+    assert "already answers 100 % of the requests: go back with deploy run=PREVIOUS deployment=blue, and" in err
 
 
 @pytest.mark.parametrize(
@@ -211,6 +291,65 @@ def test_what_cannot_be_deployed_is_one_message_and_makes_nothing(
     assert re.match(rf"bikeml: .*{message}", err), err
     assert len(err.splitlines()) == 1
     assert [each.name for each in ml_client.online_endpoints.list()] == ["foreign"]
+
+
+@pytest.mark.parametrize(
+    ("state", "then", "steps"),
+    [
+        ("Succeeded", None, []),
+        ("Creating", "Succeeded", ["endpoint rentals is Creating"]),
+        ("Updating", "Failed", ["endpoint rentals is Updating", "making endpoint rentals"]),
+        ("Failed", None, ["making endpoint rentals"]),
+    ],
+)
+def test_an_endpoint_is_waited_for_and_made_again_where_that_failed(
+    workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, state: str, then: str | None, steps: list[str]
+) -> None:
+    from bikeml.azure.connection import connect
+    from bikeml.azure.endpoints import Endpoints
+    from bikeml.composition import compose, resolve
+    from bikeml.config import typed
+
+    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    told: list[str] = []
+    endpoints = Endpoints(connect(typed(resolve(compose([]))).azure), lambda step, *_: told.append(step))
+    assert endpoints.make("rentals").tags == {"bikeml": "true"}
+    put_deployment(workspace, "blue", "Succeeded")
+    properties = workspace.store.get("onlineEndpoints/rentals").properties
+    properties.update(traffic={"blue": 100}, provisioningState=state)
+    if then:
+        workspace.clock.call_in(2, lambda: properties.update(provisioningState=then))
+    told.clear()
+    made = endpoints.make("rentals")
+    assert (made.provisioning_state, made.traffic, made.tags) == ("Succeeded", {"blue": 100}, {"bikeml": "true"})
+    assert list(dict.fromkeys(told)) == steps
+
+
+def test_an_alias_that_several_models_of_the_workspace_have_must_be_named_whole(
+    workspace: LoopbackAzureML, ml_client: Any, tmp_path: Path
+) -> None:
+    from azure.ai.ml.entities import Model
+
+    from bikeml.azure.connection import connect
+    from bikeml.azure.models import Models, find_run
+    from bikeml.composition import compose, resolve
+    from bikeml.config import typed
+    from bikeml.errors import RunNotFoundError
+
+    (tmp_path / "MLmodel").write_text("flavors: {}")
+    for name in ("rentals", "others"):
+        model = Model(name=name, path=tmp_path, type="mlflow_model", tags={"bikeml.run_id": f"run of {name}"})
+        ml_client.models.create_or_update(model)
+    config = typed(resolve(compose([]))).azure
+    models = Models(connect(config))
+    assert models.set_alias("others", "champion", "1") is None
+    assert find_run(config, "champion") == "run of others"
+    assert models.set_alias("rentals", "champion", "1") is None
+    message = "^several registered models have the alias 'champion'; write one of others@champion, rentals@champion$"
+    with pytest.raises(RunNotFoundError, match=message):
+        find_run(config, "champion")
+    found = {which: find_run(config, which) for which in ("rentals@champion", "others/1", "others/2", "nobody")}
+    assert list(found.values()) == ["run of rentals", "run of others", None, None]
 
 
 def test_a_tampered_model_is_refused_before_anything_is_sent(

@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -526,8 +529,13 @@ def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
     workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
     assert sweep("model=linear,tree", "hydra.launcher.wait=false") == 3
     capsys.readouterr()
+    workspace.faults.answer(403, "jobs.cancel")
+    assert main(["jobs", str(SWEEP), "--cancel"]) == 1
+    asked, error = capsys.readouterr()
+    (kept,) = re.findall(r"bikeml: job (\S+) was not cancelled and may still run: cannot cancel job", error)
+    assert sorted([kept, *(line.split()[0] for line in asked.splitlines())]) == names(workspace)
     assert main(["jobs", str(SWEEP), "--cancel"]) == 0
-    assert sorted(line.split()[0] for line in capsys.readouterr().out.splitlines()) == names(workspace)
+    assert kept in capsys.readouterr().out
     assert main(["jobs", str(SWEEP), "--follow"]) == 0
     last = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
     assert last == dict.fromkeys(names(workspace), "Canceled")
@@ -536,21 +544,36 @@ def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "status", "message"),
     [
-        (["jobs", "nowhere"], "there is no sweep in 'nowhere'"),
-        (["create_compute", "azure.compute.min_instances=3"], "min_instances=3 is above max_instances=2"),
-        (["register_data", "data=csv", "data.path=nowhere.csv"], "there is no table at 'nowhere.csv'"),
+        (["jobs", "nowhere"], 1, "there is no sweep in 'nowhere'"),
+        (["create_compute", "azure.compute.min_instances=3"], 2, "min_instances=3 is above max_instances=2"),
+        (["register_data", "data=csv", "data.path=nowhere.csv"], 2, "there is no table at 'nowhere.csv'"),
     ],
 )
 def test_scripts_say_in_one_line_what_is_wrong(
-    workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, message: str
 ) -> None:
-    assert main(arguments) == 1
+    assert main(arguments) == status
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("bikeml: ")
     assert workspace.log.entries == []
+
+
+def test_scripts_say_in_one_line_that_they_were_interrupted(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
+    assert sweep("model=linear", "hydra.launcher.wait=false") == 3
+    capsys.readouterr()
+    words = [sys.executable, "-m", "bikeml.azure", "jobs", str(SWEEP), "--follow"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout
+        assert follower.stdout.readline().split()[0] == names(workspace)[0]
+        follower.send_signal(signal.SIGINT)
+        _, error = follower.communicate()
+    assert (follower.returncode, error) == (130, "bikeml: interrupted\n")
 
 
 def test_without_the_azure_extra_it_says_what_to_install(

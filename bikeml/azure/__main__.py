@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bikeml import task
 from bikeml.azure import tasks
-from bikeml.errors import BikemlError
+from bikeml.status import DONE, report
 
 LOOK_SECONDS = 5.0
 ENDPOINT_TASKS = {
@@ -40,10 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--cancel", action="store_true", help="ask for the end of those that have not ended")
     try:
         _do(parser.parse_args(words))
-    except BikemlError as error:
-        print(f"bikeml: {error}", file=sys.stderr)
-        return 1
-    return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
+        return report(error)
+    return DONE
 
 
 def _do_at_endpoint(name: str, words: Sequence[str]) -> int:
@@ -66,7 +65,7 @@ def _do(chosen: argparse.Namespace) -> None:
         if chosen.follow:
             jobs = tasks.follow_jobs(chosen.sweep, LOOK_SECONDS, chosen.overrides)
         elif chosen.cancel:
-            jobs = iter(tasks.cancel_jobs(chosen.sweep, chosen.overrides))
+            jobs = tasks.cancel_jobs(chosen.sweep, chosen.overrides)
         else:
             jobs = iter(tasks.read_jobs(chosen.sweep, chosen.overrides))
         for job in jobs:

@@ -95,8 +95,9 @@ def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> De
     """
     Let the model of a run answer at an endpoint, and return what answers there; what is so already stays as it is.
 
-    The endpoint is made where there is none. The deployment gets requests only after it has answered the model's
-    example as the model does here.
+    The endpoint is made where there is none. The traffic is moved only after the deployment has answered the model's
+    example as the model does here. A deployment that has traffic is changed in place by Azure ML, and so answers its
+    share of the requests before that.
 
     Raises RunNotFoundError, ModelFileError, ConfigError, TrackingError and ClusterError.
     """
@@ -190,6 +191,7 @@ def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, na
             "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
             temporary=False,
         )
+    endpoints.deployment(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
     endpoints.delete_deployment(str(endpoint.name), name)
 
 
@@ -206,10 +208,20 @@ def _check_answer(
     answer = endpoints.ask(endpoint, to_rows(example), name)
     if np.shape(answer) != expected.shape or not np.allclose(answer, expected, rtol=CLOSE, atol=0):
         raise ServiceError(
-            f"deployment {name!r} answers {answer} to the model's example, which should be {expected.tolist()}; no "
-            "traffic was moved; look at its log in the Studio, or deploy again",
+            f"deployment {name!r} answers {answer} to the model's example, which should be {expected.tolist()}; "
+            f"{_advise(name, endpoint.traffic.get(name, 0))}",
             temporary=False,
         )
+
+
+def _advise(name: str, share: int) -> str:
+    """Say what a deployment that answers wrongly does to the requests, and what to do."""
+    if share:
+        return (
+            f"it was changed in place and already answers {share} % of the requests: go back with deploy run=PREVIOUS "
+            f"deployment={name}, and try a model in another deployment=NAME with traffic=0 first"
+        )
+    return f"it gets no requests; look at its log in the Studio, or take it away: undeploy deployment={name}"
 
 
 def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
@@ -238,9 +250,10 @@ def _let_it_answer(
 
 
 def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
-    """Return the error that says that an endpoint has no such deployment, and which it has."""
+    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
+    wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
     known = ", ".join(sorted(endpoint.traffic)) or "none"
     return ServiceError(
-        f"endpoint {endpoint.name!r} has no deployment {name!r} that works; it has: {known}; set deployment=NAME",
+        f"endpoint {endpoint.name!r} has no {wanted}; it has: {known}; set deployment=NAME",
         temporary=False,
     )

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -58,12 +58,22 @@ class Endpoints:
         return f"bikeml-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
     def find(self, name: str) -> ManagedOnlineEndpoint | None:
-        """Return the endpoint, with the traffic of each of its deployments, or None where the workspace has none."""
-        with service_errors(f"look at endpoint {name!r}"):
-            try:
-                found: ManagedOnlineEndpoint = self._client.online_endpoints.get(name)
-            except ResourceNotFoundError:
-                return None
+        """
+        Return the endpoint once nothing is under way there, or None where there is none.
+
+        Its traffic has each of its deployments, also those that get no requests.
+        """
+        while True:
+            with service_errors(f"look at endpoint {name!r}"):
+                try:
+                    found: ManagedOnlineEndpoint = self._client.online_endpoints.get(name)
+                except ResourceNotFoundError:
+                    return None
+            state = _state(found)
+            if state in SETTLED:
+                break
+            self._announce(f"endpoint {name} is {state}")
+            time.sleep(LOOK_SECONDS)
         if OURS not in (found.tags or {}):
             raise ServiceError(
                 f"endpoint {name!r} of the workspace was not made by bikeml, which leaves it alone; choose another "
@@ -88,11 +98,11 @@ class Endpoints:
         return found
 
     def make(self, name: str) -> ManagedOnlineEndpoint:
-        """Return the endpoint, made where there is none."""
+        """Return the endpoint, made where there is none, and again where that failed."""
         found = self.find(name)
-        if found is not None:
+        if found is not None and _state(found) == "Succeeded":
             return found
-        endpoint = ManagedOnlineEndpoint(name=name, auth_mode="key", tags={OURS: "true"})
+        endpoint = found or ManagedOnlineEndpoint(name=name, auth_mode="key", tags={OURS: "true"})
         try:
             with service_errors(f"make the endpoint {name!r}"):
                 self._wait(f"making endpoint {name}", self._client.online_endpoints.begin_create_or_update, endpoint)
@@ -131,7 +141,7 @@ class Endpoints:
         Let the deployment be as wanted, and return False where it is so already; its traffic stays as it is.
 
         A deployment that fails raises ServiceError with the last lines of its container; where it takes no requests it
-        is deleted, so that it costs nothing and the name is free.
+        is deleted, so that it costs nothing and the name is free. One with traffic answers while it is changed.
         """
         before = self.deployment(endpoint, wanted.name)
         if before == (wanted, "Succeeded"):
@@ -151,23 +161,43 @@ class Endpoints:
         except ServiceError as error:
             if error.temporary:
                 raise
-            raise ServiceError(self._explain(endpoint, wanted.name, error), temporary=False) from error
+            told = [str(error), *self._explain(endpoint, wanted.name)]
+            raise ServiceError("\n".join(told), temporary=False) from error
         return True
 
-    def _explain(self, endpoint: str, name: str, error: ServiceError) -> str:
-        """Say why a deployment failed, and take it away where nobody uses it."""
-        if self.deployment(endpoint, name) is None:
-            return f"{error}; nothing was deployed"
+    def _explain(self, endpoint: str, name: str) -> Iterator[str]:
+        """Yield what the container of a failed deployment said and what became of it, or why that cannot be told."""
+        try:
+            yield from self._read_log(endpoint, name)
+        except ServiceError as error:
+            yield str(error)
+        try:
+            yield self._take_away(endpoint, name)
+        except ServiceError as error:
+            command = f"python -m bikeml.azure undeploy endpoint={endpoint} deployment={name}"
+            yield f"{error}; the deployment may be there and cost: take it away with {command}"
+
+    def _read_log(self, endpoint: str, name: str) -> list[str]:
+        """Return the last lines of a deployment's container with a heading, nothing where there is no deployment."""
         with service_errors(f"read the log of deployment {name!r}"):
-            log = self._client.online_deployments.get_logs(name, endpoint, lines=LOG_LINES)
-        lines = redact(log.strip()).splitlines()[-LOG_LINES:]
+            try:
+                log = self._client.online_deployments.get_logs(name, endpoint, lines=LOG_LINES)
+            except ResourceNotFoundError:
+                return []
+        lines = [] if log == "None" else redact(log.strip()).splitlines()  # so the client writes that there is no log
+        return ["its container said last:", *lines[-LOG_LINES:]] if lines else ["its container said nothing"]
+
+    def _take_away(self, endpoint: str, name: str) -> str:
+        """Delete a failed deployment where nobody uses it, and return what became of it."""
+        found = self.deployment(endpoint, name)
+        if found is None:
+            return "nothing was deployed; the same command tries again"
+        if found[1] == "Succeeded":
+            return f"deployment {name!r} is as it was"
         if self.get(endpoint).traffic.get(name):
-            end = f"deployment {name!r} has traffic and was left as it is; move the traffic to another (run=null)"
-        else:
-            self.delete_deployment(endpoint, name)
-            end = f"the failed deployment {name!r} was deleted"
-        said = "\n".join(["its container said last:", *lines]) if lines else "its container said nothing"
-        return f"{error}\n{said}\n{end}; the same command tries again"
+            return f"deployment {name!r} has traffic and was left as it is; move the traffic to another (run=null)"
+        self.delete_deployment(endpoint, name)
+        return f"the failed deployment {name!r} was deleted; the same command tries again"
 
     def move_traffic(self, endpoint: ManagedOnlineEndpoint, traffic: Mapping[str, int]) -> None:
         """Share the requests among deployments, in per cent."""
@@ -209,6 +239,10 @@ class Endpoints:
         self._announce(text)
         with contextlib.redirect_stdout(io.StringIO()):  # the client prints a dot for each look, from the first one on
             begin(*arguments).result()
+
+
+def _state(endpoint: ManagedOnlineEndpoint) -> str:
+    return str(getattr(endpoint.provisioning_state, "value", endpoint.provisioning_state))  # an enumeration's member
 
 
 def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST interface

@@ -13,6 +13,7 @@ from bikeml import display
 from bikeml.azure.connection import connect
 from bikeml.azure.deploying import AzureName, no_deployment, to_rows
 from bikeml.azure.endpoints import Endpoints
+from bikeml.azure.jobs import ServiceError
 from bikeml.azure.models import Models
 from bikeml.config import Config
 from bikeml.errors import DataError
@@ -21,6 +22,8 @@ from bikeml.model_file import read_description
 from bikeml.progress import Announce, progress
 from bikeml.rows import check_types, find_unknown, read_rows
 
+ROWS_PER_REQUEST = 1_000
+"""A managed endpoint takes 10 MB and 5 s for a request."""
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
 
@@ -45,8 +48,9 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     """
     Return the predictions of an endpoint for the rows of a JSON request, or else of the table at data.path.
 
-    The columns and types are held against the signature of the model that answers before anything is sent. Also
-    returned is a line for each column with values that data.allowed does not list. Raises DataError and ClusterError.
+    The columns and types are held against the signature of the model that answers before the rows are sent. Also
+    returned is a line for each column with values that data.allowed does not list. Raises DataError and ClusterError:
+    the answer is whole, or none.
     """
     announce("looking at the endpoint")
     workspace = connect(config.azure)
@@ -58,8 +62,16 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     notes: dict[str, None] = {}
     for chunk in rows:
         notes |= dict.fromkeys(find_unknown(chunk, config.data.allowed))
-        announce("asking", len(predictions))
-        predictions += endpoints.ask(endpoint, to_rows(chunk[list(inputs)]), options.deployment)
+        for first in range(0, len(chunk), ROWS_PER_REQUEST):
+            announce("asking", len(predictions))
+            part = chunk[list(inputs)].iloc[first : first + ROWS_PER_REQUEST]
+            try:
+                predictions += endpoints.ask(endpoint, to_rows(part), options.deployment)
+            except ServiceError as error:
+                asked = f"rows {len(predictions) + 1:,} to {len(predictions) + len(part):,}"
+                raise ServiceError(
+                    f"{error}; it was asked for {asked}, and no prediction is shown", temporary=False
+                ) from error
     return predictions, list(notes)
 
 
@@ -68,7 +80,7 @@ def _read_inputs(
 ) -> Mapping[str, str]:
     """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
     traffic = endpoint.traffic
-    name = name or max(traffic, key=lambda each: traffic[each], default="")
+    name = name or max(filter(traffic.get, traffic), key=lambda each: traffic[each], default="")
     found = endpoints.deployment(str(endpoint.name), name) if name in traffic else None
     if found is None:
         raise no_deployment(endpoint, name)

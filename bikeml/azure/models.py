@@ -11,6 +11,7 @@ from bikeml.azure.client import Workspace
 from bikeml.azure.connection import connect
 from bikeml.azure.refusals import service_errors
 from bikeml.config import AzureConfig
+from bikeml.errors import RunNotFoundError
 from bikeml.model_folder import hash_folder
 from bikeml.tracking.models import Registration
 from bikeml.tracking.runs import RecordedRun
@@ -88,15 +89,23 @@ def register_in_workspace(
 
 
 def find_run(config: AzureConfig, which: str) -> str | None:
-    """Return the id of the run behind ALIAS, NAME@ALIAS or NAME/VERSION, or None; raises ClusterError."""
+    """
+    Return the id of the run behind ALIAS, NAME@ALIAS or NAME/VERSION, or None.
+
+    Raises RunNotFoundError where several models have the alias, and ClusterError.
+    """
     models = Models(connect(config))
     name, _, number = which.partition("/")
     named, _, alias = which.rpartition("@")
+    found: dict[str, Model] = {}
     for known in [name] if number else [named] if named else models.names():
         for model in models.versions(known):
             if model.version == number or (not number and ALIAS_TAG + alias in _tags(model)):
-                return _tags(model).get(RUN_TAG)
-    return None
+                found.setdefault(known, model)
+    if len(found) > 1:
+        choice = ", ".join(f"{each}@{alias}" for each in sorted(found))
+        raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
+    return next((_tags(model).get(RUN_TAG) for model in found.values()), None)
 
 
 def _tags(model: Model) -> dict[str, str]:

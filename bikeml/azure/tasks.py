@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bikeml.azure.connection import connect
-from bikeml.azure.jobs import Job, sweep_tag
+from bikeml.azure.jobs import Job, ServiceError, sweep_tag
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
 from bikeml.data import read_bytes, read_table
-from bikeml.errors import BikemlError
+from bikeml.errors import BikemlError, ClusterError
 from bikeml.pipeline import find_tolerance
 from bikeml.sweep import read_sweep
 
@@ -60,13 +60,23 @@ def follow_jobs(folder: Path, seconds: float, overrides: Iterable[str] = ()) -> 
         time.sleep(seconds)
 
 
-def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> list[Job]:
-    """Ask for the end of every job of a sweep that has not ended, and return these jobs; raises ClusterError."""
+def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> Iterator[Job]:
+    """
+    Ask for the end of every job of a sweep that has not ended, and yield those that were asked for.
+
+    Raises ClusterError, at the end with those that could not be asked for.
+    """
     workspace = connect(_config(overrides).azure)
-    running = [job for job in workspace.list_jobs(_tag(folder)) if not job.state.is_final]
-    for job in running:
-        workspace.cancel_job(job.name)
-    return running
+    problems = []
+    for job in [job for job in workspace.list_jobs(_tag(folder)) if not job.state.is_final]:
+        try:
+            workspace.cancel_job(job.name)
+        except ServiceError as error:
+            problems.append(f"job {job.name} was not cancelled and may still run: {error}")
+        else:
+            yield job
+    if problems:
+        raise ClusterError("\n".join(problems))
 
 
 def _tag(folder: Path) -> str:

@@ -64,6 +64,7 @@ class Endpoints:
         known = self.store.find(path)
         if name.lower() in self.taken:
             raise Refusal(400, "UserError", f"There already exists an endpoint with this name: {name}")
+        self._check_settled(known)
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
         properties: Json = {
@@ -117,6 +118,11 @@ class Endpoints:
         self.store.get(path)
         return Reply(body=page(call, map(self._body, self.store.under(f"{path}/deployments"))))
 
+    @staticmethod
+    def _check_settled(entity: Entity | None) -> None:
+        if entity and entity.properties["provisioningState"] not in ("Succeeded", "Failed"):
+            raise Refusal(409, "Conflict", f"Another operation is in progress on {entity.path}")
+
     def _deployment_path(self, call: Call) -> str:
         return f"onlineEndpoints/{call.names['endpoint']}/deployments/{call.names['name']}"
 
@@ -129,13 +135,14 @@ class Endpoints:
         return Reply(body={"content": self.servers.log(path.lower(), int(call.body.get("tail") or 100))})
 
     def _put_deployment(self, call: Call) -> Reply:
-        self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
+        self._check_settled(self.store.get(f"onlineEndpoints/{call.names['endpoint']}"))
         asked, path = call.body["properties"], self._deployment_path(call)
         model = self.store.find(str(asked.get("model") or ""))
         if model is None:
             raise Refusal(400, "UserError", f"The model {asked.get('model')!r} does not exist")
         properties = asked | {"provisioningState": "Creating"}
         properties.setdefault("scaleSettings", {"scaleType": "Default"})
+        self._check_settled(self.store.find(path))
         sku = call.body.get("sku") or {"name": "Default", "capacity": 1}
         entity = self.store.put(path, properties, {"location": REGION, "sku": sku, "tags": call.body.get("tags") or {}})
         threading.Thread(target=self._deploy, args=(entity, model), name=f"deploy {path}", daemon=True).start()
@@ -157,7 +164,7 @@ class Endpoints:
 
     def _delete_deployment(self, call: Call) -> Reply:
         path = self._deployment_path(call)
-        self.store.get(path)
+        self._check_settled(self.store.get(path))
         endpoint = self.store.get(f"onlineEndpoints/{call.names['endpoint']}")
         if endpoint.properties["traffic"].get(call.names["name"]):
             raise Refusal(400, "UserError", f"Deployment {call.names['name']} has traffic: set it to 0 first")
