@@ -53,7 +53,8 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     endpoints = Endpoints(workspace, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
     inputs = _read_inputs(endpoints, endpoint, options.deployment, Models(workspace))
-    rows = [_read_request(Path(options.request), inputs)] if options.request else read_rows(config.data, inputs)
+    request = [_read_request(Path(options.request), inputs)] if options.request else None
+    rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
     predictions: list[Any] = []
     notes: dict[str, None] = {}
     for chunk in rows:
