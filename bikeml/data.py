@@ -293,16 +293,21 @@ def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
     try:
         wrong = column.notna() & parse_dates(column, date_format).isna()
-    except ValueError as error:
-        yield f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+    except DataError as error:
+        yield str(error)
         return
     wanted = f"data.date_format is {date_format!r}" if date_format else "set data.date_format, such as %m/%d/%Y"
     yield from describe_cells("is not a date", column, wrong, wanted)
 
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
-    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT."""
-    dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
+    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT. Raises DataError for a bad format."""
+    try:
+        dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
+    except (ValueError, re.error) as error:  # the second for a directive that stands there twice
+        raise DataError(
+            f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+        ) from error
     return dates.dt.tz_localize(None)  # dates with and without a time zone can be compared
 
 
