@@ -4,7 +4,6 @@ import io
 import pickle
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -23,7 +22,7 @@ from bikeml import task
 from bikeml.errors import ConfigError
 from bikeml.model_file import load_pipeline
 from bikeml.predict import PredictOptions, conformal_width, predict
-from tests.conftest import DAILY
+from tests.conftest import DAILY, signals_as_before
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 RUN = ("model=tree", "preprocessing=standard")
@@ -61,11 +60,8 @@ def call(store, workdir, capsysbinary):
     """Call the task in this process: its status, and what it writes to the standard output and error."""
 
     def run(*arguments):
-        before = signal.getsignal(signal.SIGTERM)
-        try:
+        with signals_as_before():
             status = task.main("predict", PredictOptions, predict, arguments)
-        finally:
-            signal.signal(signal.SIGTERM, before)
         out, err = capsysbinary.readouterr()
         return status, out.decode(), err.decode()
 

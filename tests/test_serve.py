@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.azureml.processes import free_port
+from tests.conftest import TASK_SIGNALS, heeded, signals_as_before
 from tests.test_azureml_process import processes_with
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -42,12 +42,12 @@ def ask(address, body):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
     from bikeml.model_file import load_pipeline
 
     mark = f"served-{os.getpid()}-{number}"
-    with start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
+    with heeded(number), start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
         lines = [process.stdout.readline() for _ in range(4)]
         assert run_id in lines[0], process.stderr.read()
         address = re.search(r"http://127.0.0.1:\d+/invocations", lines[1])[0]
@@ -91,12 +91,9 @@ def serve(capsys, *words):
     from bikeml.serve import ServeOptions
     from bikeml.serve import serve as do
 
-    before = signal.getsignal(signal.SIGTERM)
     capsys.readouterr()  # what a fixture's run has said
-    try:
+    with signals_as_before():
         return task.main("serve", ServeOptions, do, words), capsys.readouterr().err
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):
