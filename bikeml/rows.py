@@ -3,8 +3,9 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from bikeml.data import (
     parsing_errors,
     read_header,
     reading_errors,
+    show_cell,
     suggest_separator,
     to_numbers,
 )
@@ -31,6 +33,7 @@ from bikeml.redaction import redact
 
 STANDARD_INPUT = "-"
 ROWS_AT_ONCE = 50_000
+VALUES_SHOWN = 5
 NUMBERS, INTEGERS = ("double", "float", "long", "integer"), ("long", "integer")
 
 
@@ -190,10 +193,26 @@ def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
     return pd.Series([isinstance(cell, types) for cell in column], column.index, dtype=bool)
 
 
-def find_unknown(rows: pd.DataFrame, allowed: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    """Yield a line for each column with values that the config does not list, and the model therefore never saw."""
-    for name in rows.columns.intersection(list(allowed)):
-        strange = rows[name][~rows[name].isin(allowed[name])].unique()
-        if len(strange):
-            known = ", ".join(map(str, allowed[name]))
-            yield f"{name} is {', '.join(map(str, strange))} in some rows; the model has seen {known} only"
+class UnknownValues:
+    """The values that data.allowed does not list, over all chunks of a table; gaps are none of them."""
+
+    def __init__(self, allowed: Mapping[str, Sequence[object]]) -> None:
+        self._allowed = allowed
+        self._found: dict[str, dict[object, None]] = {}
+
+    def look_at(self, X: pd.DataFrame) -> None:
+        """Note those of a chunk, shape (n_rows, n_columns)."""
+        for name in X.columns.intersection(list(self._allowed)):
+            unknown = X[name][X[name].notna() & ~X[name].isin(self._allowed[name])]
+            if len(unknown):
+                self._found.setdefault(name, {}).update(dict.fromkeys(unknown.unique()))
+
+    def describe(self) -> Iterator[str]:
+        """Yield a line for each column with such values."""
+        for name, found in self._found.items():
+            yield f"{name} is {_some(found)} in some rows; data.allowed lists {_some(self._allowed[name])} only"
+
+
+def _some(values: Collection[object]) -> str:
+    more = f" and {len(values) - VALUES_SHOWN:,} more" if len(values) > VALUES_SHOWN else ""
+    return ", ".join(map(show_cell, islice(values, VALUES_SHOWN))) + more

@@ -85,12 +85,21 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     assert err == f"731 rows of {table_and_run}, the best on its table by cv_r2_mean\n"
 
 
-def test_a_category_that_the_model_never_saw_is_told(call):
-    table = pd.read_csv(DAILY).head(3)
-    table.assign(season=[9, 1, 9]).to_csv("new.csv", index=False)
+@pytest.mark.parametrize("rows_at_once", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("seasons", "line"),
+    [
+        ([9, 1, 9], "season is 9 in some rows; data.allowed lists 1, 2, 3, 4 only"),
+        (range(20), "season is 0, 5, 6, 7, 8 and 11 more in some rows; data.allowed lists 1, 2, 3, 4 only"),
+        ([1, None, 4], "gaps that the model took: 1 in season"),
+    ],
+)
+def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, seasons, line, rows_at_once):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    pd.read_csv(DAILY).head(len(seasons)).assign(season=seasons).to_csv("new.csv", index=False)
     status, out, err = call("data.path=new.csv")
-    assert (status, len(out.splitlines())) == (0, 4)
-    assert err.endswith("season is 9 in some rows; the model has seen 1, 2, 3, 4 only\n")
+    assert (status, len(out.splitlines())) == (0, len(seasons) + 1)
+    assert err.splitlines()[1:] == [line]
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 100, 731])

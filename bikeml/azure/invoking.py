@@ -19,7 +19,7 @@ from bikeml.errors import DataError
 from bikeml.fields import Name, Section
 from bikeml.model_file import read_description
 from bikeml.progress import Announce, progress
-from bikeml.rows import check_types, find_unknown, read_rows
+from bikeml.rows import UnknownValues, check_types, read_rows
 
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
@@ -56,12 +56,12 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     request = [_read_request(Path(options.request), inputs)] if options.request else None
     rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
     predictions: list[Any] = []
-    notes: dict[str, None] = {}
+    unknown = UnknownValues(config.data.allowed)
     for chunk in rows:
-        notes |= dict.fromkeys(find_unknown(chunk, config.data.allowed))
+        unknown.look_at(chunk)
         announce("asking", len(predictions))
         predictions += endpoints.ask(endpoint, to_rows(chunk[list(inputs)]), options.deployment)
-    return predictions, list(notes)
+    return predictions, list(unknown.describe())
 
 
 def _read_inputs(
