@@ -117,7 +117,7 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
     header = read_header(io.BytesIO(content), data)
     if len(header) == 1:
         raise DataError(
-            f"{redact(data.path)} has one column, {_show(header[0])}, and needs two, a target and a feature"
+            f"{redact(data.path)} has one column, {show_cell(header[0])}, and needs two, a target and a feature"
             f"{suggest_separator(header[0], data)}"
         )
     with parsing_errors(data):
@@ -233,7 +233,7 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
         yield from _not_dates(frame[data.date], data.date_format)
     if data.target in present and (frame[data.target] == frame[data.target].iloc[0]).all():
         value = frame[data.target].iloc[0]
-        yield f"target {data.target!r} is {_show(value)} in every row; there is nothing to learn"
+        yield f"target {data.target!r} is {show_cell(value)} in every row; there is nothing to learn"
 
 
 def _each(frame: pd.DataFrame, columns: list[str], problems: Callable[[pd.Series], Iterator[str]]) -> Iterator[str]:
@@ -293,16 +293,21 @@ def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
     try:
         wrong = column.notna() & parse_dates(column, date_format).isna()
-    except ValueError as error:
-        yield f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+    except DataError as error:
+        yield str(error)
         return
     wanted = f"data.date_format is {date_format!r}" if date_format else "set data.date_format, such as %m/%d/%Y"
     yield from describe_cells("is not a date", column, wrong, wanted)
 
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
-    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT."""
-    dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
+    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT. Raises DataError for a bad format."""
+    try:
+        dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
+    except (ValueError, re.error) as error:  # the second for a directive that stands there twice
+        raise DataError(
+            f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+        ) from error
     return dates.dt.tz_localize(None)  # dates with and without a time zone can be compared
 
 
@@ -311,7 +316,7 @@ def describe_cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) 
     rows = np.flatnonzero(wrong.to_numpy())
     if len(rows) == 0:
         return
-    shown = [f"row {column.index[row] + 1}: {_show(column.iloc[row])}" for row in rows[:EXAMPLES_SHOWN]]
+    shown = [f"row {column.index[row] + 1}: {show_cell(column.iloc[row])}" for row in rows[:EXAMPLES_SHOWN]]
     more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
     yield f"column {column.name!r} {what} in {', '.join(shown)}{more}; {advice}"
 
@@ -336,6 +341,7 @@ def as_numbers(column: pd.Series) -> pd.Series:
     return column if column.dtype.kind in "iuf" else column.astype(float)
 
 
-def _show(value: object) -> str:
+def show_cell(value: object) -> str:
+    """Return a cell as a message shows it: text in quotes, and not all of it where it is long."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

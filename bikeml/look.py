@@ -104,12 +104,14 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
     """Return which rows the split of the config holds out, or why it can hold out none."""
     data = config.data
     known = frame[data.target].notna().to_numpy()
-    has_dates = data.date is not None and data.date in frame.columns
-    dates = parse_dates(frame[data.date], data.date_format)[known] if has_dates else None
-    if config.split.kind == "chronological" and (dates is None or dates.isna().any()):
-        return None, "the column of dates is not there, or not in every row a date"
-    table = Table("", data.path, "", frame[known], as_numbers(frame[data.target][known]).to_numpy(), dates)
+    dates = None
     try:
+        if config.split.kind == "chronological":
+            has_dates = data.date is not None and data.date in frame.columns
+            dates = parse_dates(frame[data.date], data.date_format)[known] if has_dates else None
+            if dates is None or dates.isna().any():
+                return None, "the column of dates is not there, or not in every row a date"
+        table = Table("", data.path, "", frame[known], as_numbers(frame[data.target][known]).to_numpy(), dates)
         test = split_table(table, config.split, None).test
     except DataError as error:
         return None, str(error)
@@ -122,9 +124,11 @@ def _kind(column: pd.Series, data: DataConfig) -> str:
     is_number = is_numeric_dtype(column) and not is_bool_dtype(column)
     if column.isna().all() or (is_number and not np.isfinite(column).any()):
         return "empty"
+    if column.name == data.target:
+        return "number"  # also where its cells are booleans, or integers of more than 64 bits
     if column.name == data.date:
         return "date"
-    is_meant = column.name in (*data.numeric, data.target) or column.nunique() > FEW_LEVELS
+    is_meant = column.name in data.numeric or column.nunique() > FEW_LEVELS
     return "number" if is_number and is_meant and column.name not in data.categorical else "category"
 
 

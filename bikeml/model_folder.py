@@ -90,13 +90,16 @@ def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> No
         "sklearn": {**FLAVOR, "sklearn_version": ANYTHING, "skops_trusted_types": ANYTHING},
     }
     if {*flavors} != {*expected}:
-        raise _refusal(folder, f"has the flavors {', '.join(sorted(flavors))}")
+        raise _refusal(folder, f"has the flavors {', '.join(sorted(map(str, flavors)))}")
     for name, flavor in flavors.items():
-        for key in sorted({*flavor, *expected[name]}):
+        for key in sorted({*flavor, *expected[name]}, key=str):
             wanted, found = expected[name].get(key), flavor.get(key, ANYTHING)
             if key not in expected[name] or found is ANYTHING or wanted not in (ANYTHING, found):
                 raise _refusal(folder, f"says {name}.{key}={flavor.get(key)!r} in its {DESCRIPTION_NAME}")
-    more = sorted({*map(str, flavors["sklearn"]["skops_trusted_types"])} - {*TRUSTED_TYPES})
+    trusted = flavors["sklearn"]["skops_trusted_types"]
+    if not isinstance(trusted, list):
+        raise _refusal(folder, f"says sklearn.skops_trusted_types={trusted!r} in its {DESCRIPTION_NAME}")
+    more = sorted({*map(str, trusted)} - {*TRUSTED_TYPES})
     if more:
         raise _refusal(folder, f"calls types trusted that are not: {', '.join(more)}")
 

@@ -20,7 +20,7 @@ from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
 from bikeml.fields import Name, Section
 from bikeml.progress import progress
 from bikeml.redaction import redact
-from bikeml.rows import STANDARD_INPUT, find_unknown, read_rows
+from bikeml.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
 
 if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
@@ -58,19 +58,19 @@ def predict(config: Config, options: PredictOptions) -> None:
         announce("loading the model")
         pipeline, description = load_recorded(run.fetch_model(Path(folder)))
         width = None if options.interval is None else _find_width(run, options.interval, Path(folder))
-        gaps, notes = pd.Series(0, list(description.inputs)), dict[str, None]()
+        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(config.data.allowed)
         rows = read_rows(config.data, description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
             for chunk in rows:
-                X = chunk[list(description.inputs)]
+                X = chunk.X
                 gaps += X.isna().sum()
-                notes |= dict.fromkeys(find_unknown(X, config.data.allowed))
+                unknown.look_at(X)
                 predicted = _predict_chunk(pipeline.predict, X, config.data.path)
                 writer.write(_table(chunk, options.key, predicted, width))
                 announce("predicting", writer.n_rows)
     _tell(run, config.data.path, options, writer.n_rows, gaps, width)
-    for note in notes:
-        print(note, file=sys.stderr)
+    for line in unknown.describe():
+        print(line, file=sys.stderr)
 
 
 def _check_output(config: Config, options: PredictOptions) -> None:
@@ -130,11 +130,11 @@ def _find_width(run: "RecordedRun", level: float, folder: Path) -> float:
         raise ModelFileError(f"{HELD_OUT} of run {run.run_id} is not what bikeml wrote: {error}") from error
 
 
-def _table(chunk: pd.DataFrame, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:
-    """Return the predictions of a chunk as they are written."""
-    columns: dict[str, Any] = {"row": chunk.index + 1}
+def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:
+    """Return the predictions of a chunk as they are written; the key keeps its type, which the whole table has."""
+    columns: dict[str, Any] = {"row": chunk.X.index + 1}
     if key is not None:
-        columns[key] = chunk[key].to_numpy()
+        columns[key] = pd.arrays.ArrowExtensionArray(chunk.key)
     columns["predicted"] = predicted
     if width is not None:
         columns |= {"low": predicted - width, "high": predicted + width}
@@ -168,7 +168,7 @@ class _Writer:
         from pyarrow.parquet import ParquetWriter
 
         schema = None if self._parquet is None else self._parquet.schema
-        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata()
         self._parquet = self._parquet or ParquetWriter(self._file, rows.schema)
         self._parquet.write_table(rows)
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 10.0
+HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""What a terminal that is closed and a connection that is dropped send; Windows has none."""
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # no other one gets them
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
     try:
         yield
     finally:

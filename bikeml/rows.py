@@ -3,12 +3,14 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from bikeml.composition import did_you_mean
@@ -22,6 +24,7 @@ from bikeml.data import (
     parsing_errors,
     read_header,
     reading_errors,
+    show_cell,
     suggest_separator,
     to_numbers,
 )
@@ -30,28 +33,35 @@ from bikeml.redaction import redact
 
 STANDARD_INPUT = "-"
 ROWS_AT_ONCE = 50_000
+VALUES_SHOWN = 5
 NUMBERS, INTEGERS = ("double", "float", "long", "integer"), ("long", "integer")
 
 
-def read_rows(
-    data: DataConfig, inputs: Mapping[str, str], key: str | None = None
-) -> Generator[pd.DataFrame, None, None]:
+class Chunk(NamedTuple):
+    """Some rows of a table."""
+
+    X: pd.DataFrame
+    """What the model takes, shape (n_rows, n_features); the index counts the rows of the whole table from 0."""
+    key: pa.Array | None
+    """The cells of the key, shape (n_rows,), as they are in the table: of the type of its column, or text of a CSV."""
+
+
+def read_rows(data: DataConfig, inputs: Mapping[str, str], key: str | None = None) -> Generator[Chunk, None, None]:
     """
     Yield the rows of the CSV or Parquet table at data.path ("-" is the standard input), chunk by chunk.
 
-    Each chunk has the columns of `inputs` (names and MLflow's types), the `key` where there is one, and an index that
-    counts the rows of the whole table from 0; further columns of the table are left out. Raises DataError where the
-    table cannot be read or has no rows, and for the first chunk that does not fit.
+    Each chunk has the columns of `inputs` (names and MLflow's types) and the `key` where one is named; further columns
+    of the table are left out. Raises DataError where the table cannot be read or has no rows, and for the first chunk
+    that does not fit.
     """
     with reading_errors(data.path), _seekable(data.path) as stream:
         is_parquet = stream.read(4) == b"PAR1"
         stream.seek(0)
         if not is_parquet and data.path.endswith(".parquet"):
             raise DataError(f"{redact(data.path)!r} is no Parquet file: it does not begin with PAR1; name another")
-        columns = [*inputs, *([key] if key is not None and key not in inputs else [])]
         read = _read_parquet if is_parquet else _read_csv
-        chunks = read(stream, data, columns, [name for name in columns if inputs.get(name, "string") == "string"])
-        yield from _check(chunks, data, inputs)
+        with closing(read(stream, data, inputs, key)) as chunks:  # before the stream is
+            yield from _check(chunks, data, inputs)
 
 
 @contextmanager
@@ -72,10 +82,10 @@ def _seekable(path: str) -> Iterator[BinaryIO]:
 
 
 def _read_csv(
-    stream: BinaryIO, data: DataConfig, columns: Sequence[str], text: Sequence[str]
-) -> Iterator[pd.DataFrame]:
-    """Yield chunks of a CSV table; of `text` columns all cells are text, and only empty ones gaps, as in training."""
-    header = read_header(stream, data)
+    stream: BinaryIO, data: DataConfig, inputs: Mapping[str, str], key: str | None
+) -> Generator[Chunk, None, None]:
+    """Yield chunks of a CSV table; of text all cells are as written, and only empty ones gaps, as in training."""
+    header, columns = read_header(stream, data), _columns(inputs, key)
     _check_columns(header, columns, suggest_separator(header[0], data) if len(header) == 1 else "", data)
     stream.seek(0)
     with parsing_errors(data):
@@ -84,37 +94,52 @@ def _read_csv(
             sep=data.separator,
             encoding=data.encoding,
             index_col=False,
-            converters=dict.fromkeys(text, _as_written),
+            converters={name: _as_written for name in columns if inputs.get(name, "string") == "string"},
             chunksize=ROWS_AT_ONCE,
             low_memory=False,
         )
-    while True:
-        with parsing_errors(data):
-            chunk = next(reader, None)
-        if chunk is None:
-            return
-        yield chunk[list(columns)]
+    with reader:
+        while True:
+            with parsing_errors(data):
+                chunk = next(reader, None)
+            if chunk is None:
+                return
+            yield Chunk(chunk[list(inputs)], None if key is None else _as_text(chunk[key], inputs.get(key)))
 
 
 def _as_written(cell: str) -> object:
     return cell or np.nan
 
 
+def _as_text(column: pd.Series, kind: str | None) -> pa.Array:
+    """Return a column of a CSV as text; a number that the model takes is spelt alike in every chunk."""
+    spell: Callable[[object], str] = str
+    if kind in INTEGERS and column.dtype.kind == "f":  # a chunk with gaps
+        spell = "{:.0f}".format
+    elif kind in NUMBERS and kind not in INTEGERS and column.dtype.kind in "iu":  # a chunk without fractions
+        spell = "{:.1f}".format
+    return pa.array(column.map(spell, na_action="ignore"), pa.string(), from_pandas=True)
+
+
 def _read_parquet(
-    stream: BinaryIO, data: DataConfig, columns: Sequence[str], text: Sequence[str]
-) -> Iterator[pd.DataFrame]:
+    stream: BinaryIO, data: DataConfig, inputs: Mapping[str, str], key: str | None
+) -> Generator[Chunk, None, None]:
     """Yield chunks of a Parquet table."""
     file = ParquetFile(stream)
+    columns, text = _columns(inputs, key), [name for name, kind in inputs.items() if kind == "string"]
     check_names(file.schema_arrow.names, data.path)
     _check_columns(file.schema_arrow.names, columns, "", data)
     first = 0
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-        chunk: pd.DataFrame = batch.to_pandas()
-        chunk.index = pd.RangeIndex(first, first + len(chunk))
-        first += len(chunk)
-        yield chunk.assign(
-            **{name: chunk[name].astype(object).where(chunk[name].notna(), np.nan) for name in text if name in chunk}
-        )
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+        X: pd.DataFrame = batch.select(list(inputs)).to_pandas(ignore_metadata=True)
+        X.index = pd.RangeIndex(first, first + len(X))
+        first += len(X)
+        X = X.assign(**{name: X[name].astype(object).where(X[name].notna(), np.nan) for name in text})
+        yield Chunk(X, None if key is None else batch.column(key))
+
+
+def _columns(inputs: Mapping[str, str], key: str | None) -> list[str]:
+    return [*inputs, *([key] if key is not None and key not in inputs else [])]
 
 
 def _check_columns(present: Sequence[str], wanted: Sequence[str], advice: str, data: DataConfig) -> None:
@@ -126,15 +151,15 @@ def _check_columns(present: Sequence[str], wanted: Sequence[str], advice: str, d
         )
 
 
-def _check(chunks: Iterator[pd.DataFrame], data: DataConfig, inputs: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+def _check(chunks: Iterator[Chunk], data: DataConfig, inputs: Mapping[str, str]) -> Iterator[Chunk]:
     """Yield the chunks with numbers as the model takes them; raise a DataError for the first that does not fit."""
     rows = 0
-    for chunk in chunks:
-        seen = f"rows {rows + 1:,} to {rows + len(chunk):,} of {redact(data.path)}"
-        rows += len(chunk)
-        checked = check_types(chunk, inputs, seen)
-        if len(chunk):
-            yield checked
+    for X, key in chunks:
+        seen = f"rows {rows + 1:,} to {rows + len(X):,} of {redact(data.path)}"
+        rows += len(X)
+        checked = check_types(X, inputs, seen)
+        if len(X):
+            yield Chunk(checked, key)
     if rows == 0:
         raise DataError(f"{redact(data.path)} has no rows below its column names")
 
@@ -168,10 +193,26 @@ def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
     return pd.Series([isinstance(cell, types) for cell in column], column.index, dtype=bool)
 
 
-def find_unknown(rows: pd.DataFrame, allowed: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    """Yield a line for each column with values that the config does not list, and the model therefore never saw."""
-    for name in rows.columns.intersection(list(allowed)):
-        strange = rows[name][~rows[name].isin(allowed[name])].unique()
-        if len(strange):
-            known = ", ".join(map(str, allowed[name]))
-            yield f"{name} is {', '.join(map(str, strange))} in some rows; the model has seen {known} only"
+class UnknownValues:
+    """The values that data.allowed does not list, over all chunks of a table; gaps are none of them."""
+
+    def __init__(self, allowed: Mapping[str, Sequence[object]]) -> None:
+        self._allowed = allowed
+        self._found: dict[str, dict[object, None]] = {}
+
+    def look_at(self, X: pd.DataFrame) -> None:
+        """Note those of a chunk, shape (n_rows, n_columns)."""
+        for name in X.columns.intersection(list(self._allowed)):
+            unknown = X[name][X[name].notna() & ~X[name].isin(self._allowed[name])]
+            if len(unknown):
+                self._found.setdefault(name, {}).update(dict.fromkeys(unknown.unique()))
+
+    def describe(self) -> Iterator[str]:
+        """Yield a line for each column with such values."""
+        for name, found in self._found.items():
+            yield f"{name} is {_some(found)} in some rows; data.allowed lists {_some(self._allowed[name])} only"
+
+
+def _some(values: Collection[object]) -> str:
+    more = f" and {len(values) - VALUES_SHOWN:,} more" if len(values) > VALUES_SHOWN else ""
+    return ", ".join(map(show_cell, islice(values, VALUES_SHOWN))) + more

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def _describe(run: str, port: int, example: dict[str, dict[str, list[object]]]) 
     return {
         "serving": f"run {run}",
         "address": address,
-        "try": f"curl {address} -H 'Content-Type: application/json' -d '{one}'",
+        "try": f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(one)}",
         "end": "Ctrl-C",
     }
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from bikeml.composition import compose, config_dir, read_comments, resolve
 from bikeml.config import Config, typed
 from bikeml.fields import Section
+from bikeml.processes import HANGUP
 from bikeml.status import DONE, report
 from bikeml.validation import validate
 
@@ -31,6 +32,8 @@ def main(
     0 done, 1 failed, 2 bad config, data or run, 130 interrupted.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
+    if HANGUP is not None and signal.getsignal(HANGUP) is signal.SIG_DFL:  # nohup lets it be ignored
+        signal.signal(HANGUP, signal.default_int_handler)
     try:
         logging.captureWarnings(capture=True)  # libraries' warnings are no part of what a task says
         task(*_compose(name, options, _parse(name, arguments, program or f"python -m bikeml.{name}")))

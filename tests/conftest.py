@@ -17,21 +17,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes 
 
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
+from bikeml.processes import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 
 __all__ = [
+    "TASK_SIGNALS",
     "assert_nothing_left_behind",
     "azureml",
     "azureml_service",
     "bikeml_main",
+    "heeded",
     "ml_client",
     "rest",
+    "signals_as_before",
     "submit",
     "workdir",
 ]
 
 # A shell's background job ignores the signal, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TASK_SIGNALS = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) for number in INTERRUPTS[1:])]
+"""A task handles all alike; what a real process does at the others is for the long run."""
 
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 
@@ -44,15 +51,30 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextlib.contextmanager
-def _signals_and_logging_as_before() -> Iterator[None]:
-    """Undo what a process of its own would take with it at its end."""
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def signals_as_before() -> Iterator[None]:
+    """Undo how the block handles interrupts, as the end of a process of its own would."""
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def heeded(number: int) -> Iterator[None]:
+    """Let no process that the block starts inherit that the signal is ignored, as nohup has it."""
+    with signals_as_before():
+        signal.signal(number, signal.default_int_handler)
+        yield
+
+
+@contextlib.contextmanager
+def _logging_as_before() -> Iterator[None]:
     handlers, level, raises = logging.root.handlers[:], logging.root.level, logging.raiseExceptions
     try:
         yield
     finally:
-        for number, handler in signals.items():
-            signal.signal(number, handler)
         logging.captureWarnings(capture=False)
         logging.raiseExceptions = raises
         for handler in {*logging.root.handlers} - {*handlers}:
@@ -69,7 +91,7 @@ def bikeml_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         from bikeml.__main__ import main
 
         monkeypatch.setattr(sys, "argv", ["bikeml", *arguments])
-        with _signals_and_logging_as_before():
+        with signals_as_before(), _logging_as_before():
             try:
                 main()
             except SystemExit as stop:
@@ -126,12 +148,9 @@ def call_task(capsys):
     def call(name, options, function, words):
         from bikeml import task
 
-        before = signal.getsignal(signal.SIGTERM)
         capsys.readouterr()  # what a fixture's run has said
-        try:
+        with signals_as_before():
             status = task.main(name, options, function, words)
-        finally:
-            signal.signal(signal.SIGTERM, before)
         shown = capsys.readouterr()
         return status, shown.out, shown.err
 

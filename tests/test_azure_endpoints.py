@@ -147,7 +147,7 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     request.write_text(json.dumps({"input_data": {"columns": COLUMNS, "index": [0, 1], "data": SAMPLE[:2]}}))
     status, out, err = call("invoke", f"request={request}")
     assert status == 0
-    assert "bikeml: season is 0 in some rows; the model has seen 1, 2, 3, 4 only" in err
+    assert "bikeml: season is 0 in some rows; data.allowed lists 1, 2, 3, 4 only" in err
     assert json.loads(out) == pytest.approx(predict(workdir / "tree", SAMPLE[:2]))
     assert not any(key in out + err for key in keys(workspace))
     table = workdir / "new.csv"

@@ -120,6 +120,11 @@ BAD_CONTENT = {
         ["data.date=d", "data.date_format=%Q"],
         r"data.date_format='%Q' is no format of dates: .*write one such as",
     ),
+    "a directive twice": (
+        b"a,b,d,y\n1,2,2011-01-01,3\n4,5,2011-01-02,6\n",
+        ["data.date=d", "data.date_format='%d %d'"],
+        r"data.date_format='%d %d' is no format of dates: redefinition of group name 'd' .*write one such as",
+    ),
     "missing category": (b"a,b,c,y\n1,2,,3\n4,5,1,6\n", ["data.categorical=[c]"], r"column 'c' is missing in row 1"),
 }
 

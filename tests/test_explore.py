@@ -92,6 +92,16 @@ def test_the_only_hint_at_the_embedded_table_is_the_pair_of_temperatures():
     assert hints(look_at_daily()) == ["temp and atemp say almost the same"]
 
 
+@pytest.mark.parametrize("date_format", ["%Q", "%d %d"])
+def test_a_bad_date_format_is_told_where_the_split_is_by_date(date_format):
+    words = ("data.date=dteday", f"data.date_format='{date_format}'")
+    assert look_at_daily("split=random", *words).held_out is not None
+    looked = look_at_daily("split=chronological", *words)
+    assert looked.held_out is None
+    assert looked.why_not_split.startswith(f"data.date_format='{date_format}' is no format of dates: ")
+    assert "No rows can be held out" in hints(looked)
+
+
 def test_leaks_constants_gaps_and_drift_are_hinted_at():
     y = pd.read_csv(DAILY)["rentals"]
     rng = np.random.default_rng(0)
@@ -165,6 +175,8 @@ TABLES = {
     "infinities": table_of(a=[np.inf, -np.inf] * 20, b="x"),
     "booleans": table_of(a=[True, False] * 20, b=[True, False] * 20),
     "large integers": "y,a,b\n" + "".join(f"{i},{10**25 + i},{10**25 + i}\n" for i in range(30)),
+    "a target of booleans": "y,a,b\n" + "True,1,x\nFalse,2,z\n,3,z\n" * 20,
+    "a target of large integers": "y,a,b\n" + "".join(f"{i * 10**25},{i},x\n" for i in range(30)),
     "long text": table_of(a=["x" * 5000] * 40, b="$\\frac{$"),
 }
 

@@ -50,6 +50,11 @@ TAMPERED = [
     ("sklearn", {"serialization_format": "cloudpickle"}, r"says sklearn.serialization_format='cloudpickle'"),
     ("sklearn", {"code": "code"}, r"says sklearn.code='code'"),
     ("sklearn", {"skops_trusted_types": ["os.system"]}, r"calls types trusted that are not: os.system"),
+    ("sklearn", {"skops_trusted_types": None}, r"says sklearn.skops_trusted_types=None in its MLmodel"),
+    ("sklearn", {"skops_trusted_types": 5}, r"says sklearn.skops_trusted_types=5 in its MLmodel"),
+    ("sklearn", {"skops_trusted_types": "os.system"}, r"says sklearn.skops_trusted_types='os.system' in its MLmodel"),
+    ("sklearn", {1: "x"}, r"says sklearn.1='x' in its MLmodel"),
+    (1, {}, r"has the flavors 1, python_function, sklearn"),
     (
         "sklearn",
         {"sklearn_version": "1.2.0"},

@@ -4,23 +4,25 @@ import io
 import pickle
 import re
 import shutil
-import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from mlflow import MlflowClient
+from pyarrow import parquet
 
 import bikeml
 from bikeml import task
 from bikeml.errors import ConfigError
 from bikeml.model_file import load_pipeline
 from bikeml.predict import PredictOptions, conformal_width, predict
-from tests.conftest import DAILY
+from tests.conftest import DAILY, signals_as_before
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 RUN = ("model=tree", "preprocessing=standard")
@@ -58,11 +60,8 @@ def call(store, workdir, capsysbinary):
     """Call the task in this process: its status, and what it writes to the standard output and error."""
 
     def run(*arguments):
-        before = signal.getsignal(signal.SIGTERM)
-        try:
+        with signals_as_before():
             status = task.main("predict", PredictOptions, predict, arguments)
-        finally:
-            signal.signal(signal.SIGTERM, before)
         out, err = capsysbinary.readouterr()
         return status, out.decode(), err.decode()
 
@@ -86,12 +85,21 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     assert err == f"731 rows of {table_and_run}, the best on its table and target by cv_r2_mean\n"
 
 
-def test_a_category_that_the_model_never_saw_is_told(call):
-    table = pd.read_csv(DAILY).head(3)
-    table.assign(season=[9, 1, 9]).to_csv("new.csv", index=False)
+@pytest.mark.parametrize("rows_at_once", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("seasons", "line"),
+    [
+        ([9, 1, 9], "season is 9 in some rows; data.allowed lists 1, 2, 3, 4 only"),
+        (range(20), "season is 0, 5, 6, 7, 8 and 11 more in some rows; data.allowed lists 1, 2, 3, 4 only"),
+        ([1, None, 4], "gaps that the model took: 1 in season"),
+    ],
+)
+def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, seasons, line, rows_at_once):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    pd.read_csv(DAILY).head(len(seasons)).assign(season=seasons).to_csv("new.csv", index=False)
     status, out, err = call("data.path=new.csv")
-    assert (status, len(out.splitlines())) == (0, 4)
-    assert err.endswith("season is 9 in some rows; the model has seen 1, 2, 3, 4 only\n")
+    assert (status, len(out.splitlines())) == (0, len(seasons) + 1)
+    assert err.splitlines()[1:] == [line]
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 100, 731])
@@ -137,6 +145,51 @@ def test_text_gaps_and_keys_are_read_as_in_training(call, recorded, workdir):
     pipeline = load_pipeline(recorded[0] / "mixed" / "model")
     np.testing.assert_allclose(written["predicted"], pipeline.predict(table), rtol=1e-12)
     assert {"NA", "None", ""} <= {*written["colour"]}
+
+
+KEYS = {
+    "integers": (pa.array([9007199254740993, None, 7]), ["9007199254740993", "", "7"]),
+    "gaps at first": (pa.array([None, None, 2**63 - 1]), ["", "", "9223372036854775807"]),
+    "text": (pa.array([None, None, "é"]), ["", "", "é"]),
+    "gaps alone": (pa.nulls(3), ["", "", ""]),
+    "times": (
+        pa.array([1293840000000, None, 1293872400000], pa.timestamp("ms")),
+        ["2011-01-01 00:00:00", "", "2011-01-01 09:00:00"],
+    ),
+    "decimals": (pa.array([Decimal("1.50"), None, Decimal("2.00")]), ["1.50", "", "2.00"]),
+}
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 3])
+@pytest.mark.parametrize("case", KEYS)
+def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    cells, spelt = KEYS[case]
+    table = pa.Table.from_pandas(pd.read_csv(DAILY).head(3)).append_column("id", cells)
+    parquet.write_table(table, "new.parquet")
+    table.to_pandas().assign(id=spelt).to_csv("new.csv", index=False)
+    for name, expected in (
+        ("new.parquet", cells),
+        ("new.csv", pa.array([text or None for text in spelt], pa.string())),
+    ):
+        assert call(f"data.path={name}", "key=id", "output=out.parquet")[0] == 0
+        assert parquet.read_table("out.parquet")["id"].combine_chunks() == expected
+        assert call(f"data.path={name}", "key=id", "output=out.csv")[0] == 0
+        assert pd.read_csv("out.csv", dtype=str, keep_default_na=False)["id"].tolist() == spelt
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 3])
+@pytest.mark.parametrize("name", ["new.parquet", "new.csv"])
+def test_a_feature_can_be_the_key(call, monkeypatch, name, rows_at_once):
+    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    table = pd.read_csv(DAILY).head(3).assign(mnth=pd.array([1, None, 12], "Int64"), hum=[1, 0, 0.5])
+    table.set_index("dteday").to_parquet("new.parquet")
+    table.to_csv("new.csv", index=False)
+    for key, spelt in (("mnth", ["1", "", "12"]), ("hum", ["1.0", "0.0", "0.5"]), ("dteday", table["dteday"].tolist())):
+        status, out, err = call(f"data.path={name}", f"key={key}")
+        assert status == 0, err
+        assert pd.read_csv(io.StringIO(out), dtype=str, keep_default_na=False)[key].tolist() == spelt
+    assert call(f"data.path={name}", "key=hum", "output=out.parquet")[0] == 0
 
 
 def test_other_columns_and_their_order_do_not_matter(call, recorded, workdir):

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 import yaml
 
 from bikeml.reproduce import ReproduceOptions, _write_options, reproduce
-from tests.conftest import DAILY
+from tests.conftest import DAILY, TASK_SIGNALS, heeded
 
 ROOT = Path(__file__).parent.parent
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -177,7 +176,7 @@ def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, number):
     slow = "model.estimator.n_estimators=100"
     made = run_in(checkout, "bikeml", "model=rf", slow, "evaluation.importance_repeats=1")
@@ -186,13 +185,9 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
 
     mark = f"reproduced-{os.getpid()}-{number}"
     variables = {**os.environ, "PYTHONPATH": str(checkout), "BIKEML_TEST_MARK": mark}
-    with subprocess.Popen(
-        [sys.executable, "-m", "bikeml.reproduce"],
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-m", "bikeml.reproduce"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with heeded(number), subprocess.Popen(command, env=variables, **pipes) as process:
         while len(processes_with(mark)) < 2 or len(git(checkout, "worktree", "list").splitlines()) < 2:
             assert process.poll() is None
             time.sleep(0.05)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import signal
+import shlex
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.azureml.processes import free_port
+from tests.conftest import TASK_SIGNALS, heeded, signals_as_before
 from tests.test_azureml_process import processes_with
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -41,21 +42,21 @@ def ask(address, body):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
     from bikeml.model_file import load_pipeline
 
     mark = f"served-{os.getpid()}-{number}"
-    with start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
+    with heeded(number), start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
         lines = [process.stdout.readline() for _ in range(4)]
         assert run_id in lines[0], process.stderr.read()
         address = re.search(r"http://127.0.0.1:\d+/invocations", lines[1])[0]
-        body = json.loads(re.search(r"-d '(.*)'$", lines[2].strip())[1])
+        body = json.loads(shlex.split(lines[2])[-1])
         answer = ask(address, body)["predictions"]
         assert len(processes_with(mark)) > 1
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "bikeml: interrupted\n")
+    assert (process.returncode, err) == (130, "starting the server\nbikeml: interrupted\n")
     assert processes_with(mark) == []
     import pandas as pd
 
@@ -72,8 +73,17 @@ def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
     with start("run=latest", f"port={free_port()}", PYTHONPATH=str(broken.parent)) as process:
         out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (1, "")
-    assert re.match(r"bikeml: the server ended with status 1; it said last:", err)
+    assert re.match(r"starting the server\nbikeml: the server ended with status 1; it said last:", err)
     assert "no uvicorn today" in err
+
+
+def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
+    from bikeml.serve import _describe
+
+    rows = {"columns": ["colour", "a b"], "data": [['l\'été "$HOME" `id`', 1.5], ["x", 2.5]]}
+    command = shlex.split(_describe("tree", 5001, {"dataframe_split": rows})["try"])
+    assert command[:2] == ["curl", "http://127.0.0.1:5001/invocations"]
+    assert json.loads(command[-1]) == {"dataframe_split": {**rows, "data": rows["data"][:1]}}
 
 
 def serve(capsys, *words):
@@ -81,12 +91,9 @@ def serve(capsys, *words):
     from bikeml.serve import ServeOptions
     from bikeml.serve import serve as do
 
-    before = signal.getsignal(signal.SIGTERM)
     capsys.readouterr()  # what a fixture's run has said
-    try:
+    with signals_as_before():
         return task.main("serve", ServeOptions, do, words), capsys.readouterr().err
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):

@@ -8,6 +8,8 @@ from bikeml import task
 from bikeml.composition import config_dir, read_comments
 from bikeml.errors import ClusterError, DataError
 from bikeml.fields import Section
+from bikeml.processes import HANGUP, INTERRUPTS, uninterrupted
+from tests.conftest import heeded, signals_as_before
 
 TASKS = sorted((config_dir() / "task").glob("*.yaml"))
 
@@ -33,11 +35,8 @@ def call(told, *arguments, error=None):
         if error is not None:
             raise error
 
-    before = signal.getsignal(signal.SIGTERM)
-    try:
+    with signals_as_before():
         return task.main("predict", Options, keep, arguments)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_task_gets_the_config_and_its_own_options_apart(told):
@@ -89,6 +88,26 @@ def test_what_a_task_has_no_option_for_is_refused_with_status_2(told, capsys, ar
 def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(told, capsys, error, status, message):
     assert call(told, error=error) == status
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.skipif(HANGUP is None, reason="Windows has no such signal")
+@pytest.mark.parametrize(
+    ("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["by default", "nohup"]
+)
+def test_a_terminal_that_is_closed_interrupts_unless_it_is_ignored(capsys, before, status):
+    with signals_as_before():
+        signal.signal(HANGUP, before)
+        assert task.main("predict", Options, lambda *_: signal.raise_signal(HANGUP), []) == status
+    assert capsys.readouterr().err == ("bikeml: interrupted\n" if status else "")
+
+
+@pytest.mark.parametrize("number", INTERRUPTS)
+def test_no_interrupt_disturbs_a_cleaning_up(number):
+    with heeded(number):
+        with uninterrupted():
+            signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
 
 
 def test_a_bug_of_ours_is_a_traceback(told, capsys):

@@ -20,7 +20,7 @@ from bikeml.errors import DataError
 from bikeml.fields import Name, Section
 from bikeml.model_file import read_description
 from bikeml.progress import Announce, progress
-from bikeml.rows import check_types, find_unknown, read_rows
+from bikeml.rows import UnknownValues, check_types, read_rows
 
 ROWS_PER_REQUEST = 1_000
 """A managed endpoint takes 10 MB and 5 s for a request."""
@@ -57,11 +57,12 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     endpoints = Endpoints(workspace, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
     inputs = _read_inputs(endpoints, endpoint, options.deployment, Models(workspace))
-    rows = [_read_request(Path(options.request), inputs)] if options.request else read_rows(config.data, inputs)
+    request = [_read_request(Path(options.request), inputs)] if options.request else None
+    rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
     predictions: list[Any] = []
-    notes: dict[str, None] = {}
+    unknown = UnknownValues(config.data.allowed)
     for chunk in rows:
-        notes |= dict.fromkeys(find_unknown(chunk, config.data.allowed))
+        unknown.look_at(chunk)
         for first in range(0, len(chunk), ROWS_PER_REQUEST):
             announce("asking", len(predictions))
             part = chunk[list(inputs)].iloc[first : first + ROWS_PER_REQUEST]
@@ -72,7 +73,7 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
                 raise ServiceError(
                     f"{error}; it was asked for {asked}, and no prediction is shown", temporary=False
                 ) from error
-    return predictions, list(notes)
+    return predictions, list(unknown.describe())
 
 
 def _read_inputs(
