@@ -13,6 +13,9 @@ def main() -> None:
     """Run the command line; an interrupt at any moment, imports included, is one line and status 130."""
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
+    hangup = getattr(signal, "SIGHUP", None)  # a closed terminal's, which Windows has not
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup lets it be ignored
+        signal.signal(hangup, signal.default_int_handler)
     try:
         from bikeml import cli
 
