@@ -43,6 +43,11 @@ TASK_SIGNALS = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) fo
 DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tutorial's story, which takes minutes: at the end, one worker would wait for it."""
+    items.sort(key=lambda item: item.path.stem != "test_tutorial_story")
+
+
 @pytest.fixture(autouse=True)
 def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run each test in an empty working folder: stores and run folders land there."""
