@@ -156,6 +156,7 @@ class _Writer:
         return self
 
     def write(self, table: pd.DataFrame) -> None:
+        """Append predictions, shape (n_rows, n_columns); raises RunFolderError."""
         with _writing_errors(self._output):
             if self._output.endswith(".parquet"):
                 self._write_parquet(table)

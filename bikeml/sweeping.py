@@ -89,12 +89,17 @@ def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
 
 def _is_asked_for_records(launcher: Launcher, config: Config) -> bool:
     """Whether the store is asked about each cell; a workspace's jobs are its records, which are listed all at once."""
-    return config.reuse != "none" and not (hasattr(launcher, "announce") and config.tracking.uri == AZUREML)
+    return config.reuse != "none" and not (_submits_jobs(launcher) and config.tracking.uri == AZUREML)
 
 
 def _is_kept(launcher: Launcher, cell: Cell, folder: Path) -> bool:
     """Whether the cell's folder has what a launcher of jobs would only fetch again."""
-    return hasattr(launcher, "announce") and is_collected(folder / cell.folder, cell.fingerprint)
+    return _submits_jobs(launcher) and is_collected(folder / cell.folder, cell.fingerprint)
+
+
+def _submits_jobs(launcher: Launcher) -> bool:
+    """Whether the cells become jobs of a cluster, which keeps its own record of them."""
+    return hasattr(launcher, "announce")
 
 
 def _open_store(first: Planned) -> "SweepStore | None":
