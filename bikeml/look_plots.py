@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bikeml.look import Column, Look
+from bikeml.plots import bin_edges
 from bikeml.svg import ACCENT, FAINT, INK, MUTED, WARM
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: some 350 pixels in the page, so that text has its size on a phone too
@@ -37,7 +38,7 @@ def draw_distribution(axes: Axes, look: Look, column: Column, colours: Palette) 
     """Draw how often which values occur, with the mean and median of numbers, and the held-out part as an outline."""
     cells = look.frame[column.name]
     if column.kind == "number":
-        bins = np.histogram_bin_edges(cells.dropna(), bins=min(40, max(5, column.n_levels)))
+        bins = bin_edges(cells.dropna().to_numpy(), min(40, max(5, column.n_levels)))
         axes.hist(cells.dropna(), bins=list(bins), color=colours.accent, alpha=0.75)
         if look.held_out is not None and look.held_out.any():
             weight = np.full(int((held := cells[look.held_out].dropna()).size), len(cells) / look.held_out.sum())

@@ -54,12 +54,8 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     _draw_points(axes, y_pred, residuals)
     axes.axhline(0, color=MUTED_COLOUR, linestyle="--", linewidth=1)
     axes.set(xlabel=f"predicted {target}", ylabel="actual − predicted", title="Residuals of the held-out rows")
-    histogram.hist(
-        residuals,
-        bins="auto" if len(residuals) < MANY_ROWS else 80,
-        orientation="horizontal",
-        color=POINT_COLOUR,
-    )
+    bins = bin_edges(residuals, "auto" if len(residuals) < MANY_ROWS else 80)
+    histogram.hist(residuals, bins=list(bins), orientation="horizontal", color=POINT_COLOUR)
     mean, error = float(residuals.mean()), float(residuals.std(ddof=1) / np.sqrt(len(residuals)))
     histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g} ± {error:.2g}")
     histogram.set(xlabel="rows")
@@ -67,6 +63,18 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     axes.locator_params(nbins=TICKS)
     histogram.locator_params(axis="x", nbins=2)
     return figure
+
+
+def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
+    """
+    Return the edges of a histogram of finite values, shape (n_values,), where `bins` is a number or a rule of numpy's.
+
+    Between 1e16 and its neighbour there is no float for an edge: of values so near each other one bin holds all.
+    """
+    try:
+        return np.histogram_bin_edges(values, bins)
+    except ValueError:
+        return np.array([np.nextafter(values.min(), -np.inf), np.nextafter(values.max(), np.inf)])
 
 
 def plot_importance(importance: Importance) -> Figure:

@@ -170,6 +170,8 @@ def bench_memory(folder: Path, n_cells: int) -> None:
         n_done = len(list((folder / "many").glob("*/result.json")))
         samples.append((n_done, process.memory_info().rss / 2**20, time.perf_counter()))
         time.sleep(0.5)
+    if process.returncode or not samples or samples[-1][0] < n_cells - 1:
+        sys.exit(f"the sweep of {n_cells} cells ended with status {process.returncode}")
     marks = [
         min(samples, key=lambda sample, at=at: abs(sample[0] - at)) for at in (n_cells // 10, n_cells // 2, n_cells - 1)
     ]

@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "panels": {"entries", "page", "sweep", "sweep_plots"},
     "report": FOUNDATION | {"entries", "files", "leaderboard", "page", "panels", "sweep", "sweep_plots"},
     "look": FOUNDATION | {"data", "split"},
-    "look_plots": {"look", "svg"},
+    "look_plots": {"look", "plots", "svg"},
     "explore": SHELL | {"data", "files", "look", "look_plots", "page"},
     "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
     "processes": set(),

@@ -40,8 +40,7 @@ def test_linear_regression_gives_the_published_figures():
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("preprocessing", ["none", "standard"])
-@pytest.mark.parametrize("search", ["none", "grid"])
+@pytest.mark.parametrize(("preprocessing", "search"), [("none", "none"), ("standard", "grid")])
 def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessing, search):
     overrides = [f"model={model}", f"preprocessing={preprocessing}", f"search={search}", *SMALL.get(model, [])]
     result = bikeml.run(*FAST, *overrides, "hydra.run.dir=out")
@@ -55,13 +54,6 @@ def test_a_chronological_experiment_runs_with_a_search():
     assert result.predictions["row"].min() == 512
 
 
-@pytest.mark.parametrize("recipe", [file.stem for file in sorted((config_dir() / "experiment").glob("*.yaml"))])
-def test_every_recipe_runs(recipe):
-    small = ["model.grid.n_estimators=[3,5]"] if recipe in ("tutorial_grid", "tutorial_search") else []
-    result = bikeml.run(*FAST, f"experiment={recipe}", *small, "hydra.run.dir=out")
-    assert np.isfinite(result.metrics["test_r2"])
-
-
 PUBLISHED_R2 = {
     "tutorial_tree": (0.499, 0.561),
     "tutorial_rf": (0.770, 0.789),
@@ -72,10 +64,12 @@ PUBLISHED_R2 = {
 }
 
 
-@pytest.mark.parametrize("recipe", PUBLISHED_R2)
-def test_a_recipe_gives_the_tutorials_figure(recipe):
-    low, high = PUBLISHED_R2[recipe]
-    assert low <= round(bikeml.run(*FAST, f"experiment={recipe}", "hydra.run.dir=out").metrics["test_r2"], 3) <= high
+@pytest.mark.parametrize("recipe", [file.stem for file in sorted((config_dir() / "experiment").glob("*.yaml"))])
+def test_every_recipe_runs_and_gives_the_tutorials_figure_where_it_has_one(recipe):
+    small = ["model.grid.n_estimators=[3,5]"] if recipe == "tutorial_grid" else []
+    r2 = bikeml.run(*FAST, f"experiment={recipe}", *small, "hydra.run.dir=out").metrics["test_r2"]
+    low, high = PUBLISHED_R2.get(recipe, (0, 1))
+    assert low <= round(r2, 3) <= high
 
 
 def test_the_same_command_twice_gives_the_same_to_the_last_bit():
@@ -97,16 +91,15 @@ def test_working_folder_and_thread_count_change_nothing(workdir):
             "OPENBLAS_NUM_THREADS": threads,
             "PYTHONHASHSEED": threads,
         }
-        for model in ("linear", "rf"):
-            jobs = f"model.estimator.n_jobs={n_jobs}"
-            subprocess.run(
-                [sys.executable, "-m", "bikeml", *FAST, f"model={model}", jobs, f"hydra.run.dir={model}"],
-                cwd=folder,
-                env=environment,
-                check=True,
-                capture_output=True,
-            )
-        summaries = [json.loads((folder / model / "result.json").read_text()) for model in ("linear", "rf")]
+        jobs = f"model.estimator.n_jobs={n_jobs}"
+        subprocess.run(
+            [sys.executable, "-m", "bikeml", "-m", *FAST, "model=linear,rf", jobs, "hydra.sweep.dir=out"],
+            cwd=folder,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        summaries = [json.loads((folder / "out" / cell / "result.json").read_text()) for cell in "01"]
         outcomes.append([(s["metrics"], s["intervals"], s["fingerprint"]) for s in summaries])
     assert outcomes[0] == outcomes[1]
 

@@ -175,6 +175,7 @@ TABLES = {
     "infinities": table_of(a=[np.inf, -np.inf] * 20, b="x"),
     "booleans": table_of(a=[True, False] * 20, b=[True, False] * 20),
     "large integers": "y,a,b\n" + "".join(f"{i},{10**25 + i},{10**25 + i}\n" for i in range(30)),
+    "large numbers": "y,a,b\n" + "".join(f"{1e16 + i},{1e25},x\n" for i in range(30)),
     "a target of booleans": "y,a,b\n" + "True,1,x\nFalse,2,z\n,3,z\n" * 20,
     "a target of large integers": "y,a,b\n" + "".join(f"{i * 10**25},{i},x\n" for i in range(30)),
     "long text": table_of(a=["x" * 5000] * 40, b="$\\frac{$"),

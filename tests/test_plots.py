@@ -48,6 +48,15 @@ def test_one_actual_value_has_no_fitted_line():
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["perfect prediction"]
 
 
+@pytest.mark.parametrize("values", [[1e25], [1e16, 1e16 + 2], [-1e16, -1e16 - 2]])
+@pytest.mark.parametrize("bins", ["auto", 5, 80])
+def test_a_histogram_has_bins_wherever_floats_have_room_for_none(values, bins):
+    values = np.array(values * 20)
+    edges = plots.bin_edges(values, bins)
+    assert np.histogram(values, edges)[0].sum() == len(values)
+    plots.plot_residuals(values / 2, np.zeros(len(values)), "y").savefig(io.BytesIO(), format="png")
+
+
 def test_importance_is_sorted_with_its_spread():
     figure = plots.plot_importance(Importance(("a", "b"), (0.9, 0.1), (0.1, 0.05)))
     axes = figure.axes[0]
