@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config import Config
 
-RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "resume", "search", "split")
+RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "problems", "resume", "search", "split")
 """The modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 NOT_IN_THE_RESULT = {"n_jobs", "verbose", "pre_dispatch", "backend"}

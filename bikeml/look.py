@@ -9,8 +9,9 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import chi2_contingency, ks_2samp
 
 from bikeml.config import Config, DataConfig
-from bikeml.data import Table, as_numbers, parse_dates
+from bikeml.data import Table
 from bikeml.errors import DataError
+from bikeml.problems import as_numbers, parse_dates
 from bikeml.split import split_table
 
 FENCE = 1.5  # interquartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)

@@ -23,8 +23,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.composition import did_you_mean
 from bikeml.config import Config, DataConfig, ModelConfig, PreprocessingConfig
-from bikeml.data import Tolerance
 from bikeml.errors import ConfigError
+from bikeml.problems import Tolerance
 
 ALLOWED_PACKAGES = ("sklearn",)
 """Packages whose estimators a config may name. More come from BIKEML_ALLOWED_PACKAGES only, never from a config."""

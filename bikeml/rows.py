@@ -15,20 +15,9 @@ from pyarrow.parquet import ParquetFile
 
 from bikeml.composition import did_you_mean
 from bikeml.config import DataConfig
-from bikeml.data import (
-    as_numbers,
-    check_names,
-    describe_cells,
-    find_non_numbers,
-    open_table,
-    parsing_errors,
-    read_header,
-    reading_errors,
-    show_cell,
-    suggest_separator,
-    to_numbers,
-)
+from bikeml.data import check_names, open_table, parsing_errors, read_header, reading_errors, suggest_separator
 from bikeml.errors import DataError, ModelFileError
+from bikeml.problems import as_numbers, describe_cells, find_non_numbers, show_cell, to_numbers
 from bikeml.redaction import redact
 
 STANDARD_INPUT = "-"

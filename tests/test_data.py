@@ -8,9 +8,10 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from bikeml.data import Tolerance, read_table
+from bikeml.data import read_table
 from bikeml.datasets import DAILY_SHA256
 from bikeml.errors import DataError
+from bikeml.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
 NO_GAPS = Tolerance()

@@ -7,8 +7,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from bikeml.composition import compose, resolve
 from bikeml.config import typed
-from bikeml.data import Tolerance
 from bikeml.pipeline import build_grid, build_pipeline, check_estimators, find_tolerance
+from bikeml.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
 TABLE = pd.read_csv(DAILY)

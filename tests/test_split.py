@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from bikeml.config import ChronologicalSplit
-from bikeml.data import Table, Tolerance, read_table
+from bikeml.data import Table, read_table
 from bikeml.errors import DataError
+from bikeml.problems import Tolerance
 from bikeml.split import split_table
 from tests.conftest import config_of
 
