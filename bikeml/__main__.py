@@ -4,7 +4,8 @@ import gc
 import signal
 import sys
 
-INTERRUPTED = 130
+BAD_INPUT, INTERRUPTED = 2, 130
+ADVICE = "enter the environment that has it (. .venv/bin/activate), or write scripts/run in place of python -m bikeml"
 OBJECTS_BEFORE_COLLECTION = 10_000
 """Instead of 700: imports make them by the hundred thousand, and to look for garbage among them is a tenth of a run."""
 
@@ -20,6 +21,11 @@ def main() -> None:
         from bikeml import cli
 
         cli.main()
+    except ModuleNotFoundError as error:
+        if error.name != "hydra":  # it is imported first
+            raise
+        print(f"bikeml: hydra is not installed for {sys.executable}; {ADVICE}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("bikeml: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

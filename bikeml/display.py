@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.redaction import redact
-from bikeml.sweep import Sweep
+from bikeml.sweep import PAGE, Sweep
 
 if TYPE_CHECKING:
     from bikeml.result import Result
@@ -190,6 +190,7 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     for _, row in leaderboard[leaderboard["note"] != ""].iterrows():
         yield ("failed" if row["status"] == "failed" else "why"), f"{row['name']}: {row['note']}"
     yield "folder", str(sweep.folder)
+    yield "page", str(sweep.folder / PAGE)
     if sweep.run_id:
         yield "run", sweep.run_id
     if (leaderboard["status"] == "submitted").any():

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from bikeml import task
 from bikeml.config import Config
+from bikeml.data import EMBEDDED
 from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
 from bikeml.fields import Name, Section
 from bikeml.progress import progress
@@ -207,6 +208,8 @@ def _tell(
 ) -> None:
     """Say on stderr what was done, since the predictions may go to the standard output."""
     lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
+    if table.startswith(EMBEDDED):
+        lines.append("these are the rows of the embedded table; set data.path to your own")
     if gaps.any():
         counts = ", ".join(f"{count:,} in {name}" for name, count in gaps[gaps > 0].items())
         lines.append(f"gaps that the model took: {counts}")

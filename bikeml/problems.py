@@ -89,7 +89,7 @@ def _as_override(names: list[str]) -> str:
 
 
 def _gaps(column: pd.Series) -> Iterator[str]:
-    yield from describe_cells("is missing", column, column.isna(), "fill the gaps, or leave the rows out")
+    yield from describe_cells("is missing", column, column.isna(), "leave these rows out")
 
 
 def _feature_gaps(column: pd.Series) -> Iterator[str]:

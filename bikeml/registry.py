@@ -56,7 +56,8 @@ def register(config: Config, options: RegisterOptions) -> None:
     if done.alias:
         before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"
         facts["alias"] = f"{done.alias} ({before})"
-    facts["next"] = f"python -m bikeml.predict{_store(config)} run={done.name}/{done.version} data.path=NEW.csv"
+    version = f"{done.name}@{done.alias}" if done.alias else f"{done.name}/{done.version}"
+    facts["next"] = f"python -m bikeml.predict{_store(config)} run={version} data.path=NEW.csv"
     display.show_facts(facts)
 
 

@@ -26,10 +26,9 @@ from bikeml.panels import (
     scores,
     show_r2,
 )
-from bikeml.sweep import LOG_FILE, Sweep, read_sweep
+from bikeml.sweep import LOG_FILE, PAGE, Sweep, read_sweep
 from bikeml.sweep_plots import find_floor
 
-FILE_NAME = "report.html"
 PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
 
 
@@ -51,7 +50,7 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
 
     Raises RunFolderError where a file of a finished cell cannot be read, and OSError where the page cannot be written.
     """
-    path = sweep.folder / FILE_NAME
+    path = sweep.folder / PAGE
     write_text(path, render_report(sweep, leaderboard))
     return path
 

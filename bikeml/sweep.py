@@ -25,6 +25,7 @@ from bikeml.redaction import redact
 SWEEP_FILE, RESULT_FILE, FAILURE_FILE = "sweep.json", "result.json", "failure.json"
 JOB_FILE, LOG_FILE = "job.json", "bikeml.log"
 SEARCH_FILE = "cv_results.csv"
+PAGE = "report.html"
 KEPT_FILES = ("predictions.csv", SEARCH_FILE, "config.yaml", "environment.json", RESULT_FILE)
 """What a sweep keeps of a cell that ran elsewhere; result.json comes last, since it says that all is there."""
 METRIC = "cv_r2_mean"

@@ -591,3 +591,9 @@ def test_without_the_azure_extra_it_says_what_to_install(
     monkeypatch.setattr(metadata, "version", missing)
     assert bikeml_main("hydra/launcher=azureml", "model=linear") == 2
     assert "needs azure-ai-ml; install it with: pip install 'bikeml[azure]'" in capsys.readouterr().err
+    from bikeml.azure.__main__ import main
+
+    for words in (["deploy", "run=best"], ["invoke"], ["undeploy"], ["jobs", "sweep"], ["create_compute"]):
+        assert main(words) == 2
+        expected = f"bikeml: bikeml.azure {words[0]} needs azure-ai-ml; install it with: pip install 'bikeml[azure]'\n"
+        assert capsys.readouterr().err == expected

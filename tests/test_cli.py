@@ -199,6 +199,16 @@ def test_help_and_the_config_need_no_heavy_library():
         assert not {"sklearn", "mlflow", "pandas"} & {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
 
 
+def test_a_python_without_hydra_is_told_what_to_do():
+    bare = [sys.executable, "-S", "-m", "bikeml"]  # -S: without the installed packages
+    done = subprocess.run(bare, cwd=DAILY.parents[2], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"bikeml: hydra is not installed for {sys.executable}; enter the environment that has it "
+        "(. .venv/bin/activate), or write scripts/run in place of python -m bikeml\n"
+    )
+
+
 def test_the_console_script_and_the_module_are_the_same_program():
     script = Path(sys.executable).with_name("bikeml")
     done = subprocess.run([script, "--cfg", "job"], capture_output=True, text=True, check=True)

@@ -82,7 +82,9 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     held_out = recorded[1].predictions
     np.testing.assert_array_equal(table["predicted"].iloc[held_out["row"] - 1], held_out["predicted"])
     table_and_run = f"pkg://bikeml.datasets/daily-bike-share.csv predicted by run {recorded[1].run_id} (tree-standard)"
-    assert err == f"731 rows of {table_and_run}, the best on its table and target by cv_r2_mean\n"
+    best = "the best on its table, target and split by cv_r2_mean"
+    advice = "these are the rows of the embedded table; set data.path to your own"
+    assert err == f"731 rows of {table_and_run}, {best}\n{advice}\n"
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bikeml import task
-from bikeml.azure import tasks
+from bikeml.azure.launcher import check_installed
+from bikeml.errors import ConfigError
 from bikeml.status import DONE, report
 
 LOOK_SECONDS = 5.0
@@ -21,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one task and return the exit status: 0 done, 1 failed, 2 bad config, data or run, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ENDPOINT_TASKS:
+        try:
+            check_installed(f"bikeml.azure {words[0]}")
+        except ConfigError as error:
+            return report(error)
         return _do_at_endpoint(words[0], words[1:])
     parser = argparse.ArgumentParser(prog="python -m bikeml.azure", description=__doc__)
     commands = parser.add_subparsers(dest="task", required=True)
@@ -57,6 +62,9 @@ def _do_at_endpoint(name: str, words: Sequence[str]) -> int:
 
 
 def _do(chosen: argparse.Namespace) -> None:
+    check_installed(f"bikeml.azure {chosen.task}")
+    from bikeml.azure import tasks  # azure's import takes seconds
+
     if chosen.task == "register_data":
         print(tasks.register_data(chosen.overrides))
     elif chosen.task == "create_compute":

@@ -34,7 +34,7 @@ class AzureMLLauncher(Launcher):
 
         Raises ConfigError where they are no sweep for a cluster, and DetachedError where only a plan was asked for.
         """
-        _check_installed()
+        check_installed("hydra/launcher=azureml")
         from bikeml.azure.launching import check
 
         check(planned, self._options)
@@ -57,14 +57,13 @@ class AzureMLLauncher(Launcher):
         return launch(planned, self._options, self._master)
 
 
-def _check_installed() -> None:
+def check_installed(what: str) -> None:
+    """Raise ConfigError where `what` a user asked for needs more than a plain installation has."""
     try:
         for name in ("azure-ai-ml", "azure-identity", "azureml-mlflow"):
             metadata.version(name)
     except metadata.PackageNotFoundError as error:
-        raise ConfigError(
-            f"hydra/launcher=azureml needs {error.name}; install it with: pip install 'bikeml[azure]'"
-        ) from error
+        raise ConfigError(f"{what} needs {error.name}; install it with: pip install 'bikeml[azure]'") from error
 
 
 def register(name: str) -> None:

@@ -21,7 +21,8 @@ from bikeml.sweep import METRIC
 from bikeml.tracking import store
 
 FINGERPRINT, TABLE, MODEL = "bikeml.fingerprint", "bikeml.data_sha256", "bikeml.model_sha256"
-TARGET = "data.target"
+COMPARABLE = ("data.target", "split.kind")
+"""Parameters that runs of one table must share, for the score of one to say anything about that of another."""
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers where there is nothing of a name; of some names it says that they are none."""
@@ -51,7 +52,7 @@ class RecordedRun:
     def title(self) -> str:
         """Return its id and name, and how it came to be meant where that was no id."""
         if self.which == "best":
-            return f"{self.run_id} ({self.name}), the best on its table and target by {METRIC}"
+            return f"{self.run_id} ({self.name}), the best on its table, target and split by {METRIC}"
         named = "" if self.run_id.startswith(self.which) else f", {self.which}"
         return f"{self.run_id} ({self.name}){named}"
 
@@ -98,8 +99,9 @@ def find(config: Config, which: str) -> RecordedRun:
     """
     Return the finished run of an experiment that `which` names in the store of the config.
 
-    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 on the table and target
-    of the latest run), the alias of a registered model, NAME@ALIAS or NAME/VERSION.
+    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 among those
+    with the table, target and kind of split of the latest run), the alias of a registered model, NAME@ALIAS or
+    NAME/VERSION.
 
     Raises RunNotFoundError where there is no such run or it did not finish, ConfigError where the config names no
     store, TrackingError where the store is out of reach, and ClusterError where a workspace is.
@@ -174,8 +176,7 @@ class _Finder:
     def _best(self) -> Run:
         latest = self._latest().data
         same = f" and tags.`{TABLE}` = '{latest.tags.get(TABLE, '')}'"
-        if TARGET in latest.params:
-            same += f" and params.`{TARGET}` = '{latest.params[TARGET]}'"
+        same += "".join(f" and params.`{key}` = '{latest.params[key]}'" for key in COMPARABLE if key in latest.params)
         runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if self._can_order else ())
         return max(islice(runs, 1 if self._can_order else None), key=_score)
 
