@@ -36,7 +36,9 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
     present = set(frame.columns)
     numbers = "mend the cells, or list the column in data.categorical"
     target = "mend the cells, or set data.target to a column of numbers"
-    encoded = "choose preprocessing=standard, which encodes text"
+    has_gaps = frame[[name for name in data.numeric if name in present]].isna().any(axis=None)
+    encoder = "imputed" if has_gaps and not tolerance.numeric_gaps else "standard"  # the one that mends all at once
+    encoded = f"choose preprocessing={encoder}, which encodes text"
     yield from _each(frame, data.numeric, lambda column: find_non_numbers(column, numbers))
     yield from _each(frame, [data.target], lambda column: find_non_numbers(column, target))
     if not tolerance.text_categories:

@@ -126,6 +126,11 @@ BAD_CONTENT = {
         ["data.date=d", "data.date_format='%d %d'"],
         r"data.date_format='%d %d' is no format of dates: redefinition of group name 'd' .*write one such as",
     ),
+    "text beside a gap": (
+        b"a,b,c,y\n1,2,x,3\n,5,z,6\n",
+        ["data.categorical=[c]"],
+        r"column 'c' is not a number in .*; choose preprocessing=imputed, which encodes text\n",
+    ),
     "missing category": (b"a,b,c,y\n1,2,,3\n4,5,1,6\n", ["data.categorical=[c]"], r"column 'c' is missing in row 1"),
 }
 
@@ -193,7 +198,10 @@ def test_words_for_nothing_are_gaps_among_categories_of_numbers(workdir):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,2011-01-02,x,\n", r"column 'y' is missing in row 2: nan; fill the gaps"),
+        (
+            "a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,2011-01-02,x,\n",
+            r"column 'y' is missing in row 2: nan; leave these rows out",
+        ),
         ("a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,,x,6\n", r"column 'd' is missing in row 2"),
         ("a,b,d,c,y\n,2,2011-01-01,x,3\n,5,2011-01-02,x,6\n", r"column 'a' is empty in every row; leave it out"),
         ("a,b,d,c,y\n1,2,2011-01-01,,3\n4,5,2011-01-02,,6\n", r"column 'c' is empty in every row; leave it out"),
