@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bikeml.result import Result
 
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
+INDENT = 14  # of a fact's further lines
+CELLS_NAMED = 5
 WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
@@ -182,13 +184,30 @@ def _scores(row: pd.Series) -> list[str]:
     ]
 
 
+def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of cells that failed or were not reused, each cause once with all of its cells."""
+    noted = leaderboard[leaderboard["note"] != ""]
+    if noted.empty:
+        return
+    parts = noted["note"].str.partition(" (log: ")
+    for (is_failed, cause), rows in noted.groupby([noted["status"] == "failed", parts[0]], sort=False):
+        names, logs = rows["name"], parts.loc[rows.index, 2].str.removesuffix(")")
+        log = f"\n(log: {_enumerate(logs)})" if logs.any() else ""
+        text = f"{_enumerate(names)}: {cause}{log}"
+        yield ("failed" if is_failed else "why"), text.replace("\n", "\n" + " " * INDENT)
+
+
+def _enumerate(words: pd.Series) -> str:
+    more = f" and {len(words) - CELLS_NAMED} more" if len(words) > CELLS_NAMED else ""
+    return "; ".join(words.head(CELLS_NAMED)) + more
+
+
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["tuned_on_these_rows"].any():
         yield "*", "tuned on these rows: cv R² flatters a searched run; evaluation.nested=true does not"
     for line in sweep.dropped:
         yield "left out", line
-    for _, row in leaderboard[leaderboard["note"] != ""].iterrows():
-        yield ("failed" if row["status"] == "failed" else "why"), f"{row['name']}: {row['note']}"
+    yield from _causes(leaderboard)
     yield "folder", str(sweep.folder)
     yield "page", str(sweep.folder / PAGE)
     if sweep.run_id:
