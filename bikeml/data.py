@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,6 +25,8 @@ from bikeml.problems import Tolerance, as_numbers, find_problems, parse_dates, s
 from bikeml.redaction import redact
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
+GAPS = ["", "#N/A N/A", *"#N/A #NA N/A n/a NA NULL null None NaN nan -NaN -nan <NA>".split()]
+GAPS += ["1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]  # what pandas takes for a gap where nobody says otherwise
 EMBEDDED = "pkg://bikeml.datasets/"  # this package alone: to look into another one would run its code
 
 
@@ -107,8 +109,13 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
             f"{suggest_separator(header[0], data)}"
         )
     with parsing_errors(data):
-        frame = pd.read_csv(io.BytesIO(content), sep=data.separator, encoding=data.encoding, index_col=False)
+        frame = pd.read_csv(io.BytesIO(content), na_values=GAPS, **csv_options(data))
         return _with_categories_as_written(frame, content, data)
+
+
+def csv_options(data: DataConfig) -> dict[str, Any]:
+    """Return how pandas reads the table at data.path; what stands for a gap is for the caller to say."""
+    return {"sep": data.separator, "encoding": data.encoding, "index_col": False, "keep_default_na": False}
 
 
 @contextmanager
@@ -176,19 +183,10 @@ def _with_categories_as_written(frame: pd.DataFrame, content: bytes, data: DataC
     """
     Read the categorical columns that hold text again, all of their cells as text and only empty ones as gaps.
 
-    pandas takes words such as NA and None for gaps, which may well be categories, and 1 and 1.0 for the same number.
+    A word such as NA or None may well be a category, and 1 and 1.0 are the same number to pandas.
     """
     text = [name for name in data.categorical if name in frame and not is_numeric_dtype(frame[name])]
     if not text:
         return frame
-    cells = pd.read_csv(
-        io.BytesIO(content),
-        sep=data.separator,
-        encoding=data.encoding,
-        index_col=False,
-        usecols=text,
-        dtype=str,
-        keep_default_na=False,
-        na_values=[""],
-    )
+    cells = pd.read_csv(io.BytesIO(content), usecols=text, dtype=str, na_values=[""], **csv_options(data))
     return frame.assign(**{name: cells[name] for name in text})

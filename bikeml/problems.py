@@ -146,7 +146,7 @@ def to_numbers(column: pd.Series) -> pd.Series:
     """Return the numbers of a column; what is none becomes NaN."""
     try:
         return pd.to_numeric(column, errors="coerce")
-    except ValueError:  # pandas refuses an integer of more than 64 bits all the same
+    except (ValueError, OverflowError):  # pandas refuses an integer of more than 64 bits all the same
         return column.map(_float_or_nan)
 
 

@@ -15,7 +15,16 @@ from pyarrow.parquet import ParquetFile
 
 from bikeml.composition import did_you_mean
 from bikeml.config import DataConfig
-from bikeml.data import check_names, open_table, parsing_errors, read_header, reading_errors, suggest_separator
+from bikeml.data import (
+    GAPS,
+    check_names,
+    csv_options,
+    open_table,
+    parsing_errors,
+    read_header,
+    reading_errors,
+    suggest_separator,
+)
 from bikeml.errors import DataError, ModelFileError
 from bikeml.problems import as_numbers, describe_cells, find_non_numbers, show_cell, to_numbers
 from bikeml.redaction import redact
@@ -77,15 +86,15 @@ def _read_csv(
     header, columns = read_header(stream, data), _columns(inputs, key)
     _check_columns(header, columns, suggest_separator(header[0], data) if len(header) == 1 else "", data)
     stream.seek(0)
+    text = [name for name in columns if inputs.get(name, "string") == "string"]
     with parsing_errors(data):
         reader = pd.read_csv(
             stream,
-            sep=data.separator,
-            encoding=data.encoding,
-            index_col=False,
-            converters={name: _as_written for name in columns if inputs.get(name, "string") == "string"},
+            dtype=dict.fromkeys(text, str),
+            na_values=dict.fromkeys(columns, GAPS) | dict.fromkeys(text, [""]),
             chunksize=ROWS_AT_ONCE,
             low_memory=False,
+            **csv_options(data),
         )
     with reader:
         while True:
@@ -94,10 +103,6 @@ def _read_csv(
             if chunk is None:
                 return
             yield Chunk(chunk[list(inputs)], None if key is None else _as_text(chunk[key], inputs.get(key)))
-
-
-def _as_written(cell: str) -> object:
-    return cell or np.nan
 
 
 def _as_text(column: pd.Series, kind: str | None) -> pa.Array:

@@ -8,7 +8,7 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from bikeml.data import read_table
+from bikeml.data import GAPS, read_table
 from bikeml.datasets import DAILY_SHA256
 from bikeml.errors import DataError
 from bikeml.problems import Tolerance
@@ -257,3 +257,10 @@ def test_a_file_without_permission_is_named(workdir):
     (workdir / "table.csv").chmod(0)
     with pytest.raises(DataError, match=re.escape("Permission denied")):
         read()
+
+
+def test_a_gap_is_what_pandas_takes_for_one(workdir):
+    words = "".join(f'"{word}",1,{row}\n' for row, word in enumerate([*GAPS, "2"]))
+    (workdir / "table.csv").write_text("a,b,y\n" + words)
+    assert pd.read_csv("table.csv")["a"].isna().sum() == len(GAPS)
+    assert read(tolerance=Tolerance(numeric_gaps=True)).X["a"].isna().sum() == len(GAPS)
