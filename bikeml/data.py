@@ -25,8 +25,9 @@ from bikeml.problems import Tolerance, as_numbers, find_problems, parse_dates, s
 from bikeml.redaction import redact
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
-GAPS = ["", "#N/A N/A", *"#N/A #NA N/A n/a NA NULL null None NaN nan -NaN -nan <NA>".split()]
-GAPS += ["1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]  # what pandas takes for a gap where nobody says otherwise
+# What pandas takes for a gap where nobody says otherwise
+GAPS = ["", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "None"]
+GAPS += ["NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]
 EMBEDDED = "pkg://bikeml.datasets/"  # this package alone: to look into another one would run its code
 
 

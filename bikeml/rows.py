@@ -91,7 +91,7 @@ def _read_csv(
         reader = pd.read_csv(
             stream,
             dtype=dict.fromkeys(text, str),
-            na_values=dict.fromkeys(columns, GAPS) | dict.fromkeys(text, [""]),
+            na_values={name: [""] if name in text else GAPS for name in columns},
             chunksize=ROWS_AT_ONCE,
             low_memory=False,
             **csv_options(data),
