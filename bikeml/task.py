@@ -1,6 +1,8 @@
 """The shell of every further task: compose its options and the config, call it, and say plainly what came of it."""
 
 import argparse
+import atexit
+import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -31,6 +33,7 @@ def main(
     does; `options` is the schema of the former. `program` is how the task is started, where not as bikeml.`name`.
     0 done, 1 failed, 2 bad config, data or run, 130 interrupted.
     """
+    atexit.register(gc.freeze)  # or Python's last act were a second's search for garbage among all that ends with it
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     if HANGUP is not None and signal.getsignal(HANGUP) is signal.SIG_DFL:  # nohup lets it be ignored
         signal.signal(HANGUP, signal.default_int_handler)
