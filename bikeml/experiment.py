@@ -29,6 +29,8 @@ from bikeml.split import Fold, Split, split_table
 from bikeml.workers import workers
 
 MANY_LEAVES, LEVELS_OF_A_LARGE_TREE = 1_000, 5
+ROWS_FOR_THREADS = 20_000
+"""Of fewer, OpenMP's threads wait for each other longer than they work, and many times as long on a busy machine."""
 
 
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
@@ -46,8 +48,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)
     _check_fingerprint(config.sweep.fingerprint, identity)
-    # One BLAS thread: the last digits of a product depend on how it is cut into threads.
-    with threadpool_limits(limits=1, user_api="blas"):
+    # One BLAS thread: the last digits of a product depend on how it is cut into threads. OpenMP's change no digit.
+    with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
         fitted = _fit(config, table, split, fingerprint(identity), announce)
         result = replace(_judge(config, invocation, table, split, fitted, announce), identity=identity)
     result = replace(result, seconds={**result.seconds, "total": time.time() - started})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
+import yaml
 from pydantic import Field
 
 from bikeml import task
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bikeml.tracking.runs import RecordedRun
 
 STANDARD_OUTPUT = "-"
+CONFIG = "config.yaml"
 HELD_OUT = "predictions.csv"
 """Where a run keeps its predictions of the rows that were held out."""
 COLUMNS = ("row", "predicted", "low", "high")
@@ -59,7 +61,7 @@ def predict(config: Config, options: PredictOptions) -> None:
         announce("loading the model")
         pipeline, description = load_recorded(run.fetch_model(Path(folder)))
         width = None if options.interval is None else _find_width(run, options.interval, Path(folder))
-        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(config.data.allowed)
+        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(run, Path(folder)))
         rows = read_rows(config.data, description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
             for chunk in rows:
@@ -120,6 +122,14 @@ def conformal_width(residuals: np.ndarray, level: float) -> float:
             f"interval={level} needs {needed:,} held-out rows at least, and the run has {n_rows:,}; set a lower one"
         )
     return float(np.partition(np.abs(residuals), rank - 1)[rank - 1])
+
+
+def _read_allowed(run: "RecordedRun", folder: Path) -> dict[str, list[object]]:
+    """Return the values that the run's own data.allowed lists; the present config may be of another table."""
+    try:
+        return dict(yaml.safe_load(run.fetch(CONFIG, folder).read_text(encoding="utf-8"))["data"]["allowed"])
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise ModelFileError(f"{CONFIG} of run {run.run_id} is not what bikeml wrote: {error}") from error
 
 
 def _find_width(run: "RecordedRun", level: float, folder: Path) -> float:

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import bikeml
+from bikeml import experiment
 from bikeml.composition import config_dir
 from bikeml.datasets import PUBLISHED_LINEAR
 from bikeml.errors import ConfigError, DataError, FitError, RunFolderError
@@ -249,3 +251,19 @@ def test_of_a_large_tree_the_first_levels_are_written():
     assert whole.count("value:") == experiment.MANY_LEAVES
     assert "truncated branch of depth" in first_levels
     assert len(first_levels.splitlines()) < 2 ** (experiment.LEVELS_OF_A_LARGE_TREE + 3)
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(731, {1}), (1, {1, 3})])
+def test_openmp_has_threads_where_there_are_rows_for_them(monkeypatch, rows, threads):
+    seen = set()
+
+    def look(*arguments):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return fit(*arguments)
+
+    fit = experiment._fit
+    monkeypatch.setattr(experiment, "_fit", look)
+    monkeypatch.setattr(experiment, "ROWS_FOR_THREADS", rows)
+    with threadpool_limits(limits=3, user_api="openmp"):
+        bikeml.run(*FAST, "model=linear")
+    assert seen == threads
