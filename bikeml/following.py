@@ -112,7 +112,8 @@ class _Follower:
         line = f"[{done}/{len(self._sweep.cells)}] {outcome.cell.name}: "
         if outcome.result is None:
             self._failed += 1
-            self._print(line + f"failed: {(outcome.failure or {})['error']}".splitlines()[0])
+            first, *more = f"failed: {(outcome.failure or {})['error']}".splitlines()
+            self._print(line + (f"{first} {more[0].strip()}" if more and first.endswith(":") else first))
             return
         mean, std = (outcome.result["metrics"][name] for name in (METRIC, "cv_r2_std"))
         if mean is not None and (self._best is None or mean > self._best[0]):

@@ -15,6 +15,7 @@ from bikeml.errors import DataError
 
 EXAMPLES_SHOWN = 3
 MAX_SHOWN = 60
+COMMAS_IN_NUMBER = r"\s*[-+]?\d+(,\d+)+\s*"
 PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
 
 
@@ -80,6 +81,8 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
         numbers = [str(name) for name in frame.select_dtypes("number").columns if name != data.target]
         others = [name for name in columns if name not in numbers and name != data.target]
         yield f"the table has numbers in {numbers} and other values in {others}"
+    if {"data.numeric", "data.categorical"} & {key for key, _ in missing}:
+        others = [name for name in others if name != data.date]
         yield f"perhaps: 'data.numeric={_as_override(numbers)}' 'data.categorical={_as_override(others)}'"
 
 
@@ -106,8 +109,11 @@ def _empty(column: pd.Series) -> Iterator[str]:
 def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
     """Yield what of a column is neither a finite number nor missing."""
     numbers = to_numbers(column)
+    wrong = column.notna() & numbers.isna()
+    if column[wrong].astype(str).str.fullmatch(COMMAS_IN_NUMBER).all():
+        advice = "write 13.86 for 13,86, or 1000 for 1,000"
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
-    yield from describe_cells("is not a number", column, column.notna() & numbers.isna(), advice)
+    yield from describe_cells("is not a number", column, wrong, advice)
     yield from describe_cells("is infinite", column, infinite, "mend the cells")
 
 

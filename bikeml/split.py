@@ -50,7 +50,7 @@ def split_table(
         else:
             split = _chronological(table, config, search_folds, nested=nested)
     except ValueError as error:  # scikit-learn has more folds to make than rows
-        raise _too_few(table, config, str(error)) from error
+        raise _too_few(table, config, str(error).rstrip(".")) from error
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, config, "a part to score would have fewer than two rows")

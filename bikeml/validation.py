@@ -30,7 +30,7 @@ _SAID_SHORTER = {
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
     "int_type": "should be an integer",
-    "string_type": "should be text; a number or a boolean as text stands in quotes",
+    "string_type": "should be text; a number, a boolean or null as text stands in quotes",
     "bool_type": "should be true or false",
     "float_type": "should be a number",
 }
@@ -50,9 +50,13 @@ def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> st
     message = message.replace("Input should", "should")
     if details["type"].startswith("union_tag"):
         kinds = map(_kind, get_args(root.model_fields[key].annotation))
-        return f"{key}.kind={details['input'].get('kind')!r} is not one of {', '.join(map(repr, kinds))}"
+        return f"{key}.kind={_show(details['input'].get('kind'))} is not one of {', '.join(map(repr, kinds))}"
     whole_section = isinstance(details["input"], Mapping) and details["type"] == "value_error"
-    return f"{key} {message}".strip() if whole_section else f"{key}={details['input']!r} {message}"
+    return f"{key} {message}".strip() if whole_section else f"{key}={_show(details['input'])} {message}"
+
+
+def _show(value: object) -> str:
+    return "null" if value is None else repr(value)
 
 
 def _locate(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:

@@ -227,7 +227,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
         ("search.child_runs=some", "search.child_runs"),
         ("search.child_runs=-1", "search.child_runs"),
         ("search.checkpoint=perhaps", "search.checkpoint='perhaps' should be true or false"),
-        ("search.checkpoint_dir=null", "search.checkpoint_dir=None should be text"),
+        ("search.checkpoint_dir=null", "search.checkpoint_dir=null should be text"),
     ],
 )
 def test_bad_settings_of_a_search_are_named(override, message):

@@ -170,7 +170,7 @@ def test_a_store_without_runs_says_how_to_record_one(store):
 
 
 def test_no_store_and_one_out_of_reach_are_named():
-    with pytest.raises(ConfigError, match=r"tracking.uri=None records no runs; choose the tracking option"):
+    with pytest.raises(ConfigError, match=r"tracking.uri=null records no runs; choose the tracking option"):
         find(config_of("tracking=none"), "best")
     with pytest.raises(
         TrackingError, match=r"cannot look for run 'best' in 'http://127.0.0.1:1': .*; check tracking.uri$"

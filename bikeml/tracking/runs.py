@@ -107,7 +107,7 @@ def find(config: Config, which: str) -> RecordedRun:
     store, TrackingError where the store is out of reach, and ClusterError where a workspace is.
     """
     if config.tracking.uri is None:
-        raise ConfigError("tracking.uri=None records no runs; choose the tracking option that they were recorded with")
+        raise ConfigError("tracking.uri=null records no runs; choose the tracking option that they were recorded with")
     uri = store.locate(config)
     if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).is_file():
         raise RunNotFoundError(
