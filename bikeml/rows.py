@@ -142,6 +142,7 @@ def _check_columns(present: Sequence[str], wanted: Sequence[str], advice: str, d
         lines = [f"  there is no column {name!r}{did_you_mean(name, present)}" for name in missing]
         raise DataError(
             f"{redact(data.path)} does not fit the model:\n" + "\n".join(lines) + f"\n  it has {list(present)}{advice}"
+            f"\n  needed are {list(wanted)}"
         )
 
 
