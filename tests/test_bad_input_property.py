@@ -129,7 +129,7 @@ def test_any_input_is_run_or_refused_in_words(bikeml_main, drawn):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=inputs())
 def test_any_input_is_run_or_refused_in_words_again_and_again(bikeml_main, drawn):
     check(bikeml_main, drawn)
