@@ -14,7 +14,7 @@ OBJECTS_BEFORE_COLLECTION = 10_000
 def main() -> None:
     """Run the command line; an interrupt at any moment, imports included, is one line and status 130."""
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    atexit.register(gc.freeze)  # or Python's last act were a second's search for garbage among all that ends with it
+    atexit.register(gc.freeze)  # or Python's last act would be to search all that ends with it for garbage
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     hangup = getattr(signal, "SIGHUP", None)  # a closed terminal's, which Windows has not
     if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup lets it be ignored

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, resolve
+from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.status import DONE, FAILED, began_as_interrupt, report
 
@@ -59,6 +60,7 @@ def _is_override(word: str) -> bool:
 
 def _compose_and_run() -> int:
     try:
+        refuse_unknown_options(get_args_parser().parse_known_args()[1])
         Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
         from bikeml.azure import launcher
         from bikeml.sweeper import register

@@ -22,6 +22,7 @@ from bikeml.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
+AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.")
 """Where a user may add keys of her own on the command line."""
 
@@ -110,6 +111,8 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
         return ConfigError(_unfit(error, error.__cause__))
     if isinstance(error, UnicodeDecodeError):
         return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
+    if str(error).startswith(AMBIGUOUS):
+        return ConfigError(f"{_first_line(error)}; add -m to sweep over its values, or write [a,b] for a list")
     return ConfigError(_plain(str(error)))
 
 
@@ -159,6 +162,16 @@ def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> 
         return f"{override}: {_first_line(cause)}"
     wanted = "a list, such as [1, 2]" if cause.object_type is list else "a mapping, such as {key: value}"
     return f"{override} should be {wanted}"
+
+
+def refuse_unknown_options(unknown: Iterable[str]) -> None:
+    """Raise a ConfigError for the first option among the words that the parser of a command line knows nothing of."""
+    for word in unknown:
+        if word.startswith("-"):
+            name = word.partition("=")[0]
+            raise ConfigError(
+                f"there is no option {name!r}; --help shows what there is, and values are set without dashes: model=rf"
+            )
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from bikeml.composition import compose, config_dir, read_comments, resolve
+from bikeml.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
 from bikeml.config import Config, typed
 from bikeml.fields import Section
 from bikeml.processes import HANGUP
@@ -33,7 +33,7 @@ def main(
     does; `options` is the schema of the former. `program` is how the task is started, where not as bikeml.`name`.
     0 done, 1 failed, 2 bad config, data or run, 130 interrupted.
     """
-    atexit.register(gc.freeze)  # or Python's last act were a second's search for garbage among all that ends with it
+    atexit.register(gc.freeze)  # or Python's last act would be to search all that ends with it for garbage
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     if HANGUP is not None and signal.getsignal(HANGUP) is signal.SIG_DFL:  # nohup lets it be ignored
         signal.signal(HANGUP, signal.default_int_handler)
@@ -65,7 +65,8 @@ def _parse(name: str, arguments: Sequence[str] | None, program: str) -> list[str
     )
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="a folder with config groups of your own")
-    chosen = parser.parse_intermixed_args(arguments)
+    chosen, unknown = parser.parse_known_intermixed_args(arguments)
+    refuse_unknown_options(unknown)
     own = [f"hydra.searchpath=[{str(chosen.config_dir.absolute())!r}]"] if chosen.config_dir else []
     return [*own, *chosen.overrides]
 

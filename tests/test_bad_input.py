@@ -69,7 +69,11 @@ COMMANDS = [
     ("~nothing", r"'nothing' does not exist"),
     ("~data.path", r"data.path is missing; set it"),
     # the command line itself
-    ("--multirn", r"unrecognized arguments: --multirn"),
+    ("--multirn", r"no option '--multirn'; --help shows"),
+    ("--model rf", r"no option '--model'; .* values are set without dashes: model=rf"),
+    ("--model=rf seed=1", r"no option '--model'; "),
+    ("-x", r"no option '-x'; "),
+    ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'; add -m to sweep"),
     ("--cfg=jobs", r"invalid choice: 'jobs'"),
     ("--config-dir=nowhere", r"Additional config directory '.*nowhere' not found"),
     ("--config-name=other", r"there is no primary config 'other'; leave --config-name out"),
@@ -78,7 +82,10 @@ COMMANDS = [
     ("'data.separator=;'", r"quote the value: 'data.separator=\";\"'"),
     ("'data.numeric=[temp'", r"cannot read the override 'data.numeric=\[temp'; close its brackets"),
     ("'data.allowed={season:[1}'", r"close its brackets"),
-    ("data.numeric=temp,hum", r"Ambiguous value for argument 'data.numeric=temp,hum'\n +1. To use it as a list"),
+    (
+        "data.numeric=temp,hum",
+        r"Ambiguous value for argument 'data.numeric=temp,hum'; add .* or write \[a,b\] for a list",
+    ),
     ("model=linear -m seed=1,a", r"seed='a' should be an integer"),
     # wrong types
     ("'seed=[1]'", r"seed=\[1\] should be an integer"),
