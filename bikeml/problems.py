@@ -111,7 +111,7 @@ def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
     numbers = to_numbers(column)
     wrong = column.notna() & numbers.isna()
     if column[wrong].astype(str).str.fullmatch(COMMAS_IN_NUMBER).all():
-        advice = "write 13.86 for 13,86, or 1000 for 1,000"
+        advice = f"write 13.86 for 13,86, or 1000 for 1,000; where it is no number, {advice}"
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
     yield from describe_cells("is not a number", column, wrong, advice)
     yield from describe_cells("is infinite", column, infinite, "mend the cells")
