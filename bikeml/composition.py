@@ -1,6 +1,5 @@
 """Compose the configuration with Hydra, and say in one voice what Hydra, OmegaConf and YAML object to."""
 
-import difflib
 import importlib.resources
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, did_you_mean
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
@@ -81,13 +80,6 @@ def resolve(config: DictConfig) -> dict[str, object]:
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
     return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return '; did you mean 'x'?' for the nearest known word, else ''."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
-    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message

@@ -19,6 +19,9 @@ What can go wrong.
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class BikemlError(Exception):
     """Base of every error that a user can cause and mend."""
@@ -74,3 +77,10 @@ class ServeError(BikemlError):
 
 class ReproduceError(BikemlError):
     """A recorded experiment cannot be run again, or ends with other figures than those recorded."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return '; did you mean 'x'?' for the nearest known word, else ''."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

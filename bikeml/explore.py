@@ -11,10 +11,9 @@ import pandas as pd
 from pydantic import Field
 
 from bikeml import task
-from bikeml.composition import did_you_mean
 from bikeml.config import Config, DataConfig
 from bikeml.data import parse_csv, read_bytes
-from bikeml.errors import DataError, RunFolderError
+from bikeml.errors import DataError, RunFolderError, did_you_mean
 from bikeml.fields import Name, Section
 from bikeml.files import write_text
 from bikeml.problems import find_non_numbers

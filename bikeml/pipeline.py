@@ -21,9 +21,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
-from bikeml.composition import did_you_mean
 from bikeml.config import Config, DataConfig, ModelConfig, PreprocessingConfig
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, did_you_mean
 from bikeml.problems import Tolerance
 
 ALLOWED_PACKAGES = ("sklearn",)

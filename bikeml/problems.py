@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bikeml.composition import did_you_mean
 from bikeml.config import DataConfig
-from bikeml.errors import DataError
+from bikeml.errors import DataError, did_you_mean
 
 EXAMPLES_SHOWN = 3
 MAX_SHOWN = 60

@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from bikeml.composition import did_you_mean
 from bikeml.config import DataConfig
 from bikeml.data import (
     GAPS,
@@ -25,7 +24,7 @@ from bikeml.data import (
     reading_errors,
     suggest_separator,
 )
-from bikeml.errors import DataError, ModelFileError
+from bikeml.errors import DataError, ModelFileError, did_you_mean
 from bikeml.problems import as_numbers, describe_cells, find_non_numbers, show_cell, to_numbers
 from bikeml.redaction import redact
 

@@ -5,8 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bikeml.composition import did_you_mean
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, did_you_mean
 from bikeml.fields import Section
 from bikeml.redaction import redact
 
