@@ -40,7 +40,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TASK_SIGNALS = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) for number in INTERRUPTS[1:])]
 """A task handles all alike; what a real process does at the others is for the long run."""
 
-DAILY = Path(__file__).parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
+ROOT = Path(__file__).parent.parent
+DAILY = ROOT / "bikeml" / "datasets" / "daily-bike-share.csv"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,135 @@
+"""Folders, sweeps and stores that earlier commits wrote are read by the commands of today."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pandas as pd
+import pytest
+
+from bikeml.predict import PredictOptions, predict
+from bikeml.registry import RegisterOptions, register
+from bikeml.reproduce import ReproduceOptions, run_again
+from tests.conftest import ROOT, config_of
+from tests.recorded import STORE, restore
+
+COMMIT = "3345f79"
+RUNS = ("lasso", "rf", "sweep/0")
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+SWEEP = ("-m", "model=tree", "model.estimator.max_depth=3", "model.estimator.monotonic_cst=null,[0,0]", *FAST)
+BEFORE_THE_FIRST_UPGRADE = "3.15."
+has_its_scikit_learn = pytest.mark.skipif(
+    not version("scikit-learn").startswith("1.9."), reason="models are loaded by the minor version that fitted them"
+)
+has_its_commit = pytest.mark.skipif(
+    subprocess.run(["git", "-C", ROOT, "cat-file", "-e", COMMIT], capture_output=True, check=False).returncode != 0,
+    reason="this is no clone with the whole history",
+)
+
+
+@pytest.fixture(autouse=True)
+def earlier(workdir):
+    """The working folder as the commit left it, its store brought up to the installed MLflow."""
+    restore(COMMIT, workdir)
+    if not version("mlflow").startswith(BEFORE_THE_FIRST_UPGRADE):
+        upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{workdir / STORE}"]
+        subprocess.run(upgrade, check=True, capture_output=True)
+    return workdir
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def figures_of(result):
+    """Every figure by its name, as reproduce compares them."""
+    ends = {
+        f"{name}_{end}": pair[end == "high"] for name, pair in result["intervals"].items() for end in ("low", "high")
+    }
+    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(result["cv"]["r2"], start=1)}
+    return result["metrics"] | ends | folds
+
+
+def run_again_now(run_id):
+    return run_again(config_of(), ReproduceOptions(run=run_id, table=None), lambda *_: None)
+
+
+@has_its_scikit_learn
+@pytest.mark.parametrize("run", RUNS)
+def test_an_earlier_run_predicts_what_it_predicted(call_task, earlier, run):
+    run_id = result_of(earlier / run)["run_id"]
+    status, _, err = call_task("predict", PredictOptions, predict, [f"run={run_id}", "output=now.csv", "interval=0.9"])
+    assert status == 0, err
+    before, now = pd.read_csv(earlier / run / "predictions.csv"), pd.read_csv("now.csv").set_index("row")
+    assert list(now.loc[before["row"], "predicted"]) == pytest.approx(list(before["predicted"]), rel=1e-12)
+
+
+@has_its_scikit_learn
+@pytest.mark.parametrize(("which", "run"), [("latest", "sweep/0"), ("best", "rf")])
+def test_an_earlier_store_knows_its_latest_and_its_best_run(call_task, earlier, which, run):
+    status, _, err = call_task("predict", PredictOptions, predict, [f"run={which}", "output=now.csv"])
+    assert status == 0, err
+    assert result_of(earlier / run)["run_id"] in err
+
+
+@has_its_scikit_learn
+@pytest.mark.parametrize("run", RUNS)
+def test_an_earlier_run_is_registered_and_found_by_its_alias(call_task, earlier, run):
+    words = [f"run={result_of(earlier / run)['run_id']}", "registered_model=bikes", "alias=now"]
+    status, out, err = call_task("register", RegisterOptions, register, words)
+    assert status == 0, err
+    assert "version  1\n" in out
+    status, _, err = call_task("predict", PredictOptions, predict, ["run=bikes@now", "output=now.csv"])
+    assert status == 0, err
+
+
+def test_an_earlier_run_without_git_is_reproduced_by_the_code_of_today(earlier):
+    result = result_of(earlier / "lasso")
+    done = run_again_now(result["run_id"])
+    assert {each.name: each.recorded for each in done.figures} == figures_of(result)
+    assert {each.name: each.now for each in done.figures} == pytest.approx(figures_of(result), rel=1e-6)
+    assert done.changes or all(each.is_equal for each in done.figures)
+
+
+@has_its_commit
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS[1:])
+def test_an_earlier_run_is_reproduced_by_its_own_commit_and_changes(earlier, run):
+    result = result_of(earlier / run)
+    done = run_again_now(result["run_id"])
+    assert {each.name: each.now for each in done.figures} == pytest.approx(figures_of(result), rel=1e-6)
+    assert "with the recorded changes" in done.code
+
+
+def test_the_report_of_an_earlier_sweep_is_made_again(earlier, monkeypatch):
+    from bikeml.report import main
+
+    before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
+    monkeypatch.setattr(sys, "argv", ["report", "sweep"])
+    main()
+    now = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
+    pd.testing.assert_frame_equal(now[list(before)], before, rtol=1e-12)
+    assert list(now["status"]) == ["finished", "failed"]
+    assert "monotonic_cst has shape 2" in (earlier / "sweep" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("folder", ["sweep", "again"])
+@pytest.mark.parametrize("reuse", ["finished", "all"])
+def test_a_sweep_takes_an_earlier_run_or_says_why_it_runs_again(bikeml_main, earlier, folder, reuse):
+    before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
+    assert bikeml_main(*SWEEP, f"hydra.sweep.dir={folder}", f"reuse={reuse}") == 1
+    now = pd.read_csv(earlier / folder / "leaderboard.csv")
+    assert now["status"][0] == "reused" or (now["status"][0] == "finished" and now["note"][0])
+    assert now["cv_r2_mean"][0] == pytest.approx(before["cv_r2_mean"][0], rel=1e-6)
+    assert "monotonic_cst has shape 2" in now["note"][1]
+
+
+def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
+    files = [file for file in (ROOT / "tests" / "recorded" / COMMIT).rglob("*") if file.is_file()]
+    places = {place for file in files for place in re.findall(rb"""(?<=["' =])/(\w+)""", file.read_bytes())}
+    assert places == {b"checkout", b"venv", b"python", b"recorded"}
+    (dump,) = (file for file in files if file.suffix == ".sql")
+    assert set(re.findall("file://(/.[^/']*)", dump.read_text())) == {"/recorded"}
+    assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
