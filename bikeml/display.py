@@ -73,7 +73,7 @@ def _facts(result: "Result") -> dict[str, str]:
     facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
     facts["folder"] = str(result.folder)
     if (result.folder / "bikeml.log").is_file():
-        facts["log"] = "libraries warned; see bikeml.log in the folder"
+        facts["log"] = "there were warnings; see bikeml.log in the folder"
     facts["fingerprint"] = result.fingerprint[:16]
     if result.run_id:
         uri = redact(str(result.config.tracking.uri))

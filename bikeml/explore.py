@@ -15,7 +15,7 @@ from bikeml.config import Config, DataConfig
 from bikeml.data import parse_csv, read_bytes
 from bikeml.errors import DataError, RunFolderError, did_you_mean
 from bikeml.fields import Name, Section
-from bikeml.files import write_text
+from bikeml.files import move, write_text
 from bikeml.problems import find_non_numbers
 from bikeml.progress import Announce, progress
 from bikeml.redaction import redact
@@ -92,7 +92,7 @@ def _write(look: "Look", config: Config, max_columns: int, folder: Path, announc
         for file in (*PICTURES, FILE_NAME):
             made = Path(unfinished) / file
             if made.is_file():
-                made.replace(folder / file)
+                move(made, folder / file)
 
 
 def choose(look: "Look", max_columns: int) -> "list[Column]":

@@ -1,14 +1,58 @@
-"""Write files whole or not at all."""
+"""
+Write files whole or not at all.
 
+A file is written aside and moved to its place. Some mounted stores refuse to rename, as blobfuse may below the outputs
+of an Azure ML job (hi-ml #258; azure-storage-fuse #798, #964, #1264): there it is written in its place.
+"""
+
+import errno
 import os
+import shutil
 from pathlib import Path
+
+REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EIO})
+"""What a file system answers that does not rename, or not here. One that does not write either refuses the copy too."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there, so that no reader ever sees half of it."""
+    """Write a file in UTF-8, so that no reader sees half of it where its file system can rename; raises OSError."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, so that no reader sees half of it where its file system can rename; raises OSError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        unfinished.write_bytes(content)
+        move(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or a folder in the place of `target`, by copying it where it cannot be renamed; raises OSError."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        if source.exists():  # blobfuse may rename and answer EIO all the same (azure-storage-fuse #964)
+            _copy(source, target)
+            _remove(source)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy contents alone: a store that does not rename may know no modes and times either."""
+    if not source.is_dir():
+        shutil.copyfile(source, target)
+        return
+    target.mkdir()
+    for each in source.iterdir():
+        _copy(each, target / each.name)

@@ -20,6 +20,7 @@ from bikeml.config import Config
 from bikeml.data import EMBEDDED
 from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
 from bikeml.fields import Name, Section
+from bikeml.files import move
 from bikeml.progress import progress
 from bikeml.redaction import redact
 from bikeml.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
@@ -191,7 +192,7 @@ class _Writer:
             if error is None and self._output == STANDARD_OUTPUT:
                 _print(self._file)
             elif error is None:
-                self._file.replace(self._output)
+                move(self._file, Path(self._output))
 
 
 def _print(file: Path) -> None:

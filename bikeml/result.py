@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
-from bikeml.files import write_text
+from bikeml.files import move, write_text
 from bikeml.fingerprint import fingerprint
 from bikeml.model_file import FILE_NAME, save_pipeline
 from bikeml.provenance import Provenance
@@ -218,7 +218,7 @@ def save(result: Result) -> None:
         _write(result, Path(unfinished))
         _clear(folder)
         for path in sorted(Path(unfinished).iterdir(), key=lambda path: path.name == RESULT_FILE):
-            path.replace(folder / path.name)
+            move(path, folder / path.name)
 
 
 def _write(result: Result, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from bikeml.errors import RunFolderError
 from bikeml.files import write_text
 from bikeml.search.cache import PROCESS_CACHE
 from bikeml.search.estimator import SharedFitGridSearchCV
@@ -42,16 +42,10 @@ class Checkpoint:
         return Outcome(kept["results"], kept["n_fits"])
 
     def keep(self, number: int, outcome: Outcome) -> None:
-        """Write the outcome of a finished task, whole or not at all; raises RunFolderError where it cannot."""
+        """Write the outcome of a finished task; raises OSError."""
         content = {"results": [_plain(result) for result in outcome.results], "n_fits": outcome.n_fits}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self.folder / f"{number}.json", json.dumps(content))
-        except OSError as error:
-            raise RunFolderError(
-                f"cannot keep a fit in {str(self.folder)!r}: {error.strerror or error}; "
-                "set search.checkpoint_dir to another folder, or search.checkpoint=false"
-            ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / f"{number}.json", json.dumps(content))
 
     def remove(self) -> None:
         """Forget the search, which has come to its end."""
@@ -88,6 +82,7 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
     checkpoint: Checkpoint | None = None
     on_progress: Callable[[int, int], None] = staticmethod(_show_nothing)
     n_fits_resumed_: int = 0
+    _warned: bool = False
 
     def _shares_enough(self, plan: Any) -> bool:  # noqa: ANN401, ARG002
         return True  # also a search without anything to share has progress, and can be resumed
@@ -95,15 +90,31 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
     def _evaluate(self, tasks: Sequence[Task], X: Data, y: Data, job: Job) -> list[Outcome]:
         known = {number: self.checkpoint.load(number) for number in range(len(tasks))} if self.checkpoint else {}
         outcomes = {number: outcome for number, outcome in known.items() if outcome is not None}
+        self._warned = False
         self.n_fits_resumed_ = sum(outcome.n_fits for outcome in outcomes.values())
         self.on_progress(len(outcomes), len(tasks))
         waiting = [(number, *task) for number, task in enumerate(tasks) if number not in outcomes]
         for number, outcome in self._work(waiting, X, y, job):
             outcomes[number] = outcome
-            if self.checkpoint:
-                self.checkpoint.keep(number, outcome)
+            self._keep(number, outcome)
             self.on_progress(len(outcomes), len(tasks))
         return [outcomes[number] for number in range(len(tasks))]
+
+    def _keep(self, number: int, outcome: Outcome) -> None:
+        """Keep the outcome of a task, and warn of the first that cannot be kept: the search does not need it."""
+        if self.checkpoint is None:
+            return
+        try:
+            self.checkpoint.keep(number, outcome)
+        except OSError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"cannot keep fits in {str(self.checkpoint.folder)!r}: {error.strerror or error}; the search goes "
+                    "on, and makes them again where it is killed; set search.checkpoint_dir to another folder, or "
+                    "search.checkpoint=false",
+                    stacklevel=2,
+                )
+            self._warned = True
 
     def _work(
         self, waiting: Sequence[tuple[int, Fold, Group]], X: Data, y: Data, job: Job

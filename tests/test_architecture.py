@@ -80,7 +80,7 @@ MAY_IMPORT = {
     "task": {"composition", "config", "fields", "processes", "status", "validation"},
     "lean_skops": set(),
     "rows": FOUNDATION | {"data", "problems"},
-    "predict": SHELL | {"data", "lean_skops", "model_file", "rows", "tracking"},
+    "predict": SHELL | {"data", "files", "lean_skops", "model_file", "rows", "tracking"},
     "display": FOUNDATION | {"progress", "result", "sweep"},
     "following": {"progress", "sweep"},
     "cell": FOUNDATION | {"experiment", "lean_skops", "provenance", "result", "sweep", "tracking"},

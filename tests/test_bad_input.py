@@ -429,15 +429,12 @@ def make_folder_for_a_figure(folder):
     (folder / "out" / "evaluate.png").mkdir(parents=True)
 
 
-CHECKPOINT = "search=grid search.checkpoint=true"
 PLACES = [
     ("hydra.run.dir=/dev/null/out", make_file, r"cannot write the run folder: .*; choose another with hydra.run.dir=FOLDER"),
     ("hydra.run.dir=" + "x" * 300, make_file, r"cannot write the run folder: .*File name too long"),
     ("hydra.run.dir=out", make_foreign_model, r"cannot write the run folder '.*out': the 'model' in it is not a run's; choose"),
     ("hydra.run.dir=out", make_model_file, r"the 'model' in it is not a run's; choose another with hydra.run.dir"),
     ("hydra.run.dir=out", make_folder_for_a_figure, r"cannot write the run folder '.*out': Is a directory"),
-    (f"{CHECKPOINT} search.checkpoint_dir=file", make_file, r"cannot keep a fit in 'file/.*': Not a directory; set search.checkpoint_dir"),
-    (f"{CHECKPOINT} search.checkpoint_dir=/dev/null/x", make_file, r"cannot keep a fit in '/dev/null/x/"),
     ("-m hydra.sweep.dir=/dev/null/sweep", make_file, r"cannot write to '/dev/null/sweep': .*; set hydra.sweep.dir"),
     ("-m hydra.sweep.dir=" + "x" * 300, make_file, r"cannot write to '.*': File name too long"),
 ]  # fmt: skip

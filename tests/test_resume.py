@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import random
@@ -107,6 +108,36 @@ def test_the_record_tells_fits_made_and_avoided(workdir):
 def test_the_checkpoint_goes_when_the_run_has_finished(workdir):
     bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
     assert list((workdir / "kept").iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_warning_and_the_search_goes_on(workdir):
+    (workdir / "file").touch()
+    message = (
+        f"cannot keep fits in '{workdir}/file/kept': Not a directory; the search goes on.*; set search.checkpoint_dir"
+    )
+    with pytest.warns(UserWarning, match=message) as warned:
+        fitted = search(workdir / "file" / "kept").fit(X, y)
+    assert len(warned) == 1
+    assert_same(search().fit(X, y), fitted)
+
+
+@pytest.mark.filterwarnings("always:cannot keep fits")
+def test_the_terminal_names_the_log_that_tells_of_a_checkpoint_that_cannot_be_written(bikeml_main, workdir, capsys):
+    (workdir / "file").touch()
+    assert bikeml_main(*SEARCH, "search.checkpoint=true", "search.checkpoint_dir=file") == 0
+    assert "there were warnings; see bikeml.log in the folder" in capsys.readouterr().out
+    assert (workdir / "out" / "bikeml.log").read_text().count("cannot keep fits in 'file/") == 1
+
+
+def test_a_checkpoint_is_kept_where_renames_are_refused(workdir, monkeypatch):
+    def refuse(source, target):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), source, None, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
+    whole = search(workdir / "mine").fit(X, y)
+    monkeypatch.setattr("bikeml.resume.evaluate_group", None)
+    assert_same(whole, search(workdir / "mine").fit(X, y))
 
 
 KILLED = (*SEARCH, "model.grid.n_estimators=[100,200]", "model.grid.learning_rate=[0.05,0.1,0.15,0.2,0.25]")

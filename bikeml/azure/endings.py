@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from bikeml.azure.jobs import Job, Request, Service, State
 from bikeml.azure.pace import Patience
+from bikeml.files import move
 from bikeml.sweep import KEPT_FILES, RESULT_FILE, SEARCH_FILE, is_collected
 
 
@@ -70,7 +71,7 @@ def _move(request: Request, job: Job, service: Service, patience: Patience) -> s
         failure = _check(Path(fetched) / RESULT_FILE, request)
         if failure is None:
             for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):
-                file.replace(request.folder / file.name)
+                move(file, request.folder / file.name)
     return failure
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from bikeml.config import Config
+from bikeml.files import move
 from bikeml.redaction import redact
 from bikeml.result import Invocation
 from bikeml.sweep import KEPT_FILES, RESULT_FILE
@@ -82,7 +83,7 @@ class SweepStore:
             folder.mkdir(parents=True, exist_ok=True)
             for place in present:
                 if PurePosixPath(place).name in KEPT_FILES:
-                    Path(artifacts.download_artifacts(place, str(folder))).replace(folder / PurePosixPath(place).name)
+                    move(Path(artifacts.download_artifacts(place, str(folder))), folder / PurePosixPath(place).name)
         return (folder / RESULT_FILE).is_file()
 
     def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
