@@ -9,8 +9,9 @@ jobs' commands are real; the rest is memory.
 As the service does it: routes, api-versions, shapes of replies, tokens that expire, names that are never free again,
 merged tags, states of a job, immutable versions, look-up of code by its hash, nodes that come and go, error envelopes.
 
-Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset,
-an unknown compute and a cancel after the end; that an identical job is answered with 200; that a job whose data does
+Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset
+(409 for an environment, by the client's code), an unknown compute and a cancel after the end; the size of a serverless
+node that no job names; that an identical job is answered with 200; that a job whose data does
 not exist is refused at submission; that runs/outputs and traces are missing beside logged-models; the codes of quota
 refusals; that serverless nodes come as a cluster's do, up to the quota; how long anything takes; that a command on
 several nodes runs once; what an endpoint answers without traffic, and how a name that is taken is refused. A job is
@@ -33,6 +34,7 @@ application with a secret, private networks, `latest` labels moved by hand, dele
     endpoints, serving      online endpoints
     processes, keeper       children that never outlive the parent
     service                 all of it together
+    published               which requests of azure-ai-ml's own end-to-end tests are answered, and which are not
 
 `python -m tests.azureml` runs it for people; tests take the fixtures of tests/conftest.py:
 

@@ -1,11 +1,12 @@
 """Versioned assets: code, data, environments and models. A version is written once and never changes."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable
 
 from tests.azureml.blobs import Blobs
-from tests.azureml.store import SCOPE_TEMPLATE, Entity, Store, page
+from tests.azureml.store import GROUP, SCOPE_TEMPLATE, SUBSCRIPTION, WORKSPACE, Entity, Store, in_view, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router, not_found
 
 VERSIONS = (
@@ -19,6 +20,16 @@ IDENTITY = {
     "environments": ("condaFile", "image", "build"),
     "models": ("modelUri", "modelType"),
 }
+
+
+def _resolve(asked: Json) -> Json:
+    """Return what is asked for with its data's address in full, and a slash after a folder, as recorded."""
+    found = re.fullmatch(r"azureml://(datastores/.+)", str(asked.get("dataUri")))
+    if not found:
+        return asked
+    uri = f"azureml://subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/workspaces/{WORKSPACE}/{found[1]}"
+    is_folder = asked.get("dataType") in ("uri_folder", "mltable")
+    return asked | {"dataUri": uri.rstrip("/") + "/" * is_folder}
 
 
 class Assets:
@@ -63,7 +74,7 @@ class Assets:
         )
 
     def _put(self, kind: str, call: Call) -> Reply:
-        asked = call.body["properties"]
+        asked = _resolve(call.body["properties"])
         path = f"{kind}/{call.names['name']}/versions/{call.names['version']}"
         old = self.store.find(path)
         if old:
@@ -83,7 +94,8 @@ class Assets:
                 f"version, use a different name or version. If you are trying to update an existing {noun} version, the "
                 f"existing asset's {', '.join(changed)} cannot be changed. Only description, tags, and isArchived can be updated."
             )
-            raise Refusal(400, "UserError", message)
+            # The client takes 409 of a changed environment for the sign to make its next version.
+            raise Refusal(409 if kind == "environments" else 400, "UserError", message)
 
     def _check_order(self, kind: str, name: str, path: str) -> None:
         if name.strip() != name or not name:
@@ -144,8 +156,8 @@ class Assets:
         return Entity(f"{kind}/{name}", properties, versions[-1].created).body(self.store.clock)
 
     def _list_containers(self, kind: str, call: Call) -> Reply:
-        names = dict.fromkeys(e.path.split("/")[1] for e in self.store.every(kind))
-        return Reply(body=page(call, [self._container(kind, name) for name in names]))
+        names = list(dict.fromkeys(e.path.split("/")[1] for e in self.store.every(kind)))
+        return Reply(body=page(call, names, lambda name: self._container(kind, name)))
 
     def _list_versions(self, kind: str, call: Call) -> Reply:
         found = self.versions(kind, call.names["name"])
@@ -153,4 +165,5 @@ class Assets:
         if digest:
             # The client asks under a name that it has just made up: the service looks across the workspace.
             found = [e for e in self.store.every(kind) if e.properties["properties"].get("hash_sha256") == digest]
-        return Reply(body=page(call, [self._body(kind, entity) for entity in found]))
+        found = in_view(call, found, lambda entity: bool(entity.properties["isArchived"]))
+        return Reply(body=page(call, found, lambda entity: self._body(kind, entity)))

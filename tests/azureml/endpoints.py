@@ -53,7 +53,7 @@ class Endpoints:
         return entity.body(self.store.clock)
 
     def _list(self, call: Call) -> Reply:
-        return Reply(body=page(call, map(self._body, self.store.under("onlineEndpoints"))))
+        return Reply(body=page(call, self.store.under("onlineEndpoints"), self._body))
 
     def _get(self, call: Call) -> Reply:
         return Reply(body=self._body(self.store.get(f"onlineEndpoints/{call.names['endpoint']}")))
@@ -116,7 +116,7 @@ class Endpoints:
     def _list_deployments(self, call: Call) -> Reply:
         path = f"onlineEndpoints/{call.names['endpoint']}"
         self.store.get(path)
-        return Reply(body=page(call, map(self._body, self.store.under(f"{path}/deployments"))))
+        return Reply(body=page(call, self.store.under(f"{path}/deployments"), self._body))
 
     @staticmethod
     def _check_settled(entity: Entity | None) -> None:

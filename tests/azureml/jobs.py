@@ -7,7 +7,7 @@ from tests.azureml.cluster import Cluster
 from tests.azureml.jobshape import describe, essence
 from tests.azureml.lifecycle import Job, Lifecycle
 from tests.azureml.operations import Operations
-from tests.azureml.store import PROVIDER, SCOPE, SCOPE_TEMPLATE, Store, page
+from tests.azureml.store import PROVIDER, SCOPE, SCOPE_TEMPLATE, Store, in_view, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router, not_found
 from tests.azureml.workspace import Workspace
 
@@ -52,11 +52,9 @@ class Jobs:
         return Reply(body=self._body(self.find(call.names["job"])))
 
     def _list(self, call: Call) -> Reply:
-        tag, archived = call.query("tag"), call.query("listViewType") or "ActiveOnly"
+        tag = call.query("tag")
         jobs = [job for job in reversed(self.by_name.values()) if tag is None or tag in job.spec["tags"]]
-        if archived != "All":
-            jobs = [job for job in jobs if job.spec["isArchived"] == (archived == "ArchivedOnly")]
-        return Reply(body=page(call, map(self._body, jobs)))
+        return Reply(body=page(call, in_view(call, jobs, lambda job: bool(job.spec["isArchived"])), self._body))
 
     def _put(self, call: Call) -> Reply:
         name, asked = call.names["job"], call.body["properties"]
@@ -118,6 +116,8 @@ class Jobs:
             raise Refusal(400, "UserError", f"The data of input {name!r} does not exist: {given['uri']}")
 
     def _check_compute(self, asked: Json) -> Cluster:
+        if "IsLocal" in ((asked.get("resources") or {}).get("properties") or {}):
+            raise Refusal(400, "UserError", "A job on the caller's own machine is not modelled")
         compute = str(asked.get("computeId") or "").rpartition("/")[2]
         if compute.lower() in ("", "serverless"):
             return self.workspace.serverless(asked.get("resources") or {}, asked.get("queueSettings") or {})

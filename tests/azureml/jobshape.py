@@ -80,20 +80,17 @@ def _input(given: Json) -> Json:
 
 
 def _outputs(job: Job) -> Json:
-    outputs: Json = {
-        name: {
-            "description": None,
-            "uri": given.get("uri"),
-            "mode": "ReadWriteMount",
-            "jobOutputType": given["jobOutputType"],
-        }
-        for name, given in (job.spec.get("outputs") or {}).items()
-    }
     uri = f"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{job.name}"
-    outputs["default"] = {
+    named = job.spec.get("outputs") or {}
+    return {name: _output(given) for name, given in (named | {"default": {"uri": uri}}).items()}
+
+
+def _output(given: Json) -> Json:
+    return {
         "description": None,
-        "uri": uri,
-        "mode": "ReadWriteMount",
-        "jobOutputType": "uri_folder",
+        "uri": given.get("uri"),
+        "assetName": given.get("assetName"),
+        "assetVersion": given.get("assetVersion"),
+        "mode": given.get("mode") or "ReadWriteMount",
+        "jobOutputType": given.get("jobOutputType") or "uri_folder",
     }
-    return outputs

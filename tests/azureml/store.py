@@ -1,12 +1,14 @@
 """What the workspace knows: entities by path, names that are never free again, and pages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from tests.azureml.clock import Clock
 from tests.azureml.wire import Call, Json, not_found
 
+T = TypeVar("T")
 REGION = "eastus"
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 SUBSCRIPTION = "00000000-0000-4000-8000-00000000ab1e"
@@ -97,16 +99,21 @@ class Store:
         return [e for key, e in self._entities.items() if key.startswith(kind + "/")]
 
 
-def page(call: Call, items: Iterable[Json], size: int | None = None) -> Json:
-    """Return one page of a list, with the link to the next."""
-    every = list(items)
+def page(call: Call, items: Sequence[T], describe: Callable[[T], Json], size: int | None = None) -> Json:
+    """Return one page of a list, with the link to the next; only what is on the page is described."""
     top = int(call.query("$top") or size or PAGE_SIZE)
     start = int(call.query("$skip") or 0)
-    body: Json = {"value": every[start : start + top]}
-    if start + top < len(every) and call.query("$top") is None:
+    body: Json = {"value": [describe(item) for item in items[start : start + top]]}
+    if start + top < len(items) and call.query("$top") is None:
         kept = {name: value for name in ("api-version", "tag", "listViewType") if (value := call.query(name))}
         body["nextLink"] = f"{call.url}?{urlencode(kept | {'$skip': start + top})}"
     return body
+
+
+def in_view(call: Call, items: Iterable[T], is_archived: Callable[[T], bool]) -> list[T]:
+    """Return those that a list shows: the active ones, unless the call asks for the archived ones or for all."""
+    view = call.query("listViewType") or "ActiveOnly"
+    return [item for item in items if view == "All" or is_archived(item) == (view == "ArchivedOnly")]
 
 
 def locate(scope_path: str, get: Callable[[str], str | None]) -> None:

@@ -26,6 +26,7 @@ TRACKING_URI = f"azureml://{DATA_PLANE}/mlflow/v2.0{SCOPE}"
 WORKSPACE_VERSIONS = "2023-08-01-preview 2024-10-01-preview 2025-01-01-preview"
 DATASTORE_VERSIONS = "2023-04-01-preview 2024-01-01-preview 2024-10-01-preview 2025-01-01-preview"
 COMPUTE_VERSIONS = "2023-08-01-preview 2024-10-01-preview"
+SERVERLESS_SIZE = "STANDARD_DS3_V2"  # which one the service takes where a job names none, nobody has written down
 
 
 class Workspace:
@@ -114,7 +115,7 @@ class Workspace:
         }
 
     def _list_datastores(self, call: Call) -> Reply:
-        return Reply(body=page(call, (e.body(self.store.clock) for e in self.store.under("datastores"))))
+        return Reply(body=page(call, self.store.under("datastores"), lambda entity: entity.body(self.store.clock)))
 
     def _get_datastore(self, call: Call) -> Reply:
         return Reply(body=self.store.get(f"datastores/{call.names['name']}").body(self.store.clock))
@@ -124,7 +125,7 @@ class Workspace:
         return Reply(body={"secretsType": "AccountKey", "key": self.blobs.key})
 
     def _list_computes(self, call: Call) -> Reply:
-        return Reply(body=page(call, (self._compute_body(e) for e in self.store.under("computes"))))
+        return Reply(body=page(call, self.store.under("computes"), self._compute_body))
 
     def _get_compute(self, call: Call) -> Reply:
         name = call.names["name"]
@@ -174,7 +175,8 @@ class Workspace:
 
     def serverless(self, resources: Json, queue: Json) -> Cluster:
         """Return the nodes of a size and tier that the service keeps for jobs without a cluster, as the quota allows."""
-        size, tier = str(resources.get("instanceType")).upper(), str(queue.get("jobTier") or "Standard")
+        size = str(resources.get("instanceType") or SERVERLESS_SIZE).upper()
+        tier = str(queue.get("jobTier") or "Standard")
         if size not in CORES:
             raise Refusal(400, "UserError", f"The instance type {resources.get('instanceType')!r} is not supported")
         if tier.lower() not in ("spot", "basic", "standard", "premium"):
