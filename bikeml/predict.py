@@ -26,7 +26,7 @@ from bikeml.redaction import redact
 from bikeml.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
 
 if TYPE_CHECKING:
-    from bikeml.tracking.runs import RecordedRun
+    from bikeml.tracking.recorded import RecordedRun
 
 STANDARD_OUTPUT = "-"
 CONFIG = "config.yaml"

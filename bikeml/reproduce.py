@@ -24,11 +24,12 @@ from bikeml.errors import DataError, ReproduceError
 from bikeml.fields import Name, Section
 from bikeml.processes import child
 from bikeml.progress import Announce, progress
+from bikeml.records.tags import TABLE
 from bikeml.redaction import redact
 from bikeml.worktree import bring_back
 
 if TYPE_CHECKING:
-    from bikeml.tracking.runs import RecordedRun
+    from bikeml.tracking.recorded import RecordedRun
 
 CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
 GROUPS = ("data", "split", "preprocessing", "model", "search")
@@ -158,7 +159,7 @@ def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
     """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
     from bikeml.data import read_bytes
 
-    expected, reasons = run.tags["bikeml.data_sha256"], []
+    expected, reasons = run.tags[TABLE], []
     for path in dict.fromkeys(candidates):
         try:
             found = hashlib.sha256(read_bytes(path)).hexdigest()

@@ -16,7 +16,6 @@ from omegaconf import DictConfig
 from bikeml.config import Config
 from bikeml.display import show_leaderboard
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
-from bikeml.fields import AZUREML
 from bikeml.following import follow
 from bikeml.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.planning import Planned, compose_combinations, plan_cells, reuse_recorded, subdir_override
@@ -62,7 +61,7 @@ def run_sweep(
         clear_outcomes(folder / each.cell.folder for each in planned if not _is_kept(launcher, each.cell, folder))
     store, run_id = _open_store(planned[0]), None
     if store is not None:
-        if _is_asked_for_records(launcher, planned[0].combination.config):
+        if _is_asked_for_records(launcher, planned[0].combination.config, store):
             planned = reuse_recorded(planned, store, folder)
         run_id = store.begin(f"sweep of {len(planned)} cells", command, started)
     sweep = Sweep(folder, command, started, tuple(each.cell for each in planned), tuple(dropped), run_id)
@@ -87,9 +86,9 @@ def _announce(launcher: Launcher, planned: Sequence[Planned]) -> None:
         raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
 
 
-def _is_asked_for_records(launcher: Launcher, config: Config) -> bool:
-    """Whether the store is asked about each cell; a workspace's jobs are its records, which are listed all at once."""
-    return config.reuse != "none" and not (_submits_jobs(launcher) and config.tracking.uri == AZUREML)
+def _is_asked_for_records(launcher: Launcher, config: Config, store: "SweepStore") -> bool:
+    """Whether the store is asked about each cell; jobs that are its runs are listed all at once by their launcher."""
+    return config.reuse != "none" and not (_submits_jobs(launcher) and store.holds_jobs)
 
 
 def _is_kept(launcher: Launcher, cell: Cell, folder: Path) -> bool:

@@ -12,7 +12,7 @@ from bikeml.processes import uninterrupted
 from bikeml.redaction import redact
 
 if TYPE_CHECKING:
-    from bikeml.tracking.runs import RecordedRun
+    from bikeml.tracking.recorded import RecordedRun
 
 
 @dataclass(frozen=True)

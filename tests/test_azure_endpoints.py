@@ -324,33 +324,6 @@ def test_an_endpoint_is_waited_for_and_made_again_where_that_failed(
     assert list(dict.fromkeys(told)) == steps
 
 
-def test_an_alias_that_several_models_of_the_workspace_have_must_be_named_whole(
-    workspace: LoopbackAzureML, ml_client: Any, tmp_path: Path
-) -> None:
-    from azure.ai.ml.entities import Model
-
-    from bikeml.azure.connection import connect
-    from bikeml.azure.models import Models, find_run
-    from bikeml.composition import compose, resolve
-    from bikeml.config import typed
-    from bikeml.errors import RunNotFoundError
-
-    (tmp_path / "MLmodel").write_text("flavors: {}")
-    for name in ("rentals", "others"):
-        model = Model(name=name, path=tmp_path, type="mlflow_model", tags={"bikeml.run_id": f"run of {name}"})
-        ml_client.models.create_or_update(model)
-    config = typed(resolve(compose([]))).azure
-    models = Models(connect(config))
-    assert models.set_alias("others", "champion", "1") is None
-    assert find_run(config, "champion") == "run of others"
-    assert models.set_alias("rentals", "champion", "1") is None
-    message = "^several registered models have the alias 'champion'; write one of others@champion, rentals@champion$"
-    with pytest.raises(RunNotFoundError, match=message):
-        find_run(config, "champion")
-    found = {which: find_run(config, which) for which in ("rentals@champion", "others/1", "others/2", "nobody")}
-    assert list(found.values()) == ["run of rentals", "run of others", None, None]
-
-
 def test_a_tampered_model_is_refused_before_anything_is_sent(
     workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
 ) -> None:

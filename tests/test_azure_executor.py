@@ -12,8 +12,9 @@ import pytest
 
 from bikeml.azure import executor as executor_module
 from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import FINGERPRINT_TAG, QuotaError, Request, sweep_tag
+from bikeml.azure.jobs import QuotaError, Request, sweep_tag
 from bikeml.errors import ClusterError
+from bikeml.records.tags import FINGERPRINT
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed
 
 POLICY = Policy(
@@ -216,7 +217,7 @@ def test_a_job_of_the_same_experiment_from_other_code_is_adopted(workspace):
 
 
 @pytest.mark.parametrize("number", [0, 2])
-@pytest.mark.parametrize("tags", [{}, {FINGERPRINT_TAG: "another"}])
+@pytest.mark.parametrize("tags", [{}, {FINGERPRINT: "another"}])
 @pytest.mark.parametrize("reuse", ["all", "finished"])
 def test_a_job_with_our_name_that_is_not_ours_costs_its_cell_and_is_left_alone(workspace, number, tags, reuse):
     requests = cells(4)
@@ -424,7 +425,7 @@ def test_no_more_jobs_than_allowed_are_ever_alive(workspace, adopted):
     }
     tag = {sweep_tag(request.fingerprint for request in requests): "true"}
     for request in requests[:adopted]:
-        workspace.put(request, {FINGERPRINT_TAG: request.fingerprint} | tag, "code")
+        workspace.put(request, {FINGERPRINT: request.fingerprint} | tag, "code")
     put, alive = workspace.put, []
     workspace.put = lambda *job: (put(*job), alive.append(len(workspace.alive())))[0]
     assert launch(workspace, requests, max_parallel_jobs=5).outcomes == [None] * 30

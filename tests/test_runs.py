@@ -1,6 +1,5 @@
 """Runs found again by what people call them, in a real store of real experiments."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
+from bikeml.tracking.mlflow_store import MlflowStore
 from bikeml.tracking.runs import find
 from bikeml.tracking.sweeps import SweepStore
 from tests.conftest import DAILY, config_of
@@ -39,17 +39,6 @@ def store(recorded, workdir):
     """A copy of the store of its own, whose artifacts are those of the first."""
     shutil.copy(recorded[0] / "mlflow.db", workdir / "mlflow.db")
     return MlflowClient(f"sqlite:///{workdir}/mlflow.db")
-
-
-def test_a_run_is_found_by_its_id_and_by_the_beginning_of_it(recorded, store):
-    result = recorded[1]["linear"]
-    for which in (result.run_id, result.run_id[:9]):
-        run = find(config_of(), which)
-        assert (run.run_id, run.name) == (result.run_id, "linear")
-        assert run.fingerprint == result.fingerprint
-        assert run.metrics["test_r2"] == result.metrics["test_r2"]
-        assert run.params["model"] == "linear"
-        assert run.tags["bikeml.data_sha256"] == result.dataset.sha256
 
 
 def test_latest_is_the_last_experiment_that_finished(recorded, store):
@@ -91,12 +80,12 @@ def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):
     config = config_of("tracking.experiment_name=twice")
     assert again.metrics == last.metrics
     assert find(config, "best").run_id == last.run_id
-    monkeypatch.setattr("bikeml.tracking.runs.AZUREML", config.tracking.uri)  # which orders nothing by a metric
+    monkeypatch.setattr(MlflowStore, "can_order", False)  # as a workspace, which orders nothing by a metric
     assert find(config, "best").run_id == last.run_id
 
 
 def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, monkeypatch):
-    monkeypatch.setattr("bikeml.tracking.runs.PAGE", 1)  # more models than a page holds
+    monkeypatch.setattr("bikeml.tracking.mlflow_store.PAGE", 1)  # more models than a page holds
     result = recorded[1]["tree"]
     source = store.get_run(result.run_id).info.artifact_uri + "/model"
     store.create_registered_model("rentals")
@@ -176,19 +165,6 @@ def test_no_store_and_one_out_of_reach_are_named():
         TrackingError, match=r"cannot look for run 'best' in 'http://127.0.0.1:1': .*; check tracking.uri$"
     ):
         find(config_of("tracking=server", "tracking.uri='http://127.0.0.1:1'"), "best")
-
-
-def test_files_and_folders_of_a_run_are_fetched(recorded, store, workdir):
-    run = find(config_of(), recorded[1]["tree"].run_id)
-    assert json.loads(run.fetch("result.json", workdir / "here").read_text())["run_id"] == run.run_id
-    model = run.fetch("model", workdir / "here")
-    assert model == workdir / "here" / "model"
-    original = recorded[0] / "tree" / "model" / "model.skops"
-    assert (model / "model.skops").read_bytes() == original.read_bytes()
-    assert run.holds("model")
-    assert not run.holds("nothing.txt")
-    with pytest.raises(RunNotFoundError, match=r"\(tree\) has no 'nothing.txt'; it has \[.*'config.yaml'"):
-        run.fetch("nothing.txt", workdir / "here")
 
 
 def test_the_files_of_a_clusters_job_are_found_below_its_outputs(recorded, store, workdir):

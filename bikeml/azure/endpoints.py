@@ -23,10 +23,9 @@ from bikeml.azure.client import Workspace
 from bikeml.azure.jobs import ServiceError
 from bikeml.azure.refusals import service_errors
 from bikeml.progress import Announce
+from bikeml.records.tags import OURS
 from bikeml.redaction import redact
 
-OURS = "bikeml"
-"""The tag of the endpoints that bikeml made, and may therefore change and delete."""
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
 LOOK_SECONDS = 5.0
 LOG_LINES = 30

@@ -16,7 +16,6 @@ from typing import Literal, Protocol
 from bikeml.azure.endings import Ending, conclude
 from bikeml.azure.finding import Finder, NotOursError
 from bikeml.azure.jobs import (
-    FINGERPRINT_TAG,
     Job,
     QuotaError,
     Request,
@@ -30,6 +29,7 @@ from bikeml.azure.ledger import Ledger
 from bikeml.azure.pace import Clock, Patience
 from bikeml.azure.submission import Submitter
 from bikeml.errors import ClusterError
+from bikeml.records.tags import FINGERPRINT
 
 THREADS = 10
 """One MLClient serves as many: its connections to a host are as many too."""
@@ -197,7 +197,7 @@ class Executor:
     def _submit(self, request: Request) -> ServiceError | NotOursError | None:
         """Put the cell's job among the open ones, of which there is one; return what keeps this one from it."""
         try:
-            job = self._submitter.submit(request, {FINGERPRINT_TAG: request.fingerprint, self._tag: "true"})
+            job = self._submitter.submit(request, {FINGERPRINT: request.fingerprint, self._tag: "true"})
         except (ServiceError, NotOursError) as error:
             return error
         self._ledger.note(request, job)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from bikeml.azure.jobs import FINGERPRINT_TAG, Job, Service, is_ours, job_name
+from bikeml.azure.jobs import Job, Service, is_ours, job_name
 from bikeml.azure.pace import Patience
 from bikeml.errors import ClusterError
+from bikeml.records.tags import FINGERPRINT
 
 
 class NotOursError(ClusterError):
@@ -45,11 +46,11 @@ def check_ours(job: Job, fingerprint: str) -> None:
     """Raise NotOursError where a job is not provably the cell's."""
     if not is_ours(job, fingerprint):
         raise NotOursError(
-            f"job {job.name} has the name of a cell of this sweep, but its tag {FINGERPRINT_TAG} is "
-            f"{job.tags.get(FINGERPRINT_TAG)!r}, not {fingerprint!r}; it was left alone: look at {job.studio}"
+            f"job {job.name} has the name of a cell of this sweep, but its tag {FINGERPRINT} is "
+            f"{job.tags.get(FINGERPRINT)!r}, not {fingerprint!r}; it was left alone: look at {job.studio}"
         )
 
 
 def _latest(jobs: Iterable[Job]) -> dict[str, Job]:
-    ours = [job for job in jobs if is_ours(job, job.tags.get(FINGERPRINT_TAG, ""))]
-    return {job.tags[FINGERPRINT_TAG]: job for job in sorted(ours, key=lambda job: job.generation)}
+    ours = [job for job in jobs if is_ours(job, job.tags.get(FINGERPRINT, ""))]
+    return {job.tags[FINGERPRINT]: job for job in sorted(ours, key=lambda job: job.generation)}

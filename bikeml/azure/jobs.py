@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bikeml.errors import ClusterError
+from bikeml.records.tags import FINGERPRINT, SWEEP_PREFIX
 
-FINGERPRINT_TAG = "bikeml.fingerprint"
 NAME_DIGITS = 32
 """Of the fingerprint, in a job's name: 128 bits tell any two experiments apart, and the tag holds the whole."""
 
@@ -142,19 +142,19 @@ def job_name(fingerprint: str, generation: int) -> str:
 
 def sweep_tag(fingerprints: Iterable[str]) -> str:
     """Return the key of the tag that the jobs of one sweep share, however its cells are ordered."""
-    return f"bikeml.sweep.{sha256(' '.join(sorted(fingerprints)).encode()).hexdigest()[:16]}"
+    return f"{SWEEP_PREFIX}{sha256(' '.join(sorted(fingerprints)).encode()).hexdigest()[:16]}"
 
 
 def find_sweep_tag(tags: Iterable[str], wanted: str) -> str:
     """Return the key by which a job is listed: the wanted sweep's, or that of the sweep that submitted it."""
-    return wanted if wanted in tags else next((key for key in sorted(tags) if key.startswith("bikeml.sweep.")), wanted)
+    return wanted if wanted in tags else next((key for key in sorted(tags) if key.startswith(SWEEP_PREFIX)), wanted)
 
 
 def is_ours(job: Job, fingerprint: str) -> bool:
     """Whether a job is provably the one of that cell, in any generation: a copy made in the Studio has its tags."""
     digits = job.name.rpartition("-")[2]
     named = digits.isascii() and digits.isdigit() and job.name == job_name(fingerprint, int(digits))
-    return named and job.tags.get(FINGERPRINT_TAG) == fingerprint
+    return named and job.tags.get(FINGERPRINT) == fingerprint
 
 
 def node_hours(last_generations: Iterable[int], timeout_minutes: int) -> float:

@@ -8,22 +8,16 @@ from azure.ai.ml.entities import Model
 from azure.core.exceptions import ResourceNotFoundError
 
 from bikeml.azure.client import Workspace
-from bikeml.azure.connection import connect
 from bikeml.azure.refusals import service_errors
-from bikeml.config import AzureConfig
-from bikeml.errors import RunNotFoundError
 from bikeml.model_folder import hash_folder
-from bikeml.tracking.models import Registration
-from bikeml.tracking.runs import RecordedRun
-
-CONTENT_TAG, RUN_TAG = "bikeml.model_sha256", "bikeml.run_id"
-ALIAS_TAG = "bikeml.alias."
-"""Before an alias, as a tag of the version that has it: Azure ML knows no aliases."""
+from bikeml.records.tags import ALIAS_PREFIX, FINGERPRINT, MODEL, RUN
+from bikeml.tracking.backends import Version
+from bikeml.tracking.recorded import RecordedRun
 
 
 def run_tags(run: RecordedRun) -> dict[str, str]:
     """Return the tags that say of which run something in the workspace is."""
-    return {RUN_TAG: run.run_id, "bikeml.fingerprint": run.fingerprint}
+    return {RUN: run.run_id, FINGERPRINT: run.fingerprint}
 
 
 class Models:
@@ -36,11 +30,11 @@ class Models:
         """Return the version of `name` that holds the run's model in `folder`, and whether it was made just now."""
         content = hash_folder(folder)
         for known in self.versions(name):
-            if _tags(known).get(CONTENT_TAG) == content:
+            if _tags(known).get(MODEL) == content:
                 return str(known.version), False
         # the client writes its colours even where it shows no progress
         with service_errors(f"register the model {name!r}"), contextlib.redirect_stderr(io.StringIO()):
-            model = Model(name=name, path=folder, type="mlflow_model", tags={**run_tags(run), CONTENT_TAG: content})
+            model = Model(name=name, path=folder, type="mlflow_model", tags={**run_tags(run), MODEL: content})
             return str(self._client.models.create_or_update(model).version), True
 
     def versions(self, name: str) -> list[Model]:
@@ -56,9 +50,18 @@ class Models:
         with service_errors("list the models"):
             return [str(model.name) for model in self._client.models.list()]
 
+    def find(self, name: str, number: str) -> Version | None:
+        """Return a version that is not archived, or None."""
+        return next((_describe(model) for model in self.versions(name) if str(model.version) == number), None)
+
+    def find_aliased(self, name: str, alias: str) -> Version | None:
+        """Return the version of a model that has the alias, or None."""
+        tag = ALIAS_PREFIX + alias
+        return next((_describe(model) for model in self.versions(name) if tag in _tags(model)), None)
+
     def set_alias(self, name: str, alias: str, version: str) -> str | None:
         """Give the alias to a version alone, and return the one that had it before."""
-        tag = ALIAS_TAG + alias
+        tag = ALIAS_PREFIX + alias
         models = {str(model.version): model for model in self.versions(name)}
         before = sorted(number for number, model in models.items() if tag in _tags(model))
         if before == [version]:
@@ -79,33 +82,8 @@ class Models:
         return next(folder.rglob("MLmodel")).parent
 
 
-def register_in_workspace(
-    config: AzureConfig, run: RecordedRun, folder: Path, name: str, alias: str | None
-) -> Registration:
-    """Return the version of `name` that is the run's model in `folder`, with the alias; raises ClusterError."""
-    models = Models(connect(config))
-    version, is_new = models.register(name, folder, run)
-    return Registration(name, version, alias, models.set_alias(name, alias, version) if alias else None, is_new)
-
-
-def find_run(config: AzureConfig, which: str) -> str | None:
-    """
-    Return the id of the run behind ALIAS, NAME@ALIAS or NAME/VERSION, or None.
-
-    Raises RunNotFoundError where several models have the alias, and ClusterError.
-    """
-    models = Models(connect(config))
-    name, _, number = which.partition("/")
-    named, _, alias = which.rpartition("@")
-    found: dict[str, Model] = {}
-    for known in [name] if number else [named] if named else models.names():
-        for model in models.versions(known):
-            if model.version == number or (not number and ALIAS_TAG + alias in _tags(model)):
-                found.setdefault(known, model)
-    if len(found) > 1:
-        choice = ", ".join(f"{each}@{alias}" for each in sorted(found))
-        raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
-    return next((_tags(model).get(RUN_TAG) for model in found.values()), None)
+def _describe(model: Model) -> Version:
+    return Version(str(model.name), str(model.version), _tags(model).get(RUN))
 
 
 def _tags(model: Model) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -16,12 +15,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 
 from bikeml import model_folder
 from bikeml.config import Config
-from bikeml.fields import AZUREML
 from bikeml.files import write_text
 from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
+from bikeml.records import tags as names
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
-from bikeml.tracking import runs, store
+from bikeml.tracking import store
+from bikeml.tracking.backends import open_store
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # they warn of their own type hints (mlflow 3.15)
@@ -39,17 +39,18 @@ def record(result: Result, started: float) -> Result:
     Only a run whose every file has arrived becomes FINISHED. Raises TrackingError when the store cannot be used.
     """
     tracking = result.config.tracking
-    uri = store.locate(result.config)
+    place = open_store(result.config)
+    uri = place.uri
     with store.store_errors(uri):
         _complete_model(result)
         client = store.connect(uri)
-        if tracking.uri == AZUREML and store.in_job():
-            return _record_in_job(client, result, started)
+        if place.job_run_id is not None:
+            return _record_in_job(client, place.job_run_id, result, started)
         experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
         with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
             recorded = replace(result, run_id=run_id)
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
-            if tracking.uri != AZUREML:  # it has data assets instead
+            if place.takes_datasets:
                 client.log_inputs(run_id, [_dataset(result)])
             _log_folder(client, run_id, result.folder)
             client.log_text(run_id, summary_text(recorded), RESULT_FILE)
@@ -67,13 +68,13 @@ def _log_folder(client: MlflowClient, run_id: str, folder: Path) -> None:
             client.log_artifact(run_id, str(path))
 
 
-def _record_in_job(client: MlflowClient, result: Result, started: float) -> Result:
+def _record_in_job(client: MlflowClient, run_id: str, result: Result, started: float) -> Result:
     """
     Record in the run that the job has already, and which the service ends; its files are the job's own output.
 
     A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
     """
-    run = client.get_run(os.environ["MLFLOW_RUN_ID"])
+    run = client.get_run(run_id)
     recorded = replace(result, run_id=str(run.info.run_id))
     if run.data.metrics:
         return recorded
@@ -100,7 +101,7 @@ def _metrics(result: Result, started: float) -> list[Metric]:
 def _params(result: Result) -> list[Param]:
     values = {**result.invocation.choices, **describe(result.config)}
     if result.search:
-        values |= {f"best.{name}": str(value) for name, value in result.search.best_params.items()}
+        values |= {f"{names.BEST_PREFIX}{name}": str(value) for name, value in result.search.best_params.items()}
     return to_params(values)
 
 
@@ -128,25 +129,25 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _tags(result: Result) -> dict[str, str]:
     provenance = result.provenance
     tags = {
-        "bikeml.version": version("bikeml") if "bikeml" in provenance.packages else "checkout",
-        "bikeml.fingerprint": result.fingerprint,
-        "bikeml.options": options_tag(result.invocation.choices),
-        "bikeml.reproducible": str(result.reproducible).lower(),
+        names.VERSION: version("bikeml") if "bikeml" in provenance.packages else "checkout",
+        names.FINGERPRINT: result.fingerprint,
+        names.OPTIONS: options_tag(result.invocation.choices),
+        names.REPRODUCIBLE: str(result.reproducible).lower(),
         **identity_tags(result.identity),
-        runs.MODEL: hash_model(result.folder / MODEL_FOLDER),
-        "bikeml.command": provenance.command,
-        "bikeml.cpu": provenance.cpu,
-        "bikeml.blas": json.dumps(provenance.blas),
-        "mlflow.source.name": "bikeml",
-        "mlflow.source.type": "LOCAL",
+        names.MODEL: hash_model(result.folder / MODEL_FOLDER),
+        names.COMMAND: provenance.command,
+        names.CPU: provenance.cpu,
+        names.BLAS: json.dumps(provenance.blas),
+        names.SOURCE_NAME: "bikeml",
+        names.SOURCE_TYPE: "LOCAL",
     }
     if provenance.git_commit:
-        tags["mlflow.source.git.commit"] = provenance.git_commit
-        tags["bikeml.uncommitted_changes"] = str(bool(provenance.git_diff or provenance.git_untracked)).lower()
+        tags[names.GIT_COMMIT] = provenance.git_commit
+        tags[names.UNCOMMITTED_CHANGES] = str(bool(provenance.git_diff or provenance.git_untracked)).lower()
     if result.tuned_on_these_rows:
-        tags["bikeml.cv"] = "tuned on these rows"
+        tags[names.CV] = "tuned on these rows"
     if result.config.sweep.parent_run_id:
-        tags["mlflow.parentRunId"] = result.config.sweep.parent_run_id
+        tags[names.PARENT] = result.config.sweep.parent_run_id
     return tags
 
 
@@ -154,9 +155,9 @@ def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
     """Return what determines a result beside its config as tags, to say later what has changed since."""
     source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
     return {
-        "bikeml.data_sha256": identity["data_sha256"],
-        "bikeml.source": hashlib.sha256(source.encode()).hexdigest()[:16],
-        "bikeml.versions": " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
+        names.TABLE: identity["data_sha256"],
+        names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
+        names.VERSIONS: " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
     }
 
 
@@ -175,7 +176,7 @@ def _dataset(result: Result) -> DatasetInput:
         schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
         profile=json.dumps({"num_rows": dataset.n_train + dataset.n_test, "sha256": dataset.sha256}),
     )
-    return DatasetInput(dataset_entity, [InputTag("mlflow.data.context", "training")])
+    return DatasetInput(dataset_entity, [InputTag(names.DATA_CONTEXT, "training")])
 
 
 def _record_children(client: MlflowClient, experiment_id: str, parent: str, result: Result, started: float) -> None:
@@ -188,9 +189,9 @@ def _record_children(client: MlflowClient, experiment_id: str, parent: str, resu
     for _, candidate in best.iterrows():
         rank = int(candidate["rank_test_score"])
         tags = {
-            "mlflow.parentRunId": parent,
-            "mlflow.source.name": "bikeml",
-            "bikeml.candidate_rank": str(rank),
+            names.PARENT: parent,
+            names.SOURCE_NAME: "bikeml",
+            names.CANDIDATE_RANK: str(rank),
         }
         scores = {key: float(value) for key, value in candidate.items() if str(key).startswith(("mean_", "std_"))}
         params = {str(name).rpartition("__")[2]: value for name, value in candidate["params"].items()}

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import socket
 import sqlite3
 import tempfile
@@ -21,16 +20,17 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.config import Config
-from bikeml.errors import ClusterError, TrackingError
-from bikeml.fields import AZUREML
+from bikeml.errors import TrackingError
+from bikeml.fields import STORES
+from bikeml.records.tags import OWNER
 from bikeml.redaction import redact
 
 SQLITE = "sqlite:///"
 LOCK_TIMEOUT_SECONDS = 20
-OWNER_TAG = "bikeml.owner"
 JOB_OUTPUTS = "outputs/"
-"""Where the files of a run lie that was a job on a cluster: Azure ML keeps a job's own output there."""
+"""Where the files of a run lie that was a job on a cluster: it keeps a job's own output there."""
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers where there is nothing of a name; of some names it says that they are none."""
 # A refused connection is an OSError; a missing driver of a database an ImportError; nonsense of a server a ParseError.
 STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, ParseError)
 
@@ -54,37 +54,13 @@ def absolute(uri: str) -> str:
     return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
 
 
-def locate(config: Config) -> str:
-    """
-    Return the address of the config's store, absolute; of a workspace's, the one that it has just now.
-
-    Raises TrackingError where the workspace cannot be reached.
-    """
-    uri = str(config.tracking.uri)
-    if uri != AZUREML:
-        return absolute(uri)
-    if in_job():
-        return os.environ["MLFLOW_TRACKING_URI"]
-    from bikeml.azure import connection  # azure's import takes seconds
-
-    try:
-        return connection.connect(config.azure).tracking_uri
-    except ClusterError as error:
-        raise TrackingError(f"cannot reach the workspace's store: {error}; or choose tracking=local") from error
-
-
-def in_job() -> bool:
-    """Whether this process is a job of Azure ML, which has a run already."""
-    return os.environ.get("MLFLOW_TRACKING_URI", "").startswith("azureml:") and "MLFLOW_RUN_ID" in os.environ
-
-
 def connect(uri: str) -> MlflowClient:
     """
     Return a client of the store at the absolute `uri`; a local store is made where there is none.
 
     Raises one of STORE_ERRORS.
     """
-    if uri.startswith("azureml:"):
+    if uri.partition(":")[0].partition("+")[0] not in STORES:
         mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 looks up the login for artifacts there, and nowhere else
     try:
         return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
@@ -147,7 +123,7 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
 
 def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
     """Begin a run in the experiment of that id, at the unix time `started`, and return its id."""
-    owned = {**tags, OWNER_TAG: owner()}
+    owned = {**tags, OWNER: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
 

@@ -11,16 +11,17 @@ from mlflow.entities import Metric, Run
 
 from bikeml.config import Config
 from bikeml.files import move
+from bikeml.records import tags as names
 from bikeml.redaction import redact
 from bikeml.result import Invocation
 from bikeml.sweep import KEPT_FILES, RESULT_FILE
 from bikeml.tracking import store
+from bikeml.tracking.backends import open_store
 from bikeml.tracking.recording import describe, flatten, identity_tags, options_tag, to_params
 
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""
 DIFFERENCES_SHOWN = 3
-ERROR_TAG = "bikeml.error"
 MAX_TAG_LENGTH = 5000
 
 
@@ -41,7 +42,8 @@ class SweepStore:
     """
 
     def __init__(self, config: Config) -> None:
-        self.uri = store.locate(config)
+        place = open_store(config)
+        self.uri, self.holds_jobs = place.uri, place.holds_jobs
         self._experiment_name = config.tracking.experiment_name
         with store.store_errors(self.uri, "begin the sweep"):
             self._client = store.connect(self.uri)
@@ -51,7 +53,7 @@ class SweepStore:
         with store.store_errors(self.uri, "begin the sweep"):
             self._bury_the_dead()
             experiment = store.experiment_id(self._client, self._experiment_name, self.uri)
-            tags = {"bikeml.command": redact(command), "mlflow.source.name": "bikeml", "mlflow.source.type": "LOCAL"}
+            tags = {names.COMMAND: redact(command), names.SOURCE_NAME: "bikeml", names.SOURCE_TYPE: "LOCAL"}
             return store.begin_run(self._client, experiment, name, tags, started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
@@ -65,13 +67,13 @@ class SweepStore:
 
     def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
         """Return the latest run with that fingerprint that finished or, if `failures`, failed in the model's code."""
-        same = f"tags.`bikeml.fingerprint` = '{fingerprint}'"
+        same = f"tags.`{names.FINGERPRINT}` = '{fingerprint}'"
         with store.store_errors(self.uri, "look for recorded runs"):
             for run in self._search(f"{same} and attributes.status = 'FINISHED'", most=1):
                 return Recorded(str(run.info.run_id), None)
             for run in self._search(f"{same} and attributes.status = 'FAILED'", most=RELATIVES) if failures else ():
-                if ERROR_TAG in run.data.tags:
-                    return Recorded(str(run.info.run_id), str(run.data.tags[ERROR_TAG]))
+                if names.ERROR in run.data.tags:
+                    return Recorded(str(run.info.run_id), str(run.data.tags[names.ERROR]))
         return None
 
     def take(self, run_id: str, folder: Path) -> bool:
@@ -91,7 +93,7 @@ class SweepStore:
         tag = options_tag(choices)
         with store.store_errors(self.uri, "look for recorded runs"):
             if tag not in self._relatives:
-                same = f"tags.`bikeml.options` = '{tag}' and attributes.status = 'FINISHED'"
+                same = f"tags.`{names.OPTIONS}` = '{tag}' and attributes.status = 'FINISHED'"
                 self._relatives[tag] = list(self._search(same, most=RELATIVES))
         differences = [_differences(config, identity, run) for run in self._relatives[tag]]
         if not differences:
@@ -114,17 +116,17 @@ class SweepStore:
 
     def _bury_the_dead(self) -> None:
         for run in self._search("attributes.status = 'RUNNING'", most=1000):
-            if store.is_gone(run.data.tags.get(store.OWNER_TAG, "")):
+            if store.is_gone(run.data.tags.get(names.OWNER, "")):
                 self._client.set_terminated(run.info.run_id, "KILLED")
 
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
     """Record a cell that failed in the model's own code, which would fail again; raises TrackingError."""
-    uri = store.locate(config)
-    tags = {"bikeml.fingerprint": fingerprint, "bikeml.options": options_tag(invocation.choices)}
-    tags[ERROR_TAG] = error[:MAX_TAG_LENGTH]
+    uri = open_store(config).uri
+    tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
+    tags[names.ERROR] = error[:MAX_TAG_LENGTH]
     if config.sweep.parent_run_id:
-        tags["mlflow.parentRunId"] = config.sweep.parent_run_id
+        tags[names.PARENT] = config.sweep.parent_run_id
     with store.store_errors(uri):
         client = store.connect(uri)
         experiment = store.experiment_id(client, config.tracking.experiment_name, uri)

@@ -1,0 +1,112 @@
+"""An MLflow store, in a local file or behind a server, with MLflow's own registry of models."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+
+from bikeml.config import Config
+from bikeml.records.tags import FINGERPRINT
+from bikeml.redaction import redact
+from bikeml.tracking import store
+from bikeml.tracking.backends import Registration, Store, Version
+from bikeml.tracking.recorded import ADVICE, MODEL_FOLDER, RecordedRun
+
+DEFAULT = "sqlite:///mlflow.db"
+"""The tracking.uri of conf/tracking/local.yaml."""
+PAGE = 100
+
+
+class MlflowStore(Store):
+    """The store at a tracking.uri that MLflow itself knows; its methods raise STORE_ERRORS."""
+
+    can_order = True
+    takes_datasets = True
+    holds_jobs = False
+    job_run_id = None
+
+    def __init__(self, config: Config) -> None:
+        self._given = str(config.tracking.uri)
+
+    @property
+    def uri(self) -> str:
+        return store.absolute(self._given)
+
+    @property
+    def override(self) -> str:
+        return "" if self._given == DEFAULT else f" tracking.uri={redact(self._given)}"
+
+    def look(self, experiment_id: str, run_id: str) -> str:
+        if self._given.startswith("http"):
+            return f"{redact(self._given.rstrip('/'))}/#/experiments/{experiment_id}/runs/{run_id}"
+        return f"mlflow ui --backend-store-uri {redact(self._given)}"
+
+    def models(self) -> list[str]:
+        return sorted(str(model.name) for model in self._models())
+
+    def version(self, name: str, number: str) -> Version | None:
+        try:
+            return _describe(self._client.get_model_version(name, number))
+        except MlflowException as error:
+            if error.error_code in store.ABSENT:
+                return None
+            raise
+
+    def aliased(self, alias: str, name: str | None = None) -> list[Version]:
+        names = [name] if name else [str(model.name) for model in self._models() if alias in model.aliases]
+        found = (self._read_alias(each, alias) for each in sorted(names))
+        return [_describe(version) for version in found if version is not None]
+
+    def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:  # noqa: ARG002
+        with store.store_errors(self.uri, f"register the model of run {run.run_id}", ADVICE):
+            version, is_new = self._find_or_make(run, name)
+            previous = self._set_alias(name, alias, version) if alias else None
+        return Registration(name, version, alias, previous, is_new)
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return store.connect(self.uri)
+
+    def _models(self) -> Iterator[RegisteredModel]:
+        token = None
+        while True:
+            page = self._client.search_registered_models(max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _find_or_make(self, run: RecordedRun, name: str) -> tuple[str, bool]:
+        found = self._client.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
+        if found:
+            return min((str(each.version) for each in found), key=int), False
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(run.run_id).info.artifact_uri}/{MODEL_FOLDER}"
+        made = self._client.create_model_version(name, source, run.run_id, tags={FINGERPRINT: run.fingerprint})
+        return str(made.version), True
+
+    def _set_alias(self, name: str, alias: str, version: str) -> str | None:
+        before = self._read_alias(name, alias)
+        previous = None if before is None else str(before.version)
+        if previous != version:
+            self._client.set_registered_model_alias(name, alias, version)
+        return previous
+
+    def _read_alias(self, name: str, alias: str) -> ModelVersion | None:
+        try:
+            return self._client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if error.error_code in store.ABSENT:
+                return None
+            raise
+
+
+def _describe(version: ModelVersion) -> Version:
+    return Version(str(version.name), str(version.version), str(version.run_id) if version.run_id else None)

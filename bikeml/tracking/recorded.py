@@ -1,0 +1,79 @@
+"""A recorded run, as whoever has found one holds it, and the way to its files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+from bikeml.errors import ModelFileError, RunNotFoundError
+from bikeml.records.tags import MODEL
+from bikeml.sweep import METRIC
+from bikeml.tracking import store
+
+ADVICE = "check tracking.uri"
+MODEL_FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """An experiment's run in a tracking store, finished and with its metrics."""
+
+    run_id: str
+    name: str
+    fingerprint: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    uri: str
+    """The address of its store."""
+    which: str
+    """What it was found by."""
+    _artifacts: ArtifactRepository = field(repr=False, compare=False)
+    """The client's own way to it asks for logged models first, which not every server knows of (MLflow 3.15)."""
+
+    @property
+    def title(self) -> str:
+        """Return its id and name, and how it came to be meant where that was no id."""
+        if self.which == "best":
+            return f"{self.run_id} ({self.name}), the best on its table, target and split by {METRIC}"
+        named = "" if self.run_id.startswith(self.which) else f", {self.which}"
+        return f"{self.run_id} ({self.name}){named}"
+
+    def holds(self, path: str) -> bool:
+        """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
+        with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
+            return store.find_artifact(self._artifacts, path) is not None
+
+    def fetch(self, path: str, folder: Path) -> Path:
+        """
+        Bring an artifact, a file or a folder of the run folder such as "model", below a local `folder`.
+
+        Returns where it is now. Raises RunNotFoundError where the run has none of that name, and TrackingError.
+        """
+        with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
+            place = store.find_artifact(self._artifacts, path)
+            if place is None:
+                present = store.list_names(self._artifacts)
+                raise RunNotFoundError(
+                    f"run {self.run_id} ({self.name}) has no {path!r}; it has {present}; name another run"
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(self._artifacts.download_artifacts(place, str(folder)))
+
+    def fetch_model(self, folder: Path) -> Path:
+        """
+        Bring the model below a local `folder`, and return its own.
+
+        Raises ModelFileError where it is not the file that was recorded, and as :meth:`fetch` does.
+        """
+        from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
+
+        model = self.fetch(MODEL_FOLDER, folder)
+        recorded, found = self.tags.get(MODEL), hash_model(model)
+        if recorded not in (None, found):
+            raise ModelFileError(
+                f"the model of run {self.run_id} ({self.name}) has been changed since it was recorded: its sha256 is "
+                f"{found}, and was {recorded}; name another run, or find out who changed it"
+            )
+        return model
