@@ -16,6 +16,7 @@ from bikeml.records.tags import MODEL, TABLE
 from bikeml.registry import register_run
 from bikeml.tracking import store as connection
 from bikeml.tracking.backends import Registration, Store, Version, open_store
+from bikeml.tracking.models import fetch_checked
 from bikeml.tracking.runs import find
 from bikeml.tracking.sweeps import SweepStore
 from tests.azureml import LoopbackAzureML
@@ -131,6 +132,23 @@ def test_the_files_of_a_run_are_fetched_as_they_were_recorded(place, workdir):
     assert not run.holds("nothing.txt")
     with pytest.raises(RunNotFoundError, match=r"\(tree\) has no 'nothing.txt'; it has \[.*'config.yaml'"):
         run.fetch("nothing.txt", workdir / "here")
+
+
+def test_a_model_whose_hash_is_not_recorded_is_refused(place, workdir):
+    client, run_id = connection.connect(place.store.uri), place.run_ids["linear"]
+    recorded = place.find(run_id).tags[MODEL]
+    client.delete_tag(run_id, MODEL)
+    try:
+        for fetch in (lambda run: run.fetch_model(workdir), lambda run: fetch_checked(run, workdir)):
+            with pytest.raises(ModelFileError) as error:
+                fetch(place.find(run_id))
+            assert (
+                f"the model of run {run_id} (linear) cannot be checked: the run's tag 'bikeml.model_sha256', the "
+                "sha256 that every run is recorded with, is missing; find out who took it away, or record the "
+                "experiment again"
+            ) in str(error.value)
+    finally:
+        client.set_tag(run_id, MODEL, recorded)
 
 
 def test_a_model_of_another_hash_is_refused(place, workdir):

@@ -65,13 +65,20 @@ class RecordedRun:
         """
         Bring the model below a local `folder`, and return its own.
 
-        Raises ModelFileError where it is not the file that was recorded, and as :meth:`fetch` does.
+        Raises ModelFileError where it is not the file that was recorded, or where the run does not say which file was,
+        and as :meth:`fetch` does.
         """
         from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
 
+        recorded = self.tags.get(MODEL)
+        if recorded is None:
+            raise ModelFileError(
+                f"the model of run {self.run_id} ({self.name}) cannot be checked: the run's tag {MODEL!r}, the sha256 "
+                "that every run is recorded with, is missing; find out who took it away, or record the experiment again"
+            )
         model = self.fetch(MODEL_FOLDER, folder)
-        recorded, found = self.tags.get(MODEL), hash_model(model)
-        if recorded not in (None, found):
+        found = hash_model(model)
+        if recorded != found:
             raise ModelFileError(
                 f"the model of run {self.run_id} ({self.name}) has been changed since it was recorded: its sha256 is "
                 f"{found}, and was {recorded}; name another run, or find out who changed it"
