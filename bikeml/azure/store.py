@@ -80,10 +80,10 @@ class WorkspaceStore(Store):
 
     @cached_property
     def _models(self) -> "Models":
+        named = {} if self._given == AZUREML else _read_names(self._given)
         from bikeml.azure.connection import connect
         from bikeml.azure.models import Models
 
-        named = {} if self._given == AZUREML else _read_names(self._given)
         return Models(connect(self._config.model_copy(update=named)))
 
 
