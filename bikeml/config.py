@@ -1,4 +1,4 @@
-"""The typed schema of conf/: what may stand there."""
+"""The typed schema of conf/: what may stand there, and which of it changes no figure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 from bikeml.fields import (
     Axis,
     ChildRuns,
+    Elsewhere,
     Encoding,
     EstimatorSpec,
     Name,
+    NotInResult,
     Section,
     Seed,
     Separator,
@@ -24,14 +26,14 @@ from bikeml.validation import validate
 class DataConfig(Section):
     """Which table, what to predict, and the columns by kind."""
 
-    name: Name | None
-    path: Name
+    name: Annotated[Name | None, NotInResult]
+    path: Annotated[Name, NotInResult]  # the table's sha256 counts
     target: Name
     numeric: list[Name]
     categorical: list[Name]
     date: Name | None
     date_format: Name | None
-    allowed: dict[str, Annotated[list[Value], Field(min_length=1)]]
+    allowed: Annotated[dict[str, Annotated[list[Value], Field(min_length=1)]], NotInResult]
     separator: Separator
     encoding: Encoding
 
@@ -95,12 +97,12 @@ class GridSearch(Section):
     kind: Literal["grid"]
     scoring: Name
     folds: Annotated[int, Field(ge=2)]
-    n_jobs: Workers | None
-    backend: Literal["loky", "threading", "dask"] | None
-    scheduler: Name | None
-    child_runs: ChildRuns
-    checkpoint: bool
-    checkpoint_dir: Name
+    n_jobs: Annotated[Workers | None, NotInResult]
+    backend: Annotated[Literal["loky", "threading", "dask"] | None, Elsewhere(None)]
+    scheduler: Annotated[Name | None, Elsewhere(None)]
+    child_runs: Annotated[ChildRuns, NotInResult]
+    checkpoint: Annotated[bool, Elsewhere(value=False)]
+    checkpoint_dir: Annotated[Name, NotInResult]
 
 
 class EvaluationConfig(Section):
@@ -181,10 +183,10 @@ class Config(Section):
     model: ModelConfig
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
-    tracking: TrackingConfig
-    azure: AzureConfig
-    reuse: Literal["none", "finished", "all"]
-    sweep: SweepConfig
+    tracking: Annotated[TrackingConfig, NotInResult]
+    azure: Annotated[AzureConfig, NotInResult]
+    reuse: Annotated[Literal["none", "finished", "all"], NotInResult]
+    sweep: Annotated[SweepConfig, NotInResult]
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

@@ -11,11 +11,10 @@ import pandas as pd
 import yaml
 
 from bikeml.errors import RunFolderError
+from bikeml.sections import complete, names_not_in_result
 from bikeml.sweep import Outcome, Sweep
 
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
-UNCOMPARED = ("tracking", "azure", "reuse", "sweep")
-"""Sections of a config that change no figure."""
 
 
 class Difference(NamedTuple):
@@ -69,7 +68,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise unreadable(file, error) from error
-    return {key: value for key, value in config.items() if key not in UNCOMPARED}
+    left_out = names_not_in_result()
+    return {key: value for key, value in complete(config).items() if key not in left_out}
 
 
 def unreadable(file: Path, error: Exception) -> RunFolderError:

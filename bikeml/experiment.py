@@ -20,8 +20,8 @@ from bikeml import evaluate, plots, provenance
 from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
 from bikeml.errors import FingerprintError, FitError, RunFolderError, TrackingError
-from bikeml.fingerprint import fingerprint, identify, is_reproducible
-from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance
+from bikeml.fingerprint import fingerprint, identify
+from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance, is_reproducible
 from bikeml.progress import Announce, silent
 from bikeml.result import Dataset, Invocation, Result, SearchOutcome, add_run_id, save
 from bikeml.resume import Checkpoint, ResumableGridSearchCV

@@ -1,6 +1,7 @@
-"""The kinds of values in conf/, and what is said of one that is none of its kind."""
+"""The kinds of values in conf/, the marks of keys, and what is said of a value of the wrong kind."""
 
 import re
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,28 @@ class Section(BaseModel):
     """A section of the config: frozen, and without room for keys that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NotInResult:
+    """The mark of a key or section that changes no figure; :mod:`bikeml.sections` tells who reads it."""
+
+
+@dataclass(frozen=True)
+class Elsewhere(NotInResult):
+    """The mark of a key that changes no figure and fits one machine; on another the experiment runs with `value`."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class AddedLater:
+    """
+    The mark of a key that came after the first runs were recorded; `default` is what these runs did, as plain values.
+
+    The key enters an identity only with another value, so that the runs recorded before it keep their fingerprints.
+    """
+
+    default: object
 
 
 def _either(wanted: str) -> WrapValidator:

@@ -53,6 +53,17 @@ def build_pipeline(config: Config, columns: Sequence[str]) -> Pipeline:
     return Pipeline([("preprocessor", preprocessor), (REGRESSOR, _build(config.model.estimator))])
 
 
+def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
+    """Return False where the split or any estimator draws without a seed: such a run is never called reproducible."""
+    if config.split.kind == "random" and config.split.random_state is None:
+        return False
+    axes = config.model.grid.items() if config.search.kind != "none" else ()
+    if any(name.endswith("random_state") and None in values for name, values in axes):
+        return False
+    parameters = pipeline.get_params(deep=True).items()
+    return not any(name.endswith("random_state") and value is None for name, value in parameters)
+
+
 def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
     """Return the model's grid for a search over the whole pipeline, its keys with the step's prefix."""
     return {f"{REGRESSOR}__{name}": [_build(value) for value in values] for name, values in model.grid.items()}

@@ -22,10 +22,12 @@ from bikeml import task
 from bikeml.config import Config
 from bikeml.errors import DataError, ReproduceError
 from bikeml.fields import Name, Section
+from bikeml.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.processes import child
 from bikeml.progress import Announce, progress
 from bikeml.records.tags import TABLE
 from bikeml.redaction import redact
+from bikeml.sections import complete, move_elsewhere, names_not_in_result
 from bikeml.worktree import bring_back
 
 if TYPE_CHECKING:
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The sections of a config that are chosen as one option each."""
-LEFT_OUT = ("tracking", "azure", "sweep", "reuse")
-"""What says where an experiment runs and is recorded, and changes no figure."""
 LOG_LINES = 20
 PACKAGES_SHOWN = 10
 
@@ -74,7 +74,7 @@ class Reproduction:
     has_same_fingerprint: bool
     """Whether config, code, table and the versions of numerical packages are all the recorded ones."""
     notes: Sequence[str]
-    """What could not be brought back."""
+    """What could not be brought back, or not be compared."""
     changes: Sequence[str]
     """What of code, table, packages and machine is another now."""
 
@@ -134,7 +134,8 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         announce("bringing back the code")
         with bring_back(run, json.loads(recorded[ENVIRONMENT]), recorded.get(DIFF), folder / "code") as code:
             announce("running the experiment")
-            now = _run(sections, code.place, folder)
+            # The recorded code knows no key that was added later; the code of here asks for each.
+            now = _run(sections if code.place else complete(sections), code.place, folder)
     before, after = json.loads(recorded[RESULT]), json.loads(now[RESULT])
     return Reproduction(
         run_id=run.run_id,
@@ -142,7 +143,7 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
         table=redact(sections["data"]["path"]),
         code=code.text,
         has_same_fingerprint=after["fingerprint"] == run.fingerprint,
-        notes=code.notes,
+        notes=[*code.notes, *([] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION])],
         changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]))),
     )
 
@@ -194,9 +195,9 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str
 
 def _write_options(sections: dict[str, Any], folder: Path) -> None:
     """Write a config group's option "recorded" for each section: no default of the present code can get into it."""
-    rest = {name: section for name, section in sections.items() if name not in (*GROUPS, *LEFT_OUT)}
-    elsewhere = {"checkpoint": False, "backend": None, "scheduler": None}  # what is faster, and not what is found
-    sections["search"] |= {key: value for key, value in elsewhere.items() if key in sections["search"]}
+    sections = move_elsewhere(sections)
+    left_out = {*GROUPS, *names_not_in_result()}
+    rest = {name: section for name, section in sections.items() if name not in left_out}
     for name in (*GROUPS, "experiment"):
         (folder / name).mkdir(parents=True)
         text = yaml.safe_dump(sections.get(name, rest), sort_keys=False, allow_unicode=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import config_of
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bikeml"
 MODULES = {
@@ -15,7 +17,17 @@ MODULES = {
     for file in sorted(PACKAGE.rglob("*.py"))
     if file.name not in ("__init__.py", "__main__.py") or file.parent != PACKAGE
 }
-FOUNDATION = {"config", "fields", "composition", "errors", "redaction", "datasets", "mlflow_settings", "records"}
+FOUNDATION = {
+    "config",
+    "fields",
+    "sections",
+    "composition",
+    "errors",
+    "redaction",
+    "datasets",
+    "mlflow_settings",
+    "records",
+}
 SHELL = FOUNDATION | {"progress", "status", "task"}
 """What every further task is made with."""
 MAY_IMPORT = {
@@ -28,6 +40,7 @@ MAY_IMPORT = {
     "fields": set(),
     "validation": {"errors", "fields", "redaction"},
     "config": {"fields", "validation"},
+    "sections": {"config", "fields"},
     "problems": FOUNDATION,
     "data": FOUNDATION | {"problems"},
     "split": FOUNDATION | {"data"},
@@ -39,7 +52,8 @@ MAY_IMPORT = {
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
     "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
-    "tracking": FOUNDATION | {"files", "model_file", "model_folder", "result", "sweep"},  # azure by its name only
+    "tracking": FOUNDATION
+    | {"files", "fingerprint", "model_file", "model_folder", "result", "sweep"},  # azure by its name only
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
     "resume": FOUNDATION | {"files", "search"},
@@ -64,7 +78,7 @@ MAY_IMPORT = {
     "svg": set(),
     "sweep_plots": {"svg"},
     "page": {"svg"},
-    "entries": {"errors", "sweep"},
+    "entries": {"errors", "sections", "sweep"},
     "panels": {"entries", "page", "sweep", "sweep_plots"},
     "report": FOUNDATION | {"entries", "files", "leaderboard", "page", "panels", "sweep", "sweep_plots"},
     "look": FOUNDATION | {"data", "problems", "split"},
@@ -75,7 +89,7 @@ MAY_IMPORT = {
     "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
     "registry": SHELL | {"display", "tracking"},
     "worktree": {"errors", "processes", "redaction", "tracking"},
-    "reproduce": SHELL | {"data", "display", "processes", "tracking", "worktree"},
+    "reproduce": SHELL | {"data", "display", "fingerprint", "processes", "tracking", "worktree"},
     "progress": set(),
     "status": {"errors", "redaction"},
     "task": {"composition", "config", "fields", "processes", "status", "validation"},
@@ -167,9 +181,14 @@ def test_the_command_line_starts_without_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_schema_is_read_without_hydra():
-    code = "import sys, bikeml.config; print(sorted({'hydra', 'omegaconf', 'sklearn'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
+    code = (
+        "import json, sys; from bikeml.config import typed; from bikeml.fingerprint import fingerprint, identify; "
+        "fingerprint(identify(typed(json.loads(sys.argv[1])), 'a' * 64)); "
+        "print(sorted({'hydra', 'omegaconf', 'sklearn', 'mlflow', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    config = config_of().model_dump_json()
+    done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

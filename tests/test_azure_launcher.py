@@ -15,9 +15,13 @@ import pytest
 import bikeml
 from bikeml.azure.executor import Executor
 from bikeml.azure.launcher import AzureMLLauncher
+from bikeml.azure.launching import LEFT_OUT
 from bikeml.provenance import describe_checkout
+from bikeml.sections import names_not_in_result
+from bikeml.tracking.recording import flatten
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.conftest import config_of
 
 Main = Callable[..., int]
 Behave = Callable[[Any], Behaviour]
@@ -47,6 +51,14 @@ def succeed(recorded: dict[str, Any]) -> Behave:
         return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
 
     return behave
+
+
+def test_what_a_job_is_not_told_changes_no_figure() -> None:
+    keys = [*flatten(config_of("search=grid").model_dump()), "tracking", "hydra.run.dir"]
+    untold = {key for key in keys if f"{key}=".startswith(LEFT_OUT)}
+    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.parent_run_id", "data.path", "search.checkpoint_dir"}
+    marked = {"hydra", *names_not_in_result()}
+    assert [key for key in untold if key not in marked and key.partition(".")[0] not in marked] == []
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from bikeml.composition import compose, resolve
 from bikeml.config import typed
-from bikeml.pipeline import build_grid, build_pipeline, check_estimators, find_tolerance
+from bikeml.pipeline import build_grid, build_pipeline, check_estimators, find_tolerance, is_reproducible
 from bikeml.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
@@ -112,3 +112,19 @@ def test_text_in_an_estimators_arguments_is_not_resolved_again():
     check_estimators(config)
     imputer = build_pipeline(config, COLUMNS)[0].transformers[1][1][0]
     assert imputer.fill_value == "${seed} ${nope}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reproducible"),
+    [
+        ([], True),
+        (["model=rf"], True),
+        (["model=rf", "seed=null"], False),
+        (["seed=null"], True),  # linear regression draws nothing
+        (["split.random_state=null"], False),
+        (["split=chronological"], True),
+    ],
+)
+def test_a_run_with_random_state_null_is_never_called_reproducible(overrides, reproducible):
+    config = config_of(*overrides)
+    assert is_reproducible(config, build_pipeline(config, config.data.features)) is reproducible

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bikeml.entries import find_differences
+from bikeml.entries import find_differences, read_config
 from bikeml.leaderboard import build_leaderboard
 from bikeml.report import main, render_report, write_report
 from bikeml.sweep import FAILURE_FILE, RESULT_FILE, SWEEP_FILE, read_sweep
+from tests.conftest import config_of
 
 HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪😀 {{7*7}} """ + "w" * 300
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
@@ -188,6 +190,13 @@ def test_differences_name_the_path_and_both_values():
     best = {"seed": 0, "model": {"estimator": {"_target_": "a.Lasso", "alpha": 1.0}, "grid": {"alpha": [1]}}}
     here = {"seed": 1, "model": {"estimator": {"_target_": "a.Lasso", "alpha": None}, "grid": {"alpha": [2]}}}
     assert list(find_differences(best, here)) == [("seed", "0", "1"), ("model.estimator.alpha", "1.0", "null")]
+
+
+def test_what_changes_no_figure_is_not_compared(tmp_path):
+    config = config_of("tracking=none")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config.model_dump(), sort_keys=False))
+    left_out = {"tracking", "azure", "reuse", "sweep"}
+    assert read_config(tmp_path) == {key: value for key, value in config.model_dump().items() if key not in left_out}
 
 
 def test_another_estimator_is_one_difference():

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bikeml.reproduce import ReproduceOptions, _write_options, reproduce
-from tests.conftest import DAILY, TASK_SIGNALS, heeded
+from bikeml.fingerprint import OF_AN_EARLIER_VERSION
+from bikeml.reproduce import GROUPS, ReproduceOptions, _write_options, reproduce
+from tests.conftest import DAILY, TASK_SIGNALS, config_of, heeded
 
 ROOT = Path(__file__).parent.parent
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -148,8 +149,12 @@ def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chanc
     assert "nothing that bikeml records has changed: a source of chance is left" in call("run=latest")[2]
     import mlflow
 
-    mlflow.MlflowClient("sqlite:///mlflow.db").set_tag(run_id, "bikeml.fingerprint", "0" * 64)
+    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    client.set_tag(run_id, "bikeml.fingerprint", "0" * 64)
     assert "packages and machine are the recorded ones, so the code is another" in call("run=latest")[2]
+    edit_json(artifact(workdir, run_id, "environment.json"), lambda content: content.update(git_commit=None))
+    client.delete_tag(run_id, "bikeml.identity_schema")
+    assert re.search(f"fingerprint  another\n +note  {OF_AN_EARLIER_VERSION}", call("run=latest")[1])
 
 
 @pytest.mark.slow
@@ -219,3 +224,13 @@ def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):
         {"seed": 0, "search": search, **{key: {} for key in ("data", "split", "preprocessing", "model")}}, tmp_path
     )
     assert yaml.safe_load((tmp_path / "search" / "recorded.yaml").read_text()) == search | {"checkpoint": False}
+
+
+def test_what_is_written_to_run_again_is_all_that_can_change_a_figure(tmp_path):
+    recorded = config_of("search=grid", "search.backend=dask", "search.scheduler=tcp://127.0.0.1:1").model_dump()
+    _write_options(recorded, tmp_path)
+    groups = {name: yaml.safe_load((tmp_path / name / "recorded.yaml").read_text()) for name in GROUPS}
+    rest = yaml.safe_load((tmp_path / "experiment" / "recorded.yaml").read_text())
+    assert rest.keys() == {"seed", "evaluation"}
+    here = config_of("search=grid").model_dump()
+    assert {name: here[name] for name in (*groups, *rest)} == groups | rest

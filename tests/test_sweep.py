@@ -17,7 +17,7 @@ from bikeml.composition import config_dir
 from bikeml.errors import BikemlError
 from bikeml.sweep import Cell, Sweep, find_varying, read_sweep
 from bikeml.tracking import store
-from tests.conftest import DAILY
+from tests.conftest import DAILY, config_of
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 UNTRACKED = (*FAST, "tracking=none", "hydra.sweep.dir=sweep")
@@ -164,6 +164,35 @@ def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
     sweep = ("-m", *FAST, "model=tree", "seed=null", "reuse=finished", "tracking.run_name=a")
     assert [bikeml_main(*sweep, f"hydra.sweep.dir={name}") for name in "ab"] == [0, 0]
     assert board_of(workdir / "b")["note"][0] == "a random_state is null, so that no two runs are the same"
+
+
+def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
+    from bikeml.fingerprint import fingerprint, identify
+    from bikeml.tracking.recording import describe, identity_tags, options_tag
+    from bikeml.tracking.sweeps import SweepStore
+
+    config, choices = config_of(), {"model": "linear"}
+    store, identity = SweepStore(config), identify(config, "a" * 64)
+    client = MlflowClient(store.uri)
+
+    def record(tags, **params):
+        experiment = client.get_experiment_by_name("bikeml") or client.get_experiment(
+            client.create_experiment("bikeml")
+        )
+        run = client.create_run(experiment.experiment_id, tags={"bikeml.options": options_tag(choices), **tags})
+        for key, value in {**choices, **describe(config), **params}.items():
+            client.log_param(run.info.run_id, key, value)
+        client.set_terminated(run.info.run_id, "FINISHED")
+
+    def explain():
+        return SweepStore(config).explain(config, identity, choices)
+
+    earlier = {key: value for key, value in identity_tags(identity).items() if key != "bikeml.identity_schema"}
+    record({"bikeml.fingerprint": "0" * 64, **earlier})
+    assert store.find(fingerprint(identity), failures=True) is None
+    assert explain() == "recorded by an earlier version of bikeml, whose fingerprints have another form"
+    record(identity_tags(identity), seed=1)
+    assert explain() == "seed is 0, recorded was 1"
 
 
 def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):

@@ -29,7 +29,7 @@ from bikeml.sweep import clear_outcomes, is_collected, read_outcome, write_failu
 RUN_FOLDER = "outputs"
 """Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
 LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.path=", "search.checkpoint")
-"""What a job is given a value of its own for, or has no use for."""
+"""What a job is given a value of its own for, or has no use for; a test holds that none of it changes a figure."""
 
 
 def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 FINGERPRINT = "bikeml.fingerprint"
 """The whole fingerprint: of a run, of a job, and of whatever is made from a run."""
+IDENTITY_SCHEMA = "bikeml.identity_schema"
+"""The form of what the fingerprint is a hash of."""
 OPTIONS = "bikeml.options"
 """The chosen options, such as "model=rf search=grid": earlier runs of the same choice are found by it."""
 TABLE = "bikeml.data_sha256"

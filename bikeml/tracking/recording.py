@@ -20,6 +20,7 @@ from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
 from bikeml.records import tags as names
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
+from bikeml.sections import result_sections
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
 
@@ -111,11 +112,8 @@ def to_params(values: Mapping[str, str]) -> list[Param]:
 
 
 def describe(config: Config) -> dict[str, str]:
-    """Return what of a config is recorded as parameters, by dotted key."""
-    sections = config.model_dump(
-        exclude={"tracking": True, "azure": True, "reuse": True, "sweep": True, "data": {"name", "path"}}
-    )
-    return {key: str(value) for key, value in flatten(sections).items()}
+    """Return what of a config determines the result, as it is recorded: parameters by dotted key."""
+    return {key: str(value) for key, value in flatten(result_sections(config)).items()}
 
 
 def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -155,6 +153,7 @@ def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
     """Return what determines a result beside its config as tags, to say later what has changed since."""
     source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
     return {
+        names.IDENTITY_SCHEMA: str(identity["schema"]),
         names.TABLE: identity["data_sha256"],
         names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
         names.VERSIONS: " ".join(f"{name}={number}" for name, number in identity["versions"].items()),

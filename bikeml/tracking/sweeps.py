@@ -11,13 +11,14 @@ from mlflow.entities import Metric, Run
 
 from bikeml.config import Config
 from bikeml.files import move
+from bikeml.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records import tags as names
 from bikeml.redaction import redact
 from bikeml.result import Invocation
 from bikeml.sweep import KEPT_FILES, RESULT_FILE
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
-from bikeml.tracking.recording import describe, flatten, identity_tags, options_tag, to_params
+from bikeml.tracking.recording import describe, identity_tags, options_tag, to_params
 
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""
@@ -95,9 +96,13 @@ class SweepStore:
             if tag not in self._relatives:
                 same = f"tags.`{names.OPTIONS}` = '{tag}' and attributes.status = 'FINISHED'"
                 self._relatives[tag] = list(self._search(same, most=RELATIVES))
-        differences = [_differences(config, identity, run) for run in self._relatives[tag]]
-        if not differences:
+        if not self._relatives[tag]:
             return "no finished run of these options is recorded"
+        comparable = [run for run in self._relatives[tag] if is_comparable(run.data.tags)]
+        if not comparable:
+            return OF_AN_EARLIER_VERSION
+        now = {param.key: param.value for param in to_params({**choices, **describe(config)})}
+        differences = [_differences(now, identity, run) for run in comparable]
         nearest = min(differences, key=len)
         more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
         return "; ".join(nearest[:DIFFERENCES_SHOWN]) + more or "no reproducible run of these options is recorded"
@@ -135,13 +140,13 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
         client.set_terminated(run_id, "FAILED")
 
 
-def _differences(config: Config, identity: Mapping[str, Any], run: Run) -> list[str]:
-    """Name what determines the result and is another in the recorded run."""
-    recorded, now = run.data.params, describe(config)
+def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) -> list[str]:
+    """Name what determines the result and is another in the recorded run; `now` are the parameters of the cell."""
+    recorded = run.data.params
     found = [
-        f"{key} is {now[key]}, recorded was {recorded[key]}"
-        for key in flatten(identity["config"])
-        if key in now and key in recorded and now[key] != recorded[key]
+        f"{key} is {value}, recorded was {recorded.get(key, 'nothing')}"
+        for key, value in now.items()
+        if recorded.get(key) != value
     ]
     for name, value in identity_tags(identity).items():
         if run.data.tags.get(name, value) != value:
