@@ -1,36 +1,104 @@
 """
-An MLflow model folder as a run of bikeml writes it, and the look at one before it is handed on.
+An MLflow model folder: written as mlflow.sklearn.save_model would, and checked before it is handed on.
+
+MLflow itself takes seconds to import, would write the model uncompressed, and infers requirements in a subprocess.
 
 A server believes what it finds in the folder: the types that the file calls trusted, the module that loads it, the
 packages that it asks for. So a folder is handed on only where each of these is what bikeml itself would have written.
 """
 
 import hashlib
+import json
 import re
+import sys
+import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
-from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded
+from bikeml.files import write_text
+from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded, save_pipeline
+from bikeml.signature import infer_signature
 
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
 FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 """What a server needs to load the model, in the order of requirements.txt."""
-LOADER: Mapping[str, Any] = {"loader_module": "mlflow.sklearn", "model_path": FILE_NAME, "predict_fn": "predict"}
-FLAVOR: Mapping[str, Any] = {"pickled_model": FILE_NAME, "serialization_format": "skops", "code": None}
-ENVIRONMENTS: Mapping[str, str] = {"conda": CONDA, "virtualenv": PYTHON_ENV}
 ANYTHING = object()
+_SAME_FOR_ALL: Mapping[str, Any] = {
+    "is_signature_from_type_hint": False,
+    "model_id": None,
+    "prompts": None,
+    "saved_input_example_info": {
+        "artifact_path": EXAMPLE,
+        "pandas_orient": "split",
+        "serving_input_path": SERVING_EXAMPLE,
+        "type": "dataframe",
+    },
+    "type_hint_from_example": False,
+}
+"""What MLflow 3.15 writes in the MLmodel file of every model with an example."""
 _PIN = re.compile(rf"({'|'.join(PACKAGES)})==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
 
-def build_environments(python: str, requirements: Sequence[str]) -> dict[str, str]:
+def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, folder: Path) -> None:
+    """
+    Write a fitted `pipeline` to `folder` as a model that plain MLflow loads, predicts with and serves.
+
+    `example` has rows of features, shape (n_rows, n_features), in which every column shows its type; `fingerprint` is
+    that of the run. Raises OSError.
+    """
+    save_pipeline(pipeline, folder)
+    split = example.to_dict(orient="split", index=False)
+    write_text(folder / EXAMPLE, json.dumps(split))
+    write_text(folder / SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
+    python = ".".join(map(str, sys.version_info[:3]))
+    model = {
+        **_SAME_FOR_ALL,
+        "flavors": _build_flavors(python, version("scikit-learn"), list(TRUSTED_TYPES)),
+        "metadata": {"fingerprint": fingerprint},
+        "mlflow_version": version("mlflow"),
+        "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # save_model counts no more files
+        "model_uuid": uuid.uuid4().hex,
+        "signature": infer_signature(example, pipeline.predict(example)),
+        "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
+    }
+    write_text(folder / DESCRIPTION_NAME, yaml.safe_dump(model))
+    requirements = [f"{name}=={version(name)}" for name in PACKAGES]
+    for name, text in _build_environments(python, requirements).items():
+        write_text(folder / name, text)
+
+
+def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str, dict[str, Any]]:
+    """Return how a server loads the model, with the versions that it was fitted with and the types that it trusts."""
+    return {
+        "python_function": {
+            "env": {"conda": CONDA, "virtualenv": PYTHON_ENV},
+            "loader_module": "mlflow.sklearn",
+            "model_path": FILE_NAME,
+            "predict_fn": "predict",
+            "python_version": python,
+        },
+        "sklearn": {
+            "code": None,
+            "pickled_model": FILE_NAME,
+            "serialization_format": "skops",
+            "sklearn_version": sklearn,
+            "skops_trusted_types": trusted,
+        },
+    }
+
+
+def _build_environments(python: str, requirements: Sequence[str]) -> dict[str, str]:
     """Return the text of the three files that say what a server installs, by file name."""
     conda = {
         "name": "mlflow-env",
@@ -85,10 +153,7 @@ def _read_flavors(folder: Path) -> dict[str, Any]:
 
 
 def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> None:
-    expected = {
-        "python_function": {**LOADER, "env": dict(ENVIRONMENTS), "python_version": ANYTHING},
-        "sklearn": {**FLAVOR, "sklearn_version": ANYTHING, "skops_trusted_types": ANYTHING},
-    }
+    expected = _build_flavors(ANYTHING, ANYTHING, ANYTHING)
     if {*flavors} != {*expected}:
         raise _refusal(folder, f"has the flavors {', '.join(sorted(map(str, flavors)))}")
     for name, flavor in flavors.items():
@@ -110,7 +175,7 @@ def _check_environments(folder: Path) -> None:
     if strange:
         raise _refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")
     python = str(_read_yaml(folder / PYTHON_ENV).get("python"))
-    expected = build_environments(python, lines) if _PYTHON.fullmatch(python) else {}
+    expected = _build_environments(python, lines) if _PYTHON.fullmatch(python) else {}
     for name in (CONDA, PYTHON_ENV):
         if _read_yaml(folder / name) != yaml.safe_load(expected.get(name, "")):
             raise _refusal(folder, f"asks for something else in its {name} than in its {REQUIREMENTS}")

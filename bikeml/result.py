@@ -20,7 +20,8 @@ from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
 from bikeml.files import move, write_text
 from bikeml.fingerprint import fingerprint
-from bikeml.model_file import FILE_NAME, save_pipeline
+from bikeml.model_file import FILE_NAME
+from bikeml.model_folder import write_folder
 from bikeml.provenance import Provenance
 from bikeml.redaction import redact
 
@@ -222,7 +223,7 @@ def save(result: Result) -> None:
 
 
 def _write(result: Result, folder: Path) -> None:
-    save_pipeline(result.pipeline, folder / MODEL_FOLDER)
+    write_folder(result.pipeline, result.example, result.fingerprint, folder / MODEL_FOLDER)
     for name, figure in result.figures.items():
         save_figure(figure, folder / name)
     for name, text in result.texts.items():

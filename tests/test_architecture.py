@@ -48,10 +48,11 @@ MAY_IMPORT = {
     "evaluate": FOUNDATION | {"split"},
     "plots": FOUNDATION | {"evaluate"},
     "model_file": FOUNDATION,
-    "model_folder": FOUNDATION | {"model_file"},
+    "signature": set(),
+    "model_folder": FOUNDATION | {"files", "model_file", "signature"},
     "provenance": FOUNDATION,
     "fingerprint": FOUNDATION,
-    "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "provenance"},
+    "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "model_folder", "provenance"},
     "tracking": FOUNDATION
     | {"files", "fingerprint", "model_file", "model_folder", "result", "sweep"},  # azure by its name only
     "files": set(),
@@ -192,6 +193,19 @@ def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_model_folder_is_written_without_mlflow():
+    code = (
+        "import sys, pandas; from pathlib import Path; from sklearn.dummy import DummyRegressor; "
+        "from sklearn.pipeline import make_pipeline; from bikeml import lean_skops; from bikeml.model_folder import write_folder; "
+        "X = pandas.DataFrame({'hum': [0.1, 0.2]}); "
+        "write_folder(make_pipeline(DummyRegressor()).fit(X, [1, 2]), X, 'f' * 64, Path('model')); "
+        "print(sorted({'mlflow', 'matplotlib', 'hydra', 'omegaconf'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert Path("model/MLmodel").is_file()
+
+
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.fingerprint import RESULT_MODULES
 
@@ -203,6 +217,7 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
         "tracking",
         "model_file",
         "model_folder",
+        "signature",
         "files",
     }
     carries_or_shows |= {

@@ -1,29 +1,143 @@
-"""What a server would believe of a model's folder is refused wherever bikeml would not have written it."""
+"""
+A run's model is the folder that MLflow itself would write.
+
+What a server would believe of such a folder is refused wherever bikeml would not have written it.
+"""
 
 import json
 import re
 import shutil
+import warnings
 
+import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeRegressor
 
+import bikeml
 from bikeml.errors import ModelFileError
-from bikeml.model_folder import check_folder, hash_folder
+from bikeml.model_file import TRUSTED_TYPES, load_pipeline
+from bikeml.model_folder import FILES, check_folder, hash_folder, write_folder
+from tests.conftest import DAILY
+
+FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+TYPES = pd.DataFrame(
+    {
+        "hum": [0.8, np.nan, 0.7, 0.6],
+        "temp": np.array([0.3, 0.4, 0.5, 0.6], "float32"),
+        "season": np.array([1, 2, 3, 4], "int8"),
+        "day": np.array([1, 2, 3, 4], "uint32"),
+        "year": [2011, 2011, 2012, 2012],
+        "holiday": [True, False, False, True],
+        "sky": ["clear", "mist", np.nan, 'Ré, "snow"'],
+        "empty": [np.nan] * 4,
+    }
+)
+GAPS = "size,colour,open,price\n" + "\n".join(
+    f"{'' if i % 2 == 0 else i + 0.5},{'' if i % 5 == 0 else 'red'},{i % 3 == 0},{i}" for i in range(40)
+)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """The model of a run as it lies in the run folder, complete."""
-    import bikeml
-
+    """The model of a run that no store records, as it lies in the run folder."""
     folder = tmp_path_factory.mktemp("run")
-    result = bikeml.run(
-        "model=tree",
-        f"hydra.run.dir={folder}",
-        f"tracking.uri=sqlite:///{folder}.db",
-        "evaluation.importance_repeats=1",
-    )
-    return result.folder / "model"
+    return bikeml.run(*FAST, "model=tree", f"hydra.run.dir={folder}").folder / "model"
+
+
+@pytest.fixture(scope="module")
+def of_all_types(tmp_path_factory):
+    """The model of a table with every type of column that can be fitted, text and gaps among them."""
+    words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer((words, ["sky"]), remainder="passthrough")
+    pipeline = make_pipeline(columns, DecisionTreeRegressor(random_state=0)).fit(TYPES, [1.0, 2.0, 3.0, 4.0])
+    folder = tmp_path_factory.mktemp("types") / "model"
+    write_folder(pipeline, TYPES, "f" * 64, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_gaps(tmp_path_factory):
+    """The model of a CSV table with numbers, text and booleans, the first two with gaps."""
+    folder = tmp_path_factory.mktemp("gaps")
+    (folder / "my.csv").write_text(GAPS)
+    columns = ["data.target=price", "data.numeric=[size]", "data.categorical=[colour,open]"]
+    table = ["data=csv", f"data.path={folder / 'my.csv'}", "preprocessing=imputed"]
+    return bikeml.run(*FAST, *table, *columns, f"hydra.run.dir={folder / 'out'}").folder / "model"
+
+
+@pytest.fixture(params=["recorded", "of_all_types", "with_gaps"])
+def written(request):
+    return request.getfixturevalue(request.param)
+
+
+def read_model(folder):
+    return yaml.safe_load((folder / "MLmodel").read_text())
+
+
+def save_with_mlflow(pipeline, example, metadata, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps
+        mlflow.sklearn.save_model(
+            pipeline,
+            folder,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED_TYPES),
+            input_example=example,
+            signature=mlflow.models.infer_signature(example, pipeline.predict(example)),
+            metadata=metadata,
+            pip_requirements=[],
+        )
+
+
+def test_the_mlmodel_file_is_mlflows_own_in_every_key(written, tmp_path):
+    ours = read_model(written)
+    example = mlflow.models.Model.load(str(written)).load_input_example(str(written))
+    save_with_mlflow(load_pipeline(written), example, ours["metadata"], tmp_path / "model")
+    theirs = read_model(tmp_path / "model")
+    for folder, model in ((written, ours), (tmp_path / "model", theirs)):
+        assert len(model.pop("model_uuid")) == 32
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", model.pop("utc_time_created"))
+        counted = [folder / name for name in ("model.skops", "input_example.json", "serving_input_example.json")]
+        assert model.pop("model_size_bytes") == sum(file.stat().st_size for file in counted)  # ours is compressed
+    assert ours == theirs
+
+
+def test_the_examples_are_what_mlflow_would_write(written, tmp_path):
+    example = mlflow.models.Model.load(str(written)).load_input_example(str(written))
+    save_with_mlflow(load_pipeline(written), example, {}, tmp_path / "model")
+    for name in ("input_example.json", "serving_input_example.json"):
+        ours, theirs = (json.loads((folder / name).read_text()) for folder in (written, tmp_path / "model"))
+        pd.testing.assert_frame_equal(to_frame(ours), to_frame(theirs))
+
+
+def to_frame(split):
+    return pd.DataFrame(**split.get("dataframe_split", split)).fillna(np.nan)
+
+
+def test_plain_mlflow_loads_it_and_predicts_the_same(written):
+    model = mlflow.pyfunc.load_model(str(written))
+    example = model.metadata.load_input_example(str(written))
+    expected = load_pipeline(written).predict(example)
+    np.testing.assert_array_equal(model.predict(example), expected)
+    np.testing.assert_array_equal(mlflow.sklearn.load_model(str(written)).predict(example), expected)
+
+
+def test_the_example_is_read_back_with_its_types(of_all_types):
+    example = mlflow.models.Model.load(str(of_all_types)).load_input_example(str(of_all_types))
+    pd.testing.assert_frame_equal(example, TYPES.astype({"season": "int32", "day": "int64"}))
+
+
+def test_a_run_that_no_store_records_has_a_complete_model(recorded):
+    assert {file.name for file in recorded.iterdir()} == {*FILES}
+    table = pd.read_csv(DAILY)
+    expected = load_pipeline(recorded).predict(table)
+    np.testing.assert_array_equal(mlflow.sklearn.load_model(str(recorded)).predict(table), expected)
 
 
 @pytest.fixture
@@ -78,7 +192,7 @@ def test_an_mlmodel_that_lacks_a_line_is_refused(folder, missing):
         check_folder(folder)
 
 
-FILES = [
+CHANGED_FILES = [
     ("code/sitecustomize.py", "import os", r"holds code/sitecustomize.py, which no run writes and a server might run"),
     ("requirements.txt", "evil @ https://example.org/evil.whl\n", r"asks for 'evil @ https://example.org/evil.whl'"),
     ("requirements.txt", "--index-url https://example.org\n", r"asks for '--index-url"),
@@ -93,7 +207,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "message"), FILES)
+@pytest.mark.parametrize(("name", "content", "message"), CHANGED_FILES)
 def test_a_changed_file_is_refused(folder, name, content, message):
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(content)

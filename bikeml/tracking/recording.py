@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import sys
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -13,21 +11,14 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from bikeml import model_folder
 from bikeml.config import Config
-from bikeml.files import write_text
-from bikeml.model_file import DESCRIPTION_NAME, TRUSTED_TYPES, hash_model
+from bikeml.model_file import hash_model
 from bikeml.records import tags as names
 from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
 from bikeml.sections import result_sections
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # they warn of their own type hints (mlflow 3.15)
-    from mlflow.models import Model, infer_signature
-    from mlflow.pyfunc import add_to_model
 
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
@@ -43,7 +34,6 @@ def record(result: Result, started: float) -> Result:
     place = open_store(result.config)
     uri = place.uri
     with store.store_errors(uri):
-        _complete_model(result)
         client = store.connect(uri)
         if place.job_run_id is not None:
             return _record_in_job(client, place.job_run_id, result, started)
@@ -201,43 +191,3 @@ def _record_children(client: MlflowClient, experiment_id: str, parent: str, resu
                 [Param(name, str(value)[:MAX_PARAM_LENGTH]) for name, value in params.items()],
                 [],
             )
-
-
-def _complete_model(result: Result) -> None:
-    """
-    Make the run folder's model an MLflow model: MLmodel, signature, example and pinned requirements beside the file.
-
-    mlflow.sklearn.save_model would write the model again, uncompressed, and infer the requirements in a subprocess.
-    """
-    folder = result.folder / MODEL_FOLDER
-    example = result.example
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps; the table's had none
-        signature = infer_signature(example, result.pipeline.predict(example))
-    split = example.to_dict(orient="split", index=False)
-    write_text(folder / model_folder.EXAMPLE, json.dumps(split))
-    write_text(folder / model_folder.SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
-    python = ".".join(map(str, sys.version_info[:3]))
-    requirements = [f"{name}=={version(name)}" for name in model_folder.PACKAGES]
-    for name, text in model_folder.build_environments(python, requirements).items():
-        write_text(folder / name, text)
-    example_info = {
-        "artifact_path": model_folder.EXAMPLE,
-        "serving_input_path": model_folder.SERVING_EXAMPLE,
-        "type": "dataframe",
-        "pandas_orient": "split",
-    }
-    model = Model(
-        signature=signature,
-        saved_input_example_info=example_info,
-        metadata={"fingerprint": result.fingerprint},
-    )
-    environment = {"conda_env": model_folder.CONDA, "python_env": model_folder.PYTHON_ENV}
-    add_to_model(model, **model_folder.LOADER, **environment)
-    model.add_flavor(
-        "sklearn",
-        **model_folder.FLAVOR,
-        sklearn_version=version("scikit-learn"),
-        skops_trusted_types=list(TRUSTED_TYPES),
-    )
-    model.save(str(folder / DESCRIPTION_NAME))
