@@ -343,6 +343,24 @@ def test_a_job_that_no_list_shows_is_asked_for_by_name(workspace, lag):
     assert len(workspace.jobs) == 11
 
 
+class CountingService(FakeService):
+    """Lists the newest jobs first, and counts what is read."""
+
+    def list_jobs(self, tag):
+        for job in reversed(list(super().list_jobs(tag))):
+            self.calls["listed"] += 1
+            yield job
+
+
+def test_a_look_reads_a_list_no_further_than_the_oldest_job_that_runs(workspace):
+    service = CountingService(workspace)
+    seen = launch(workspace, cells(200), service, max_parallel_jobs=10)
+    assert seen.outcomes == [None] * 200
+    looks = service.calls["list"] - 1
+    assert looks >= 20
+    assert service.calls["listed"] <= 20 * looks, "not the 200 jobs of the sweep"
+
+
 def test_without_waiting_a_launch_ends_with_its_submission(workspace):
     requests = cells(100)
     seen = launch(workspace, requests, wait=False)

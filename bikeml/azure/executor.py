@@ -217,7 +217,7 @@ class Executor:
         self._clock.sleep(max(self._next_look - self._clock.monotonic(), 0))
         began, running = self._clock.monotonic(), self._ledger.running()
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
-        seen = {job.name: job for tag in sorted(tags) for job in self._finder.list_jobs(tag)}
+        seen = self._finder.find_listed(sorted(tags), {job.name for _, job in running})
         found = self._pool.map(lambda each: seen.get(each[1].name) or self._finder.get_job(each[1].name), running)
         for (request, job), now in zip(running, found, strict=True):
             self._stand(request, now or replace(job, status="NotFound"))

@@ -1,6 +1,7 @@
 """Find jobs, by a sweep's tag or by name, and take none for a cell's that is not provably its own."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from bikeml.azure.jobs import Job, Service, is_ours, job_name
 from bikeml.azure.pace import Patience
@@ -26,6 +27,19 @@ class Finder:
         """Return the last generation of each fingerprint's jobs among those that have the tag."""
         return _latest(self.list_jobs(tag))
 
+    def find_listed(self, tags: Iterable[str], names: set[str]) -> dict[str, Job]:
+        """
+        Return those of `names` that lists show.
+
+        A list is read no further than that takes. Where the newest jobs come first, as far as is known, the many that
+        have ended long ago are left unread; in any other order it takes no more pages than the whole list has.
+        """
+        found: dict[str, Job] = {}
+        for tag in tags:
+            missing = names - found.keys()
+            found |= self._patience.ask(lambda: _take(self._service.list_jobs(tag), missing))  # noqa: B023  called at once
+        return found
+
     def get_job(self, name: str) -> Job | None:
         """Return a job, or None where there is none of that name."""
         return self._patience.ask(lambda: self._service.get_job(name))
@@ -49,6 +63,11 @@ def check_ours(job: Job, fingerprint: str) -> None:
             f"job {job.name} has the name of a cell of this sweep, but its tag {FINGERPRINT} is "
             f"{job.tags.get(FINGERPRINT)!r}, not {fingerprint!r}; it was left alone: look at {job.studio}"
         )
+
+
+def _take(jobs: Iterable[Job], names: set[str]) -> dict[str, Job]:
+    wanted = (job for job in jobs if job.name in names)
+    return {job.name: job for job in islice(wanted, len(names))}
 
 
 def _latest(jobs: Iterable[Job]) -> dict[str, Job]:
