@@ -55,6 +55,7 @@ class Blobs:
         self._ready = threading.Event()
         self._error: Exception | None = None
         self._used = False
+        self._client: BlobServiceClient | None = None
 
     @property
     def host(self) -> str:
@@ -123,14 +124,16 @@ class Blobs:
             self.client().create_container(name)
 
     def client(self) -> "BlobServiceClient":
-        """Return a client of our own, past the proxy."""
+        """Return a client of our own, past the proxy; one for all, since each makes connections of its own."""
         from azure.storage.blob import BlobServiceClient
 
-        return BlobServiceClient(
-            f"https://127.0.0.1:{self.port}/{self.account}",
-            credential=self.key,
-            connection_verify=str(self._certificates.authority),
-        )
+        if self._client is None:
+            self._client = BlobServiceClient(
+                f"https://127.0.0.1:{self.port}/{self.account}",
+                credential=self.key,
+                connection_verify=str(self._certificates.authority),
+            )
+        return self._client
 
     def container(self, name: str) -> "ContainerClient":
         """Return a client for one container, when Azurite is ready."""

@@ -9,6 +9,7 @@ import fnmatch
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,19 +51,20 @@ class Fault:
 
 @dataclass
 class Bucket:
-    """A token bucket in real time: Resource Manager refills it, and the client's Retry-After is real too."""
+    """A token bucket, which Resource Manager refills."""
 
     capacity: float
     per_second: float
+    now: Callable[[], float]
     tokens: float = field(init=False)
     _at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tokens, self._at = self.capacity, time.monotonic()
+        self.tokens, self._at = self.capacity, self.now()
 
     def take(self) -> float:
         """Take one token and return 0, or return the seconds until there is one."""
-        now = time.monotonic()
+        now = self.now()
         self.tokens = min(self.capacity, self.tokens + (now - self._at) * self.per_second)
         self._at = now
         if self.tokens >= 1:
@@ -142,9 +144,17 @@ class Faults:
         writes_per_second: float = 10,
         reads: float = 250,
         reads_per_second: float = 25,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Give Resource Manager its token buckets; the defaults are those that it documents."""
-        self._buckets = {"write": Bucket(writes, writes_per_second), "read": Bucket(reads, reads_per_second)}
+        """
+        Give Resource Manager its token buckets; the defaults are those that it documents.
+
+        They are refilled in real time, since the client's Retry-After is real too, unless `now` is another clock.
+        """
+        self._buckets = {
+            "write": Bucket(writes, writes_per_second, now),
+            "read": Bucket(reads, reads_per_second, now),
+        }
 
     def clear(self) -> None:
         """Let everything go well again."""

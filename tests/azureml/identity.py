@@ -4,16 +4,18 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router
 
 HOST = "login.microsoftonline.com"
 CLIENT_ID = "11111111-1111-4111-8111-111111111111"
 MANAGEMENT = ("https://management.azure.com", "https://management.core.windows.net")
+UNTIMED: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 WORKSPACE = (*MANAGEMENT, "https://ml.azure.com")  # the data plane takes Resource Manager's tokens as well
 
 
@@ -27,6 +29,8 @@ class Identity:
         Of the tokens given out from now on.
     skew_seconds : float
         How far the service's clock is ahead of the client's when it looks at a token's times.
+    now : callable
+        The service's clock, the machine's by default; for tests that move the time of both sides.
 
     """
 
@@ -35,6 +39,7 @@ class Identity:
         self.secret = secrets.token_urlsafe(24)
         self.lifetime_seconds = 3600
         self.skew_seconds = 0.0
+        self.now: Callable[[], float] = time.time
         self.issued = 0
         self._key = secrets.token_bytes(32)
         self._revoked: set[str] = set()
@@ -43,11 +48,11 @@ class Identity:
 
     def reset(self) -> None:
         """Go back to the defaults; tokens stay as they are."""
-        self.lifetime_seconds, self.skew_seconds, self.issued = 3600, 0.0, 0
+        self.lifetime_seconds, self.skew_seconds, self.issued, self.now = 3600, 0.0, 0, time.time
 
     def issue(self, audience: str, lifetime_seconds: float | None = None) -> str:
         """Return a signed token for an audience ("https://management.azure.com")."""
-        now, token_id = int(time.time()), uuid.uuid4().hex
+        now, token_id = int(self.now()), uuid.uuid4().hex
         lifetime = self.lifetime_seconds if lifetime_seconds is None else lifetime_seconds
         claims = {
             "aud": audience,
@@ -78,11 +83,13 @@ class Identity:
         if scheme.lower() != "bearer" or not token:
             raise self._refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         try:
-            claims: Json = jwt.decode(token, self._key, ["HS256"], options={"verify_aud": False, "verify_exp": False})
+            claims: Json = jwt.decode(token, self._key, ["HS256"], options=UNTIMED)
         except jwt.InvalidTokenError as error:
             raise self._refuse("InvalidAuthenticationToken", f"The access token is invalid: {error}") from error
-        if claims["exp"] <= time.time() + self.skew_seconds or claims["uti"] in self._revoked:
+        if claims["exp"] <= self.now() + self.skew_seconds or claims["uti"] in self._revoked:
             raise self._refuse("ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now.")
+        if claims["nbf"] > self.now():
+            raise self._refuse("InvalidAuthenticationToken", "The access token is not yet valid.")
         if claims["aud"].rstrip("/") not in audiences:
             message = f"The access token is for the wrong audience '{claims['aud']}'"
             raise self._refuse("InvalidAuthenticationTokenAudience", message)
