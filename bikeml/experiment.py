@@ -20,9 +20,9 @@ from bikeml import evaluate, plots, provenance
 from bikeml.config import Config, GridSearch, ModelConfig
 from bikeml.data import Table, read_table
 from bikeml.errors import FingerprintError, FitError, RunFolderError, TrackingError
-from bikeml.fingerprint import fingerprint, identify
 from bikeml.pipeline import REGRESSOR, build_grid, build_pipeline, check_estimators, find_tolerance, is_reproducible
 from bikeml.progress import Announce, silent
+from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.result import Dataset, Invocation, Result, SearchOutcome, add_run_id, save
 from bikeml.resume import Checkpoint, ResumableGridSearchCV
 from bikeml.split import Fold, Split, split_table

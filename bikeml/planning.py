@@ -12,8 +12,8 @@ from bikeml.composition import COMPOSITION_ERRORS, choices, explain, resolve
 from bikeml.config import Config, typed
 from bikeml.data import read_table
 from bikeml.errors import ConfigError, DataError
-from bikeml.fingerprint import fingerprint, identify
 from bikeml.pipeline import build_pipeline, check_estimators, find_tolerance, is_reproducible
+from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.redaction import redact
 from bikeml.sweep import Cell, find_varying, write_failure
 

@@ -22,9 +22,9 @@ from bikeml import task
 from bikeml.config import Config
 from bikeml.errors import DataError, ReproduceError
 from bikeml.fields import Name, Section
-from bikeml.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.processes import child
 from bikeml.progress import Announce, progress
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records.tags import TABLE
 from bikeml.redaction import redact
 from bikeml.sections import complete, move_elsewhere, names_not_in_result

@@ -19,10 +19,10 @@ from sklearn.pipeline import Pipeline
 from bikeml.config import Config
 from bikeml.evaluate import CrossValidation
 from bikeml.files import move, write_text
-from bikeml.fingerprint import fingerprint
 from bikeml.model_file import FILE_NAME
 from bikeml.model_folder import write_folder
 from bikeml.provenance import Provenance
+from bikeml.records.fingerprint import fingerprint
 from bikeml.redaction import redact
 
 MODEL_FOLDER = "model"

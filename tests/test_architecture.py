@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "errors": set(),
     "redaction": set(),
     "datasets": set(),
-    "records": set(),
+    "records": {"config", "sections"},
     "mlflow_settings": set(),
     "composition": {"errors"},
     "fields": set(),
@@ -51,10 +51,8 @@ MAY_IMPORT = {
     "signature": set(),
     "model_folder": FOUNDATION | {"files", "model_file", "signature"},
     "provenance": FOUNDATION,
-    "fingerprint": FOUNDATION,
-    "result": FOUNDATION | {"files", "evaluate", "fingerprint", "model_file", "model_folder", "provenance"},
-    "tracking": FOUNDATION
-    | {"files", "fingerprint", "model_file", "model_folder", "result", "sweep"},  # azure by its name only
+    "result": FOUNDATION | {"files", "evaluate", "model_file", "model_folder", "provenance"},
+    "tracking": FOUNDATION | {"files", "model_file", "model_folder", "result", "sweep"},  # azure by its name only
     "files": set(),
     "search": set(),  # useful without the rest of bikeml
     "resume": FOUNDATION | {"files", "search"},
@@ -70,7 +68,6 @@ MAY_IMPORT = {
         "evaluate",
         "plots",
         "provenance",
-        "fingerprint",
         "result",
         "tracking",
     },
@@ -85,12 +82,12 @@ MAY_IMPORT = {
     "look": FOUNDATION | {"data", "problems", "split"},
     "look_plots": {"look", "plots", "svg"},
     "explore": SHELL | {"data", "files", "look", "look_plots", "page", "problems"},
-    "planning": FOUNDATION | {"data", "fingerprint", "pipeline", "sweep", "tracking"},
+    "planning": FOUNDATION | {"data", "pipeline", "sweep", "tracking"},
     "processes": set(),
     "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
     "registry": SHELL | {"display", "tracking"},
     "worktree": {"errors", "processes", "redaction", "tracking"},
-    "reproduce": SHELL | {"data", "display", "fingerprint", "processes", "tracking", "worktree"},
+    "reproduce": SHELL | {"data", "display", "processes", "tracking", "worktree"},
     "progress": set(),
     "status": {"errors", "redaction"},
     "task": {"composition", "config", "fields", "processes", "status", "validation"},
@@ -108,7 +105,6 @@ MAY_IMPORT = {
         "data",
         "display",
         "files",
-        "fingerprint",
         "model_file",
         "model_folder",
         "pipeline",
@@ -184,7 +180,7 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 
 def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
     code = (
-        "import json, sys; from bikeml.config import typed; from bikeml.fingerprint import fingerprint, identify; "
+        "import json, sys; from bikeml.config import typed; from bikeml.records.fingerprint import fingerprint, identify; "
         "fingerprint(identify(typed(json.loads(sys.argv[1])), 'a' * 64)); "
         "print(sorted({'hydra', 'omegaconf', 'sklearn', 'mlflow', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
     )
@@ -207,12 +203,11 @@ def test_a_model_folder_is_written_without_mlflow():
 
 
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
-    from bikeml.fingerprint import RESULT_MODULES
+    from bikeml.records.fingerprint import RESULT_MODULES
 
     carries_or_shows = FOUNDATION | {
         "plots",
         "provenance",
-        "fingerprint",
         "result",
         "tracking",
         "model_file",

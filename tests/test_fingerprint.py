@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from bikeml import fingerprint as module
 from bikeml.fields import Section
-from bikeml.fingerprint import fingerprint, identify
+from bikeml.records import fingerprint as module
+from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.sections import names_not_in_result
 from tests.conftest import config_of
 

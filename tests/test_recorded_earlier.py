@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bikeml.predict import PredictOptions, predict
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.registry import RegisterOptions, register
 from bikeml.reproduce import ReproduceOptions, run_again
 from tests.conftest import ROOT, config_of
@@ -91,6 +92,7 @@ def test_an_earlier_run_without_git_is_reproduced_by_the_code_of_today(earlier):
     assert {each.name: each.recorded for each in done.figures} == figures_of(result)
     assert {each.name: each.now for each in done.figures} == pytest.approx(figures_of(result), rel=1e-6)
     assert done.changes or all(each.is_equal for each in done.figures)
+    assert done.notes == [OF_AN_EARLIER_VERSION]
 
 
 @has_its_commit
@@ -117,11 +119,11 @@ def test_the_report_of_an_earlier_sweep_is_made_again(earlier, monkeypatch):
 
 @pytest.mark.parametrize("folder", ["sweep", "again"])
 @pytest.mark.parametrize("reuse", ["finished", "all"])
-def test_a_sweep_takes_an_earlier_run_or_says_why_it_runs_again(bikeml_main, earlier, folder, reuse):
+def test_a_sweep_runs_an_earlier_cell_again_and_says_why(bikeml_main, earlier, folder, reuse):
     before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
     assert bikeml_main(*SWEEP, f"hydra.sweep.dir={folder}", f"reuse={reuse}") == 1
     now = pd.read_csv(earlier / folder / "leaderboard.csv")
-    assert now["status"][0] == "reused" or (now["status"][0] == "finished" and now["note"][0])
+    assert (now["status"][0], now["note"][0]) == ("finished", OF_AN_EARLIER_VERSION)
     assert now["cv_r2_mean"][0] == pytest.approx(before["cv_r2_mean"][0], rel=1e-6)
     assert "monotonic_cst has shape 2" in now["note"][1]
 

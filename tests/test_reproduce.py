@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bikeml.fingerprint import OF_AN_EARLIER_VERSION
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.reproduce import GROUPS, ReproduceOptions, _write_options, reproduce
 from tests.conftest import DAILY, TASK_SIGNALS, config_of, heeded
 

@@ -167,7 +167,7 @@ def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
 
 
 def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
-    from bikeml.fingerprint import fingerprint, identify
+    from bikeml.records.fingerprint import fingerprint, identify
     from bikeml.tracking.recording import describe, identity_tags, options_tag
     from bikeml.tracking.sweeps import SweepStore
 

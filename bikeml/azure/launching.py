@@ -19,10 +19,10 @@ from bikeml.config import Config, LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
 from bikeml.display import show_notice, show_plan
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, SweepStoppedError
-from bikeml.fingerprint import user_packages
 from bikeml.pipeline import find_tolerance
 from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
+from bikeml.records.fingerprint import user_packages
 from bikeml.redaction import redact
 from bikeml.sweep import clear_outcomes, is_collected, read_outcome, write_failure, write_job
 

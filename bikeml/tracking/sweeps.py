@@ -11,8 +11,8 @@ from mlflow.entities import Metric, Run
 
 from bikeml.config import Config
 from bikeml.files import move
-from bikeml.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records import tags as names
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.redaction import redact
 from bikeml.result import Invocation
 from bikeml.sweep import KEPT_FILES, RESULT_FILE

@@ -70,7 +70,7 @@ def _targeted(value: object) -> Iterator[str]:
 @cache
 def _own_source() -> dict[str, str]:
     """Return the hash of each of RESULT_MODULES, taken once: this process goes on with the code that it has loaded."""
-    places = {name: Path(__file__).parent / name for name in RESULT_MODULES}
+    places = {name: Path(__file__).parent.parent / name for name in RESULT_MODULES}
     return {
         name: _hash_files(sorted(place.rglob("*.py")) or [place.with_suffix(".py")]) for name, place in places.items()
     }
