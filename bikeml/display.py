@@ -78,7 +78,8 @@ def _facts(result: "Result") -> dict[str, str]:
     if result.run_id:
         uri = redact(str(result.config.tracking.uri))
         facts["run"] = f"{result.run_id} in {uri}, experiment {result.config.tracking.experiment_name}"
-        facts["look"] = f"mlflow ui --backend-store-uri {uri}"
+    if result.look:
+        facts["look"] = result.look
     facts["next"] = _next_command(result)
     return facts
 

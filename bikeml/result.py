@@ -128,6 +128,8 @@ class Result:
     provenance: Provenance
     seconds: Mapping[str, float] = field(default_factory=dict)
     run_id: str | None = None
+    look: str | None = None
+    """Where a person looks at the recorded run: the address of its page, or the command that serves one."""
 
     @property
     def folder(self) -> Path:

@@ -202,6 +202,13 @@ def test_a_model_folder_is_written_without_mlflow():
     assert Path("model/MLmodel").is_file()
 
 
+def test_records_are_read_without_the_heavy_libraries():
+    names = ", ".join(f"bikeml.{name}" for name in MODULES if name.split(".")[0] == "records")
+    code = f"import sys, {names}; print(sorted({{'hydra', 'matplotlib', 'mlflow', 'sklearn'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.records.fingerprint import RESULT_MODULES
 

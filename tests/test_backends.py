@@ -14,6 +14,7 @@ from bikeml.config import Config
 from bikeml.errors import ModelFileError, RunNotFoundError, TrackingError
 from bikeml.records.tags import MODEL, TABLE
 from bikeml.registry import register_run
+from bikeml.result import Result
 from bikeml.tracking import store as connection
 from bikeml.tracking.backends import Registration, Store, Version, open_store
 from bikeml.tracking.models import fetch_checked
@@ -27,6 +28,7 @@ from tests.azureml.workspace import TRACKING_URI
 from tests.conftest import config_of
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
+MODELS = ("linear", "tree")
 NAMES = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
 STUDIO = f"https://ml.azure.com/runs/R?wsid=/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/workspaces/{WORKSPACE}"
 
@@ -38,10 +40,14 @@ class Place:
     config: Config
     store: Store
     folder: Path
-    run_ids: dict[str, str]
+    runs: dict[str, Result]
     look: str
     """Where a person looks at the run "R" of experiment 1."""
     override: str
+
+    @property
+    def run_ids(self):
+        return {name: str(result.run_id) for name, result in self.runs.items()}
 
     def find(self, which):
         return find(self.config, which)
@@ -57,10 +63,7 @@ def _quiet_client():
 
 def record(folder, *overrides):
     made = [bikeml.run(*FAST, *overrides, f"model={name}", f"hydra.run.dir={folder}/{name}") for name in MODELS]
-    return {name: str(result.run_id) for name, result in zip(MODELS, made, strict=True)}
-
-
-MODELS = ("linear", "tree")
+    return dict(zip(MODELS, made, strict=True))
 
 
 def sqlite_place(folder):
@@ -215,6 +218,7 @@ def test_a_sweep_finds_the_run_of_a_cell(place):
 
 def test_a_store_says_what_it_is(place):
     assert place.store.look("1", "R") == place.look
+    assert place.runs["tree"].look == place.look.replace("R?", f"{place.run_ids['tree']}?")
     assert place.store.override == place.override
     assert place.store.job_run_id is None
     inputs = connection.connect(place.store.uri).get_run(place.run_ids["tree"]).inputs
@@ -243,6 +247,7 @@ def test_the_whole_address_of_a_workspace_is_a_workspace():
     assert (store.uri, store.can_order, store.override) == (TRACKING_URI, False, f" tracking.uri={TRACKING_URI}")
     assert store.look("1", "R") == STUDIO
     nowhere = open_store(config_of("tracking.uri='azureml://nowhere'"))
+    assert nowhere.look("1", "R") == "https://ml.azure.com/runs/R"
     with pytest.raises(TrackingError, match=r"tracking.uri='azureml://nowhere' names no workspace; copy the one that"):
         nowhere.models()
 

@@ -61,7 +61,8 @@ class WorkspaceStore(Store):
         return " tracking=azureml" if self._given == AZUREML else f" tracking.uri={self._given}"
 
     def look(self, experiment_id: str, run_id: str) -> str:  # noqa: ARG002  its pages know no experiment
-        return f"{STUDIO}/{run_id}?wsid={WORKSPACE.format(**_read_names(self.uri))}"
+        address = _ADDRESS.fullmatch(self.uri)  # no form of it that a job is told may cost the record
+        return f"{STUDIO}/{run_id}" + (f"?wsid={WORKSPACE.format(**address.groupdict())}" if address else "")
 
     def models(self) -> list[str]:
         return sorted(self._models.names())

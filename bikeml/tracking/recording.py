@@ -18,7 +18,7 @@ from bikeml.redaction import redact
 from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
 from bikeml.sections import result_sections
 from bikeml.tracking import store
-from bikeml.tracking.backends import open_store
+from bikeml.tracking.backends import Store, open_store
 
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
@@ -36,10 +36,10 @@ def record(result: Result, started: float) -> Result:
     with store.store_errors(uri):
         client = store.connect(uri)
         if place.job_run_id is not None:
-            return _record_in_job(client, place.job_run_id, result, started)
+            return _record_in_job(client, place, place.job_run_id, result, started)
         experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
         with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
-            recorded = replace(result, run_id=run_id)
+            recorded = replace(result, run_id=run_id, look=place.look(experiment_id, run_id))
             client.log_batch(run_id, _metrics(result, started), _params(result), [])
             if place.takes_datasets:
                 client.log_inputs(run_id, [_dataset(result)])
@@ -59,14 +59,14 @@ def _log_folder(client: MlflowClient, run_id: str, folder: Path) -> None:
             client.log_artifact(run_id, str(path))
 
 
-def _record_in_job(client: MlflowClient, run_id: str, result: Result, started: float) -> Result:
+def _record_in_job(client: MlflowClient, place: Store, run_id: str, result: Result, started: float) -> Result:
     """
     Record in the run that the job has already, and which the service ends; its files are the job's own output.
 
     A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
     """
     run = client.get_run(run_id)
-    recorded = replace(result, run_id=str(run.info.run_id))
+    recorded = replace(result, run_id=run_id, look=place.look(str(run.info.experiment_id), run_id))
     if run.data.metrics:
         return recorded
     tags = [RunTag(name, value) for name, value in _tags(result).items()]
