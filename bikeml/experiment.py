@@ -86,7 +86,8 @@ class _Fitted:
 def _fit(config: Config, table: Table, split: Split, name: str, announce: Announce) -> _Fitted:
     """Fit the final pipeline on the training rows, after a search if there is one."""
     X, y = table.X.iloc[split.train], table.y[split.train]
-    pipeline = build_pipeline(config, list(table.X.columns))
+    text = [str(name) for name in table.X.select_dtypes(exclude=["number", "bool"])]
+    pipeline = build_pipeline(config, list(table.X.columns), text)
     started = time.perf_counter()
     if config.search.kind == "none":
         announce("fitting")

@@ -20,6 +20,7 @@ FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
     "numpy.ascontiguousarray",  # the columns as they are
     "numpy.dtype",
+    "numpy.ma.core.masked_object",  # gaps in text
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",

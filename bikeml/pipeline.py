@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -47,9 +47,9 @@ def check_estimators(config: Config) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def build_pipeline(config: Config, columns: Sequence[str]) -> Pipeline:
-    """Return the unfitted pipeline over `columns`, the names of the features in table order."""
-    preprocessor = _build_preprocessor(config.preprocessing, config.data, columns)
+def build_pipeline(config: Config, columns: Sequence[str], text: Collection[str] = ()) -> Pipeline:
+    """Return the unfitted pipeline over `columns`, the features in table order; those in `text` hold text."""
+    preprocessor = _build_preprocessor(config.preprocessing, config.data, columns, text)
     return Pipeline([("preprocessor", preprocessor), (REGRESSOR, _build(config.model.estimator))])
 
 
@@ -80,25 +80,39 @@ def _build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argum
 
 
 def _build_preprocessor(
-    preprocessing: PreprocessingConfig, data: DataConfig, columns: Sequence[str]
+    preprocessing: PreprocessingConfig, data: DataConfig, columns: Sequence[str], text: Collection[str]
 ) -> ColumnTransformer:
     numeric = [column for column in columns if column in data.numeric]
     categorical = [column for column in columns if column in data.categorical]
     if preprocessing.numeric == preprocessing.categorical:  # treated alike, they stay together in table order
-        parts = [("columns", _build_steps(preprocessing.numeric), list(columns))]
+        parts = [("columns", preprocessing.numeric, list(columns))]
     else:
         parts = [
-            ("numeric", _build_steps(preprocessing.numeric), numeric),
-            ("categorical", _build_steps(preprocessing.categorical), categorical),
+            ("numeric", preprocessing.numeric, numeric),
+            ("categorical", preprocessing.categorical, categorical),
         ]
-    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+    return ColumnTransformer(
+        [
+            (name, _build_steps(steps, has_text=not {*text}.isdisjoint(names)), names)
+            for name, steps, names in parts
+            if names
+        ],
+        verbose_feature_names_out=False,
+    )
 
 
-def _build_steps(steps: Mapping[str, Mapping[str, Any]]) -> BaseEstimator:
-    built = [_build(spec) for spec in steps.values()]
+def _build_steps(steps: Mapping[str, Mapping[str, Any]], *, has_text: bool = False) -> BaseEstimator:
+    built = [_build_gaps()] * has_text + [_build(spec) for spec in steps.values()]
     # LinearRegression's last digits depend on the memory order, and a "passthrough" hands on whatever pandas holds.
     as_array = FunctionTransformer(np.ascontiguousarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
     return make_pipeline(*built) if built else as_array
+
+
+def _build_gaps() -> FunctionTransformer:
+    """Return a step that turns None, which JSON and MLflow's server have for a gap, into NaN, which a table has."""
+    # scikit-learn takes them for two categories; numpy masks the one, and pandas writes the other where it is masked
+    mask = FunctionTransformer(np.ma.masked_object, kw_args={"value": None}, feature_names_out="one-to-one")
+    return mask.set_output(transform="pandas")
 
 
 NUMBERS: Sequence[object] = (1.0, 2.0, 3.0, 4.0) * 5

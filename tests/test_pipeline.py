@@ -52,6 +52,38 @@ def test_a_category_never_seen_is_predicted_all_the_same():
     assert np.isfinite(pipeline.predict(TABLE.head(3).assign(season=0))).all()
 
 
+GAPS = [np.nan, None, float("nan")]
+CITIES = pd.DataFrame({"temp": range(40), "city": ["Ulm", "Bonn", np.nan, "Jena"] * 10, "floor": [1, 2] * 20})
+CITY = ("data=csv", "data.path=x.csv", "data.target=y", "data.numeric=[temp]", "data.categorical=[city,floor]")
+
+
+@pytest.mark.parametrize(
+    "rows", [CITIES, CITIES.assign(city=["Ulm", "Bonn"] * 20)], ids=["gaps", "no gaps in training"]
+)
+@pytest.mark.parametrize("preprocessing", ["standard", "imputed", "ordinal"])
+@pytest.mark.parametrize("model", ["linear", "tree"])
+def test_a_gap_in_text_is_the_same_whatever_stands_for_it(model, preprocessing, rows, tmp_path):
+    from bikeml.model_file import load_pipeline, save_pipeline
+
+    config = config_of(*CITY, f"preprocessing={preprocessing}", f"model={model}")
+    pipeline = build_pipeline(config, list(rows), ["city"]).fit(rows, np.arange(40.0) ** 2)
+    served = load_pipeline(save_pipeline(pipeline, tmp_path))
+    for fitted in (pipeline, served):
+        for rest in (["Ulm"], []):  # also where nothing but gaps is asked for
+            asked = [
+                pd.DataFrame({"temp": 3, "city": pd.Series([gap, *rest], dtype=object), "floor": 1}) for gap in GAPS
+            ]
+            answers = [fitted.predict(each).tolist() for each in asked]
+            assert answers == [answers[0]] * len(GAPS)
+
+
+def test_text_changes_no_figure_and_numbers_are_left_alone():
+    config = config_of(*CITY, "preprocessing=standard", "model=tree")
+    fitted = [build_pipeline(config, list(CITIES), text).fit(CITIES, CITIES.temp) for text in ([], ["city"])]
+    np.testing.assert_array_equal(*(each.predict(CITIES) for each in fitted))
+    assert [len(each[0].named_transformers_["categorical"]) for each in fitted] == [1, 2]
+
+
 def test_the_grid_addresses_the_regressor_and_builds_nested_estimators():
     config = config_of("model=gbr", "+model.grid.init=[null, {_target_: sklearn.dummy.DummyRegressor}]")
     grid = build_grid(config.model)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -35,8 +36,9 @@ def start(*words, **variables):
     )
 
 
-def ask(address, body):
-    request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def ask(address, body, kind="application/json"):
+    content = body if isinstance(body, str) else json.dumps(body)
+    request = urllib.request.Request(address, content.encode(), {"Content-Type": kind})
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
         return json.load(reply)
 
@@ -61,6 +63,42 @@ def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdi
     import pandas as pd
 
     assert answer == list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
+
+
+GAPS = "temp,city\n3.0,\n5.0,Ulm\n7.0,Bonn\n"
+CITY = ("data=csv", "data.path=cities.csv", "data.target=y", "data.numeric=[temp]", "data.categorical=[city]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preprocessing", ["standard", "imputed"])
+def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, preprocessing):
+    import mlflow
+    import pandas as pd
+
+    import bikeml
+
+    rows = [f"{n}.5,{['Ulm', 'Bonn', '', 'Ulm'][n % 4]},{[10, 90, 50, 20][n % 4] + n}" for n in range(80)]
+    Path("cities.csv").write_text("temp,city,y\n" + "\n".join(rows))
+    bikeml.run(*CITY, f"preprocessing={preprocessing}", "model=linear", "hydra.run.dir=out", *FAST)
+    Path("new.csv").write_text(GAPS)
+    predict = [sys.executable, "-m", "bikeml.predict", "data.path=new.csv", "output=done.csv"]
+    subprocess.run(predict, check=True)
+    done = pd.read_csv("done.csv")["predicted"].tolist()
+    expected = pytest.approx(done)  # a product's last digits are another in another process
+    model = mlflow.pyfunc.load_model("out/model")
+    split = {"columns": ["temp", "city"], "data": [[3.0, None], [5.0, "Ulm"], [7.0, "Bonn"]]}
+    for gap in (None, float("nan")):
+        split["data"][0][1] = gap
+        assert model.predict(pd.DataFrame(**split)).tolist() == expected
+    with start("run=latest", f"port={free_port()}") as process:
+        process.stdout.readline()
+        address = re.search(r"http://127.0.0.1:\d+/invocations", process.stdout.readline())[0]
+        for gap in (None, float("nan")):
+            split["data"][0][1] = gap
+            assert ask(address, {"dataframe_split": split})["predictions"] == expected
+        assert ask(address, GAPS, "text/csv")["predictions"] == expected
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.slow
