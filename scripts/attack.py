@@ -1,0 +1,74 @@
+"""
+Attack what bikeml reads, with altered records and the like, and count what came of it.
+
+    python scripts/attack.py records [--seed N] [--cases N] [--short] [--case N]
+
+A case is good when the command ends with status 0, 1, 2 or 3 within ten seconds, prints no traceback, and shows no
+figure that is not the untouched record's, unless it names what is broken. Each bad case is listed with its number:
+`--case N` with the same seed repeats it alone and shows all that the command says.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ |= {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}  # one core, and no line is broken
+SHORT = 40
+
+
+def main() -> int:
+    from tests.attacks.kinds import ATTACKS
+
+    arguments = _parse(list(ATTACKS))
+    started = time.monotonic()
+    with TemporaryDirectory(prefix="attack-") as folder:
+        os.environ["HOME"] = folder
+        cases = ATTACKS[arguments.kind](Path(folder).resolve(), is_short=arguments.short)
+        print(f"{len(cases):,} combinations, laid out in {time.monotonic() - started:.0f} s", flush=True)
+        if arguments.case is not None:
+            return _repeat(cases, arguments.seed, arguments.case)
+        status = _attack(cases, arguments.seed, SHORT if arguments.short else arguments.cases)
+    print(f"{time.monotonic() - started:.0f} s")
+    return status
+
+
+def _parse(kinds: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=kinds)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cases", type=int, default=1000, help="how many")
+    parser.add_argument("--short", action="store_true", help=f"{SHORT} cases, on what an earlier commit wrote")
+    parser.add_argument("--case", type=int, help="the number of the one to repeat")
+    return parser.parse_args()
+
+
+def _attack(cases: list, seed: int, number: int) -> int:
+    from tests.attacks.session import Tally, run
+
+    tally = Tally()
+    for found in run(cases, seed, range(number)):
+        tally.add(found)
+        if found.complaint:
+            case = found.case
+            print(
+                f"--case {found.number}: {case.command}, {case.mutation}, {found.done}: {found.complaint}", flush=True
+            )
+    print("\n".join(tally.describe()))
+    return 1 if tally.bad else 0
+
+
+def _repeat(cases: list, seed: int, number: int) -> int:
+    from tests.attacks.session import run
+
+    (found,) = run(cases, seed, [number])
+    print(f"{found.case.command}, {found.case.mutation}, {found.done}\n{found.ending.out}{found.ending.err}", end="")
+    print(f"status {found.ending.status}, {found.ending.seconds:.1f} s: {found.complaint or 'good'}")
+    return 1 if found.complaint else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
