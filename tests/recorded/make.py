@@ -45,7 +45,7 @@ def main(commit: str) -> None:
 
 
 def check_out(commit: str, folder: Path) -> None:
-    """Clone this repository at `commit`, and change a comment that no run reads."""
+    """Clone this repository at `commit`."""
     subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(HERE.parent.parent), str(folder)], check=True)
     subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", commit], check=True)
 
