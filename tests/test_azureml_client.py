@@ -308,6 +308,18 @@ def test_a_job_cannot_import_what_its_environment_does_not_name(ml_client: Any, 
     assert "No module named 'numpy': the job's environment does not name it" in str(azureml.job("job-1").error)
 
 
+@pytest.mark.parametrize("folder", ["$AZURE_ML_OUTPUT_kept", "outputs"])
+@pytest.mark.usefixtures("cluster", "environment")
+def test_a_mounted_output_takes_files_and_renames_none(ml_client: Any, azureml: LoopbackAzureML, folder: str) -> None:
+    from azure.ai.ml import Output
+
+    program = "import os; open('a', 'w').close(); os.replace('a', 'b')"
+    command = f'mkdir -p {folder} && cd {folder} && python -c "{program}"'
+    ml_client.jobs.create_or_update(build_job("job-1", command=command, outputs={"kept": Output(type="uri_folder")}))
+    assert wait(azureml, "job-1") == ["Failed"]
+    assert "a mounted output renames nothing: 'a'" in str(azureml.job("job-1").error)
+
+
 @pytest.mark.parametrize(
     ("conda", "complaint"),
     [

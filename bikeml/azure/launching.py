@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from bikeml.azure.executor import Executor, Policy
 from bikeml.azure.jobs import Job, Request, node_hours
-from bikeml.azure.snapshot import CONFIG_FOLDER, build_conda, environment_version, is_installed, stage
+from bikeml.azure.requirements import build_conda, environment_version, is_installed
+from bikeml.azure.snapshot import CONFIG_FOLDER, stage
 from bikeml.config import Config, LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
 from bikeml.display import show_notice, show_plan

@@ -1,18 +1,11 @@
-"""What jobs run with: the code of this process as one folder, and the packages of this environment by version."""
+"""The code that jobs run: that of this process, as one folder."""
 
-import hashlib
 import importlib.util
 import json
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from importlib import metadata
+from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from pathspec import GitIgnoreSpec
 
 from bikeml.composition import config_dir
@@ -43,9 +36,6 @@ NEVER = GitIgnoreSpec.from_lines(
     )
 )
 """What no job needs to see: caches, keys, run folders and stores."""
-JOB_PACKAGES = ("azureml-mlflow",)
-"""What a job needs beside bikeml's own requirements."""
-LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
 
 
 def stage(folder: Path, packages: Iterable[str], config: Path | None) -> None:
@@ -96,69 +86,3 @@ def _source(name: str) -> Path:
     if spec.origin is None or not Path(spec.origin).is_file():
         raise ClusterError(f"package {name!r} has no source file; make it a distribution and install it")
     return Path(spec.origin)
-
-
-def is_installed(package: str) -> bool:
-    """Whether a package by its import name comes from a distribution, so that a job can install it by version."""
-    return package in _distributions()
-
-
-@cache
-def _distributions() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
-
-
-def build_conda(packages: Iterable[str]) -> str:
-    """
-    Return the conda file of an environment with the very versions of this one: bikeml's requirements and `packages`.
-
-    `packages` are import names of installed distributions. Raises ClusterError where something is missing here.
-    """
-    own = [distribution for name in packages for distribution in _distributions()[name]]
-    pinned = sorted(_pin(_requirements("bikeml"), [*own, *JOB_PACKAGES]))
-    python = f"python={sys.version_info.major}.{sys.version_info.minor}"
-    return yaml.safe_dump(
-        {"name": "bikeml", "channels": ["conda-forge"], "dependencies": [python, "pip", {"pip": pinned}]},
-        sort_keys=False,
-    )
-
-
-def _pin(requirements: Iterable[Requirement], names: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each distribution that the requirements and the named distributions lead to, at its version."""
-    waiting: list[tuple[str, str]] = [(name, "") for name in names]
-    waiting += [(requirement.name, extra) for requirement in requirements for extra in ("", *requirement.extras)]
-    seen = set()
-    while waiting:
-        name, extra = waiting.pop()
-        if (canonicalize_name(name), extra) in seen:
-            continue
-        seen.add((canonicalize_name(name), extra))
-        if not extra:
-            yield f"{canonicalize_name(name)}=={_version(name)}"
-        for requirement in _requirements(name, extra):
-            waiting += [(requirement.name, each) for each in ("", *requirement.extras)]
-
-
-def _requirements(name: str, extra: str = "") -> list[Requirement]:
-    """Return what a distribution needs on the Linux of a job."""
-    try:
-        lines = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        _version(name)
-        raise
-    requirements = map(Requirement, lines)
-    return [each for each in requirements if each.marker is None or each.marker.evaluate(LINUX | {"extra": extra})]
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError as error:
-        raise ClusterError(
-            f"{name} is not installed here, and jobs need it; install everything with: pip install 'bikeml[azure]'"
-        ) from error
-
-
-def environment_version(conda: str, image: str) -> str:
-    """Return the version under which an environment is registered: the same content is the same version."""
-    return hashlib.sha256(f"{image}\n{conda}".encode()).hexdigest()[:16]

@@ -98,9 +98,20 @@ def _with_dependencies(named: frozenset[str]) -> set[str]:
     return there
 
 
-# Put before everything else on a job's import path: what its environment does not name is not there.
+# Put before everything else on a job's import path: what its environment does not name is not there, and the folders
+# that the service mounts rename nothing (hi-ml #258, #171; azure-storage-fuse #798).
 SITE_CUSTOMIZE = """
-import os, sys
+import errno, os, sys
+
+_mounts = tuple(os.path.join(path, "") for path in (
+    os.environ["LOOPBACK_OUTPUTS"], *(os.environ[n] for n in os.environ if n.startswith("AZURE_ML_OUTPUT_"))
+))
+
+def _refuse_renames(event, arguments):
+    if event == "os.rename" and any(os.path.abspath(os.fspath(path)).startswith(_mounts) for path in arguments[:2]):
+        raise PermissionError(errno.EPERM, "a mounted output renames nothing", *map(os.fspath, arguments[:1]))
+
+sys.addaudithook(_refuse_renames)
 
 class _NotInTheEnvironment:
     hidden = frozenset(os.environ.pop("LOOPBACK_HIDDEN_MODULES", "").split(","))

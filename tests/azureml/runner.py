@@ -137,6 +137,7 @@ class CommandRunner:
             "HOME": str(run.folder / "home"),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(run.folder / "site"),
+            "LOOPBACK_OUTPUTS": str(run.folder / "code/outputs"),
             "AZUREML_CURRENT_CLOUD": "AzureCloud",
             "AZUREML_RUN_ID": job.name,
             "AZUREML_RUN_TOKEN": token,
