@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
-from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.status import DONE, FAILED, began_as_interrupt, report
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
@@ -75,6 +75,8 @@ def _compose_and_run() -> int:
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
         if not _failures:
             _failures.append(_explain_start(error))
+    if any(isinstance(failure, PlannedError) for failure in _failures):
+        _sweeps.clear()  # none has begun
     return report(_failures[0]) if _failures else DONE
 
 

@@ -156,6 +156,8 @@ class AzureConfig(Section):
     workspace_name: Name | None
     write_config: bool
     compute: ComputeConfig
+    price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    identity: Literal["user", "managed", "none"]
     environment: Name
     image: Name
     data: Name

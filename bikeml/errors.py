@@ -11,6 +11,7 @@ What can go wrong.
     ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
     ├── DetachedError    no failure: the sweep goes on without this process
+    ├── PlannedError     no failure: a plan was asked for, and shown
     ├── RunNotFoundError the store has no such run, or one that is of no use here
     ├── ServeError       a model cannot be served on this machine
     ├── ReproduceError   a recorded experiment cannot be run again, or ends with other figures
@@ -61,6 +62,10 @@ class ClusterError(BikemlError):
 
 class DetachedError(BikemlError):
     """The process leaves before the sweep has come to its end, as it was asked to."""
+
+
+class PlannedError(BikemlError):
+    """Only a plan was asked for; it was shown, and nothing was done."""
 
 
 class FingerprintError(BikemlError):

@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 
-from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, RunNotFoundError
+from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, PlannedError, RunNotFoundError
 from bikeml.redaction import redact
 
 DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -23,6 +23,8 @@ def report(error: BaseException) -> int:
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
     if isinstance(error, DetachedError):
         return SUBMITTED
+    if isinstance(error, PlannedError):
+        return DONE
     return BAD_INPUT if isinstance(error, (ConfigError, DataError, RunNotFoundError)) else FAILED
 
 

@@ -179,7 +179,8 @@ def conclude(sweep: Sweep, store: "SweepStore | None" = None, *, interrupted: bo
     Raises RunFolderError where the sweep's folder cannot be written, and TrackingError where the store cannot be used.
     """
     leaderboard = build_leaderboard(sweep)
-    show_leaderboard(sweep, leaderboard)
+    if any(outcome.result or outcome.failure or outcome.job for outcome in sweep.outcomes()):
+        show_leaderboard(sweep, leaderboard)
     files: list[Path] = []
     try:
         with _writing(sweep.folder):

@@ -300,7 +300,7 @@ def test_wait_false_submits_and_leaves_with_status_3_and_the_same_command_collec
 def test_a_plan_shows_the_jobs_and_asks_nobody(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], workdir: Path
 ) -> None:
-    assert sweep("model=linear,tree", "hydra.launcher.plan=true") == 3
+    assert sweep("model=linear,tree", "hydra.launcher.plan=true") == 0
     shown = capsys.readouterr().out
     assert len(re.findall(r"bikeml-[0-9a-f]{32}-0", shown)) == 2
     assert "6 node hours" in shown
@@ -396,16 +396,6 @@ def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them_
     (workdir / "config.json").write_text("{}")
     assert sweep("model=linear,rf", *NAMES, "azure.write_config=true") == 2
     assert "config.json says something else; take it away" in capsys.readouterr().err
-
-
-def test_without_a_login_it_says_how_to_log_in(
-    sweep: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
-    assert sweep("model=linear") == 1
-    error = capsys.readouterr().err
-    assert "nobody is logged in to Azure here; run az login" in error
-    assert "wrong" not in error
 
 
 def test_the_snapshot_holds_the_code_and_no_secret(

@@ -12,9 +12,12 @@ from azure.ai.ml.entities import (
     CommandJobLimits,
     Data,
     Environment,
+    IdentityConfiguration,
     JobResourceConfiguration,
+    ManagedIdentityConfiguration,
     QueueSettings,
     SasTokenConfiguration,
+    UserIdentityConfiguration,
 )
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
@@ -29,6 +32,7 @@ ARTIFACTS = "workspaceartifactstore"
 TABLE, CHECKPOINTS = "table", "checkpoints"
 CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
 LOG_LINES = 12
+IDENTITIES = {"user": UserIdentityConfiguration(), "managed": ManagedIdentityConfiguration(), "none": None}
 
 
 class Workspace:
@@ -81,7 +85,8 @@ class Workspace:
             try:
                 self._client.compute.get(compute.name)
             except ResourceNotFoundError:
-                self._create_cluster(AmlCompute(**compute.model_dump()))
+                identity = IdentityConfiguration(type="system_assigned") if self._config.identity == "managed" else None
+                self._create_cluster(AmlCompute(**compute.model_dump(), identity=identity))
 
     def _create_cluster(self, cluster: AmlCompute) -> None:
         try:
@@ -133,6 +138,7 @@ class Workspace:
             outputs={CHECKPOINTS: _checkpoints(request.fingerprint)} if request.checkpoints else {},
             compute=compute.name,
             tags=dict(tags),
+            identity=IDENTITIES[self._config.identity],
         )
         if compute.name is None:
             job.resources = JobResourceConfiguration(instance_type=compute.size, instance_count=1)

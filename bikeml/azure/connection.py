@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from azure.ai.ml import MLClient
+from azure.ai.ml._artifacts import _blob_storage_helper, _gen2_storage_helper
 from azure.ai.ml.exceptions import MlException
 
 from bikeml.azure.client import Workspace
@@ -31,15 +32,22 @@ def connect(config: AzureConfig) -> Workspace:
     Raises ServiceError where there is none, or nobody is logged in, and ConfigError where config.json shall be written
     and names another one.
     """
-    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("azure").propagate = False  # those below that have a level of their own
+    _silence()
     credential = shared_credential()
     client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
     credential.log_in()
     if config.write_config:
         _write_config(config, client)
     return Workspace(client, credential, config)
+
+
+def _silence() -> None:
+    """Keep off the terminal what azure's libraries say there whoever asks for no progress."""
+    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("azure").propagate = False  # those below that have a level of their own
+    for helper in (_blob_storage_helper, _gen2_storage_helper):  # a colour's end and blank lines (azure-ai-ml 1.35)
+        vars(helper)["print"] = lambda *_, **__: None
 
 
 def _find_workspace(config: AzureConfig, credential: CachedCredential) -> MLClient:

@@ -54,6 +54,7 @@ class Policy:
     poll_seconds: float
     patience_minutes: float
     on_quota: Literal["stop", "wait"]
+    price_per_node_hour: float | None = None
 
 
 class Listener(Protocol):
@@ -158,7 +159,8 @@ class Executor:
     def _conduct(self, waiting: list[Request]) -> None:
         waiting += self._collect(buys_void=self._policy.reuse == "finished")
         if waiting or self._ledger.open:
-            self._ledger.check_cost(self._policy.timeout_minutes, self._policy.max_node_hours)
+            policy = self._policy
+            self._ledger.check_cost(policy.timeout_minutes, policy.max_node_hours, policy.price_per_node_hour)
         self._prepare_all(waiting)
         while waiting or (self._ledger.open and self._policy.wait):
             room = self._room()

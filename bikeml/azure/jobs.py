@@ -160,3 +160,12 @@ def is_ours(job: Job, fingerprint: str) -> bool:
 def node_hours(last_generations: Iterable[int], timeout_minutes: int) -> float:
     """Return what jobs may cost at the most: each cell's generations, from 0 to its last one, at the full timeout."""
     return sum(generation + 1 for generation in last_generations) * timeout_minutes / 60
+
+
+def describe_cost(hours: float, price_per_node_hour: float | None) -> str:
+    """Return node hours in words, with what they cost where their price is known."""
+    if price_per_node_hour is None:
+        return f"{hours:g} node hours"
+    return (
+        f"{hours:g} node hours, {hours * price_per_node_hour:,.2f} at azure.price_per_node_hour={price_per_node_hour:g}"
+    )

@@ -32,7 +32,7 @@ class AzureMLLauncher(Launcher):
         """
         Take the cells of a sweep, :class:`bikeml.planning.Planned` each, before anything of it is written.
 
-        Raises ConfigError where they are no sweep for a cluster, and DetachedError where only a plan was asked for.
+        Raises ConfigError where they are no sweep for a cluster, and PlannedError where only a plan was asked for.
         """
         check_installed("hydra/launcher=azureml")
         from bikeml.azure.launching import check

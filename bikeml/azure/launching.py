@@ -13,13 +13,13 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import Job, Request, node_hours
+from bikeml.azure.jobs import Job, Request, describe_cost, node_hours
 from bikeml.azure.requirements import build_conda, environment_version, is_installed
 from bikeml.azure.snapshot import CONFIG_FOLDER, stage
 from bikeml.config import Config, LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
 from bikeml.display import show_notice, show_plan
-from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, SweepStoppedError
+from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError, SweepStoppedError
 from bikeml.pipeline import find_tolerance
 from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
@@ -37,7 +37,7 @@ def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:
     """
     Refuse what no cluster can do, before anything is written.
 
-    Raises ConfigError, and DetachedError where only a plan was asked for, which it then shows.
+    Raises ConfigError, and PlannedError where only a plan was asked for, which it then shows.
     """
     launcher = typed_launcher(options)
     problems = dict.fromkeys(problem for each in planned for problem in _find_problems(each))
@@ -47,7 +47,7 @@ def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:
         raise ConfigError("\n".join(problems))
     if launcher.plan:
         _show_plan(planned, launcher)
-        raise DetachedError("a plan: nothing was submitted; leave out hydra.launcher.plan=true to submit it")
+        raise PlannedError("a plan: nothing was submitted; leave out hydra.launcher.plan=true to submit it")
 
 
 def _find_problems(planned: Planned) -> list[str]:
@@ -73,10 +73,11 @@ def _show_plan(planned: Sequence[Planned], launcher: LauncherConfig) -> None:
     rows = [
         (each.cell.name, _request(each, Path()).name if each.identity else "its table does not fit") for each in planned
     ]
-    where = config.compute.name or "serverless"
+    compute, cost = config.compute, describe_cost(hours, config.price_per_node_hour)
+    size = "" if compute.name is None else f", up to {compute.max_instances} nodes"
     facts = {
-        "cluster": f"{where}: {config.compute.size}, up to {config.compute.max_instances} nodes, {config.compute.tier}",
-        "at most": f"{hours:g} node hours, of hydra.launcher.max_node_hours={launcher.max_node_hours:g}",
+        "compute": f"{compute.name or 'serverless'}: {compute.size}{size}, {compute.tier}",
+        "at most": f"{cost}; hydra.launcher.max_node_hours={launcher.max_node_hours:g} allows no more",
     }
     show_plan(rows, facts)
 
@@ -127,7 +128,8 @@ def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path,
     workspace = connect(config.azure)
     requests = [_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
     fields = Policy.__dataclass_fields__
-    policy = Policy(**{**{name: value for name, value in launcher if name in fields}, "reuse": config.reuse})
+    own = {"reuse": config.reuse, "price_per_node_hour": config.azure.price_per_node_hour}
+    policy = Policy(**{**{name: value for name, value in launcher if name in fields}, **own})
     with TemporaryDirectory(prefix="bikeml-") as temporary:
         setup = _Setup(workspace, planned, launcher, Path(temporary))
         setup.take(config_folder)

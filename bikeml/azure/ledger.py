@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bikeml.azure.jobs import Job, Request, State, node_hours
+from bikeml.azure.jobs import Job, Request, State, describe_cost, node_hours
 from bikeml.azure.pace import Clock
 from bikeml.errors import ClusterError
 
@@ -72,12 +72,12 @@ class Ledger:
         since = self._unclear_since.get(job.name)
         return since is not None and self._clock.monotonic() - since >= minutes * 60
 
-    def check_cost(self, timeout_minutes: int, max_node_hours: float) -> None:
+    def check_cost(self, timeout_minutes: int, max_node_hours: float, price_per_node_hour: float | None) -> None:
         """Raise ClusterError where all generations that there may be, past ones included, may cost too much."""
         cost = node_hours(self._last.values(), timeout_minutes)
         if cost > max_node_hours:
             raise ClusterError(
-                f"the {len(self._last)} cells may take {cost:g} node hours, and hydra.launcher.max_node_hours="
-                f"{max_node_hours:g} allows no more; nothing was submitted: raise it, or lower "
-                f"hydra.launcher.timeout_minutes={timeout_minutes}"
+                f"the {len(self._last)} cells may take {describe_cost(cost, price_per_node_hour)}, and "
+                f"hydra.launcher.max_node_hours={max_node_hours:g} allows no more; nothing was submitted: raise it, or "
+                f"lower hydra.launcher.timeout_minutes={timeout_minutes}"
             )

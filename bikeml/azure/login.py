@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential, InteractiveBrowserCredential
 
 from bikeml.azure.jobs import ServiceError
-from bikeml.azure.refusals import first_line
+from bikeml.azure.refusals import first_line, login_reason
 
 MANAGEMENT_SCOPE = "https://management.azure.com/.default"
 RENEW_SECONDS = 300
@@ -22,7 +22,11 @@ class CachedCredential:
     """A credential that is asked once per scope and token: azure-ai-ml asks it for each job that it returns."""
 
     def __init__(self) -> None:
-        self._credential: TokenCredential = DefaultAzureCredential()
+        """Look for a login; raises ServiceError where a variable of one is empty or senseless."""
+        try:
+            self._credential: TokenCredential = DefaultAzureCredential()
+        except ValueError as error:
+            raise _refused(first_line(error)) from error
         self._tokens, self._lock = dict[tuple[str, ...], AccessToken](), Lock()
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # noqa: ANN401  azure's own signature
@@ -37,11 +41,13 @@ class CachedCredential:
         """
         Find a login that works; the browser is the last resort, and only where somebody can use it.
 
-        Raises ServiceError where there is none.
+        Raises ServiceError where there is none, or the one that is there is refused.
         """
         try:
             self.get_token(MANAGEMENT_SCOPE)
         except (ClientAuthenticationError, CredentialUnavailableError) as error:
+            if reason := login_reason(error):
+                raise _refused(reason) from error
             if not sys.stdin.isatty():
                 raise ServiceError(
                     "nobody is logged in to Azure here; run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
@@ -49,6 +55,14 @@ class CachedCredential:
                     temporary=False,
                 ) from error
             self._credential = InteractiveBrowserCredential()
+
+
+def _refused(reason: str) -> ServiceError:
+    return ServiceError(
+        f"the login to Azure is refused: {reason}; check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
+        "where they are set, or else run az login",
+        temporary=False,
+    )
 
 
 @cache

@@ -1,5 +1,6 @@
 """What azure's libraries raise, in our words: whether asking again may help, and what a user can do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ from azure.identity import CredentialUnavailableError
 from bikeml.azure.jobs import QuotaError, ServiceError
 from bikeml.redaction import redact
 
+REFUSED_LOGIN = re.compile(r"(?:Authentication failed: |(?=AADSTS\d))(\S.*?)\.?\s*(?:Trace ID:|[\r\n]|$)")
+"""What azure-identity and Entra say of a login that is there and not taken, before the ids of the request."""
 TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -22,7 +25,8 @@ def service_errors(what: str) -> Iterator[None]:
         raise
     except (ClientAuthenticationError, CredentialUnavailableError) as error:
         raise ServiceError(
-            f"cannot {what}: the login is not accepted: {first_line(error)}; run az login", temporary=False
+            f"cannot {what}: the login is not accepted: {login_reason(error) or first_line(error)}; run az login",
+            temporary=False,
         ) from error
     except HttpResponseError as error:
         if is_quota(error) and error.status_code not in TEMPORARY:
@@ -47,6 +51,12 @@ def reason(error: HttpResponseError) -> str:
     """Return what the service says, in one line and without secrets."""
     message = error.error.message if error.error else error.message
     return redact(str(message or error.reason).strip().splitlines()[0])
+
+
+def login_reason(error: Exception) -> str | None:
+    """Return why a login that is there is not taken, without secrets, or None where there is none."""
+    found = REFUSED_LOGIN.search(str(error))
+    return redact(found[1]) if found else None
 
 
 def first_line(error: Exception) -> str:

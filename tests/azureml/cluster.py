@@ -49,6 +49,8 @@ class Cluster:
         After which a node goes, above the minimum.
     scale_up_seconds : float
         What a new node takes to be ready.
+    has_identity : bool
+        Whether a managed identity was assigned to it; serverless nodes have none.
 
     """
 
@@ -57,6 +59,7 @@ class Cluster:
     maximum: int
     idle_seconds: float
     scale_up_seconds: float
+    has_identity: bool = False
     nodes: list[Node] = field(default_factory=list)
     waiting: deque[Waiting] = field(default_factory=deque)
     started: int = 0

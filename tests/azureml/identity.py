@@ -116,7 +116,15 @@ class Identity:
         endpoint = f"https://{HOST}/{self.tenant}/v2.0/.well-known/openid-configuration"
         return Reply(body={"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": metadata})
 
+    def _reject(self, status: int, error: str, reason: str) -> Reply:
+        """Return a refusal in Entra's words: its number, and ids by which its support finds the request."""
+        ids = f"Trace ID: {uuid.uuid4()} Correlation ID: {uuid.uuid4()} Timestamp: 2026-11-26 12:00:00Z"
+        return Reply(status, {"error": error, "error_description": f"{reason} {ids}"})
+
     def _configuration(self, call: Call) -> Reply:
+        if call.names["tenant"] != self.tenant:
+            reason = f"AADSTS90002: Tenant '{call.names['tenant']}' not found. Check to make sure you have the correct tenant ID."
+            return self._reject(400, "invalid_tenant", reason)
         base = f"https://{HOST}/{call.names['tenant']}"
         return Reply(
             body={
@@ -134,11 +142,12 @@ class Identity:
         form: dict[str, Any] = call.body
         known = (call.names["tenant"], form.get("client_id"), form.get("client_secret"))
         if known != (self.tenant, CLIENT_ID, self.secret) or form.get("grant_type") != "client_credentials":
-            body = {
-                "error": "invalid_client",
-                "error_description": "AADSTS7000215: Invalid client secret provided.",
-            }
-            return Reply(401, body)
+            return self._reject(
+                401,
+                "invalid_client",
+                "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the "
+                f"client secret value, not the client secret ID, for a secret added to app '{CLIENT_ID}'.",
+            )
         audience = form["scope"].split()[0].removesuffix("/.default").rstrip("/")
         granted: Json = {
             "token_type": "Bearer",

@@ -21,6 +21,7 @@ IMMUTABLE = (
     "computeId",
     "experimentName",
     "environmentVariables",
+    "identity",
 )
 CHANGEABLE = "Only description, tags, displayName, properties, and isArchived can be updated."
 
@@ -102,6 +103,9 @@ class Jobs:
                 raise Refusal(400, "UserError", f"{key} {asked.get(key)!r} does not exist")
         for name, given in (asked.get("inputs") or {}).items():
             self._check_input(name, given)
+        identity = (asked.get("identity") or {"identityType": "AMLToken"}).get("identityType")
+        if identity not in ("AMLToken", "Managed", "UserIdentity"):
+            raise Refusal(400, "UserError", f"The identity type {identity!r} is not known")
         return self._check_compute(asked)
 
     def _check_input(self, name: str, given: Json) -> None:

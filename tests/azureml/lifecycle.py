@@ -13,6 +13,10 @@ from tests.azureml.clock import Clock
 from tests.azureml.cluster import Cluster, Node
 from tests.azureml.wire import Json
 
+NO_IDENTITY = (  # azure-dev #7927
+    "ManagedIdentityCredential authentication unavailable. The requested identity has not been assigned to this "
+    "resource."
+)
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
 
 
@@ -174,6 +178,10 @@ class Lifecycle:
     def _run(self, job: Job, nodes: list[Node]) -> None:
         job.nodes, job.started = nodes, self.clock.now()
         self._show(job, job.behaviour.shows or "Running")
+        identity = (job.spec.get("identity") or {}).get("identityType")
+        if identity == "Managed" and not self._cluster(job).has_identity:
+            self._finalize(job, NO_IDENTITY)
+            return
         if job.behaviour.silent_after is not None:
             self._later(job, job.behaviour.silent_after, self._fall_silent)
         if job.behaviour.seconds is None:

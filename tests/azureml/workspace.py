@@ -148,7 +148,10 @@ class Workspace:
             "computeLocation": REGION,
             "provisioningErrors": None,
         }
-        entity = self.store.put(f"computes/{name}", properties, {"location": REGION, "tags": {}})
+        identity = call.body.get("identity")
+        self.clusters[name.lower()].has_identity = bool(identity)
+        shown = {"location": REGION, "tags": {}, "identity": identity}
+        entity = self.store.put(f"computes/{name}", properties, shown)
         headers = self.operations.begin("computeOperationsStatus", lambda: ("Succeeded", None), call)
         return Reply(200 if known else 201, self._compute_body(entity), headers)
 
