@@ -6,6 +6,8 @@ What can go wrong.
     ├── DataError        the table does not fit the configuration
     ├── FitError         an estimator refuses the data or its arguments
     ├── RunFolderError   the result cannot be written
+    │   └── FolderTakenError  another process writes there, or the files there are not a run's
+    ├── RecordError      a file of a run or a sweep is missing, broken, or of another experiment
     ├── ModelFileError   a saved model is refused
     ├── TrackingError    a run could not be recorded in the tracking store, or read from it
     ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
@@ -42,6 +44,14 @@ class FitError(BikemlError):
 
 class RunFolderError(BikemlError):
     """A folder that a run or a sweep writes to cannot be made or written."""
+
+
+class FolderTakenError(RunFolderError):
+    """Another process writes to the folder, or files in it have the names of a run's and are not."""
+
+
+class RecordError(BikemlError):
+    """A file that a run or a sweep wrote is missing, broken, changed, or of another experiment."""
 
 
 class ModelFileError(BikemlError):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from pydantic import (
     WrapValidator,
 )
 
+SQLITE = "sqlite:///"
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 AZUREML = "azureml"
 """A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
@@ -132,3 +134,10 @@ ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 o
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 """Of a registered model, as every registry takes it."""
+
+
+def absolute(uri: str) -> str:
+    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
+    if not uri.startswith(SQLITE):
+        return uri
+    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())

@@ -56,3 +56,12 @@ def _copy(source: Path, target: Path) -> None:
     target.mkdir()
     for each in source.iterdir():
         _copy(each, target / each.name)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder in which nothing was done, and the empty ones above it below the working folder."""
+    here = Path.cwd()
+    for empty in (folder, *(above for above in folder.parents if here in above.parents)):
+        if empty == here or not empty.is_dir() or any(empty.iterdir()):
+            return
+        empty.rmdir()

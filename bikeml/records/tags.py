@@ -2,6 +2,8 @@
 
 FINGERPRINT = "bikeml.fingerprint"
 """The whole fingerprint: of a run, of a job, and of whatever is made from a run."""
+RECORD = "bikeml.record"
+"""The id of the very run or sweep, so that it is recorded once."""
 IDENTITY_SCHEMA = "bikeml.identity_schema"
 """The form of what the fingerprint is a hash of."""
 OPTIONS = "bikeml.options"

@@ -1,0 +1,60 @@
+"""One writer for a folder: who holds it is said, and a process that dies holds nothing."""
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bikeml.errors import FolderTakenError
+
+LOCK = ".bikeml.lock"
+LOCK_TIMEOUT_SECONDS = 20
+"""How long a store that another process makes is waited for."""
+
+
+@contextmanager
+def hold(folder: Path, advice: str, timeout_seconds: float = 0) -> Iterator[bool]:
+    """
+    Hold `folder` as its only writer while the block runs, and yield True.
+
+    A mounted folder can refuse locks: then a warning says so, and the block runs without one, for False. Raises
+    FolderTakenError, which says who holds the folder and ends with `advice`, if the lock is not free within
+    `timeout_seconds`.
+    """
+    file = folder / LOCK
+    lock = FileLock(file, mode=0o666, fallback_to_soft=False)  # a soft lock would outlive a killed process
+    try:
+        lock.acquire(timeout=timeout_seconds)
+    except Timeout:
+        raise FolderTakenError(f"{str(folder)!r} is in use by {_read_holder(file)}; {advice}") from None
+    except (OSError, NotImplementedError) as error:
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise
+        logging.getLogger("bikeml").warning("%s cannot be locked: %s; see that one process writes to it", folder, error)
+        yield False
+        return
+    try:
+        with suppress(OSError):  # Windows lets nobody write to a locked file, nor read who holds it
+            file.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
+        yield True
+    finally:
+        with suppress(OSError):  # while it is held: whoever waits for it sees that it is gone, and makes another
+            file.unlink()
+        lock.release()
+
+
+def _read_holder(file: Path) -> str:
+    """Return who holds a lock, as far as its file says."""
+    try:
+        holder = json.loads(file.read_text(encoding="utf-8"))
+        since = datetime.fromtimestamp(holder["since"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return f"process {int(holder['pid'])} on {holder['host']}, since {since}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,49 @@
+"""What of a run stands in a store as params and tags, by which runs are found and told apart."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bikeml.records import tags as names
+from bikeml.sections import names_not_in_result
+
+
+def describe(sections: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sections of a config that determine a result as they are recorded: parameters by dotted key."""
+    return {key: str(value) for key, value in flatten(sections).items()}
+
+
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return flat
+
+
+def result_choices(choices: Mapping[str, str]) -> dict[str, str]:
+    """Return the chosen options of the groups that can change a figure."""
+    left_out = names_not_in_result()
+    return {group: option for group, option in choices.items() if group not in left_out}
+
+
+def options_tag(choices: Mapping[str, str]) -> str:
+    """Return the chosen options as one tag, by which the earlier runs of the same choice are found."""
+    return options_tag_of_form_1(result_choices(choices))
+
+
+def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
+    """Return the tag as commit 3345f79 wrote it, with the groups that change no figure."""
+    return " ".join(f"{group}={option}" for group, option in sorted(choices.items()))
+
+
+def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return what determines a result beside its config as tags, to say later what has changed since."""
+    source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
+    return {
+        names.TABLE: identity["data_sha256"],
+        names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
+        names.VERSIONS: " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
+        names.IDENTITY_SCHEMA: str(identity["schema"]),
+    }

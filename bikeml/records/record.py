@@ -1,0 +1,122 @@
+"""What every file of a record is: one typed value, written and read back by the same class."""
+
+import errno
+import math
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import from_json
+
+from bikeml.errors import RecordError
+from bikeml.files import write_text
+
+MAX_BYTES = 200_000_000
+"""A record of a search with a million candidates has as many; a larger file is not read."""
+MAX_SHOWN = 80  # characters of a wrong value
+
+Text = Annotated[str, Field(max_length=1_000_000)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A sha256 in hex."""
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Value(BaseModel):
+    """A part of a record: frozen, without NaN, and without keys that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Record(Value):
+    """A file of a run or a sweep."""
+
+    FILE: ClassVar[str]
+    """Its name in the folder."""
+    form: Literal[2] = Field(default=2, alias="schema")
+    """Of the file. Form 1, of commit 3345f79, says no number and is read too; a test keeps some of its files."""
+
+    @classmethod
+    def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
+        """Return the content of a file of form 1 in this form."""
+        return earlier
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Return the record in `folder`, or None where there is no such file; raises RecordError as `parse` does."""
+        file = folder / cls.FILE
+        try:
+            content = _read_bytes(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordError(f"cannot read {str(file)!r}: {error.strerror or error}; mend it, or delete it") from error
+        return cls.parse(content, str(file))
+
+    @classmethod
+    def parse(cls, content: bytes, source: str) -> Self:
+        """Return the record in `content`; raises RecordError, which names `source` and the first wrong field."""
+        try:
+            plain = from_json(content, allow_inf_nan=False)
+        except ValueError as error:
+            raise RecordError(f"{source!r} is broken: it is not JSON: {error}; restore it, or delete it") from error
+        try:
+            if isinstance(plain, dict) and "schema" not in plain:
+                return cls.model_validate(cls.upgrade(plain) | {"schema": 2}, strict=False)
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise RecordError(f"{source!r} is broken: {_describe(error)}; restore it, or delete it") from error
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # of upgrade
+            raise RecordError(
+                f"{source!r} is broken: {type(error).__name__}: {error}; restore it, or delete it"
+            ) from error
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write the record to its file in `folder`, whole or not at all; raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / self.FILE, self.to_json())
+
+
+def _read_bytes(file: Path) -> bytes:
+    """Return the content of a regular file: a pipe would be waited for, a device has no end."""
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    if status.st_size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {MAX_BYTES:,} are read")
+    return file.read_bytes()
+
+
+def _describe(error: ValidationError) -> str:
+    first, *others = error.errors()
+    path = ".".join(map(str, first["loc"])) or "the whole"
+    message = str(first["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    value = repr(first["input"])
+    shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
+    said = "is missing" if first["type"] == "missing" else f"={shown} {message}"
+    more = f", and {len(others)} more" if others else ""
+    return f"{path}{'' if said.startswith('=') else ' '}{said}{more}"
+
+
+def as_json(value: Any) -> JsonValue:  # noqa: ANN401  any value of a config or an estimator
+    """Return `value` as JSON holds it exactly, NumPy's numbers as Python's; what JSON has no word for as its repr."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): as_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    return value if isinstance(value, str | int | bool | None) else repr(value)
+
+
+def as_score(value: float) -> float | None:
+    """Return a figure as JSON holds it: None if it is not finite."""
+    return float(value) if math.isfinite(value) else None

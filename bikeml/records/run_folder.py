@@ -1,0 +1,246 @@
+"""The folder of a run: the one place that knows its files by name, writes them and reads them back."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from bikeml.errors import FolderTakenError, RecordError, RunFolderError
+from bikeml.files import move, remove_if_empty
+from bikeml.locks import hold
+from bikeml.records.run import Environment, RunRecord, StoreRecord, read_run_id
+
+MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
+CANDIDATES, RULES, DIFF, LOG = "cv_results.csv", "tree.txt", "code.diff", "bikeml.log"
+RESULT, STORE = RunRecord.FILE, StoreRecord.FILE
+COMPUTED = (MODEL, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
+"""What a run computes; the record names those that it has, with their digests."""
+FIGURES = ("evaluate.png", "residuals.png", "importance.png", "search.png")
+"""What is drawn from the record and can be drawn again; they have no digest."""
+ENVIRONMENT = "environment.json"
+"""A file of form 1, whose content is part of the record now."""
+KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
+"""What a sweep keeps of a cell that ran elsewhere; the record comes last, since it says that all is there."""
+MODEL_FILE = "model.skops"
+UNFINISHED, PREVIOUS = ".unfinished-", "previous.json"
+ADVICE = "choose another hydra.run.dir"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that holds a run, or will."""
+
+    path: Path
+
+    def read(self) -> RunRecord | None:
+        """Return the record of the run, or None if there is none; raises RecordError."""
+        record = RunRecord.read(self.path)
+        if record is None or record.environment is not None or not (self.path / ENVIRONMENT).is_file():
+            return record
+        return record.model_copy(update={"environment": _read_environment(self.path / ENVIRONMENT)})
+
+    def require(self) -> RunRecord:
+        """Return the record of the run; raises RecordError if there is none."""
+        record = self.read()
+        if record is None:
+            raise RecordError(f"there is no run in {str(self.path)!r}: it has no {RESULT}; name the folder of one")
+        return record
+
+    def read_run_id(self) -> str | None:
+        """Return the id that the run has in a store, or None if it is in none; raises RecordError."""
+        return read_run_id(self.path, RESULT)
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the sections of the recorded config as plain values; raises RecordError."""
+        return parse_config(self.read_file(CONFIG), str(self.path / CONFIG))
+
+    def read_file(self, name: str) -> bytes:
+        """Return the content of a computed file as it was recorded; raises RecordError if it is missing or another."""
+        return self.check_file(name, self.require())
+
+    def check_file(self, name: str, record: RunRecord) -> bytes:
+        """Return the content of a computed file; raises RecordError if it is not the one that `record` names."""
+        file = self.path / name
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise RecordError(f"cannot read {str(file)!r}: {error.strerror or error}; restore it") from error
+        if record.files and record.files.get(name) != hashlib.sha256(content).hexdigest():
+            raise RecordError(f"{str(file)!r} has been changed since the run wrote it; restore it, or run it again")
+        return content
+
+    def digest(self, name: str) -> str:
+        """Return the sha256, in hex, of a file as it is now; raises RecordError."""
+        return hashlib.sha256(self.read_file(name)).hexdigest()
+
+    def has(self, name: str) -> bool:
+        """Whether the folder has a file of that name."""
+        return (self.path / name).is_file()
+
+    def verify(self) -> None:
+        """Compare every file that the record names, if it is here, with its digest; raises RecordError."""
+        record = self.require()
+        for name in record.files:
+            if self.has(name):
+                self.check_file(name, record)
+
+    def list_files(self, record: RunRecord) -> Iterator[str]:
+        """Yield the files that may leave the folder, by path: those of the record, the figures, and the record last."""
+        listed = record.files or _find_computed(self.path)
+        yield from (name for name in (*listed, *FIGURES) if self.has(name))
+        yield RESULT
+
+    @contextmanager
+    def claim(self, *, is_prepared: bool = False) -> Iterator[None]:
+        """
+        Hold the folder as its only writer while the block runs, and leave behind no empty one that was not there.
+
+        What a killed run left half written is swept up. A sweep has looked at the folders of its cells already. Raises
+        FolderTakenError if another process holds it or a file in it is not a run's, and OSError.
+        """
+        is_new = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with hold(self.path, ADVICE) as is_alone:
+                if not is_prepared:
+                    self.refuse_others()
+                if is_alone:
+                    self._sweep_up()
+                yield
+        finally:
+            if is_new:
+                remove_if_empty(self.path)
+
+    def _sweep_up(self) -> None:
+        """Remove what a killed run left half written, and what it had moved to its place, if its record is missing."""
+        left = list(self.path.glob(f"{UNFINISHED}*"))
+        if left and not self.has(RESULT):
+            self.clear()
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def refuse_others(self) -> None:
+        """Raise FolderTakenError for the first file that has the name of a run's file and is not one."""
+        names = [name for name in (RESULT, *COMPUTED, *FIGURES, STORE) if (self.path / name).exists()]
+        if not names:
+            return
+        known, is_of_form_1 = self._known_digests()
+        if is_of_form_1 and (MODEL not in names or self.has(f"{MODEL}/{MODEL_FILE}")):
+            return
+        strange = next((name for name in names if not self._is_known(name, known)), None)
+        if strange is not None:
+            raise FolderTakenError(f"{strange} in {str(self.path)!r} is not a run's, or was changed; {ADVICE}")
+
+    def _is_known(self, name: str, known: Mapping[str, set[str]]) -> bool:
+        """Whether a run wrote a file or folder; of what has no digest a run's record in the folder must do."""
+        if name not in COMPUTED:
+            return bool(known)
+        return all(_digest(self.path / path) in known.get(path, ()) for path in _list_paths(self.path, name))
+
+    def _known_digests(self) -> tuple[dict[str, set[str]], bool]:
+        """Return what runs have written here by path, and whether the record is of form 1, which says nothing of it."""
+        left = [file for name in (RESULT, PREVIOUS) for file in self.path.glob(f"{UNFINISHED}*/{name}")]
+        known: dict[str, set[str]] = {}
+        is_of_form_1 = False
+        for file in (self.path / RESULT, *left):
+            with suppress(RecordError, OSError):  # what cannot be read is not a run's
+                record = RunRecord.parse(file.read_bytes(), str(file))
+                is_of_form_1 |= not record.files
+                for path, digest in record.files.items():
+                    known.setdefault(path, set()).add(digest)
+        return known, is_of_form_1
+
+    def clear(self) -> None:
+        """Take away what an earlier run left, the record before all: nothing of two runs is ever mixed."""
+        for name in (RESULT, STORE, *COMPUTED, *FIGURES):
+            _remove(self.path / name)
+
+    def write(self, record: RunRecord, compute: Callable[[Path], None]) -> RunRecord:
+        """
+        Write what `compute` writes to the folder that it is given, then `record` with its digests; return it.
+
+        All is written aside first and then moved, the record last: a full disk or an interrupt leaves no file of this
+        run, and those of an earlier one as they were. Raises OSError.
+        """
+        with TemporaryDirectory(prefix=UNFINISHED, dir=self.path) as unfinished:
+            aside = Path(unfinished)
+            compute(aside)
+            paths = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
+            whole = record.model_copy(update={"files": {path: _digest(aside / path) for path in paths}})
+            whole.write(aside)
+            if self.has(RESULT):
+                move(self.path / RESULT, aside / PREVIOUS)  # the next run knows by it whose files it finds
+            self.clear()
+            for name in (*{path.partition("/")[0]: None for path in paths}, RESULT):
+                move(aside / name, self.path / name)
+        return whole
+
+
+def parse_config(content: bytes, source: str) -> dict[str, Any]:
+    """Return the sections of a config.yaml; raises RecordError, which names the `source`."""
+    try:
+        sections = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  it is safe
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise RecordError(f"{source!r} is not YAML: {str(error).splitlines()[0]}; restore it") from error
+    if not isinstance(sections, dict) or not all(isinstance(name, str) for name in sections):
+        raise RecordError(f"{source!r} holds no sections of a config; restore it")
+    return sections
+
+
+def _read_environment(file: Path) -> Environment:
+    names = {"command"}  # it is in the record itself
+    plain = {key: value for key, value in _read_plain(file).items() if key not in names}
+    try:
+        return Environment.model_validate(plain, strict=False)
+    except ValueError as error:
+        raise RecordError(f"{str(file)!r} is broken: {str(error).splitlines()[1]}; restore it, or delete it") from error
+
+
+def _read_plain(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _find_computed(folder: Path) -> list[str]:
+    """Return the files of a run of form 1, which names none."""
+    return [path for name in (*COMPUTED, ENVIRONMENT) for path in _list_paths(folder, name)]
+
+
+def _list_paths(folder: Path, name: str) -> list[str]:
+    """Return the paths of a file, or of all files in a folder, relative to `folder`."""
+    place = folder / name
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return [file.relative_to(folder).as_posix() for file in files if file.is_file()]
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_errors(path: Path) -> Iterator[None]:
+    """Raise a RunFolderError for whatever keeps the run folder from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the run folder {str(path)!r}: {error.strerror or error}; "
+            "choose another with hydra.run.dir=FOLDER"
+        ) from error
