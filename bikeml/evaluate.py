@@ -10,14 +10,13 @@ import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
 from sklearn.inspection import permutation_importance
-from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import cross_validate
 
 from bikeml.config import EvaluationConfig
 from bikeml.split import Fold
 
 METRICS = ("mse", "rmse", "mae", "r2")
-SCORERS = ("r2", "neg_root_mean_squared_error")
 BOOTSTRAP_BATCH_CELLS = 250_000  # bounds the memory of the resampled rows to some megabytes
 MANY_ROWS = 10_000  # above it, blocks of rows are drawn instead of rows
 BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1 % (standard error)
@@ -25,7 +24,7 @@ BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Scores of the same parameters on every fold."""
+    """Scores and predictions of the same parameters on every fold."""
 
     r2: tuple[float, ...]
     rmse: tuple[float, ...]
@@ -36,6 +35,8 @@ class CrossValidation:
     """How many rows each fold was scored on."""
     folds: str
     """The sha256 of the folds' rows: scores of two configurations can be compared in pairs where it is the same."""
+    predictions: tuple[np.ndarray, ...]
+    """Of the rows that each fold was scored on, shape (n_score,) each."""
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,24 @@ def cross_validation(
     """
     r2: list[float] = []
     rmse: list[float] = []
+    predictions: list[np.ndarray] = []
+
+    def score(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
+        predicted = estimator.predict(X)
+        predictions.append(np.asarray(predicted, dtype=float))
+        return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
+
     for estimator, fold in zip(estimators, folds, strict=True):
-        scores = cross_validate(estimator, X, y, cv=[fold], scoring=SCORERS, error_score="raise")
+        scores = cross_validate(estimator, X, y, cv=[fold], scoring=score, error_score="raise")
         r2 += scores["test_r2"].tolist()
-        rmse += (-scores["test_neg_root_mean_squared_error"]).tolist()
+        rmse += scores["test_rmse"].tolist()
     return CrossValidation(
         tuple(r2),
         tuple(rmse),
         tuple(len(fit) for fit, _ in folds),
         tuple(len(score) for _, score in folds),
         _digest(folds),
+        tuple(predictions),
     )
 
 

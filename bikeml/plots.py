@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from scipy.stats import t as student_t
 
-from bikeml.evaluate import Importance
+from bikeml.records.run import Importance
 
 MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
 MANY_COLUMNS = 30  # the most important ones are drawn
@@ -22,7 +22,7 @@ MUTED_COLOUR = "#8a8a8a"
 
 
 def plot_evaluate(
-    y_true: np.ndarray, y_pred: np.ndarray, target: str, r2: tuple[float, float, float], confidence: float
+    y_true: np.ndarray, y_pred: np.ndarray, target: str, r2: tuple[float | None, ...], confidence: float
 ) -> Figure:
     """
     Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line.
@@ -35,7 +35,8 @@ def plot_evaluate(
     axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
     _draw_points(axes, y_true, y_pred)
     _draw_fitted_line(axes, y_true, y_pred, confidence)
-    score = f"R² {r2[0]:.3f} ({confidence:.0%} interval {r2[1]:.3f} to {r2[2]:.3f})"
+    value, start, end = ("undefined" if each is None else f"{each:.3f}" for each in r2)
+    score = f"R² {value} ({confidence:.0%} interval {start} to {end})"
     axes.set(
         xlabel=f"actual {target}",
         ylabel=f"predicted {target}",
@@ -79,12 +80,13 @@ def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
 
 def plot_importance(importance: Importance) -> Figure:
     """Draw the permutation importance of each column with its standard deviation over the shuffles."""
-    order = np.argsort(importance.mean)[-MANY_COLUMNS:]
+    mean, std = (np.array(values, dtype=float) for values in (importance.mean, importance.std))  # None becomes NaN
+    order = np.argsort(np.nan_to_num(mean))[-MANY_COLUMNS:]
     columns = [_shorten(importance.columns[i]) for i in order]
     left = 0.3 + max(map(_inches, columns))
     figure = _framed(left + 5.5, max(2.5, 0.35 * len(order) + 1.2), left)
     axes = figure.subplots()
-    means, stds = np.array(importance.mean)[order], np.array(importance.std)[order]
+    means, stds = mean[order], std[order]
     axes.barh(columns, means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
     axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")

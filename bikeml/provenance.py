@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
+from bikeml.records.run import Environment
 from bikeml.redaction import redact
 
 CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
@@ -27,37 +28,35 @@ CHECKOUT = "checkout.json"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a run records of its surroundings."""
+    """Where a result comes from."""
 
-    command: str
-    """The command line, without secrets."""
-    git_commit: str | None
-    """None where bikeml does not run from a git checkout."""
+    environment: Environment
     git_diff: str
     """The uncommitted changes of the tracked code; bytes that are no UTF-8 are in it as surrogates."""
-    git_untracked: tuple[str, ...]
-    """Code files that git does not know, and the diff therefore lacks."""
-    python: str
-    platform: str
-    cpu: str
-    blas: tuple[dict[str, Any], ...]
-    packages: dict[str, str]
-    """Every installed distribution and its version."""
-
-    def environment(self) -> dict[str, Any]:
-        """Return all of it but the diff, which is a file of its own."""
-        return {name: value for name, value in asdict(self).items() if name != "git_diff"}
 
 
-def gather(command: str) -> Provenance:
-    """Return what `command` runs on; the code is the one that this process has loaded, so it is looked at once."""
-    return replace(_surroundings(), command=redact(command))
+@cache
+def gather() -> Provenance:
+    """Look at the checkout, the packages and the machine, once: the code is the one that this process has loaded."""
+    checkout = describe_checkout()
+    environment = Environment(
+        git_commit=checkout["git_commit"],
+        git_untracked=tuple(checkout["git_untracked"]),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu(),
+        blas=tuple(  # which threadpoolctl 3.6 lists in an order of chance
+            sorted((_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"), key=str)
+        ),
+        packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
+    )
+    return Provenance(environment, checkout["git_diff"])
 
 
 @cache
 def describe_checkout() -> dict[str, Any]:
     """
-    Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is, as a Provenance has them.
+    Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is.
 
     A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied.
     """
@@ -70,25 +69,6 @@ def describe_checkout() -> dict[str, Any]:
     diff = _git(checkout, "diff", *EXACTLY, "HEAD", "--", *CODE) if commit else None
     untracked = _git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE)
     return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
-
-
-@cache
-def _surroundings() -> Provenance:
-    """Look at the checkout, the packages and the machine."""
-    checkout = describe_checkout()
-    return Provenance(
-        command="",
-        git_commit=checkout["git_commit"],
-        git_diff=checkout["git_diff"],
-        git_untracked=tuple(checkout["git_untracked"]),
-        python=platform.python_version(),
-        platform=platform.platform(),
-        cpu=_cpu(),
-        blas=tuple(  # which threadpoolctl 3.6 lists in an order of chance
-            sorted((_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"), key=str)
-        ),
-        packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
-    )
 
 
 def _packages() -> Iterator[tuple[str, str]]:

@@ -9,7 +9,6 @@ BLAS.
 
 import hashlib
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
@@ -17,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bikeml.config import Config
-from bikeml.records import tags as names
+from bikeml.records import tags
+from bikeml.records.record import as_json
+from bikeml.records.run import hash_identity
 from bikeml.sections import result_sections
 
-RESULT_MODULES = ("data", "evaluate", "experiment", "pipeline", "problems", "resume", "search", "split")
+RESULT_MODULES = ("data", "evaluate", "experiment", "fitting", "pipeline", "problems", "resume", "search", "split")
 """The modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 IDENTITY_SCHEMA = 2
@@ -30,16 +31,11 @@ OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerp
 version = cache(metadata.version)  # each look-up reads files, and a sweep makes thousands
 
 
-def fingerprint(identity: Mapping[str, Any]) -> str:
-    """Return the sha256, in hex, of what :func:`identify` found to determine a result."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
 def identify(config: Config, data_sha256: str) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table of that sha256."""
     return {
         "schema": IDENTITY_SCHEMA,
-        "config": result_sections(config),
+        "config": as_json(result_sections(config)),
         "data_sha256": data_sha256,
         "source": _own_source(),
         "user_source": {name: _hash_files(_package_files(name)) for name in user_packages(config)},
@@ -47,9 +43,14 @@ def identify(config: Config, data_sha256: str) -> dict[str, Any]:
     }
 
 
-def is_comparable(tags: Mapping[str, str]) -> bool:
-    """Return False where the identity of a run with these `tags` has another form, so that no fingerprint is equal."""
-    return tags.get(names.IDENTITY_SCHEMA) == str(IDENTITY_SCHEMA)
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """Return the sha256, in hex, of what :func:`identify` found to determine a result."""
+    return hash_identity(identity)
+
+
+def is_comparable(run_tags: Mapping[str, str]) -> bool:
+    """Return False where the identity of a run with these tags has another form, so that no fingerprint is equal."""
+    return run_tags.get(tags.IDENTITY_SCHEMA) == str(IDENTITY_SCHEMA)
 
 
 def user_packages(config: Config) -> list[str]:
@@ -70,7 +71,7 @@ def _targeted(value: object) -> Iterator[str]:
 @cache
 def _own_source() -> dict[str, str]:
     """Return the hash of each of RESULT_MODULES, taken once: this process goes on with the code that it has loaded."""
-    places = {name: Path(__file__).parent.parent / name for name in RESULT_MODULES}
+    places = {name: Path(__file__).parents[1] / name for name in RESULT_MODULES}
     return {
         name: _hash_files(sorted(place.rglob("*.py")) or [place.with_suffix(".py")]) for name, place in places.items()
     }

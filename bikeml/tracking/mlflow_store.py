@@ -9,11 +9,13 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from bikeml.config import Config
+from bikeml.fields import absolute
+from bikeml.records.run_folder import MODEL
 from bikeml.records.tags import FINGERPRINT
 from bikeml.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
-from bikeml.tracking.recorded import ADVICE, MODEL_FOLDER, RecordedRun
+from bikeml.tracking.recorded import ADVICE, RecordedRun
 
 DEFAULT = "sqlite:///mlflow.db"
 """The tracking.uri of conf/tracking/local.yaml."""
@@ -33,7 +35,7 @@ class MlflowStore(Store):
 
     @property
     def uri(self) -> str:
-        return store.absolute(self._given)
+        return absolute(self._given)
 
     @property
     def override(self) -> str:
@@ -88,7 +90,7 @@ class MlflowStore(Store):
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{self._client.get_run(run.run_id).info.artifact_uri}/{MODEL_FOLDER}"
+        source = f"{self._client.get_run(run.run_id).info.artifact_uri}/{MODEL}"
         made = self._client.create_model_version(name, source, run.run_id, tags={FINGERPRINT: run.fingerprint})
         return str(made.version), True
 

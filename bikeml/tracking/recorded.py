@@ -1,18 +1,20 @@
 """A recorded run, as whoever has found one holds it, and the way to its files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
-from bikeml.errors import ModelFileError, RunNotFoundError
+from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
+from bikeml.records.run import METRIC, check_fingerprint
+from bikeml.records.run_folder import MODEL as MODEL_FOLDER
+from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.tags import MODEL
-from bikeml.sweep import METRIC
 from bikeml.tracking import store
 
 ADVICE = "check tracking.uri"
-MODEL_FOLDER = "model"
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,26 @@ class RecordedRun:
             folder.mkdir(parents=True, exist_ok=True)
             return Path(self._artifacts.download_artifacts(place, str(folder)))
 
+    def fetch_record(self, folder: Path, *names: str) -> RunFolder:
+        """
+        Bring the record of the run and the named files of its folder below a local `folder`, as they were recorded.
+
+        Raises RecordError if one is broken, changed or another run's, and as :meth:`fetch` does.
+        """
+        brought = RunFolder(self.fetch(RESULT, folder).parent)
+        for name in names:
+            self.fetch(name, folder)
+        with self._record_errors(brought):
+            check_fingerprint(brought.require(), self.fingerprint)
+            brought.verify()
+        return brought
+
     def fetch_model(self, folder: Path) -> Path:
         """
         Bring the model below a local `folder`, and return its own.
 
         Raises ModelFileError where it is not the file that was recorded, or where the run does not say which file was,
-        and as :meth:`fetch` does.
+        and as :meth:`fetch_record` does.
         """
         from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
 
@@ -76,6 +92,7 @@ class RecordedRun:
                 f"the model of run {self.run_id} ({self.name}) cannot be checked: the run's tag {MODEL!r}, the sha256 "
                 "that every run is recorded with, is missing; find out who took it away, or record the experiment again"
             )
+        brought = self.fetch_record(folder)
         model = self.fetch(MODEL_FOLDER, folder)
         found = hash_model(model)
         if recorded != found:
@@ -83,4 +100,15 @@ class RecordedRun:
                 f"the model of run {self.run_id} ({self.name}) has been changed since it was recorded: its sha256 is "
                 f"{found}, and was {recorded}; name another run, or find out who changed it"
             )
+        with self._record_errors(brought):
+            brought.verify()  # what stands beside the model too
         return model
+
+    @contextmanager
+    def _record_errors(self, brought: RunFolder) -> Iterator[None]:
+        """Name the run in place of the temporary folder that its files were brought to."""
+        try:
+            yield
+        except RecordError as error:
+            told = str(error).replace(f"{brought.path}/", "")
+            raise RecordError(f"run {self.run_id} ({self.name}): {told}") from error

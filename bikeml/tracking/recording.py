@@ -1,99 +1,124 @@
-"""Record an experiment: the run with everything in it, its model as MLflow has models, a search's best candidates."""
+"""Record the folder of a run in a store: its params, metrics, tags and files, and a search's best candidates."""
 
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import replace
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from bikeml.config import Config
-from bikeml.model_file import hash_model
 from bikeml.records import tags as names
+from bikeml.records.params import describe, identity_tags, options_tag, result_choices
+from bikeml.records.run import RunRecord, StoreRecord, record_id
+from bikeml.records.run_folder import DIFF, MODEL, RunFolder
 from bikeml.redaction import redact
-from bikeml.result import MODEL_FOLDER, RESULT_FILE, Result, SearchOutcome, summary_text
-from bikeml.sections import result_sections
+from bikeml.sections import names_not_in_result
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, open_store
 
 MAX_PARAM_LENGTH = 500
 MAX_PARAMS = 200  # Azure ML refuses more on one run
+MODEL_FILE = f"{MODEL}/model.skops"
 
 
-def record(result: Result, started: float) -> Result:
+def record(folder: RunFolder, config: Config) -> StoreRecord:
     """
-    Record `result`, begun at the unix time `started`, and return it with its run id.
+    Record the run in `folder` in the store of `config`, unless it is there, and return where it is.
 
-    Only a run whose every file has arrived becomes FINISHED. Raises TrackingError when the store cannot be used.
+    Only a run whose every file has arrived becomes FINISHED. Raises RecordError if the folder holds no whole run, and
+    TrackingError if the store cannot be used.
     """
-    tracking = result.config.tracking
-    place = open_store(result.config)
-    uri = place.uri
-    with store.store_errors(uri):
-        client = store.connect(uri)
+    folder.verify()
+    run, place = folder.require(), open_store(config)
+    with store.store_errors(place.uri):
+        client = store.connect(place.uri)
         if place.job_run_id is not None:
-            return _record_in_job(client, place, place.job_run_id, result, started)
-        experiment_id = store.experiment_id(client, tracking.experiment_name, uri)
-        with store.open_run(client, experiment_id, result.run_name, _tags(result), started) as run_id:
-            recorded = replace(result, run_id=run_id, look=place.look(experiment_id, run_id))
-            client.log_batch(run_id, _metrics(result, started), _params(result), [])
-            if place.takes_datasets:
-                client.log_inputs(run_id, [_dataset(result)])
-            _log_folder(client, run_id, result.folder)
-            client.log_text(run_id, summary_text(recorded), RESULT_FILE)
-            if result.search:
-                _record_children(client, experiment_id, run_id, result, started)
-    return recorded
+            return _record_in_job(client, place, folder, config)
+        experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
+        run_id = _find_recorded(client, experiment, run) or _record_anew(client, place, experiment, folder, config)
+    return _remember(place, folder, config, experiment, run_id)
 
 
-def _log_folder(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """Record the files of a run folder but result.json: it comes last, with the id, and Azure ML takes no second."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            client.log_artifacts(run_id, str(path), path.name)
-        elif path.name != RESULT_FILE:
-            client.log_artifact(run_id, str(path))
+def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str | None:
+    condition = f"tags.`{names.RECORD}` = '{record_id(run)}' and attributes.status = 'FINISHED'"
+    found = client.search_runs([experiment], condition, max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
-def _record_in_job(client: MlflowClient, place: Store, run_id: str, result: Result, started: float) -> Result:
+def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: RunFolder, config: Config) -> str:
+    run = folder.require()
+    started, ended = _times(folder, run)
+    with store.open_run(client, experiment, run.run_name, _tags(folder, run, config), started, ended) as run_id:
+        client.log_batch(run_id, _metrics(run, started), _params(folder, run), [])
+        if place.takes_datasets:
+            client.log_inputs(run_id, [_dataset(run)])
+        for name in folder.list_files(run):  # result.json comes last
+            client.log_artifact(run_id, str(folder.path / name), name.rpartition("/")[0] or None)
+        _record_children(client, experiment, run_id, folder, run)
+    return run_id
+
+
+def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config: Config) -> StoreRecord:
     """
     Record in the run that the job has already, and which the service ends; its files are the job's own output.
 
     A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
     """
-    run = client.get_run(run_id)
-    recorded = replace(result, run_id=run_id, look=place.look(str(run.info.experiment_id), run_id))
-    if run.data.metrics:
-        return recorded
-    tags = [RunTag(name, value) for name, value in _tags(result).items()]
-    client.log_batch(run.info.run_id, [], _params(result), tags)
-    if result.search:
-        _record_children(client, run.info.experiment_id, run.info.run_id, result, started)
-    client.log_batch(run.info.run_id, _metrics(result, started), [], [])
-    return recorded
+    there, run = client.get_run(str(place.job_run_id)), folder.require()
+    run_id, started = str(there.info.run_id), _times(folder, run)[0]
+    if not there.data.metrics:
+        tags = [RunTag(name, value) for name, value in _tags(folder, run, config).items()]
+        client.log_batch(run_id, [], _params(folder, run), tags)
+        _record_children(client, there.info.experiment_id, run_id, folder, run)
+        client.log_batch(run_id, _metrics(run, started), [], [])
+    return _remember(place, folder, config, str(there.info.experiment_id), run_id)
 
 
-def _metrics(result: Result, started: float) -> list[Metric]:
+def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
+    """Write beside the record where it is in the store, and return it; raises OSError."""
+    stored = StoreRecord(
+        uri=redact(place.uri),
+        experiment_name=config.tracking.experiment_name,
+        run_id=run_id,
+        look=place.look(experiment, run_id),
+    )
+    stored.write(folder.path)
+    return stored
+
+
+def _times(folder: RunFolder, run: RunRecord) -> tuple[float, float]:
+    """Return the unix times of the start and the end; form 1 says how long it took, until its file was written."""
+    seconds = run.seconds.get("total", 0.0)
+    started = (folder.path / run.FILE).stat().st_mtime - seconds if run.started is None else run.started
+    return started, started + seconds
+
+
+def _metrics(run: RunRecord, started: float) -> list[Metric]:
     ends = {
         f"{name}_{end}": value
-        for name, pair in result.intervals.items()
+        for name, pair in run.intervals.items()
         for end, value in zip(("low", "high"), pair, strict=True)
     }
-    fits = {f"search_{name}": float(count) for name, count in result.search.counts().items()} if result.search else {}
-    seconds = {f"seconds_{name}": value for name, value in result.seconds.items()}
-    now = int(started * 1000)
-    return [Metric(name, value, now, 0) for name, value in {**result.metrics, **ends, **fits, **seconds}.items()]
+    fits = {f"search_{name}": float(count) for name, count in run.search.counts.items()} if run.search else {}
+    seconds = {f"seconds_{name}": value for name, value in run.seconds.items()}
+    values = {**run.metrics, **ends, **fits, **seconds}
+    return [Metric(name, value, int(started * 1000), 0) for name, value in values.items() if value is not None]
 
 
-def _params(result: Result) -> list[Param]:
-    values = {**result.invocation.choices, **describe(result.config)}
-    if result.search:
-        values |= {f"{names.BEST_PREFIX}{name}": str(value) for name, value in result.search.best_params.items()}
+def _params(folder: RunFolder, run: RunRecord) -> list[Param]:
+    values = {**result_choices(run.choices), **describe(_result_sections(folder, run))}
+    if run.search:
+        values |= {f"{names.BEST_PREFIX}{name}": str(value) for name, value in run.search.best_params.items()}
     return to_params(values)
+
+
+def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
+    """Return the sections of the config that determine the result; form 1 has them in its config alone."""
+    if run.identity is not None:
+        return cast(Mapping[str, Any], run.identity["config"])
+    left_out = names_not_in_result()
+    return {name: section for name, section in folder.read_config().items() if name not in left_out}
 
 
 def to_params(values: Mapping[str, str]) -> list[Param]:
@@ -101,62 +126,44 @@ def to_params(values: Mapping[str, str]) -> list[Param]:
     return [Param(name, redact(value)[:MAX_PARAM_LENGTH]) for name, value in list(values.items())[:MAX_PARAMS]]
 
 
-def describe(config: Config) -> dict[str, str]:
-    """Return what of a config determines the result, as it is recorded: parameters by dotted key."""
-    return {key: str(value) for key, value in flatten(result_sections(config)).items()}
-
-
-def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the values of nested mappings by dotted key."""
-    flat: dict[str, Any] = {}
-    for key, value in section.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
-    return flat
-
-
-def _tags(result: Result) -> dict[str, str]:
-    provenance = result.provenance
+def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
     tags = {
-        names.VERSION: version("bikeml") if "bikeml" in provenance.packages else "checkout",
-        names.FINGERPRINT: result.fingerprint,
-        names.OPTIONS: options_tag(result.invocation.choices),
-        names.REPRODUCIBLE: str(result.reproducible).lower(),
-        **identity_tags(result.identity),
-        names.MODEL: hash_model(result.folder / MODEL_FOLDER),
-        names.COMMAND: provenance.command,
-        names.CPU: provenance.cpu,
-        names.BLAS: json.dumps(provenance.blas),
+        names.RECORD: record_id(run),
+        names.FINGERPRINT: run.fingerprint,
+        names.OPTIONS: options_tag(run.choices),
+        names.REPRODUCIBLE: str(run.reproducible).lower(),
+        names.MODEL: folder.digest(MODEL_FILE),
+        names.COMMAND: run.command,
         names.SOURCE_NAME: "bikeml",
         names.SOURCE_TYPE: "LOCAL",
     }
-    if provenance.git_commit:
-        tags[names.GIT_COMMIT] = provenance.git_commit
-        tags[names.UNCOMMITTED_CHANGES] = str(bool(provenance.git_diff or provenance.git_untracked)).lower()
-    if result.tuned_on_these_rows:
+    if run.identity is not None:
+        tags |= identity_tags(run.identity)
+    if run.cv.tuned_on_these_rows:
         tags[names.CV] = "tuned on these rows"
-    if result.config.sweep.parent_run_id:
-        tags[names.PARENT] = result.config.sweep.parent_run_id
+    parent = run.destination.parent_run_id if run.destination else None
+    if config.sweep.parent_run_id or parent:
+        tags[names.PARENT] = str(config.sweep.parent_run_id or parent)
+    return tags | _environment_tags(folder, run)
+
+
+def _environment_tags(folder: RunFolder, run: RunRecord) -> dict[str, str]:
+    found = run.environment
+    if found is None:
+        return {}
+    tags = {
+        names.VERSION: found.packages.get("bikeml", "checkout"),
+        names.CPU: found.cpu,
+        names.BLAS: json.dumps([dict(library) for library in found.blas]),
+    }
+    if found.git_commit:
+        tags[names.GIT_COMMIT] = found.git_commit
+        tags[names.UNCOMMITTED_CHANGES] = str(folder.has(DIFF) or bool(found.git_untracked)).lower()
     return tags
 
 
-def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
-    """Return what determines a result beside its config as tags, to say later what has changed since."""
-    source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
-    return {
-        names.IDENTITY_SCHEMA: str(identity["schema"]),
-        names.TABLE: identity["data_sha256"],
-        names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
-        names.VERSIONS: " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
-    }
-
-
-def options_tag(choices: Mapping[str, str]) -> str:
-    """Return the chosen options as one tag, by which the earlier runs of the same choice are found."""
-    return " ".join(f"{group}={option}" for group, option in sorted(choices.items()))
-
-
-def _dataset(result: Result) -> DatasetInput:
-    dataset = result.dataset
+def _dataset(run: RunRecord) -> DatasetInput:
+    dataset = run.dataset
     dataset_entity = Dataset(
         name=dataset.name,
         digest=dataset.sha256[:36],  # MLflow's column holds no more; the whole is in a tag
@@ -168,26 +175,24 @@ def _dataset(result: Result) -> DatasetInput:
     return DatasetInput(dataset_entity, [InputTag(names.DATA_CONTEXT, "training")])
 
 
-def _record_children(client: MlflowClient, experiment_id: str, parent: str, result: Result, started: float) -> None:
+def _record_children(client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord) -> None:
     """Record the best candidates of a search as child runs, as MLflow's own autologging does."""
-    search, config = result.search, result.config.search
-    if not isinstance(search, SearchOutcome) or config.kind != "grid":
+    started, ended = _times(folder, run)
+    for number, values in _best_candidates(folder, run):
+        tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
+        name = f"{run.run_name}-{number}"
+        with store.open_run(client, experiment, name, tags, started, ended) as run_id:
+            now = int(started * 1000)
+            metrics = [Metric(key, value, now, 0) for key, value in values["scores"].items() if value is not None]
+            client.log_batch(run_id, metrics, to_params(values["params"]), [])
+
+
+def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rank, the scores and the params of as many candidates as search.child_runs asks for, best first."""
+    if run.search is None or not run.search.candidates:
         return
-    best = search.candidates.sort_values("rank_test_score", kind="stable")
-    best = best if config.child_runs == "all" else best.head(config.child_runs)
-    for _, candidate in best.iterrows():
-        rank = int(candidate["rank_test_score"])
-        tags = {
-            names.PARENT: parent,
-            names.SOURCE_NAME: "bikeml",
-            names.CANDIDATE_RANK: str(rank),
-        }
-        scores = {key: float(value) for key, value in candidate.items() if str(key).startswith(("mean_", "std_"))}
-        params = {str(name).rpartition("__")[2]: value for name, value in candidate["params"].items()}
-        with store.open_run(client, experiment_id, f"{result.run_name}-{rank}", tags, started) as run_id:
-            client.log_batch(
-                run_id,
-                [Metric(name, value, int(started * 1000), 0) for name, value in scores.items()],
-                [Param(name, str(value)[:MAX_PARAM_LENGTH]) for name, value in params.items()],
-                [],
-            )
+    wanted = folder.read_config()["search"]["child_runs"]
+    best = sorted(run.search.candidates, key=lambda candidate: candidate.rank)
+    for candidate in best if wanted == "all" else best[: int(wanted)]:
+        params = {name.rpartition("__")[2]: str(value) for name, value in candidate.params.items()}
+        yield candidate.rank, {"scores": candidate.scores, "params": params}

@@ -12,9 +12,10 @@ from mlflow.exceptions import MlflowException
 
 from bikeml.config import Config
 from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.fields import SQLITE
+from bikeml.records.run import METRIC
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, TABLE
 from bikeml.redaction import redact
-from bikeml.sweep import METRIC
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, Version, open_store
 from bikeml.tracking.recorded import ADVICE, RecordedRun
@@ -39,7 +40,7 @@ def find(config: Config, which: str) -> RecordedRun:
         raise ConfigError("tracking.uri=null records no runs; choose the tracking option that they were recorded with")
     place = open_store(config)
     uri = place.uri
-    if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).is_file():
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
         raise RunNotFoundError(
             f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
         )

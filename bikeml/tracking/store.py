@@ -21,11 +21,10 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.errors import TrackingError
-from bikeml.fields import STORES
+from bikeml.fields import SQLITE, STORES
 from bikeml.records.tags import OWNER
 from bikeml.redaction import redact
 
-SQLITE = "sqlite:///"
 LOCK_TIMEOUT_SECONDS = 20
 JOB_OUTPUTS = "outputs/"
 """Where the files of a run lie that was a job on a cluster: it keeps a job's own output there."""
@@ -45,13 +44,6 @@ def store_errors(
     except STORE_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {advice}") from error
-
-
-def absolute(uri: str) -> str:
-    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
-    if not uri.startswith(SQLITE):
-        return uri
-    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())
 
 
 def connect(uri: str) -> MlflowClient:
@@ -147,13 +139,13 @@ def list_names(artifacts: ArtifactRepository, folder: str = "") -> list[str]:
 
 @contextlib.contextmanager
 def open_run(
-    client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float
+    client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float, ended: float
 ) -> Iterator[str]:
-    """Open a run, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
+    """Open a run of those unix times, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
     run_id = begin_run(client, experiment, name, tags, started)
     try:
         yield run_id
-        client.set_terminated(run_id, "FINISHED")
+        client.set_terminated(run_id, "FINISHED", end_time=int(ended * 1000))
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
         with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to tell

@@ -10,15 +10,19 @@ from typing import Any
 from mlflow.entities import Metric, Run
 
 from bikeml.config import Config
+from bikeml.errors import RecordError
 from bikeml.files import move
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
+from bikeml.records.params import describe, identity_tags, options_tag, options_tag_of_form_1, result_choices
+from bikeml.records.run import Invocation, StoreRecord, check_fingerprint
+from bikeml.records.run_folder import KEPT, RESULT, RunFolder
+from bikeml.records.sweep import SweepRecord
 from bikeml.redaction import redact
-from bikeml.result import Invocation
-from bikeml.sweep import KEPT_FILES, RESULT_FILE
+from bikeml.sections import result_sections
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
-from bikeml.tracking.recording import describe, identity_tags, options_tag, to_params
+from bikeml.tracking.recording import to_params
 
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""
@@ -43,19 +47,37 @@ class SweepStore:
     """
 
     def __init__(self, config: Config) -> None:
-        place = open_store(config)
-        self.uri, self.holds_jobs = place.uri, place.holds_jobs
+        self._place = open_store(config)
+        self.uri, self.holds_jobs = self._place.uri, self._place.holds_jobs
         self._experiment_name = config.tracking.experiment_name
         with store.store_errors(self.uri, "begin the sweep"):
             self._client = store.connect(self.uri)
 
-    def begin(self, name: str, command: str, started: float) -> str:
-        """Begin the sweep's own run and return its id; what dead processes of this machine left running is KILLED."""
+    def begin(self, sweep: SweepRecord) -> StoreRecord:
+        """Return the sweep's own run, begun unless there is one; what dead processes here left running is KILLED."""
         with store.store_errors(self.uri, "begin the sweep"):
-            self._bury_the_dead()
+            self._end_runs_of_dead_processes()
             experiment = store.experiment_id(self._client, self._experiment_name, self.uri)
-            tags = {names.COMMAND: redact(command), names.SOURCE_NAME: "bikeml", names.SOURCE_TYPE: "LOCAL"}
-            return store.begin_run(self._client, experiment, name, tags, started)
+            known = self._client.search_runs([experiment], f"tags.`{names.RECORD}` = '{sweep.id}'", max_results=1)
+            run_id = str(known[0].info.run_id) if known else self._begin(experiment, sweep)
+        return self._describe(experiment, run_id)
+
+    def _describe(self, experiment: str, run_id: str) -> StoreRecord:
+        return StoreRecord(
+            uri=redact(self.uri),
+            experiment_name=self._experiment_name,
+            run_id=run_id,
+            look=self._place.look(experiment, run_id),
+        )
+
+    def _begin(self, experiment: str, sweep: SweepRecord) -> str:
+        tags = {
+            names.RECORD: sweep.id,
+            names.COMMAND: sweep.command,
+            names.SOURCE_NAME: "bikeml",
+            names.SOURCE_TYPE: "LOCAL",
+        }
+        return store.begin_run(self._client, experiment, f"sweep of {len(sweep.cells)} cells", tags, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """End the sweep's run as FINISHED, FAILED or KILLED, with its files and figures."""
@@ -77,35 +99,51 @@ class SweepStore:
                     return Recorded(str(run.info.run_id), str(run.data.tags[names.ERROR]))
         return None
 
-    def take(self, run_id: str, folder: Path) -> bool:
-        """Copy into a cell's folder what is needed of a recorded run; False where its files are gone."""
+    def take(self, run_id: str, folder: Path, fingerprint: str) -> None:
+        """
+        Copy into a cell's folder what is kept of a recorded run.
+
+        Raises RecordError if its files are gone or broken, or are those of another experiment.
+        """
         with store.store_errors(self.uri, f"take run {run_id}"):
-            artifacts = store.open_artifacts(self._client.get_run(run_id), self.uri)
-            below = str(PurePosixPath(store.find_artifact(artifacts, RESULT_FILE) or RESULT_FILE).parent)
+            run = self._client.get_run(run_id)
+            artifacts = store.open_artifacts(run, self.uri)
+            below = str(PurePosixPath(store.find_artifact(artifacts, RESULT) or RESULT).parent)
             present = store.list_names(artifacts, "" if below == "." else below)
             folder.mkdir(parents=True, exist_ok=True)
             for place in present:
-                if PurePosixPath(place).name in KEPT_FILES:
+                if PurePosixPath(place).name in KEPT:
                     move(Path(artifacts.download_artifacts(place, str(folder))), folder / PurePosixPath(place).name)
-        return (folder / RESULT_FILE).is_file()
+        taken = RunFolder(folder)
+        if not taken.has(RESULT):
+            raise RecordError("its files are gone")
+        check_fingerprint(taken.require(), fingerprint)
+        taken.verify()
+        self._describe(str(run.info.experiment_id), run_id).write(folder)
 
-    def explain(self, config: Config, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    def explain(self, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         """Say in what a cell differs from the nearest finished run of the same options."""
-        tag = options_tag(choices)
-        with store.store_errors(self.uri, "look for recorded runs"):
-            if tag not in self._relatives:
-                same = f"tags.`{names.OPTIONS}` = '{tag}' and attributes.status = 'FINISHED'"
-                self._relatives[tag] = list(self._search(same, most=RELATIVES))
-        if not self._relatives[tag]:
+        relatives = self._find_relatives(options_tag(choices)) or self._find_relatives(options_tag_of_form_1(choices))
+        if not relatives:
             return "no finished run of these options is recorded"
-        comparable = [run for run in self._relatives[tag] if is_comparable(run.data.tags)]
+        comparable = [run for run in relatives if is_comparable(run.data.tags)]
         if not comparable:
             return OF_AN_EARLIER_VERSION
-        now = {param.key: param.value for param in to_params({**choices, **describe(config)})}
+        now = {
+            param.key: param.value for param in to_params({**result_choices(choices), **describe(identity["config"])})
+        }
         differences = [_differences(now, identity, run) for run in comparable]
         nearest = min(differences, key=len)
         more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
         return "; ".join(nearest[:DIFFERENCES_SHOWN]) + more or "no reproducible run of these options is recorded"
+
+    def _find_relatives(self, options: str) -> list[Run]:
+        """Return the latest finished runs of the same options, which are looked for once."""
+        with store.store_errors(self.uri, "look for recorded runs"):
+            if options not in self._relatives:
+                same = f"tags.`{names.OPTIONS}` = '{options}' and attributes.status = 'FINISHED'"
+                self._relatives[options] = list(self._search(same, most=RELATIVES))
+        return self._relatives[options]
 
     @cached_property
     def _relatives(self) -> dict[str, list[Run]]:
@@ -119,7 +157,7 @@ class SweepStore:
         newest = ["attributes.start_time DESC"]
         yield from self._client.search_runs(self._experiments, condition, max_results=most, order_by=newest)
 
-    def _bury_the_dead(self) -> None:
+    def _end_runs_of_dead_processes(self) -> None:
         for run in self._search("attributes.status = 'RUNNING'", most=1000):
             if store.is_gone(run.data.tags.get(names.OWNER, "")):
                 self._client.set_terminated(run.info.run_id, "KILLED")
@@ -136,7 +174,9 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
         client = store.connect(uri)
         experiment = store.experiment_id(client, config.tracking.experiment_name, uri)
         run_id = store.begin_run(client, experiment, invocation.name, tags, started)
-        client.log_batch(run_id, params=to_params({**invocation.choices, **describe(config)}))
+        client.log_batch(
+            run_id, params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))})
+        )
         client.set_terminated(run_id, "FAILED")
 
 
