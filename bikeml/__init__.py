@@ -20,8 +20,8 @@ def run(*overrides: str) -> "Result":
 
     composed = compose(overrides)
     config = typed(resolve(composed))
-    from bikeml import experiment
-    from bikeml.result import Invocation
+    from bikeml import result
+    from bikeml.records.run import Invocation
 
     command = f"bikeml.run({', '.join(map(repr, overrides))})"
-    return experiment.run(config, Invocation(run_folder(composed), command, choices(composed.hydra.runtime.choices)))
+    return result.run(config, Invocation(run_folder(composed), command, choices(composed.hydra.runtime.choices)))

@@ -1,6 +1,7 @@
 """One cell of a sweep, in whatever process a launcher runs it: a result in its folder, or why there is none."""
 
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import bikeml.lean_skops  # noqa: F401  before skops
-from bikeml import experiment
 from bikeml.composition import choices, resolve
 from bikeml.config import Config, typed
 from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
 from bikeml.provenance import command_line
-from bikeml.result import Invocation
-from bikeml.sweep import describe_error, log_error, read_sweep, stop_after, write_failure
+from bikeml.records.run import METRIC, Invocation
+from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.result import run
+from bikeml.status import describe_error, log_error
 
 SWEEPERS_OWN = "sweep.parent_run_id="
 """What the sweeper adds to a cell's overrides, and nobody would type again."""
@@ -34,8 +37,8 @@ def run_cell(composed: DictConfig) -> float:
     config = None
     try:
         config = typed(resolve(composed))
-        stop_after(config.sweep.max_failures, sweep_folder)
-        return experiment.run(config, invocation).metrics["cv_r2_mean"]
+        _stop_after(config.sweep.max_failures, sweep_folder)
+        score = run(config, invocation).metrics[METRIC]
     except SweepStoppedError:
         invocation.folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
@@ -48,6 +51,7 @@ def run_cell(composed: DictConfig) -> float:
         if isinstance(error, BikemlError):
             raise
         raise FitError(describe_error(error)) from None
+    return math.nan if score is None else score
 
 
 def _invocation(hydra_config: HydraConf) -> Invocation:
@@ -56,14 +60,25 @@ def _invocation(hydra_config: HydraConf) -> Invocation:
     sources = hydra_config.runtime.config_sources
     folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
     folder = Path(hydra_config.runtime.output_dir)
-    return Invocation(folder, command_line([*folders, *overrides]), choices(hydra_config.runtime.choices), overrides)
+    command = command_line([*folders, *overrides])
+    is_prepared = (Path(hydra_config.sweep.dir) / SweepRecord.FILE).is_file()  # not by a sweeper that is not ours
+    return Invocation(folder, command, choices(hydra_config.runtime.choices), tuple(overrides), is_prepared)
+
+
+def _stop_after(max_failures: int | None, folder: Path) -> None:
+    """Raise SweepStoppedError if more cells of the sweep have failed than may fail; any launcher obeys it so."""
+    if max_failures is None or not (folder / SweepRecord.FILE).is_file():
+        return
+    failed = sum(outcome.status == "failed" for outcome in SweepFolder(folder).look().outcomes)
+    if failed > max_failures:
+        raise SweepStoppedError(f"{failed} cells have failed, and sweep.max_failures={max_failures} allows no more")
 
 
 def _record(config: Config, invocation: Invocation, sweep_folder: Path, error: str, started: float) -> None:
     """Record the failure, so that reuse=all need not run into it again; that it could not be is a line in the log."""
     if config.tracking.uri is None:
         return
-    cells = {sweep_folder / cell.folder: cell for cell in read_sweep(sweep_folder).cells}
+    cells = {sweep_folder / cell.folder: cell for cell in SweepFolder(sweep_folder).read().cells}
     cell = cells.get(invocation.folder)
     if cell is None or cell.fingerprint is None:
         return

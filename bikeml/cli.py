@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
+from bikeml.files import remove_if_empty
 from bikeml.status import DONE, FAILED, began_as_interrupt, report
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
@@ -82,14 +83,14 @@ def _compose_and_run() -> int:
 
 def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
     """Return the status of a sweep from what its cells left; a foreign sweeper's gets its leaderboard here."""
-    from bikeml.sweep import read_sweep
+    from bikeml.records.sweep_folder import SweepFolder
     from bikeml.sweeping import conclude_foreign
 
     try:
-        sweep = read_sweep(folder) if is_ours else conclude_foreign(folder)
+        sweep = SweepFolder(folder).look() if is_ours else conclude_foreign(folder)
     except BikemlError as error:
         return report(error)
-    return FAILED if sweep.has_failures() else DONE
+    return FAILED if sweep.has_failures else DONE
 
 
 def _explain_start(error: Exception) -> Exception:
@@ -119,7 +120,7 @@ def run_composed(composed: DictConfig) -> float:
         _failures.append(error)
         return math.nan
     finally:
-        _remove_if_empty(folder)
+        remove_if_empty(folder)
 
 
 def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
@@ -131,21 +132,14 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
     logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     import bikeml.lean_skops  # noqa: F401  before skops
-    from bikeml import display, experiment
+    from bikeml import display
     from bikeml.progress import progress
     from bikeml.provenance import command_line
-    from bikeml.result import Invocation
+    from bikeml.records.run import METRIC, Invocation
+    from bikeml.result import run
 
     with progress() as announce:
-        result = experiment.run(config, Invocation(folder, command_line(), options), announce)
+        result = run(config, Invocation(folder, command_line(), options), announce)
     display.show(result)
-    return result.metrics["cv_r2_mean"]
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Leave nothing behind where nothing was done, nor the folders above it, such as outputs/ and the day's."""
-    here = Path.cwd()
-    for empty in (folder, *(above for above in folder.parents if here in above.parents)):
-        if empty == here or not empty.is_dir() or any(empty.iterdir()):
-            return
-        empty.rmdir()
+    score = result.metrics[METRIC]
+    return math.nan if score is None else score

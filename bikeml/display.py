@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
@@ -10,8 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from bikeml.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.records.run import RunRecord, StoreRecord
+from bikeml.records.run_folder import LOG
+from bikeml.records.sweep import Sweep
+from bikeml.records.sweep_folder import PAGE
 from bikeml.redaction import redact
-from bikeml.sweep import PAGE, Sweep
 
 if TYPE_CHECKING:
     from bikeml.result import Result
@@ -37,86 +40,89 @@ def show_facts(facts: Mapping[str, str]) -> None:
 
 
 def _figures(result: "Result") -> Table:
-    published = PUBLISHED_LINEAR if _is_published_task(result) else {}
-    confidence = f"{result.config.evaluation.confidence:.0%}"
-    dataset = result.dataset
-    rows = f"{dataset.n_train:,} rows to train, {dataset.n_test:,} held out"
-    console_title = f"{result.run_name} on {dataset.name}\n{rows}"
+    record = result.record
+    published = PUBLISHED_LINEAR if _is_published_task(record) else {}
+    confidence = f"{record.confidence:.0%}"
+    rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
+    console_title = f"{record.run_name} on {record.dataset.name}\n{rows}"
     table = Table(title=escape(console_title), title_justify="left")
     table.add_column("metric")
     for heading in ("value", f"{confidence} interval", *(["published"] if published else [])):
         table.add_column(heading, justify="right")
     for name in TEST_METRICS:
-        low, high = result.intervals[name]
-        row = [name, _number(result.metrics[name]), f"{_number(low)} to {_number(high)}"]
+        low, high = record.intervals[name]
+        row = [name, _number(record.metrics[name]), f"{_number(low)} to {_number(high)}"]
         table.add_row(*row, *([_number(published[name]) if name in published else ""] if published else []))
-    spread = f"± {result.metrics['cv_r2_std']:.4f} over {len(result.cv.r2)} folds"
-    table.add_row("cv_r2_mean", _number(result.metrics["cv_r2_mean"]), spread)
+    spread = f"± {_number(record.metrics['cv_r2_std'])} over {len(record.cv.r2)} folds"
+    table.add_row("cv_r2_mean", _number(record.metrics["cv_r2_mean"]), spread)
     return table
 
 
 def _facts(result: "Result") -> dict[str, str]:
-    facts = {}
-    if result.search:
-        best = ", ".join(f"{name}={value}" for name, value in result.search.best_params.items())
-        counts = result.search.counts()
+    record, facts = result.record, {}
+    if record.search:
+        best = ", ".join(f"{name}={value}" for name, value in record.search.best_params.items())
+        counts = record.search.counts
         facts["best"] = f"{best} (of {counts['candidates']} candidates)"
         facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
         if counts["fits_resumed"]:
             facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
-    if result.tuned_on_these_rows:
+    if record.cv.tuned_on_these_rows:
         facts["note"] = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
-    if result.dataset.gaps:
-        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in result.dataset.gaps.items())
-    if not result.reproducible:
+    if record.dataset.gaps:
+        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+    if not record.reproducible:
         facts["note"] = "not reproducible: a random_state is null"
-    facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
+    facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
     facts["folder"] = str(result.folder)
-    if (result.folder / "bikeml.log").is_file():
-        facts["log"] = "there were warnings; see bikeml.log in the folder"
-    facts["fingerprint"] = result.fingerprint[:16]
-    if result.run_id:
-        uri = redact(str(result.config.tracking.uri))
-        facts["run"] = f"{result.run_id} in {uri}, experiment {result.config.tracking.experiment_name}"
-    if result.look:
-        facts["look"] = result.look
-    facts["next"] = _next_command(result)
+    if (result.folder / LOG).is_file():
+        facts["log"] = f"there were warnings; see {LOG} in the folder"
+    facts["fingerprint"] = record.fingerprint[:16]
+    store = StoreRecord.read(result.folder)
+    if store is not None:
+        facts["run"] = f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        facts["look"] = store.look
+    facts["next"] = _next_command(record)
     return facts
 
 
-def _next_command(result: "Result") -> str:
+def _next_command(record: RunRecord) -> str:
     """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
-    if result.invocation.choices.get("model") == "linear" or result.config.evaluation.nested:
-        untouched = result.invocation.choices.get("preprocessing", "none") == "none"
-        return _again(result, "-m", f"model={SOME_MODELS}", *(["preprocessing=none,standard"] if untouched else []))
-    return _again(result, "evaluation.nested=true" if result.search else "search=grid")
+    is_nested = bool(record.search) and not record.cv.tuned_on_these_rows
+    if record.choices.get("model") == "linear" or is_nested:
+        untouched = record.choices.get("preprocessing", "none") == "none"
+        return _again(record, "-m", f"model={SOME_MODELS}", *(["preprocessing=none,standard"] if untouched else []))
+    return _again(record, "evaluation.nested=true" if record.search else "search=grid")
 
 
-def _again(result: "Result", *changes: str) -> str:
+def _again(record: RunRecord, *changes: str) -> str:
     """Return the command of this run with `changes`, and without what they make void."""
     changed = [change.partition("=")[0] for change in changes if "=" in change]
     groups = tuple(f"{key}." for key in changed)
-    words = shlex.split(result.invocation.command)
+    words = shlex.split(record.command)
     keys = [word.partition("=")[0].lstrip("+~") for word in words]
     void = [key in (*changed, "hydra.run.dir") or key.startswith(groups) for key in keys]
     return redact(shlex.join([*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes]))
 
 
-def _is_published_task(result: "Result") -> bool:
+def _is_published_task(record: RunRecord) -> bool:
     """Whether the tutorial published figures for just this: its table, features, split and linear regression."""
-    split, estimator = result.config.split, result.config.model.estimator
+    sections: Any = (record.identity or {}).get("config", {})
+    if record.dataset.sha256 != DAILY_SHA256 or not sections:
+        return False
+    split, steps, data = sections["split"], sections["preprocessing"], sections["data"]
     return (
-        result.dataset.sha256 == DAILY_SHA256
-        and len(result.config.data.features) == 10  # noqa: PLR2004  the tutorial's ten
-        and not result.config.preprocessing.numeric
-        and not result.config.preprocessing.categorical
-        and str(estimator["_target_"]).endswith("LinearRegression")
-        and split.kind == "random"
-        and (split.test_size, split.random_state) == (0.3, 0)
+        len([*data["numeric"], *data["categorical"]]) == 10  # noqa: PLR2004  the tutorial's ten
+        and not any(steps.values())
+        and str(sections["model"]["estimator"]["_target_"]).endswith("LinearRegression")
+        and split["kind"] == "random"
+        and (split["test_size"], split["random_state"]) == (0.3, 0)
     )
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
 
 
@@ -191,11 +197,12 @@ def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if noted.empty:
         return
     parts = noted["note"].str.partition(" (log: ")
-    for (is_failed, cause), rows in noted.groupby([noted["status"] == "failed", parts[0]], sort=False):
+    labels = noted["status"].where(noted["status"].isin(["failed", "broken"]), "why")
+    for (label, cause), rows in noted.groupby([labels, parts[0]], sort=False):
         names, logs = rows["name"], parts.loc[rows.index, 2].str.removesuffix(")")
         log = f"\n(log: {_enumerate(logs)})" if logs.any() else ""
         text = f"{_enumerate(names)}: {cause}{log}"
-        yield ("failed" if is_failed else "why"), text.replace("\n", "\n" + " " * INDENT)
+        yield str(label), text.replace("\n", "\n" + " " * INDENT)
 
 
 def _enumerate(words: pd.Series) -> str:
@@ -206,7 +213,7 @@ def _enumerate(words: pd.Series) -> str:
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["tuned_on_these_rows"].any():
         yield "*", "tuned on these rows: cv R² flatters a searched run; evaluation.nested=true does not"
-    for line in sweep.dropped:
+    for line in sweep.record.dropped:
         yield "left out", line
     yield from _causes(leaderboard)
     yield "folder", str(sweep.folder)
@@ -214,6 +221,6 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     if sweep.run_id:
         yield "run", sweep.run_id
     if (leaderboard["status"] == "submitted").any():
-        yield "next", sweep.command
-    elif sweep.has_failures() and sweep.run_id:
-        yield "next", f"{sweep.command} reuse=finished"
+        yield "next", sweep.record.command
+    elif sweep.has_failures and sweep.run_id:
+        yield "next", f"{sweep.record.command} reuse=finished"

@@ -4,15 +4,14 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 
-from bikeml.errors import RunFolderError
+from bikeml.errors import RecordError
+from bikeml.records.run_folder import CONFIG, RunFolder
+from bikeml.records.sweep import Outcome, Sweep
 from bikeml.sections import complete, names_not_in_result
-from bikeml.sweep import Outcome, Sweep
 
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
 
@@ -37,13 +36,14 @@ class Entry:
     @property
     def command(self) -> str:
         """The command that runs the cell alone."""
+        left = self.outcome.record or self.outcome.failure
         alone = shlex.join(["python", "-m", "bikeml", *self.outcome.cell.overrides])
-        return str((self.outcome.result or self.outcome.failure or {}).get("command") or alone)
+        return left.command or alone if left else alone
 
 
 def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:
     """Return every cell in the order of the leaderboard."""
-    outcomes = {outcome.cell.number: outcome for outcome in sweep.outcomes()}
+    outcomes = {outcome.cell.number: outcome for outcome in sweep.outcomes}
     rows: list[dict[str, Any]] = [
         {str(name): None if pd.isna(value) else value for name, value in row.items()}
         for row in leaderboard.to_dict("records")
@@ -52,29 +52,23 @@ def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:
     entries = []
     for position, row in enumerate(rows):
         is_compared = row["rank"] is not None and position < MANY_COMPARED
-        config = read_config(sweep.folder / row["folder"]) if is_compared else {}
+        config = read_config(RunFolder(sweep.folder / row["folder"])) if is_compared else {}
         best = best or config
         differences = list(find_differences(best, config)) if config else []
         entries.append(Entry(outcomes[row["cell"]], row, differences))
     return entries
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return what a cell's config.yaml says that changes a figure; raises RunFolderError where it cannot be read."""
-    file = folder / "config.yaml"
-    if not file.is_file():
+def read_config(folder: RunFolder) -> dict[str, Any]:
+    """Return what a cell's config says that changes a figure; empty if it cannot be read, which its page need not."""
+    if not folder.has(CONFIG):
         return {}
     try:
-        config = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise unreadable(file, error) from error
+        config = complete(folder.read_config())
+    except RecordError:
+        return {}
     left_out = names_not_in_result()
-    return {key: value for key, value in complete(config).items() if key not in left_out}
-
-
-def unreadable(file: Path, error: Exception) -> RunFolderError:
-    """Return the error of a file of a finished cell that cannot be read."""
-    return RunFolderError(f"cannot read {str(file)!r}: {error}; take the cell's folder away, or run the cell again")
+    return {key: value for key, value in config.items() if key not in left_out}
 
 
 def find_differences(best: Any, here: Any, path: str = "") -> Iterator[Difference]:  # noqa: ANN401  any YAML value

@@ -1,11 +1,10 @@
 """Tell how a sweep goes on while it does, from what its cells leave in their folders: any launcher will do."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
-from typing import Any
 
 from rich.markup import escape
 from rich.progress import Progress, TimeRemainingColumn
@@ -13,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bikeml.progress import progress_line
-from bikeml.sweep import METRIC, Outcome, Sweep, read_outcome
+from bikeml.records.run import METRIC
+from bikeml.records.sweep import JobRecord, Outcome, SweepRecord
+from bikeml.records.sweep_folder import SweepFolder
 
 LOOK_SECONDS = 0.3
 ON_A_NODE = ("Running", "Finalizing", "CancelRequested")
@@ -22,7 +23,7 @@ MANY_JOBS = 10  # are shown; few clusters have more nodes
 
 
 @contextmanager
-def follow(sweep: Sweep) -> Iterator[None]:
+def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
     """
     Tell of each cell that ends, and of each job of a cluster that begins to run, while the block runs.
 
@@ -30,7 +31,7 @@ def follow(sweep: Sweep) -> Iterator[None]:
     """
     stop, jobs = Event(), RunningJobs()
     with progress_line(TimeRemainingColumn(), below=jobs.draw) as shown:
-        follower = _Follower(sweep, shown, jobs)
+        follower = _Follower(folder, record, shown, jobs)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
         thread.start()
         try:
@@ -45,19 +46,19 @@ class RunningJobs:
     """The jobs of a cluster that have a node, with the time for which they have been seen to have it."""
 
     def __init__(self) -> None:
-        self._jobs: list[tuple[str, Mapping[str, Any]]] = []
+        self._jobs: list[tuple[str, JobRecord]] = []
         self._begun: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def update(self, jobs: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    def update(self, jobs: Iterable[tuple[str, JobRecord]]) -> Iterator[str]:
         """Take the names of cells with what job.json says; yield a line for each job that has begun to run."""
-        self._jobs = [(cell, job) for cell, job in jobs if job["status"] in ON_A_NODE]
+        self._jobs = [(cell, job) for cell, job in jobs if job.status in ON_A_NODE]
         for cell, job in self._jobs:
-            if job["name"] not in self._begun:
-                self._begun[job["name"]] = job["seen"]
-                yield f"{cell}: {job['status']}, {job['studio']}"
+            if job.name not in self._begun:
+                self._begun[job.name] = job.seen
+                yield f"{cell}: {job.status}, {job.studio}"
 
     def draw(self) -> Iterator[Table]:
         """Yield a table, where there is anything to show; a job may have begun before anybody looked."""
@@ -65,9 +66,9 @@ class RunningJobs:
             return
         table = Table("running", "state", "node time", "job", box=None)
         for cell, job in self._jobs[:MANY_JOBS]:
-            seconds = int(time.time() - self._begun.get(job["name"], job["seen"]))
-            page = Text(job["name"], style=f"link {job['studio']}")
-            table.add_row(escape(cell), escape(job["status"]), str(timedelta(seconds=seconds)), page)
+            seconds = int(time.time() - self._begun.get(job.name, job.seen))
+            page = Text(job.name, style=f"link {job.studio}")
+            table.add_row(escape(cell), escape(job.status), str(timedelta(seconds=seconds)), page)
         if len(self._jobs) > MANY_JOBS:
             table.add_row(f"and {len(self._jobs) - MANY_JOBS} more")
         yield table
@@ -76,10 +77,11 @@ class RunningJobs:
 class _Follower:
     """What has been told of a sweep so far."""
 
-    def __init__(self, sweep: Sweep, shown: Progress, jobs: RunningJobs) -> None:
-        self._sweep, self._shown, self._jobs = sweep, shown, jobs
-        self._waiting = {cell.number: cell for cell in sweep.cells}
-        self._task = shown.add_task("starting", total=len(sweep.cells))
+    def __init__(self, folder: SweepFolder, record: SweepRecord, shown: Progress, jobs: RunningJobs) -> None:
+        self._folder, self._shown, self._jobs = folder, shown, jobs
+        self._n_cells = len(record.cells)
+        self._waiting = {cell.number: cell for cell in record.cells}
+        self._task = shown.add_task("starting", total=self._n_cells)
         self._failed = 0
         self._best: tuple[float, str] | None = None
 
@@ -90,36 +92,37 @@ class _Follower:
 
     def look(self) -> None:
         """Tell of what has happened since the last look."""
-        begun, jobs = 0, list[tuple[str, Mapping[str, Any]]]()
+        begun, jobs = 0, list[tuple[str, JobRecord]]()
         for cell in list(self._waiting.values()):
-            outcome = read_outcome(self._sweep.folder, cell)
-            if outcome.result is not None or outcome.failure is not None:
+            outcome = self._folder.read_outcome(cell)
+            if outcome.record is not None or outcome.failure is not None:
                 del self._waiting[cell.number]
                 self._tell_end(outcome)
             elif outcome.job is not None:
                 jobs.append((cell.name, outcome.job))
             else:
-                begun += outcome.begun
+                begun += outcome.has_begun
         for line in self._jobs.update(jobs):
             self._print(line)
-        done = len(self._sweep.cells) - len(self._waiting)
+        done = self._n_cells - len(self._waiting)
         best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
         text = f"{done - self._failed} done, {begun + len(self._jobs)} running, {self._failed} failed{best}"
         self._shown.update(self._task, completed=done, description=text)
 
     def _tell_end(self, outcome: Outcome) -> None:
-        done = len(self._sweep.cells) - len(self._waiting)
-        line = f"[{done}/{len(self._sweep.cells)}] {outcome.cell.name}: "
-        if outcome.result is None:
+        done = self._n_cells - len(self._waiting)
+        line = f"[{done}/{self._n_cells}] {outcome.cell.name}: "
+        if outcome.record is None:
             self._failed += 1
-            first, *more = f"failed: {(outcome.failure or {})['error']}".splitlines()
+            first, *more = f"failed: {outcome.failure.error if outcome.failure else ''}".splitlines()
             self._print(line + (f"{first} {more[0].strip()}" if more and first.endswith(":") else first))
             return
-        mean, std = (outcome.result["metrics"][name] for name in (METRIC, "cv_r2_std"))
+        mean, std = (outcome.record.metrics.get(name) for name in (METRIC, "cv_r2_std"))
         if mean is not None and (self._best is None or mean > self._best[0]):
             self._best = mean, outcome.cell.name
-        line += "no cv_r2" if mean is None else f"cv_r2 {mean:.4f} ± {std:.4f}"
-        self._print(line + (", reused" if outcome.cell.reused else f", {outcome.result['seconds']['total']:.1f} s"))
+        line += "no cv_r2" if mean is None else f"cv_r2 {mean:.4f} ± {std or 0:.4f}"
+        seconds = outcome.record.seconds.get("total", 0)
+        self._print(line + (", reused" if outcome.cell.reused else f", {seconds:.1f} s"))
 
     def _print(self, line: str) -> None:
         self._shown.console.print(escape(line), soft_wrap=True)

@@ -1,7 +1,7 @@
 """The leaderboard of a sweep: every cell once, with its uncertainty, and how sure its distance to the best is."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from scipy.stats import t as student_t
 
 from bikeml.files import write_text
 from bikeml.plots import plot_leaderboard
-from bikeml.sweep import METRIC, Outcome, Sweep
+from bikeml.records.run import METRIC, RunRecord
+from bikeml.records.sweep import Outcome, Sweep
+from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
 
-FILE_NAME, PICTURE_NAME = "leaderboard.csv", "leaderboard.png"
 CONFIDENCE = 0.95
 
 
@@ -55,24 +56,32 @@ def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
 
     A cell that was scored on other rows than the best one (another table or split) has a rank but no difference.
     """
-    outcomes = sweep.outcomes()
-    rows = [_row(outcome) for outcome in outcomes]
+    rows = [_row(outcome) for outcome in sweep.outcomes]
     done = sorted((row for row in rows if not math.isnan(row[METRIC])), key=lambda row: -row[METRIC])
-    results = {outcome.cell.number: outcome.result or {} for outcome in outcomes}
+    records = {outcome.cell.number: outcome.record for outcome in sweep.outcomes if outcome.record}
     for rank, row in enumerate(done, start=1):
-        row.update(_difference(results[row["cell"]], results[done[0]["cell"]]), rank=rank)
+        row.update(_difference(records[row["cell"]], records[done[0]["cell"]]), rank=rank)
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64"})
     return table.sort_values(["rank", "cell"], na_position="last", kind="stable", ignore_index=True)
 
 
 def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
     """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
-    table, picture = sweep.folder / FILE_NAME, sweep.folder / PICTURE_NAME
+    table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
     write_text(table, leaderboard.to_csv(index=False))
     plot_leaderboard(leaderboard).savefig(picture, dpi=120)
     return [table, picture]
 
 
+def count_cells(leaderboard: pd.DataFrame) -> dict[str, float]:
+    """Return how many cells have come to what, and the best score, as metrics of the sweep's run."""
+    counts = leaderboard["status"].value_counts()
+    metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
+    return metrics | {f"best_{METRIC}": float(score) for score in leaderboard[METRIC].head(1).dropna()}
+
+
+METRICS = (METRIC, "cv_r2_std", "test_r2", "test_rmse", "test_mae")
+NUMBERS = (*METRICS, "test_r2_low", "test_r2_high", "seconds")
 COLUMNS = (
     *("rank", "cell", "name", "status", METRIC, "cv_r2_std", "tuned_on_these_rows"),
     *("difference", "difference_low", "difference_high", "p_value"),
@@ -82,50 +91,45 @@ COLUMNS = (
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    result = outcome.result or {}
-    metrics: Mapping[str, float | None] = result.get("metrics", {})
-    low, high = result.get("intervals", {}).get("test_r2", (None, None))
-    numbers = {name: metrics.get(name) for name in (METRIC, "cv_r2_std", "test_r2", "test_rmse", "test_mae")}
-    numbers |= {"test_r2_low": low, "test_r2_high": high, "seconds": result.get("seconds", {}).get("total")}
+    record = outcome.record
+    numbers: dict[str, float | None] = dict.fromkeys(NUMBERS)
+    if record is not None:
+        low, high = record.intervals.get("test_r2", (None, None))
+        numbers |= {name: record.metrics.get(name) for name in METRICS}
+        numbers |= {"test_r2_low": low, "test_r2_high": high, "seconds": record.seconds.get("total")}
     return {
         "cell": outcome.cell.number,
         "name": outcome.cell.name,
         "status": outcome.status,
-        **{name: math.nan if value is None else float(value) for name, value in numbers.items()},
-        "tuned_on_these_rows": result.get("cv", {}).get("tuned_on_these_rows", False),
-        "fingerprint": result.get("fingerprint") or outcome.cell.fingerprint,
-        "run_id": (outcome.result or outcome.failure or {}).get("run_id"),
+        **{name: math.nan if value is None else value for name, value in numbers.items()},
+        "tuned_on_these_rows": record is not None and record.cv.tuned_on_these_rows,
+        "fingerprint": record.fingerprint if record else outcome.cell.fingerprint,
+        "run_id": outcome.run_id,
         "folder": outcome.cell.folder,
         "note": _note(outcome),
     }
 
 
 def _note(outcome: Outcome) -> str:
-    """Return the cause of a failure, or why a cell had to run although recorded runs might be reused."""
-    if outcome.failure is None:
-        return "" if outcome.job else outcome.cell.reason or ""  # a job may have been there without any record here
-    log = outcome.failure.get("log")
-    return str(outcome.failure.get("error", "")) + (f" (log: {outcome.cell.folder}/{log})" if log else "")
+    """Return what is wrong with a cell, or why it had to run although recorded runs might be reused."""
+    if outcome.failure is not None:
+        log = f" (log: {outcome.cell.folder}/{outcome.failure.log})" if outcome.failure.log else ""
+        return outcome.failure.error + log
+    if outcome.problem is not None:
+        return outcome.problem
+    return "" if outcome.job else outcome.cell.reason or ""  # a job may have been there without any record here
 
 
-def _difference(result: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, float]:
-    if not _same_folds(result, best):
-        return {}
-    cv = result["cv"]
-    compared = compare(cv["r2"], best["cv"]["r2"], float(np.mean(cv["n_fit"])), float(np.mean(cv["n_score"])))
+def _difference(record: RunRecord, best: RunRecord) -> dict[str, float]:
+    ours, theirs = record.cv, best.cv
+    scores, best_scores = ([each for each in cv.r2 if each is not None] for cv in (ours, theirs))
+    is_whole = len(scores) == len(ours.r2) and len(best_scores) == len(theirs.r2)
+    if record.dataset.sha256 != best.dataset.sha256 or ours.folds != theirs.folds or not is_whole:
+        return {}  # scored on other rows
+    compared = compare(scores, best_scores, float(np.mean(ours.n_fit)), float(np.mean(ours.n_score)))
     return {
         "difference": compared.difference,
         "difference_low": compared.low,
         "difference_high": compared.high,
         "p_value": compared.p_value,
     }
-
-
-def _same_folds(result: Mapping[str, Any], best: Mapping[str, Any]) -> bool:
-    """Whether two results were scored on the same rows of the same table, with scores on all of them."""
-    ours, theirs = result.get("cv", {}), best.get("cv", {})
-    return (
-        result["dataset"]["sha256"] == best["dataset"]["sha256"]
-        and ours.get("folds") == theirs.get("folds") is not None
-        and None not in [*ours["r2"], *theirs["r2"]]
-    )

@@ -1,15 +1,19 @@
 """The figures of a sweep's page, from what its cells left in their folders."""
 
+import io
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
-from bikeml.entries import Entry, read_config, unreadable
+from bikeml.entries import Entry
+from bikeml.errors import RecordError
 from bikeml.page import Panel, embed
-from bikeml.sweep import METRIC, Sweep
+from bikeml.records.run import METRIC
+from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
+from bikeml.records.sweep import Sweep
 from bikeml.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
 
 MANY_PANELS = 9  # small multiples of one kind
@@ -45,10 +49,14 @@ def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
     return list(best.values() if len(best) > 1 else ranked)[:MANY_PANELS]
 
 
-def draw_predictions(folder: Path, entries: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield predicted against actual values of the held-out rows."""
+def draw_predictions(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
+    """Yield predicted against actual values of the held-out rows; a file that is broken is said in its panel."""
     for entry in entries:
-        table = _read_table(folder / entry.row["folder"] / "predictions.csv", ("actual", "predicted"))
+        try:
+            table = _read_table(sweep, entry, PREDICTIONS, ("actual", "predicted"))
+        except RecordError as error:
+            yield Panel(_title(entry), str(error), Markup())
+            continue
         if table is not None:
             figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
             text = f"test R² {show_r2(entry.row['test_r2'])}, {len(table):,} held-out rows"
@@ -60,31 +68,39 @@ def _title(entry: Entry) -> str:
     return f"#{entry.row['rank']} {entry.outcome.cell.name}"
 
 
-def _read_table(file: Path, columns: Sequence[str]) -> pd.DataFrame | None:
-    """Return a table that a cell left, or None where it left none."""
-    if not file.is_file():
+def _read_table(sweep: Sweep, entry: Entry, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
+    """Return a table that a cell left, or None if it left none; raises RecordError if it is broken."""
+    folder = RunFolder(sweep.folder / entry.outcome.cell.folder)
+    if not folder.has(name):
         return None
     try:
-        table = pd.read_csv(file)
+        table = pd.read_csv(io.BytesIO(folder.read_file(name)))
         return table.astype(dict.fromkeys(columns, float)).dropna(subset=list(columns))
-    except (OSError, ValueError, KeyError) as error:
-        raise unreadable(file, error) from error
+    except (ValueError, KeyError) as error:
+        raise RecordError(f"{str(folder.path / name)!r} is broken: {error}; run the cell again") from error
 
 
-def draw_curves(folder: Path, entries: Sequence[Entry]) -> Iterator[Panel]:
+def draw_curves(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
     """Yield the score over each axis of the searches, which is the only view of a long one's course."""
     for entry in entries:
-        config = read_config(folder / entry.row["folder"])
-        table = _read_table(folder / entry.row["folder"] / "cv_results.csv", ("mean_test_score", "std_test_score"))
-        if table is None:
+        try:
+            table = _read_table(sweep, entry, CANDIDATES, ("mean_test_score", "std_test_score"))
+        except RecordError as error:
+            yield Panel(_title(entry), str(error), Markup())
             continue
-        for column in (str(name) for name in table if str(name).startswith("param_")):
-            if len(table[column].unique()) > 1:
-                axis = column.rpartition("__")[2].removeprefix("param_")
-                text = f"{axis}, {len(table):,} candidates"
-                label = f"mean cross-validated score of {entry.outcome.cell.name} over {axis}, with the fold spread"
-                figure = plot_validation_curve(table, column, str(config.get("search", {}).get("scoring", "score")))
-                yield Panel(_title(entry), text, embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
+        if table is not None:
+            yield from _draw_axes(entry, table)
+
+
+def _draw_axes(entry: Entry, table: pd.DataFrame) -> Iterator[Panel]:
+    search = entry.outcome.record.search if entry.outcome.record else None
+    for column in (str(name) for name in table if str(name).startswith("param_")):
+        if len(table[column].unique()) > 1:
+            axis = column.rpartition("__")[2].removeprefix("param_")
+            text = f"{axis}, {len(table):,} candidates"
+            label = f"mean cross-validated score of {entry.outcome.cell.name} over {axis}, with the fold spread"
+            figure = plot_validation_curve(table, column, (search and search.scoring) or "score")
+            yield Panel(_title(entry), text, embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
 
 
 def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:

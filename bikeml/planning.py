@@ -1,7 +1,7 @@
 """Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,41 +11,53 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from bikeml.composition import COMPOSITION_ERRORS, choices, explain, resolve
 from bikeml.config import Config, typed
 from bikeml.data import read_table
-from bikeml.errors import ConfigError, DataError
+from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.pipeline import build_pipeline, check_estimators, find_tolerance, is_reproducible
 from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.run_folder import RunFolder
+from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
+from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.redaction import redact
-from bikeml.sweep import Cell, find_varying, write_failure
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
 
 @dataclass(frozen=True)
-class Combination:
-    """One combination of a sweep as it was composed."""
+class PlannedCell:
+    """A cell before it runs."""
 
+    number: int
+    """In override order, from 0."""
     overrides: tuple[str, ...]
     """As on the command line, secrets included: they never leave this object."""
     folder: str
     """Below the sweep's."""
     config: Config
     choices: Mapping[str, str]
+    identity: Mapping[str, Any] | None = None
+    """What determines its result; None if its table does not fit, which the cell itself will say."""
+    varies: Mapping[str, str] = field(default_factory=dict)
+    reused: bool = False
+    reason: str | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The cell as the plan on disk has it, without secrets."""
+        return Cell(
+            number=self.number,
+            overrides=tuple(map(redact, self.overrides)),
+            folder=self.folder,
+            varies=self.varies,
+            fingerprint=fingerprint(self.identity) if self.identity else None,
+            reused=self.reused,
+            reason=self.reason,
+        )
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A cell and what it was made of."""
-
-    cell: Cell
-    combination: Combination
-    identity: Mapping[str, Any] | None
-    """What determines its result; None where its table does not fit, which the cell itself will say."""
-
-
-def compose_combinations(
+def compose_cells(
     loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], first: int = 0
-) -> list[Combination]:
+) -> list[PlannedCell]:
     """
     Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
 
@@ -63,16 +75,18 @@ def compose_combinations(
     return composed
 
 
-def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> Combination:
+def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
     try:
         composed = loader.load_sweep_config(master, list(overrides))
         with open_dict(composed):
             composed.hydra.job.id = composed.hydra.job.num = number
-        folder = str(OmegaConf.select(composed, "hydra.sweep.subdir"))
+        folder = check_subfolder(str(OmegaConf.select(composed, "hydra.sweep.subdir")))
+    except WrongFolderError as error:
+        raise ConfigError(f"hydra.sweep.subdir{error}") from error
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
     options = choices(composed.hydra.runtime.choices)
-    return Combination(tuple(overrides), folder, typed(resolve(composed)), options)
+    return PlannedCell(number, tuple(overrides), folder, typed(resolve(composed)), options)
 
 
 def subdir_override(folder: str) -> str:
@@ -81,39 +95,37 @@ def subdir_override(folder: str) -> str:
     return f"hydra.sweep.subdir='{quoted}'"
 
 
-def plan_cells(combinations: Sequence[Combination]) -> tuple[list[Planned], list[str]]:
+def plan_cells(composed: Sequence[PlannedCell]) -> tuple[list[PlannedCell], list[str]]:
     """
     Return the cells of a sweep, each experiment once, and a line for each combination that was left out for that.
 
-    Raises ConfigError with everything that is wrong in any cell, and DataError where no cell has a table that fits.
+    Raises ConfigError with everything that is wrong in any cell, and DataError if no cell has a table that fits.
     """
-    _check(combinations)
-    identities = list(_identify(combinations))
-    overrides = [tuple(map(redact, combination.overrides)) for combination in combinations]
-    varies = find_varying(overrides)
-    planned: dict[str, Planned] = {}
+    _check(composed)
+    varies = find_varying([tuple(map(redact, each.overrides)) for each in composed])
+    planned: dict[str, PlannedCell] = {}
     dropped = []
-    for number, (combination, identity) in enumerate(zip(combinations, identities, strict=True)):
-        digest = fingerprint(identity) if identity else None
-        key = digest if digest and is_repeatable(combination.config) else f"cell {number}"
-        cell = Cell(number, overrides[number], combination.folder, varies[number], digest)
+    for each, identity, varying in zip(composed, _identify(composed), varies, strict=True):
+        now = replace(each, identity=identity, varies=varying)
+        key = fingerprint(identity) if identity and is_repeatable(each.config) else f"cell {each.number}"
         if key in planned:
-            first = planned[key].cell
-            dropped.append(f"cell {number}, {cell.name}, is the same experiment as cell {first.number}, {first.name}")
+            first, other = planned[key].cell, now.cell
+            same = f"is the same experiment as cell {first.number}, {first.name}"
+            dropped.append(f"cell {other.number}, {other.name}, {same}")
             continue
-        planned[key] = Planned(cell, combination, identity)
+        planned[key] = now
     return list(planned.values()), dropped
 
 
-def _check(combinations: Sequence[Combination]) -> None:
+def _check(composed: Sequence[PlannedCell]) -> None:
     """Refuse what is wrong in any cell's config, all of it at once, and cells that would overwrite each other."""
     problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
-    for combination in combinations:
+    for each in composed:
         try:
-            check_estimators(combination.config)
+            check_estimators(each.config)
         except ConfigError as error:
             problems |= dict.fromkeys(str(error).splitlines())
-    folders = [combination.folder for combination in combinations]
+    folders = [each.folder for each in composed]
     twice = sorted({folder for folder in folders if folders.count(folder) > 1})
     if twice:
         problems[f"hydra.sweep.subdir gives several cells the folder {twice[0]!r}; put ${{hydra.job.num}} in it"] = None
@@ -121,11 +133,11 @@ def _check(combinations: Sequence[Combination]) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def _identify(combinations: Sequence[Combination]) -> Iterator[Mapping[str, Any] | None]:
+def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:
     tables: dict[str, str | DataError] = {}
     keys = []
-    for combination in combinations:
-        data, tolerance = combination.config.data, find_tolerance(combination.config)
+    for each in composed:
+        data, tolerance = each.config.data, find_tolerance(each.config)
         keys.append(f"{tolerance} {data.model_dump_json()}")
         if keys[-1] not in tables:
             try:
@@ -134,9 +146,9 @@ def _identify(combinations: Sequence[Combination]) -> Iterator[Mapping[str, Any]
                 tables[keys[-1]] = error
     if all(isinstance(table, DataError) for table in tables.values()):
         raise next(table for table in tables.values() if isinstance(table, DataError))
-    for combination, key in zip(combinations, keys, strict=True):
+    for each, key in zip(composed, keys, strict=True):
         sha256 = tables[key]
-        yield None if isinstance(sha256, DataError) else identify(combination.config, sha256)
+        yield None if isinstance(sha256, DataError) else identify(each.config, sha256)
 
 
 def is_repeatable(config: Config) -> bool:
@@ -144,27 +156,30 @@ def is_repeatable(config: Config) -> bool:
     return is_reproducible(config, build_pipeline(config, config.data.features))
 
 
-def reuse_recorded(planned: Sequence[Planned], store: "SweepStore", folder: Path) -> list[Planned]:
+def reuse_recorded(planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder) -> list[PlannedCell]:
     """
-    Return the plan with what the store already has: its files are copied into the cells' folders below `folder`.
+    Return the plan with what the store already has: its files are copied into the cells' folders.
 
-    A cell that must run says why. Raises TrackingError where the store cannot be used.
+    A cell that must run says why. Raises TrackingError if the store cannot be used.
     """
-    return [replace(each, cell=_reuse(each, store, folder / each.cell.folder)) for each in planned]
+    return [_reuse(each, store, sweep.path / each.folder) for each in planned]
 
 
-def _reuse(planned: Planned, store: "SweepStore", folder: Path) -> Cell:
-    cell, config = planned.cell, planned.combination.config
+def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path) -> PlannedCell:
+    cell = planned.cell
     if planned.identity is None or cell.fingerprint is None:
-        return replace(cell, reason="its table cannot be read")
-    if not is_repeatable(config):
-        return replace(cell, reason="a random_state is null, so that no two runs are the same")
-    found = store.find(cell.fingerprint, failures=config.reuse == "all")
+        return replace(planned, reason="its table cannot be read")
+    if not is_repeatable(planned.config):
+        return replace(planned, reason="a random_state is null, so that no two runs are the same")
+    found = store.find(cell.fingerprint, failures=planned.config.reuse == "all")
     if found is None:
-        return replace(cell, reason=store.explain(config, planned.identity, planned.combination.choices))
+        return replace(planned, reason=store.explain(planned.identity, planned.choices))
     if found.error is not None:
         write_failure(folder, found.error, cell.overrides, run_id=found.run_id)
-        return replace(cell, reused=True)
-    if not store.take(found.run_id, folder):
-        return replace(cell, reason=f"run {found.run_id} has lost its files")
-    return replace(cell, reused=True)
+        return replace(planned, reused=True)
+    try:
+        store.take(found.run_id, folder, cell.fingerprint)
+    except RecordError as error:
+        RunFolder(folder).clear()
+        return replace(planned, reason=f"run {found.run_id} cannot be reused: {error}")
+    return replace(planned, reused=True)

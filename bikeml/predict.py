@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
-import yaml
 from pydantic import Field
 
 from bikeml import task
 from bikeml.config import Config
 from bikeml.data import EMBEDDED
-from bikeml.errors import ConfigError, DataError, ModelFileError, RunFolderError
+from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
 from bikeml.fields import Name, Section
 from bikeml.files import move
 from bikeml.progress import progress
+from bikeml.records.predictions import read_predictions
+from bikeml.records.run_folder import CONFIG, PREDICTIONS, RunFolder
 from bikeml.redaction import redact
 from bikeml.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
 STANDARD_OUTPUT = "-"
-CONFIG = "config.yaml"
-HELD_OUT = "predictions.csv"
-"""Where a run keeps its predictions of the rows that were held out."""
 COLUMNS = ("row", "predicted", "low", "high")
 
 
@@ -60,9 +58,11 @@ def predict(config: Config, options: PredictOptions) -> None:
         announce("looking for the run")
         run = runs.find(config, options.run)
         announce("loading the model")
-        pipeline, description = load_recorded(run.fetch_model(Path(folder)))
-        width = None if options.interval is None else _find_width(run, options.interval, Path(folder))
-        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(run, Path(folder)))
+        names = [CONFIG] if options.interval is None else [CONFIG, PREDICTIONS]
+        recorded, model = run.fetch_record(Path(folder), *names), run.fetch_model(Path(folder))
+        pipeline, description = load_recorded(model)
+        width = None if options.interval is None else _find_width(recorded, options.interval)
+        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
         rows = read_rows(config.data, description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
             for chunk in rows:
@@ -125,21 +125,17 @@ def conformal_width(residuals: np.ndarray, level: float) -> float:
     return float(np.partition(np.abs(residuals), rank - 1)[rank - 1])
 
 
-def _read_allowed(run: "RecordedRun", folder: Path) -> dict[str, list[object]]:
+def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
     """Return the values that the run's own data.allowed lists; the present config may be of another table."""
     try:
-        return dict(yaml.safe_load(run.fetch(CONFIG, folder).read_text(encoding="utf-8"))["data"]["allowed"])
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ModelFileError(f"{CONFIG} of run {run.run_id} is not what bikeml wrote: {error}") from error
+        return dict(recorded.read_config()["data"]["allowed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{CONFIG} of the run has no data.allowed; name another run") from error
 
 
-def _find_width(run: "RecordedRun", level: float, folder: Path) -> float:
-    file = run.fetch(HELD_OUT, folder)
-    try:
-        held_out = pd.read_csv(file).astype(float)
-        return conformal_width((held_out["actual"] - held_out["predicted"]).to_numpy(), level)
-    except (KeyError, ValueError) as error:
-        raise ModelFileError(f"{HELD_OUT} of run {run.run_id} is not what bikeml wrote: {error}") from error
+def _find_width(recorded: RunFolder, level: float) -> float:
+    held_out = read_predictions(recorded, PREDICTIONS)
+    return conformal_width(held_out["actual"].to_numpy() - held_out["predicted"].to_numpy(), level)
 
 
 def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:

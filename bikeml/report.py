@@ -1,7 +1,6 @@
 """The page of a sweep: report.html, one file that needs no other, made from what the cells left in their folders."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bikeml.entries import MANY_COMPARED, Entry, build_entries, unreadable
+from bikeml.entries import MANY_COMPARED, Entry, build_entries
 from bikeml.errors import BikemlError
 from bikeml.files import write_text
 from bikeml.leaderboard import CONFIDENCE, build_leaderboard, write_leaderboard
@@ -26,7 +25,9 @@ from bikeml.panels import (
     scores,
     show_r2,
 )
-from bikeml.sweep import LOG_FILE, PAGE, Sweep, read_sweep
+from bikeml.records.run_folder import LOG
+from bikeml.records.sweep import Sweep
+from bikeml.records.sweep_folder import PAGE, SweepFolder
 from bikeml.sweep_plots import find_floor
 
 PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
@@ -46,9 +47,9 @@ class Scale:
 
 def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
     """
-    Write report.html to the sweep's folder and return its path.
+    Write report.html to the sweep's folder and return its path; raises OSError.
 
-    Raises RunFolderError where a file of a finished cell cannot be read, and OSError where the page cannot be written.
+    A file of a cell that is broken is said in its place.
     """
     path = sweep.folder / PAGE
     write_text(path, render_report(sweep, leaderboard))
@@ -59,11 +60,11 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     """Return the page of a sweep as HTML."""
     entries = build_entries(sweep, leaderboard)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
-    searched = [entry for entry in ranked if (entry.outcome.result or {}).get("search")]
+    searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     return render(
         "report.html.j2",
         {"number": _number, "r2": show_r2, "seconds": _seconds, "p": _p_value},
-        sweep=sweep,
+        sweep=sweep.record,
         entries=entries,
         ranked=ranked,
         keys=list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)),
@@ -71,18 +72,18 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         total_seconds=float(leaderboard["seconds"].sum()),
         longest=float(leaderboard["seconds"].max()),
         tied=[entry for entry in ranked[1:] if (entry.row["p_value"] or 0) >= 1 - CONFIDENCE],
-        unfinished=[entry for entry in entries if entry.outcome.failure is not None or entry.outcome.result is None],
+        unfinished=[entry for entry in entries if entry.outcome.has_failed],
         not_reused=_group_by_reason(sweep),
         many_compared=MANY_COMPARED,
         many_panels=MANY_PANELS,
         confidence=CONFIDENCE,
-        log_file=LOG_FILE,
+        log_file=LOG,
         scale=_find_scale(ranked),
-        started=datetime.fromtimestamp(sweep.started, UTC),
-        environment=_describe_environment(sweep.folder, ranked),
+        started=datetime.fromtimestamp(sweep.record.started, UTC),
+        environment=_describe_environment(ranked),
         groups=[*draw_groups(sweep, ranked), *draw_time(ranked)],
-        predictions=list(draw_predictions(sweep.folder, choose_models(ranked))),
-        curves=list(islice(draw_curves(sweep.folder, choose_models(searched)), MANY_PANELS)),
+        predictions=list(draw_predictions(sweep, choose_models(ranked))),
+        curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
     )
 
 
@@ -106,23 +107,17 @@ def _find_scale(ranked: Sequence[Entry]) -> Scale:
     return Scale(low, high) if low < high else Scale(low - 1, high + 1)
 
 
-def _describe_environment(folder: Path, ranked: Sequence[Entry]) -> dict[str, str]:
+def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
     """Return where the best cell that tells it was run."""
-    files = (folder / entry.row["folder"] / "environment.json" for entry in ranked)
-    file = next((file for file in files if file.is_file()), None)
-    if file is None:
+    records = [entry.outcome.record for entry in ranked if entry.outcome.record]
+    found = next((record.environment for record in records if record.environment), None)
+    if found is None:
         return {}
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        blas = [
-            " ".join(str(each[key]) for key in ("internal_api", "version", "architecture")) for each in found["blas"]
-        ]
-        packages = {name: found["packages"][name] for name in PACKAGES if name in found["packages"]}
-        facts = {name: str(found[name]) for name in ("python", "platform", "cpu")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise unreadable(file, error) from error
-    commit = {"git commit": str(found["git_commit"])} if found.get("git_commit") else {}
-    return facts | {"BLAS": ", ".join(dict.fromkeys(blas))} | commit | packages
+    blas = [" ".join(str(each.get(key)) for key in ("internal_api", "version", "architecture")) for each in found.blas]
+    facts = {"python": found.python, "platform": found.platform, "cpu": found.cpu}
+    facts["BLAS"] = ", ".join(dict.fromkeys(blas))
+    commit = {"git commit": found.git_commit} if found.git_commit else {}
+    return facts | commit | {name: found.packages[name] for name in PACKAGES if name in found.packages}
 
 
 def _number(value: float | None) -> str:
@@ -150,7 +145,7 @@ def main() -> None:
     parser.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named, or a copy of it")
     folder = parser.parse_args().sweep
     try:
-        sweep = read_sweep(folder)
+        sweep = SweepFolder(folder).look()
         leaderboard = build_leaderboard(sweep)
         for path in (*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)):
             print(path)  # noqa: T201

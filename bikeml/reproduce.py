@@ -20,11 +20,13 @@ import yaml
 
 from bikeml import task
 from bikeml.config import Config
-from bikeml.errors import DataError, ReproduceError
+from bikeml.errors import DataError, RecordError, ReproduceError
 from bikeml.fields import Name, Section
 from bikeml.processes import child
 from bikeml.progress import Announce, progress
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
+from bikeml.records.run import Environment, RunRecord
+from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
 from bikeml.records.tags import TABLE
 from bikeml.redaction import redact
 from bikeml.sections import complete, move_elsewhere, names_not_in_result
@@ -33,7 +35,6 @@ from bikeml.worktree import bring_back
 if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
-CONFIG, ENVIRONMENT, DIFF, RESULT = "config.yaml", "environment.json", "code.diff", "result.json"
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The sections of a config that are chosen as one option each."""
 LOG_LINES = 20
@@ -127,33 +128,44 @@ def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> 
     with TemporaryDirectory(prefix="bikeml-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         recorded = _fetch(run, folder)
-        sections = yaml.safe_load(recorded[CONFIG])
+        before, sections = recorded.require(), recorded.read_config()
         # A job on a cluster had the table at a place of its own; here it is perhaps the one of the present config.
-        candidates = [options.table] if options.table else [sections["data"]["path"], config.data.path]
+        candidates = [options.table] if options.table else [_read_path(sections), config.data.path]
         sections["data"]["path"] = _find_table(run, candidates)
         announce("bringing back the code")
-        with bring_back(run, json.loads(recorded[ENVIRONMENT]), recorded.get(DIFF), folder / "code") as code:
+        diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
+        with bring_back(run, _environment(before), diff, folder / "code") as code:
             announce("running the experiment")
             # The recorded code knows no key that was added later; the code of here asks for each.
-            now = _run(sections if code.place else complete(sections), code.place, folder)
-    before, after = json.loads(recorded[RESULT]), json.loads(now[RESULT])
+            after = _run(sections if code.place else complete(sections), code.place, folder)
     return Reproduction(
         run_id=run.run_id,
         figures=list(_compare(before, after)),
         table=redact(sections["data"]["path"]),
         code=code.text,
-        has_same_fingerprint=after["fingerprint"] == run.fingerprint,
+        has_same_fingerprint=after.fingerprint == run.fingerprint,
         notes=[*code.notes, *([] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION])],
-        changes=list(_find_changes(json.loads(recorded[ENVIRONMENT]), json.loads(now[ENVIRONMENT]))),
+        changes=list(_find_changes(_environment(before), _environment(after))),
     )
 
 
-def _fetch(run: "RecordedRun", folder: Path) -> dict[str, str]:
-    """Return the text of the files that say what the run was."""
-    names = [CONFIG, ENVIRONMENT, RESULT, *([DIFF] if run.holds(DIFF) else [])]
-    target = folder / "recorded"
-    target.mkdir()
-    return {name: run.fetch(name, target).read_bytes().decode(errors="surrogateescape") for name in names}
+def _fetch(run: "RecordedRun", folder: Path) -> RunFolder:
+    """Bring the files that say what the run was."""
+    held = [name for name in (ENVIRONMENT, DIFF) if run.holds(name)]
+    return run.fetch_record(folder / "recorded", CONFIG, *held)
+
+
+def _read_path(sections: Mapping[str, Any]) -> str:
+    try:
+        return str(sections["data"]["path"])
+    except (KeyError, TypeError) as error:
+        raise RecordError(f"{CONFIG} of the run has no data.path; name another run") from error
+
+
+def _environment(record: RunRecord) -> Environment:
+    if record.environment is None:
+        raise RecordError("the run does not say on which code and packages it ran; name another run")
+    return record.environment
 
 
 def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
@@ -175,8 +187,8 @@ def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
     )
 
 
-def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str, str]:
-    """Run the experiment of resolved `sections` in a process of its own, and return what it says of itself."""
+def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecord:
+    """Run the experiment of resolved `sections` in a process of its own, and return its record."""
     options, out = folder / "options", folder / "run"
     _write_options(sections, options)
     overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
@@ -190,7 +202,7 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> dict[str
     if status != 0:
         said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]
         raise ReproduceError(f"the experiment fails here, with status {status}:\n{redact(chr(10).join(said))}")
-    return {name: (out / name).read_text(encoding="utf-8") for name in (ENVIRONMENT, RESULT)}
+    return RunFolder(out).require()
 
 
 def _write_options(sections: dict[str, Any], folder: Path) -> None:
@@ -205,31 +217,32 @@ def _write_options(sections: dict[str, Any], folder: Path) -> None:
         (folder / name / "recorded.yaml").write_text(head + text, encoding="utf-8")
 
 
-def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Figure]:
+def _compare(before: RunRecord, after: RunRecord) -> Iterator[Figure]:
     ours, theirs = _figures(before), _figures(after)
     for name in dict.fromkeys([*ours, *theirs]):
         yield Figure(name, ours.get(name), theirs.get(name))
 
 
-def _figures(result: Mapping[str, Any]) -> dict[str, float | None]:
+def _figures(record: RunRecord) -> dict[str, float | None]:
     ends = {
         f"{name}_{end}": value
-        for name, pair in result["intervals"].items()
+        for name, pair in record.intervals.items()
         for end, value in zip(("low", "high"), pair, strict=True)
     }
-    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(result["cv"]["r2"], start=1)}
-    return {**result["metrics"], **ends, **folds}
+    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(record.cv.r2, start=1)}
+    return {**record.metrics, **ends, **folds}
 
 
-def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _find_changes(before: Environment, after: Environment) -> Iterator[str]:
     """Yield a line for each thing of the surroundings that was another."""
     for name in ("python", "platform", "cpu", "blas"):
-        if _sorted(before[name]) != _sorted(after[name]):
-            yield f"{name} was {_plain(before[name])}, is {_plain(after[name])}"
+        was, now = getattr(before, name), getattr(after, name)
+        if _sorted(was) != _sorted(now):
+            yield f"{name} was {_plain(was)}, is {_plain(now)}"
     packages = [
-        f"{name} was {before['packages'].get(name, 'absent')}, is {after['packages'].get(name, 'absent')}"
-        for name in sorted({*before["packages"], *after["packages"]}, key=str.lower)
-        if before["packages"].get(name) != after["packages"].get(name)
+        f"{name} was {before.packages.get(name, 'absent')}, is {after.packages.get(name, 'absent')}"
+        for name in sorted({*before.packages, *after.packages}, key=str.lower)
+        if before.packages.get(name) != after.packages.get(name)
     ]
     yield from packages[:PACKAGES_SHOWN]
     if len(packages) > PACKAGES_SHOWN:
@@ -237,8 +250,8 @@ def _find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
 
 
 def _sorted(value: object) -> object:
-    """Return a value of environment.json with a list in order: runs once recorded the BLAS libraries in any."""
-    return sorted(value, key=str) if isinstance(value, list) else value
+    """Return a value of an environment with its libraries in order: runs once recorded them in any."""
+    return sorted(value, key=str) if isinstance(value, tuple) else value
 
 
 def _plain(value: object) -> str:

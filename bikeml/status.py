@@ -1,14 +1,25 @@
 """How a command ends: one message for a user's mistake, a traceback for a bug of ours, and the exit status."""
 
+import logging
 import os
 import sys
 import traceback
 
-from bikeml.errors import BikemlError, ConfigError, DataError, DetachedError, PlannedError, RunNotFoundError
+from bikeml.errors import (
+    BikemlError,
+    ConfigError,
+    DataError,
+    DetachedError,
+    FolderTakenError,
+    PlannedError,
+    RecordError,
+    RunNotFoundError,
+)
 from bikeml.redaction import redact
 
 DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
+BAD_INPUTS = (ConfigError, DataError, RunNotFoundError, RecordError, FolderTakenError)
 
 
 def report(error: BaseException) -> int:
@@ -25,7 +36,7 @@ def report(error: BaseException) -> int:
         return SUBMITTED
     if isinstance(error, PlannedError):
         return DONE
-    return BAD_INPUT if isinstance(error, (ConfigError, DataError, RunNotFoundError)) else FAILED
+    return BAD_INPUT if isinstance(error, BAD_INPUTS) else FAILED
 
 
 def began_as_interrupt(error: BaseException | None) -> bool:
@@ -33,3 +44,14 @@ def began_as_interrupt(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the message of an error, without secrets; of one that is not ours with its type."""
+    return redact(str(error) if isinstance(error, BikemlError) else f"{type(error).__name__}: {error}")
+
+
+def log_error(error: BaseException) -> None:
+    """Write the traceback of an error, without secrets, to the cell's log."""
+    trace = redact("".join(traceback.format_exception(error)))
+    logging.getLogger("bikeml").error("the cell failed:\n%s", trace)

@@ -1,14 +1,15 @@
 """The code that a run was made with, brought back: its commit and its uncommitted changes, in a worktree of git."""
 
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bikeml.errors import ReproduceError
 from bikeml.processes import uninterrupted
+from bikeml.records.run import Environment
 from bikeml.redaction import redact
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ class Code:
 
 
 @contextmanager
-def bring_back(run: "RecordedRun", environment: Mapping[str, Any], diff: str | None, place: Path) -> Iterator[Code]:
+def bring_back(run: "RecordedRun", environment: Environment, diff: str | None, place: Path) -> Iterator[Code]:
     """
     Bring the code of a run to `place` for as long as the block runs; that of no git checkout is the code here.
 
     `environment` and `diff` are what the run recorded of it. Raises ReproduceError where the commit is not here, the
     changes do not fit it, or git cannot be run.
     """
-    commit, untracked = environment["git_commit"], environment["git_untracked"]
+    commit, untracked = environment.git_commit, environment.git_untracked
     if commit is None:
         yield Code(None, "as it is here: the run was no git checkout's")
         return

@@ -184,18 +184,16 @@ def bench_memory(folder: Path, n_cells: int) -> None:
 
 def bench_leaderboard(folder: Path) -> None:
     from bikeml.leaderboard import build_leaderboard, write_leaderboard
-    from bikeml.sweep import Cell, Sweep, read_sweep
+    from bikeml.records.sweep_folder import SweepFolder
 
     run(sweep_command("tracking=none", "model=linear", "hydra.sweep.dir=one"), folder)
     for n_cells, wanted in ((500, 3), (2000, 8)):
         many = folder / f"many{n_cells}"
-        cells = tuple(Cell(i, (f"seed={i}",), str(i), {"seed": str(i)}) for i in range(n_cells))
-        for cell in cells:
-            (many / cell.folder).mkdir(parents=True)
-            shutil.copy(folder / "one" / "0" / "result.json", many / cell.folder)
-        Sweep(many, "", 0.0, cells).write()
+        for number in range(n_cells):
+            shutil.copytree(folder / "one" / "0", many / str(number))
+        SweepFolder(many).adopt("")
         started = time.perf_counter()
-        sweep = read_sweep(many)
+        sweep = SweepFolder(many).look()
         write_leaderboard(sweep, build_leaderboard(sweep))
         print(f"leaderboard  {n_cells} cells: {time.perf_counter() - started:.2f} s, under {wanted} wanted")
 

@@ -1,12 +1,12 @@
 """A workspace in memory, at the seam of bikeml.azure: what the service keeps to, and the accidents on the way to it."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 
 from bikeml.azure.jobs import STATES, Job, QuotaError, Request, ServiceError, State
+from tests.builders import run_record
 
 QUICK = ((10, "Starting"), (20, "Queued"), (60, "Running"))
 """How a job goes on until its end: for how many seconds it is in which state."""
@@ -61,7 +61,8 @@ class Bought:
 
 
 def valid_result(request):
-    return json.dumps({"fingerprint": request.fingerprint, "job": request.name})
+    """Return the record of a job's run, which is named after the job."""
+    return run_record(run_name=request.name, fingerprint=request.fingerprint, identity=None).to_json()
 
 
 @dataclass

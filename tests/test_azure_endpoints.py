@@ -12,6 +12,7 @@ from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
 from tests.azureml.wire import Reply
+from tests.builders import seal
 from tests.conftest import DAILY
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -329,6 +330,7 @@ def test_a_tampered_model_is_refused_before_anything_is_sent(
 ) -> None:
     (mlmodel,) = workdir.glob(f"mlartifacts/{runs[1]}/artifacts/model/MLmodel")
     mlmodel.write_text(mlmodel.read_text().replace("numpy.dtype", "os.system"))
+    seal(mlmodel.parent.parent)
     workspace.log.clear()
     status, out, err = call("deploy", "run=latest")
     assert (status, out) == (1, "")

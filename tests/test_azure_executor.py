@@ -1,7 +1,6 @@
 """Sweeps on a workspace in memory: what is bought, what is told, and what happens on the way."""
 
 import hashlib
-import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +13,9 @@ from bikeml.azure import executor as executor_module
 from bikeml.azure.executor import Executor, Policy
 from bikeml.azure.jobs import QuotaError, Request, sweep_tag
 from bikeml.errors import ClusterError
+from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import FINGERPRINT
+from tests.builders import run_record
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed
 
 POLICY = Policy(
@@ -63,8 +64,7 @@ class Told:
         self.times[request.fingerprint] += 1
         self.outcomes[request.display_name] = failure
         if failure is None:
-            result = json.loads((request.folder / "result.json").read_text())
-            assert result["fingerprint"] == request.fingerprint
+            assert RunFolder(request.folder).require().fingerprint == request.fingerprint
 
 
 class Launch:
@@ -168,8 +168,7 @@ def test_an_outcome_of_another_generation_is_told_under_the_cell_that_asked(work
     launch(workspace, requests, reuse="finished")
     seen = launch(workspace, requests)
     assert seen.outcomes == [None, None]
-    result = json.loads((requests[0].folder / "result.json").read_text())
-    assert result["job"] == replace(requests[0], generation=1).name
+    assert RunFolder(requests[0].folder).require().run_name == replace(requests[0], generation=1).name
 
 
 def test_an_experiment_that_is_asked_for_twice_is_bought_once_and_told_to_both(workspace):
@@ -541,9 +540,9 @@ def test_a_cluster_that_a_quota_leaves_no_room_for_is_asked_for_again(workspace)
     ("result", "message"),
     [
         (None, "is Completed, but it left no result.json"),
-        ("{", "is Completed, but its result.json is no result"),
-        ("[]", "is Completed, but its result.json is no result"),
-        ('{"fingerprint": "other"}', "is Completed, but its result is that of fingerprint other"),
+        ("{", "is Completed, but 'result.json' is broken: it is not JSON"),
+        ("[]", "is Completed, but 'result.json' is broken: "),
+        (run_record().to_json(), "is Completed, but result.json is of another experiment: its fingerprint is "),
     ],
 )
 def test_a_completed_job_without_its_result_is_a_failure_and_leaves_nothing(workspace, result, message):

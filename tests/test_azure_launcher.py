@@ -17,10 +17,11 @@ from bikeml.azure.executor import Executor
 from bikeml.azure.launcher import AzureMLLauncher
 from bikeml.azure.launching import LEFT_OUT
 from bikeml.provenance import describe_checkout
+from bikeml.records.params import flatten
 from bikeml.sections import names_not_in_result
-from bikeml.tracking.recording import flatten
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.builders import run_record
 from tests.conftest import config_of
 
 Main = Callable[..., int]
@@ -47,7 +48,8 @@ def succeed(recorded: dict[str, Any]) -> Behave:
     def behave(job: Any) -> Behaviour:
         words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
         metrics = recorded["metrics"] | {"cv_r2_mean": R2[words["model"]]}
-        content = json.dumps(recorded | {"fingerprint": words["sweep.fingerprint"], "metrics": metrics})
+        told = {"fingerprint": words["sweep.fingerprint"], "identity": None, "files": {}, "metrics": metrics}
+        content = json.dumps(recorded | told)
         return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
 
     return behave
@@ -271,10 +273,10 @@ def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureM
 
 def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(
-        seconds=0, files={"default": {"result.json": b'{"fingerprint": "0", "metrics": {}}'}}
+        seconds=0, files={"default": {"result.json": run_record().to_json().encode()}}
     )
     assert sweep("model=linear") == 1
-    assert "its result is that of fingerprint 0" in read(0, "failure.json")["error"]
+    assert "result.json is of another experiment" in read(0, "failure.json")["error"]
     assert not (SWEEP / "0" / "result.json").exists()
 
 

@@ -5,7 +5,6 @@ A schedule is drawn request by request: each is answered, lost, or the last of i
 Between any two of them jobs go on, fail, lose their node, or are cancelled by somebody else.
 """
 
-import json
 import queue
 import re
 from collections import Counter
@@ -23,7 +22,8 @@ from bikeml.azure import executor as executor_module
 from bikeml.azure.executor import Executor
 from bikeml.azure.jobs import STATES, State, job_name
 from bikeml.errors import ClusterError
-from tests.fake_workspace import FakeService, FakeWorkspace, Killed, suffer
+from bikeml.records.run_folder import RunFolder
+from tests.fake_workspace import FakeService, FakeWorkspace, Killed, suffer, valid_result
 from tests.test_azure_executor import POLICY, cells
 
 CELLS = 3
@@ -125,7 +125,7 @@ class Launcher:
         job = self.workspace.show(request.name)
         if failure is None:
             assert job.state is State.COMPLETED
-            assert json.loads((request.folder / "result.json").read_text())["job"] == job.name
+            assert RunFolder(request.folder).require().run_name == job.name
         else:
             assert re.search(rf"{job.name} (is|was|has|lost|Failed)", failure)
             assert not (request.folder / "result.json").exists()
@@ -168,7 +168,7 @@ class WatchedWorkspace(FakeWorkspace):
     def happen(self, name, event):
         self.events += 1
         job, request = self.jobs[name], self.jobs[name].request
-        result = json.dumps({"fingerprint": request.fingerprint, "job": name})
+        result = valid_result(replace(request, generation=int(name.rpartition("-")[2])))
         word = {"Preempted": "Failed", "void": "Completed"}.get(event, event)
         job.end(word, is_preempted=event == "Preempted", result=None if event == "void" else result)
         if STATES.get(word, State.UNCLEAR).is_final:

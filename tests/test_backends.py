@@ -12,12 +12,12 @@ import pytest
 import bikeml
 from bikeml.config import Config
 from bikeml.errors import ModelFileError, RunNotFoundError, TrackingError
+from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import MODEL, TABLE
 from bikeml.registry import register_run
 from bikeml.result import Result
 from bikeml.tracking import store as connection
 from bikeml.tracking.backends import Registration, Store, Version, open_store
-from bikeml.tracking.models import fetch_checked
 from bikeml.tracking.runs import find
 from bikeml.tracking.sweeps import SweepStore
 from tests.azureml import LoopbackAzureML
@@ -130,28 +130,11 @@ def test_the_files_of_a_run_are_fetched_as_they_were_recorded(place, workdir):
     model = run.fetch_model(workdir / "here")
     for file in (place.folder / "tree" / "model").iterdir():
         assert (model / file.name).read_bytes() == file.read_bytes()
-    assert json.loads(run.fetch("result.json", workdir / "here").read_text())["run_id"] == run.run_id
+    assert RunFolder(run.fetch("result.json", workdir / "here").parent).require().fingerprint == run.fingerprint
     assert run.holds("config.yaml")
     assert not run.holds("nothing.txt")
     with pytest.raises(RunNotFoundError, match=r"\(tree\) has no 'nothing.txt'; it has \[.*'config.yaml'"):
         run.fetch("nothing.txt", workdir / "here")
-
-
-def test_a_model_whose_hash_is_not_recorded_is_refused(place, workdir):
-    client, run_id = connection.connect(place.store.uri), place.run_ids["linear"]
-    recorded = place.find(run_id).tags[MODEL]
-    client.delete_tag(run_id, MODEL)
-    try:
-        for fetch in (lambda run: run.fetch_model(workdir), lambda run: fetch_checked(run, workdir)):
-            with pytest.raises(ModelFileError) as error:
-                fetch(place.find(run_id))
-            assert (
-                f"the model of run {run_id} (linear) cannot be checked: the run's tag 'bikeml.model_sha256', the "
-                "sha256 that every run is recorded with, is missing; find out who took it away, or record the "
-                "experiment again"
-            ) in str(error.value)
-    finally:
-        client.set_tag(run_id, MODEL, recorded)
 
 
 def test_a_model_of_another_hash_is_refused(place, workdir):

@@ -19,7 +19,7 @@ def test_the_default_command_prints_the_published_figures_beside_ours(bikeml_mai
     for part in ("published", "201,972.56", "95% interval", "cv_r2_mean", "over 5 folds", "mlflow ui", "next"):
         assert part in out
     summary = json.loads((workdir / "out" / "result.json").read_text())
-    assert summary["run_id"] in out
+    assert json.loads((workdir / "out" / "store.json").read_text())["run_id"] in out
     assert summary["command"] == "bikeml evaluation.importance_repeats=1 hydra.run.dir=out"
     assert (workdir / "mlflow.db").is_file()
 

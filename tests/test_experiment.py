@@ -2,16 +2,18 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bikeml
-from bikeml import experiment
+from bikeml import experiment, summary
 from bikeml.composition import config_dir
 from bikeml.datasets import PUBLISHED_LINEAR
 from bikeml.errors import ConfigError, DataError, FitError, RunFolderError
@@ -47,12 +49,12 @@ def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessi
     overrides = [f"model={model}", f"preprocessing={preprocessing}", f"search={search}", *SMALL.get(model, [])]
     result = bikeml.run(*FAST, *overrides, "hydra.run.dir=out")
     assert result.metrics["test_r2"] > (-0.1 if model == "baseline" else 0.3)
-    assert (result.search is not None) == (search == "grid") == result.tuned_on_these_rows
+    assert (result.record.search is not None) == (search == "grid") == result.record.cv.tuned_on_these_rows
 
 
 def test_a_chronological_experiment_runs_with_a_search():
     result = bikeml.run(*FAST, "split=chronological", "search=grid", "hydra.run.dir=out")
-    assert len(result.cv.r2) == 5
+    assert len(result.record.cv.r2) == 5
     assert result.predictions["row"].min() == 512
 
 
@@ -77,9 +79,9 @@ def test_every_recipe_runs_and_gives_the_tutorials_figure_where_it_has_one(recip
 def test_the_same_command_twice_gives_the_same_to_the_last_bit():
     first, second = (bikeml.run(*FAST, "model=rf", f"hydra.run.dir=run{i}", *SMALL["rf"]) for i in range(2))
     assert first.metrics == second.metrics
-    assert first.intervals == second.intervals
+    assert first.record.intervals == second.record.intervals
     assert first.fingerprint == second.fingerprint
-    assert first.cv == second.cv
+    assert first.record.cv == second.record.cv
 
 
 def test_working_folder_and_thread_count_change_nothing(workdir):
@@ -119,21 +121,20 @@ def test_the_run_folder_holds_the_whole_record(workdir):
     result = bikeml.run(*FAST, "model=tree", "search=grid", "hydra.run.dir=out")
     out = workdir / "out"
     assert {file.name for file in out.iterdir()} - {"code.diff"} == {
-        "config.yaml", "cv_results.csv", "environment.json", "evaluate.png", "importance.png", "model",
+        "config.yaml", "cv_results.csv", "evaluate.png", "folds.csv", "importance.png", "model",
         "predictions.csv", "residuals.png", "result.json", "search.png", "tree.txt",
     }  # fmt: skip
     summary = json.loads((out / "result.json").read_text())
     assert {"test_mse", "test_rmse", "test_mae", "test_r2", "cv_r2_mean", "cv_r2_std"} <= set(summary["metrics"])
     assert summary["metrics"] == result.metrics
-    assert summary["fingerprint"] == result.fingerprint
-    assert summary["run_id"] is None
-    assert summary["best_params"] == dict(result.search.best_params)
+    assert summary["fingerprint"] == result.record.fingerprint
+    assert summary["search"]["best_params"] == dict(result.record.search.best_params)
+    assert len(summary["search"]["candidates"]) == 16
     assert yaml.safe_load((out / "config.yaml").read_text())["model"]["estimator"]["random_state"] == 0
     assert len(pd.read_csv(out / "cv_results.csv")) == 16
     assert "|--- " in (out / "tree.txt").read_text()
-    environment = json.loads((out / "environment.json").read_text())
-    assert environment["packages"]["scikit-learn"]
-    assert environment["blas"][0]["architecture"]
+    assert summary["environment"]["packages"]["scikit-learn"]
+    assert summary["environment"]["blas"][0]["architecture"]
     loaded = load_pipeline(out / "model")
     table = pd.read_csv(DAILY)
     np.testing.assert_array_equal(loaded.predict(table), result.pipeline.predict(table))
@@ -141,12 +142,22 @@ def test_the_run_folder_holds_the_whole_record(workdir):
     np.testing.assert_array_equal(predictions["actual"], table["rentals"].iloc[predictions["row"] - 1])
 
 
+def test_the_predictions_of_the_folds_give_their_scores(workdir):
+    result = bikeml.run(*FAST, "model=tree", "split.repeats=2", "hydra.run.dir=out")
+    folds = pd.read_csv(workdir / "out" / "folds.csv", float_precision="round_trip")
+    assert list(folds.columns) == ["row", "fold", "actual", "predicted"]
+    scores = [r2_score(each["actual"], each["predicted"]) for _, each in folds.groupby("fold")]
+    assert tuple(scores) == result.record.cv.r2
+    np.testing.assert_array_equal(folds["actual"], pd.read_csv(DAILY)["rentals"].iloc[folds["row"] - 1])
+    assert not set(folds["row"]) & set(result.predictions["row"])
+
+
 def test_nested_cross_validation_judges_the_search_itself():
     overrides = ["model=tree", "search=grid", "hydra.run.dir=out"]
     tuned, nested = (bikeml.run(*FAST, *overrides, f"evaluation.nested={flag}") for flag in ("false", "true"))
-    assert (tuned.tuned_on_these_rows, nested.tuned_on_these_rows) == (True, False)
+    assert (tuned.record.cv.tuned_on_these_rows, nested.record.cv.tuned_on_these_rows) == (True, False)
     assert tuned.metrics["test_r2"] == nested.metrics["test_r2"]
-    assert tuned.cv != nested.cv
+    assert tuned.record.cv != nested.record.cv
 
 
 def test_a_table_of_text_categories_fits_with_standard_preprocessing(workdir):
@@ -155,7 +166,7 @@ def test_a_table_of_text_categories_fits_with_standard_preprocessing(workdir):
     columns = ["data.target=price", "data.numeric=[size]", "data.categorical=[colour]"]
     result = bikeml.run(*FAST, "data=csv", "data.path=my.csv", *columns, "preprocessing=standard", "hydra.run.dir=out")
     assert result.metrics["test_r2"] > 0.99
-    assert result.dataset.name == "my"
+    assert result.record.dataset.name == "my"
 
 
 def write_gappy_table(folder):
@@ -182,7 +193,8 @@ def test_a_table_with_gaps_fits_and_the_run_counts_them(choice, workdir):
     assert result.metrics["test_r2"] > 0.5
     summary = json.loads((workdir / "out" / "result.json").read_text())
     assert summary["dataset"]["gaps"] == {"size": 13, "colour": 9}
-    assert result.example.notna().all(axis=None)
+    example = json.loads((workdir / "out/model/input_example.json").read_text())
+    assert not any(value is None for row in example["data"] for value in row)
     loaded = load_pipeline(workdir / "out" / "model")
     table = pd.read_csv(workdir / "my.csv")
     np.testing.assert_array_equal(loaded.predict(table), result.pipeline.predict(table))
@@ -238,19 +250,17 @@ def test_of_a_large_tree_the_first_levels_are_written():
     from sklearn.preprocessing import StandardScaler
     from sklearn.tree import DecisionTreeRegressor
 
-    from bikeml import experiment
-
     X = pd.DataFrame({"x": np.arange(3000.0)})
 
     def rules(**limits):
         steps = [("preprocessor", StandardScaler()), ("regressor", DecisionTreeRegressor(random_state=0, **limits))]
-        return experiment._explain_tree(Pipeline(steps).fit(X, X["x"] % 1000))["tree.txt"]
+        return summary._explain_tree(SimpleNamespace(pipeline=Pipeline(steps).fit(X, X["x"] % 1000)))
 
-    whole, first_levels = rules(max_leaf_nodes=experiment.MANY_LEAVES), rules()
+    whole, first_levels = rules(max_leaf_nodes=summary.MANY_LEAVES), rules()
     assert "truncated" not in whole
-    assert whole.count("value:") == experiment.MANY_LEAVES
+    assert whole.count("value:") == summary.MANY_LEAVES
     assert "truncated branch of depth" in first_levels
-    assert len(first_levels.splitlines()) < 2 ** (experiment.LEVELS_OF_A_LARGE_TREE + 3)
+    assert len(first_levels.splitlines()) < 2 ** (summary.LEVELS_OF_A_LARGE_TREE + 3)
 
 
 @pytest.mark.parametrize(("rows", "threads"), [(731, {1}), (1, {1, 3})])
@@ -261,8 +271,8 @@ def test_openmp_has_threads_where_there_are_rows_for_them(monkeypatch, rows, thr
         seen.update(pool["num_threads"] for pool in threadpool_info())
         return fit(*arguments)
 
-    fit = experiment._fit
-    monkeypatch.setattr(experiment, "_fit", look)
+    fit = experiment.fit
+    monkeypatch.setattr(experiment, "fit", look)
     monkeypatch.setattr(experiment, "ROWS_FOR_THREADS", rows)
     with threadpool_limits(limits=3, user_api="openmp"):
         bikeml.run(*FAST, "model=linear")

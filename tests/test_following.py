@@ -8,12 +8,14 @@ from rich.console import Console
 
 from bikeml import progress
 from bikeml.following import MANY_JOBS, RunningJobs, follow
-from bikeml.sweep import Cell, Sweep, write_failure, write_job
+from bikeml.records.sweep import JobRecord
+from bikeml.records.sweep_folder import write_failure, write_job
+from tests.builders import write_sweep
 
 
 def job(number, status="Running", ago=0.0):
     name = f"bikeml-{number}-0"
-    return {"name": name, "status": status, "studio": f"https://studio.invalid/{name}", "seen": time.time() - ago}
+    return JobRecord(name=name, status=status, studio=f"https://studio.invalid/{name}", seen=time.time() - ago)
 
 
 def drawn(jobs):
@@ -70,11 +72,11 @@ def test_the_table_is_for_a_terminal_and_lines_are_for_any(workdir, monkeypatch,
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=is_terminal, width=120, highlight=False)
     monkeypatch.setattr(progress, "Console", lambda **_: console)
-    cells = tuple(Cell(n, (f"seed={n}",), str(n), {"seed": str(n)}) for n in range(2))
-    with follow(Sweep(workdir, "bikeml", 0.0, cells)):
-        write_job(workdir / "0", "bikeml-0-0", "Running", "https://studio.invalid/0")
-        write_job(workdir / "1", "bikeml-1-0", "Failed", "https://studio.invalid/1")
-        write_failure(workdir / "1", "out of memory", ["seed=1"])
-    assert "seed=0: Running, https://studio.invalid/0" in shown.getvalue()
-    assert "[1/2] seed=1: failed: out of memory" in shown.getvalue()
+    folder = write_sweep(workdir, a=None, b=None)
+    with follow(folder, folder.read()):
+        write_job(workdir / "a", "bikeml-0-0", "Running", "https://studio.invalid/0")
+        write_job(workdir / "b", "bikeml-1-0", "Failed", "https://studio.invalid/1")
+        write_failure(workdir / "b", "out of memory", ["x=b"])
+    assert "x=a: Running, https://studio.invalid/0" in shown.getvalue()
+    assert "[1/2] x=b: failed: out of memory" in shown.getvalue()
     assert ("node time" in shown.getvalue()) is is_terminal

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,29 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from bikeml.files import write_text
 from bikeml.leaderboard import build_leaderboard, compare, write_leaderboard
-from bikeml.sweep import Cell, Sweep
+from bikeml.records.sweep import FailureRecord
+from tests.builders import run_record, write_sweep
 
 SCORES = st.lists(st.floats(-1, 1), min_size=5, max_size=5)
-
-
-def result(r2, *, folds="f", sha256="s", test_r2=0.5):
-    return {
-        "metrics": {"cv_r2_mean": float(np.mean(r2)), "cv_r2_std": float(np.std(r2)), "test_r2": test_r2},
-        "intervals": {"test_r2": [test_r2 - 0.1, test_r2 + 0.1]},
-        "cv": {"r2": r2, "folds": folds, "n_fit": [80] * len(r2), "n_score": [20] * len(r2)},
-        "dataset": {"sha256": sha256},
-        "seconds": {"total": 1.0},
-    }
-
-
-def sweep_of(folder, **cells):
-    for name, content in cells.items():
-        (folder / name).mkdir()
-        file = "failure.json" if "error" in content else "result.json"
-        write_text(folder / name / file, json.dumps(content))
-    return Sweep(folder, "cmd", 0.0, tuple(Cell(i, (name,), name, {"x": name}) for i, name in enumerate(cells)))
 
 
 def test_the_corrected_t_test_is_the_plain_one_with_the_variance_of_shared_rows():
@@ -57,8 +38,9 @@ def test_cells_with_the_same_scores_do_not_differ():
 
 
 def test_every_cell_is_there_by_rank_and_what_failed_at_the_end(workdir):
-    sweep = sweep_of(workdir, a=result([0.5, 0.6]), b={"error": "broke", "log": "bikeml.log"}, c=result([0.7, 0.9]))
-    board = build_leaderboard(sweep)
+    broke = FailureRecord(error="broke", overrides=(), log="bikeml.log")
+    sweep = write_sweep(workdir, a=run_record([0.5, 0.6], name="a"), b=broke, c=run_record([0.7, 0.9], name="c"))
+    board = build_leaderboard(sweep.look())
     assert list(board["name"]) == ["x=c", "x=a", "x=b"]
     assert list(board["cell"]) == [2, 0, 1]
     assert list(board["status"]) == ["finished", "finished", "failed"]
@@ -68,24 +50,31 @@ def test_every_cell_is_there_by_rank_and_what_failed_at_the_end(workdir):
     assert board["difference"][1] == pytest.approx(-0.25)
 
 
-@pytest.mark.parametrize("other", [{"folds": "g"}, {"sha256": "t"}])
+@pytest.mark.parametrize("other", [{"folds": "g"}, {"sha256": "0" * 64}])
 def test_scores_on_other_rows_are_ranked_but_not_compared(workdir, other):
-    board = build_leaderboard(sweep_of(workdir, a=result([0.5, 0.6]), b=result([0.7, 0.9], **other)))
+    sweep = write_sweep(workdir, a=run_record([0.5, 0.6], name="a"), b=run_record([0.7, 0.9], name="b", **other))
+    board = build_leaderboard(sweep.look())
     assert list(board["rank"]) == [1, 2]
     assert math.isnan(board["p_value"][1])
 
 
 def test_a_score_that_is_undefined_is_neither_ranked_nor_compared(workdir):
-    undefined = result([0.5, 0.6])
-    undefined["metrics"]["cv_r2_mean"] = None
-    undefined["cv"]["r2"][0] = None
-    board = build_leaderboard(sweep_of(workdir, a=undefined, b=result([0.7, 0.9])))
+    undefined = run_record([None, 0.6], name="a", metrics={"cv_r2_mean": None, "cv_r2_std": None, "test_r2": 0.5})
+    board = build_leaderboard(write_sweep(workdir, a=undefined, b=run_record([0.7, 0.9], name="b")).look())
     assert list(board["name"]) == ["x=b", "x=a"]
     assert board["rank"].isna().tolist() == [False, True]
 
 
 def test_a_leaderboard_of_nothing_can_be_written(workdir):
-    sweep = Sweep(workdir, "cmd", 0.0, (Cell(0, (), "0", {}),))
+    sweep = write_sweep(workdir, a=None).look()
     board = build_leaderboard(sweep)
     assert list(board["status"]) == ["not run"]
     assert all(file.is_file() for file in write_leaderboard(sweep, board))
+
+
+def test_a_broken_record_is_in_the_leaderboard_with_what_is_wrong(workdir):
+    folder = write_sweep(workdir, a=run_record(name="a"), b=run_record(name="b"))
+    (workdir / "a" / "result.json").write_text('{"schema": 2}')
+    board = build_leaderboard(folder.look())
+    assert list(board["status"]) == ["finished", "broken"]
+    assert "a/result.json' is broken" in board["note"][1]

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bikeml import plots
-from bikeml.evaluate import Importance
+from bikeml.records.run import Importance
 
 RNG = np.random.default_rng(0)
 
@@ -58,7 +58,7 @@ def test_a_histogram_has_bins_wherever_floats_have_room_for_none(values, bins):
 
 
 def test_importance_is_sorted_with_its_spread():
-    figure = plots.plot_importance(Importance(("a", "b"), (0.9, 0.1), (0.1, 0.05)))
+    figure = plots.plot_importance(Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05)))
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
     assert "mean ± std" in axes.get_xlabel()
@@ -102,11 +102,11 @@ def test_a_search_with_one_candidate_can_be_drawn():
 def test_a_saved_figure_has_the_pixels_of_savefig(tmp_path):
     from PIL import Image
 
-    from bikeml.result import FIGURE_DPI, save_figure
+    from bikeml.figures import DPI, save_figure
 
     y = RNG.normal(size=300)
     ours, theirs = (plots.plot_residuals(y, y**2, "rentals") for _ in range(2))
     save_figure(ours, tmp_path / "ours.png")
-    theirs.savefig(tmp_path / "theirs.png", dpi=FIGURE_DPI)
+    theirs.savefig(tmp_path / "theirs.png", dpi=DPI)
     pixels = [np.asarray(Image.open(tmp_path / name)) for name in ("ours.png", "theirs.png")]
     np.testing.assert_array_equal(*pixels)

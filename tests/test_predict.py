@@ -22,6 +22,7 @@ from bikeml import task
 from bikeml.errors import ConfigError
 from bikeml.model_file import load_pipeline
 from bikeml.predict import PredictOptions, conformal_width, predict
+from tests.builders import agree
 from tests.conftest import DAILY, signals_as_before
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
@@ -308,11 +309,11 @@ def test_a_place_that_cannot_be_written_is_named(refuse, output):
 
 @pytest.fixture
 def model(store, recorded, workdir):
-    """The folder of the run's model, which a test may spoil, and a function that lets the run forget its sha256."""
+    """The folder of the run's model, which a test may spoil, and a function that makes the record agree with it."""
     run = store.get_run(recorded[1].run_id)
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     shutil.copytree(folder, workdir / "before")
-    yield folder / "model", lambda: store.delete_tag(recorded[1].run_id, "bikeml.model_sha256")
+    yield folder / "model", lambda: agree(store, recorded[1].run_id, folder)
     shutil.rmtree(folder)
     shutil.move(workdir / "before", folder)
 
@@ -331,21 +332,21 @@ def test_a_model_that_was_changed_after_it_was_recorded_is_refused(refuse, model
 
 
 def test_a_pickle_is_refused_and_not_run(refuse, model):
-    folder, forget = model
+    folder, admit = model
     (folder / "model.skops").write_bytes(pickle.dumps(Danger()))
-    forget()
+    admit()
     refuse([], r"is not a model that bikeml wrote, or is damaged", status=1)
     assert not Danger.called
 
 
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
 def test_a_damaged_model_is_refused_whatever_its_damage_is(refuse, model, place):
-    folder, forget = model
+    folder, admit = model
     content = bytearray((folder / "model.skops").read_bytes())
     at = int(len(content) * place)
     content[at : at + 40] = bytes(byte ^ 255 for byte in content[at : at + 40])
     (folder / "model.skops").write_bytes(content)
-    forget()
+    admit()
     refuse([], r"is not a model that bikeml wrote, or is damaged", status=1)
 
 
@@ -356,6 +357,7 @@ def test_a_model_of_another_scikit_learn_is_refused_with_the_version_to_install(
     for other, is_refused in (("1.5.2", True), ("2.0.0", True), (installed.rpartition(".")[0] + ".99", False)):
         description["flavors"]["sklearn"]["sklearn_version"] = other
         file.write_text(yaml.safe_dump(description))
+        model[1]()
         if is_refused:
             refuse([], rf"fitted with scikit-learn {other}, and .* install scikit-learn=={other}, or fit", status=1)
         else:
@@ -365,6 +367,7 @@ def test_a_model_of_another_scikit_learn_is_refused_with_the_version_to_install(
 @pytest.mark.parametrize("content", ["", "signature: {inputs: '[]'}", "{", "flavors: 5"])
 def test_a_model_without_a_description_is_refused(refuse, model, content):
     (model[0] / "MLmodel").write_text(content)
+    model[1]()
     refuse([], r"MLmodel' does not describe a model with a signature", status=1)
 
 
@@ -375,7 +378,9 @@ def test_a_run_without_a_model_is_named(refuse, model):
 
 def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, model):
     (model[0].parent / "predictions.csv").write_text("row,actual\n1,x\n")
-    refuse(["interval=0.9"], r"predictions.csv of run .* is not what bikeml wrote", status=1)
+    refuse(["interval=0.9"], r"run .* \(tree-standard\): 'predictions.csv' has been changed since the run wrote it")
+    model[1]()
+    refuse(["interval=0.9"], r"predictions.csv' holds no predictions")
 
 
 def test_the_interval_is_the_finite_sample_quantile_of_the_held_out_residuals(call, recorded):

@@ -12,8 +12,12 @@ import yaml
 
 from bikeml.entries import find_differences, read_config
 from bikeml.leaderboard import build_leaderboard
+from bikeml.records.run import StoreRecord
+from bikeml.records.run_folder import RESULT, RunFolder
+from bikeml.records.sweep import FailureRecord, SweepRecord
+from bikeml.records.sweep_folder import SweepFolder
 from bikeml.report import main, render_report, write_report
-from bikeml.sweep import FAILURE_FILE, RESULT_FILE, SWEEP_FILE, read_sweep
+from tests.builders import run_record, seal, write_run
 from tests.conftest import config_of
 
 HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪😀 {{7*7}} """ + "w" * 300
@@ -45,7 +49,7 @@ def sweep(made, tmp_path):
 
 
 def write(folder):
-    sweep = read_sweep(folder)
+    sweep = SweepFolder(folder).look()
     return write_report(sweep, build_leaderboard(sweep))
 
 
@@ -70,26 +74,25 @@ def report(monkeypatch, capsys):
 
 def make_hostile(folder):
     """Put a hostile text wherever a user's words get to."""
-    plan = json.loads((folder / SWEEP_FILE).read_text())
+    plan = json.loads((folder / SweepRecord.FILE).read_text())
     for number, cell in enumerate(plan["cells"]):
         cell |= {"varies": {HOSTILE: f"{number} {HOSTILE}"}, "overrides": [HOSTILE], "reason": HOSTILE}
-        result, failure = folder / cell["folder"] / RESULT_FILE, folder / cell["folder"] / FAILURE_FILE
+        result, failure = folder / cell["folder"] / RESULT, folder / cell["folder"] / FailureRecord.FILE
         if result.is_file():
-            dataset = json.loads(result.read_text())["dataset"] | {"name": HOSTILE}
-            change(
-                result,
-                run_name=HOSTILE,
-                command=HOSTILE,
-                dataset=dataset,
-                best_params={HOSTILE: HOSTILE},
-                run_id=HOSTILE,
-            )
+            content = json.loads(result.read_text())
+            content["dataset"]["name"] = HOSTILE
+            if content["search"]:
+                content["search"]["best_params"] = {HOSTILE: HOSTILE}
+            change(result, **content | {"run_name": HOSTILE, "command": HOSTILE})
+            StoreRecord(uri=HOSTILE, experiment_name=HOSTILE, run_id=HOSTILE, look=HOSTILE).write(result.parent)
         if failure.is_file():
             change(failure, error=HOSTILE)
-    (folder / SWEEP_FILE).write_text(json.dumps(plan | {"command": HOSTILE, "dropped": [HOSTILE]}))
+    (folder / SweepRecord.FILE).write_text(json.dumps(plan | {"command": HOSTILE, "dropped": [HOSTILE]}))
     for file in folder.glob("*/config.yaml"):
         name = json.dumps(file.parent.name + HOSTILE, ensure_ascii=False)
         file.write_text(file.read_text().replace("daily-bike-share\n", f"{name}\n", 1))
+        if (file.parent / RESULT).is_file():
+            seal(file.parent)
 
 
 def test_a_sweep_ends_with_its_page(made):
@@ -100,7 +103,7 @@ def test_a_sweep_ends_with_its_page(made):
 
 def test_every_cell_has_its_status_and_its_command(made):
     page = (made / "report.html").read_text()
-    for cell in read_sweep(made).cells:
+    for cell in SweepFolder(made).read().cells:
         assert f'id="cell-{cell.number}"' in page
     assert page.count('<span class="status failed">') >= 2
     assert "bikeml model=ridge preprocessing=standard model.estimator.solver=auto" in page
@@ -108,8 +111,8 @@ def test_every_cell_has_its_status_and_its_command(made):
 
 def test_a_failure_names_its_cause_and_links_its_log(made):
     page = (made / "report.html").read_text()
-    failed = next(cell for cell in read_sweep(made).outcomes() if cell.status == "failed")
-    assert "lbfgs" in failed.failure["error"]
+    failed = next(cell for cell in SweepFolder(made).look().outcomes if cell.status == "failed")
+    assert "lbfgs" in failed.failure.error
     assert "&#39;lbfgs&#39; solver can be used only when positive=True" in page
     assert f'href="./{failed.cell.folder}/bikeml.log"' in page
 
@@ -141,20 +144,20 @@ def test_the_page_can_be_made_again_from_a_copy(made, tmp_path, report):
 
 def test_a_killed_sweep_has_a_page(sweep):
     shutil.rmtree(sweep / "0")
-    (sweep / "1" / RESULT_FILE).unlink()
+    (sweep / "1" / RESULT).unlink()
     page = write(sweep).read_text()
     assert "It was never started" in page
     assert "It had begun" in page
 
 
 def test_a_sweep_without_any_result_has_a_page(sweep):
-    for file in sweep.glob(f"*/{RESULT_FILE}"):
+    for file in sweep.glob(f"*/{RESULT}"):
         file.unlink()
     assert "None of 4 cells has a result" in write(sweep).read_text()
 
 
 def test_what_a_cell_lacks_is_left_out(sweep):
-    for name in ("predictions.csv", "cv_results.csv", "config.yaml", "environment.json"):
+    for name in ("predictions.csv", "cv_results.csv", "config.yaml"):
         for file in sweep.glob(f"*/{name}"):
             file.unlink()
     page = write(sweep).read_text()
@@ -162,12 +165,24 @@ def test_what_a_cell_lacks_is_left_out(sweep):
     assert 'id="predictions"' not in page
 
 
-@pytest.mark.parametrize("name", ["predictions.csv", "cv_results.csv", "config.yaml", "environment.json"])
-def test_a_damaged_file_is_one_message(sweep, name, report):
+@pytest.mark.parametrize("name", ["predictions.csv", "cv_results.csv", "config.yaml"])
+def test_a_damaged_file_is_named_and_the_rest_is_shown(sweep, name, report):
     for file in sweep.glob(f"*/{name}"):
         file.write_text("{[")
     _, error = report(sweep)
-    assert re.match(rf"bikeml: cannot read '.*{re.escape(name)}': ", error)
+    assert error is None
+    page = (sweep / "report.html").read_text()
+    assert re.search(rf"{re.escape(name)}&#39; has been changed since the run wrote it", page)
+    assert 'id="leaderboard"' in page
+
+
+def test_a_broken_record_is_named_on_the_page_and_the_rest_is_shown(sweep, report):
+    (sweep / "0" / RESULT).write_text('{"schema": 2}')
+    _, error = report(sweep)
+    assert error is None
+    page = (sweep / "report.html").read_text()
+    assert "0/result.json&#39; is broken" in page
+    assert '<span class="status broken">' in page
 
 
 def test_a_folder_without_a_sweep_is_one_message(tmp_path, report):
@@ -182,7 +197,7 @@ def test_the_script_explains_itself():
 
 
 def test_the_same_sweep_makes_the_same_page(made):
-    sweep = read_sweep(made)
+    sweep = SweepFolder(made).look()
     assert render_report(sweep, build_leaderboard(sweep)) == render_report(sweep, build_leaderboard(sweep))
 
 
@@ -194,9 +209,11 @@ def test_differences_name_the_path_and_both_values():
 
 def test_what_changes_no_figure_is_not_compared(tmp_path):
     config = config_of("tracking=none")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config.model_dump(), sort_keys=False))
+    text = yaml.safe_dump(config.model_dump(), sort_keys=False)
+    write_run(tmp_path, run_record(), {"config.yaml": text.encode()})
     left_out = {"tracking", "azure", "reuse", "sweep"}
-    assert read_config(tmp_path) == {key: value for key, value in config.model_dump().items() if key not in left_out}
+    kept = {key: value for key, value in config.model_dump().items() if key not in left_out}
+    assert read_config(RunFolder(tmp_path)) == kept
 
 
 def test_another_estimator_is_one_difference():
@@ -207,8 +224,8 @@ def test_another_estimator_is_one_difference():
 
 def enlarge(folder, n_cells):
     """Make many cells of the first one."""
-    plan = json.loads((folder / SWEEP_FILE).read_text())
-    first, result = plan["cells"][0], json.loads((folder / "0" / RESULT_FILE).read_text())
+    plan = json.loads((folder / SweepRecord.FILE).read_text())
+    first, result = plan["cells"][0], json.loads((folder / "0" / RESULT).read_text())
     plan["cells"] = []
     for number in range(n_cells):
         varies = {"model": f"m{number % 30}", "seed": str(number)}
@@ -218,8 +235,8 @@ def enlarge(folder, n_cells):
             folder / "0", cell, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("model", "*.png")
         )
         metrics = result["metrics"] | {"cv_r2_mean": result["metrics"]["cv_r2_mean"] - number / 10_000}
-        change(cell / RESULT_FILE, metrics=metrics)
-    (folder / SWEEP_FILE).write_text(json.dumps(plan))
+        change(cell / RESULT, metrics=metrics)
+    (folder / SweepRecord.FILE).write_text(json.dumps(plan))
 
 
 def test_many_cells_stay_a_light_page(sweep):
@@ -313,7 +330,7 @@ def test_a_command_can_be_copied(made, look):
     page = look(made / "report.html", permissions=["clipboard-read", "clipboard-write"])
     page.locator("header .command button").click()
     page.get_by_text("copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == read_sweep(made).command
+    assert page.evaluate("navigator.clipboard.readText()") == SweepFolder(made).read().command
 
 
 def test_hostile_values_do_nothing_and_fit(sweep, look):

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
+from bikeml.records.run_folder import RunFolder
 from bikeml.reproduce import GROUPS, ReproduceOptions, _write_options, reproduce
 from tests.conftest import DAILY, TASK_SIGNALS, config_of, heeded
 
@@ -144,7 +145,7 @@ def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chanc
     subprocess.run(
         [sys.executable, "-m", "bikeml", "model=tree", "hydra.run.dir=out", *FAST], check=True, capture_output=True
     )
-    run_id = str(json.loads((workdir / "out" / "result.json").read_text())["run_id"])
+    run_id = str(RunFolder(workdir / "out").read_run_id())
     edit_json(artifact(workdir, run_id, "result.json"), lambda content: content["metrics"].update(test_r2=0.5))
     assert "nothing that bikeml records has changed: a source of chance is left" in call("run=latest")[2]
     import mlflow

@@ -54,7 +54,7 @@ def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(
     runs = recorded[1]
     here = [runs[name] for name in ("linear", "searched", "tree")]
     best = max(here, key=lambda result: result.metrics["cv_r2_mean"])
-    table = {"bikeml.fingerprint": "x", "bikeml.data_sha256": best.dataset.sha256}
+    table = {"bikeml.fingerprint": "x", "bikeml.data_sha256": best.record.dataset.sha256}
     easier = store.create_run(store.get_experiment_by_name("bikeml").experiment_id, start_time=1, tags=table)
     store.log_param(easier.info.run_id, "data.target", "casual")  # of the same table: its score says nothing here
     store.log_metric(easier.info.run_id, "cv_r2_mean", 1.0)
@@ -67,7 +67,7 @@ def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(
     assert find(config_of(), "best").run_id == best.run_id
     last = store.create_run(
         store.get_experiment_by_name("bikeml").experiment_id,
-        tags={"bikeml.fingerprint": "x", "bikeml.data_sha256": runs["other"].dataset.sha256},
+        tags={"bikeml.fingerprint": "x", "bikeml.data_sha256": runs["other"].record.dataset.sha256},
     ).info.run_id
     store.log_metric(last, "cv_r2_mean", float("nan"))
     store.set_terminated(last, "FINISHED")
@@ -176,8 +176,8 @@ def test_the_files_of_a_clusters_job_are_found_below_its_outputs(recorded, store
     fetched = find(config_of(), job).fetch("model", workdir / "here")
     assert Path(fetched, "MLmodel").is_file()
     store.log_artifact(job, str(recorded[0] / "tree" / "result.json"), "outputs")
-    assert SweepStore(config_of()).take(job, workdir / "taken")
-    assert [file.name for file in (workdir / "taken").iterdir() if file.is_file()] == ["result.json"]
+    SweepStore(config_of()).take(job, workdir / "taken", run.fingerprint)
+    assert {file.name for file in (workdir / "taken").iterdir() if file.is_file()} == {"result.json", "store.json"}
 
 
 def test_a_run_without_its_files_says_so(recorded, store, workdir):

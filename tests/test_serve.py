@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.azureml.processes import free_port
+from tests.builders import seal
 from tests.conftest import TASK_SIGNALS, heeded, signals_as_before
 from tests.test_azureml_process import processes_with
 
@@ -164,6 +165,7 @@ def test_a_tampered_model_and_a_run_without_one_are_not_served(capsys, run_id, w
 
     (model,) = Path(workdir).glob(f"mlartifacts/{run_id}/artifacts/model")
     (model / "requirements.txt").write_text("evil\n")
+    seal(model.parent)
     status, err = serve(capsys, f"port={free_port()}")
     assert status == 1
     assert re.match(rf"bikeml: the model of run {run_id} \(tree\) is refused: .* asks for 'evil'", err)

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 
 from bikeml.composition import config_dir
 from bikeml.errors import BikemlError
-from bikeml.sweep import Cell, Sweep, find_varying, read_sweep
+from bikeml.records.sweep import Cell, SweepRecord, find_varying
+from bikeml.records.sweep_folder import SweepFolder
 from bikeml.tracking import store
 from tests.conftest import DAILY, config_of
 
@@ -154,8 +155,8 @@ def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(b
     assert bikeml_main(*sweep, "hydra.sweep.dir=a") == 1
     assert bikeml_main(*sweep, "hydra.sweep.dir=b", "reuse=finished") == 1
     assert bikeml_main(*sweep, "hydra.sweep.dir=c", "reuse=all") == 1
-    assert [cell.reused for cell in read_sweep(workdir / "b").cells] == [True, False]
-    assert [cell.reused for cell in read_sweep(workdir / "c").cells] == [True, True]
+    assert [cell.reused for cell in SweepFolder(workdir / "b").read().cells] == [True, False]
+    assert [cell.reused for cell in SweepFolder(workdir / "c").read().cells] == [True, True]
     assert "monotonic_cst has shape" in board_of(workdir / "c")["note"][1]
     assert len(runs_of(workdir, "tags.`bikeml.error` LIKE '%monotonic_cst%'")) == 2
 
@@ -168,7 +169,7 @@ def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
 
 def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     from bikeml.records.fingerprint import fingerprint, identify
-    from bikeml.tracking.recording import describe, identity_tags, options_tag
+    from bikeml.records.params import describe, identity_tags, options_tag
     from bikeml.tracking.sweeps import SweepStore
 
     config, choices = config_of(), {"model": "linear"}
@@ -180,12 +181,12 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
             client.create_experiment("bikeml")
         )
         run = client.create_run(experiment.experiment_id, tags={"bikeml.options": options_tag(choices), **tags})
-        for key, value in {**choices, **describe(config), **params}.items():
+        for key, value in {**choices, **describe(identity["config"]), **params}.items():
             client.log_param(run.info.run_id, key, value)
         client.set_terminated(run.info.run_id, "FINISHED")
 
     def explain():
-        return SweepStore(config).explain(config, identity, choices)
+        return SweepStore(config).explain(identity, choices)
 
     earlier = {key: value for key, value in identity_tags(identity).items() if key != "bikeml.identity_schema"}
     record({"bikeml.fingerprint": "0" * 64, **earlier})
@@ -203,7 +204,7 @@ def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     shutil.rmtree(workdir / "mlartifacts")
     assert bikeml_main(*sweep, "hydra.sweep.dir=b") == 0
     assert list(board_of(workdir / "b")["status"]) == ["finished"]
-    assert "has lost its files" in board_of(workdir / "b")["note"][0]
+    assert "cannot be reused: its files are gone" in board_of(workdir / "b")["note"][0]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_reuse_that_makes_no_sense_is_refused(bikeml_main, capsys, arguments, me
 
 def test_cells_are_the_children_of_one_run_that_holds_the_leaderboard(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", "model=tree", f"{TREES}={FITS},{FAILS}") == 1
-    run_id = read_sweep(workdir / "sweep").run_id
+    run_id = SweepFolder(workdir / "sweep").read_run_id()
     parent = client_of(workdir).get_run(run_id)
     children = runs_of(workdir, f"tags.mlflow.parentRunId = '{run_id}'")
     assert parent.info.status == "FAILED"
@@ -245,7 +246,7 @@ def test_another_sweeper_gets_the_leaderboard_too(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree") == 0
     assert list(board_of(workdir / "sweep")["name"]) == ["model=linear", "model=tree"]
     assert "2 cells, by cross-validated R²" in capsys.readouterr().out
-    command = read_sweep(workdir / "sweep").command
+    command = SweepFolder(workdir / "sweep").read().command
     assert "hydra/sweeper=basic model=linear,tree" in command
     assert escape(command) in (workdir / "sweep" / "report.html").read_text()
     assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree,ridge") == 0
@@ -283,14 +284,14 @@ def test_a_store_that_cannot_be_reached_stops_a_sweep_before_anything_is_fitted(
 
 def test_a_folder_without_a_sweep_is_named(workdir):
     with pytest.raises(BikemlError, match="there is no sweep in .*; give the folder that hydra.sweep.dir named"):
-        read_sweep(workdir)
+        SweepFolder(workdir).read()
 
 
 @pytest.mark.parametrize("plan", ["{}", '{"cells": 5}', '{"cells": [{"overrides": []}], "dropped": []}'])
 def test_a_plan_that_no_sweep_wrote_is_named_with_the_way_out(workdir, plan):
     (workdir / "sweep.json").write_text(plan)
-    with pytest.raises(BikemlError, match="sweep.json' is not the plan of a sweep: .*; restore the file, or delete it"):
-        read_sweep(workdir)
+    with pytest.raises(BikemlError, match="sweep.json' is broken: .*; restore it, or delete it"):
+        SweepFolder(workdir).read()
 
 
 def test_what_tells_cells_apart_leaves_out_what_all_have():
@@ -300,15 +301,19 @@ def test_what_tells_cells_apart_leaves_out_what_all_have():
 
 
 def test_a_sweep_reads_back_as_it_was_written(workdir):
-    cells = (Cell(0, ("a=1",), "0", {"a": "1"}, "f", reused=True), Cell(1, ("a=2",), "1", {"a": "2"}, reason="why"))
-    sweep = Sweep(workdir / "s", "command", 1.5, cells, ("cell 2 is cell 0",), "run")
-    sweep.write()
-    assert read_sweep(workdir / "s") == sweep
+    cells = (
+        Cell(number=0, overrides=("a=1",), folder="0", varies={"a": "1"}, fingerprint="f" * 64, reused=True),
+        Cell(number=1, overrides=("a=2",), folder="1", varies={"a": "2"}, reason="why"),
+    )
+    sweep = SweepRecord(command="command", started=1.5, cells=cells, dropped=("cell 2 is cell 0",))
+    sweep.write(workdir / "s")
+    assert SweepFolder(workdir / "s").read() == sweep
 
 
 def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir, monkeypatch):
-    client = store.connect(store.absolute("sqlite:///mlflow.db"))
-    experiment = store.experiment_id(client, "bikeml", store.absolute("sqlite:///mlflow.db"))
+    uri = f"sqlite:///{workdir}/mlflow.db"
+    client = store.connect(uri)
+    experiment = store.experiment_id(client, "bikeml", uri)
     dead = subprocess.run(
         [sys.executable, "-c", "from bikeml.tracking.store import owner; print(owner())"],
         capture_output=True, text=True, check=True,
@@ -338,7 +343,7 @@ def test_ctrl_c_leaves_a_leaderboard_and_no_run_running(workdir):
     assert len(board) == 40
     assert (board["status"] == "finished").sum() >= 2
     assert not runs_of(workdir, "attributes.status = 'RUNNING'")
-    assert client_of(workdir).get_run(read_sweep(workdir / "sweep").run_id).info.status == "KILLED"
+    assert client_of(workdir).get_run(SweepFolder(workdir / "sweep").read_run_id()).info.status == "KILLED"
 
 
 KILLED_SWEEP = ("model=linear,tree,ridge", "preprocessing=none,standard", "reuse=finished")

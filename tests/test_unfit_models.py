@@ -11,6 +11,7 @@ from bikeml.predict import PredictOptions, predict
 from bikeml.registry import RegisterOptions, register
 from bikeml.serve import ServeOptions, serve
 from tests.azureml.fixtures import tolerate_client_warnings
+from tests.builders import seal
 
 
 def import_deploy():
@@ -64,11 +65,12 @@ def age(model):
     description = yaml.safe_load((model / "MLmodel").read_text())
     description["flavors"]["sklearn"]["sklearn_version"] = "1.2.2"
     (model / "MLmodel").write_text(yaml.safe_dump(description))
+    seal(model.parent)
 
 
 DAMAGES = [
     (remove, 2, r"run \w+ \(tree\) has no 'model'; it has \[.*'result.json'.*\]; name another run"),
-    (remove_all, 2, r"run \w+ \(tree\) has no 'model'; it has \[\]; name another run"),
+    (remove_all, 2, r"run \w+ \(tree\) has no 'result.json'; it has \[\]; name another run"),
     (append, 1, r"the model of run \w+ \(tree\) has been changed since it was recorded: its sha256 is"),
     (empty, 1, r"the model of run \w+ \(tree\) has been changed since it was recorded: its sha256 is"),
     (age, 1, r".*fitted with scikit-learn 1.2.2, and .* install scikit-learn==1.2.2, or fit"),

@@ -1,14 +1,16 @@
 """What the end of a job means for its cell: a result that is provably the cell's, or why there is none."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bikeml.azure.jobs import Job, Request, Service, State
 from bikeml.azure.pace import Patience
+from bikeml.errors import RecordError
 from bikeml.files import move
-from bikeml.sweep import KEPT_FILES, RESULT_FILE, SEARCH_FILE, is_collected
+from bikeml.records.run import check_fingerprint
+from bikeml.records.run_folder import CANDIDATES, KEPT, RESULT, RunFolder
+from bikeml.records.sweep_folder import is_collected
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def conclude(request: Request, job: Job, service: Service, patience: Patience) -
 
 def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
     """Bring a job's result into the cell's folder, unless an earlier launch has."""
-    if is_collected(request.folder, request.fingerprint):
+    if is_collected(RunFolder(request.folder), request.fingerprint):
         return Ending()
     try:
         problem = _move(request, job, service, patience)
@@ -66,22 +68,23 @@ def _move(request: Request, job: Job, service: Service, patience: Patience) -> s
     """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
-        files = [name for name in KEPT_FILES if request.checkpoints or name != SEARCH_FILE]
+        files = [name for name in KEPT if request.checkpoints or name != CANDIDATES]
         patience.ask(lambda: service.fetch_result(job.name, files, Path(fetched)))
-        failure = _check(Path(fetched) / RESULT_FILE, request)
+        failure = _check(RunFolder(Path(fetched)), request)
         if failure is None:
-            for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT_FILE):
+            for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT):
                 move(file, request.folder / file.name)
     return failure
 
 
-def _check(file: Path, request: Request) -> str | None:
+def _check(fetched: RunFolder, request: Request) -> str | None:
+    """Return what is wrong with the result of a job, if anything is."""
     try:
-        fingerprint = json.loads(file.read_text(encoding="utf-8"))["fingerprint"]
-    except FileNotFoundError:
-        return "it left no result.json"
-    except (ValueError, KeyError, TypeError):
-        return "its result.json is no result"
-    if fingerprint != request.fingerprint:
-        return f"its result is that of fingerprint {fingerprint}, not {request.fingerprint}"
+        record = fetched.read()
+        if record is None:
+            return f"it left no {RESULT}"
+        check_fingerprint(record, request.fingerprint)
+        fetched.verify()
+    except RecordError as error:
+        return str(error).replace(f"{fetched.path}/", "")
     return None

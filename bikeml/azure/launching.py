@@ -16,16 +16,17 @@ from bikeml.azure.executor import Executor, Policy
 from bikeml.azure.jobs import Job, Request, describe_cost, node_hours
 from bikeml.azure.requirements import build_conda, environment_version, is_installed
 from bikeml.azure.snapshot import CONFIG_FOLDER, stage
-from bikeml.config import Config, LauncherConfig, typed_launcher
+from bikeml.config import LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
 from bikeml.display import show_notice, show_plan
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError, SweepStoppedError
 from bikeml.pipeline import find_tolerance
-from bikeml.planning import Planned, compose_combinations, is_repeatable, plan_cells, subdir_override
+from bikeml.planning import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
 from bikeml.records.fingerprint import user_packages
+from bikeml.records.run import METRIC
+from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure, write_job
 from bikeml.redaction import redact
-from bikeml.sweep import clear_outcomes, is_collected, read_outcome, write_failure, write_job
 
 RUN_FOLDER = "outputs"
 """Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
@@ -33,7 +34,7 @@ LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.pat
 """What a job is given a value of its own for, or has no use for; a test holds that none of it changes a figure."""
 
 
-def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:
+def check(planned: Sequence[PlannedCell], options: Mapping[str, Any]) -> None:
     """
     Refuse what no cluster can do, before anything is written.
 
@@ -50,11 +51,11 @@ def check(planned: Sequence[Planned], options: Mapping[str, Any]) -> None:
         raise PlannedError("a plan: nothing was submitted; leave out hydra.launcher.plan=true to submit it")
 
 
-def _find_problems(planned: Planned) -> list[str]:
-    config = planned.combination.config
+def _find_problems(planned: PlannedCell) -> list[str]:
+    config = planned.config
     problems = [
         f"the override {redact(word)!r} holds a secret, which no job may be told"
-        for word in planned.combination.overrides
+        for word in planned.overrides
         if redact(word) != word and not word.startswith(LEFT_OUT)
     ]
     if config.reuse == "none":
@@ -67,8 +68,8 @@ def _find_problems(planned: Planned) -> list[str]:
     return problems
 
 
-def _show_plan(planned: Sequence[Planned], launcher: LauncherConfig) -> None:
-    config = planned[0].combination.config.azure
+def _show_plan(planned: Sequence[PlannedCell], launcher: LauncherConfig) -> None:
+    config = planned[0].config.azure
     hours = node_hours([launcher.preemptions] * len(planned), launcher.timeout_minutes)
     rows = [
         (each.cell.name, _request(each, Path()).name if each.identity else "its table does not fit") for each in planned
@@ -82,19 +83,20 @@ def _show_plan(planned: Sequence[Planned], launcher: LauncherConfig) -> None:
     show_plan(rows, facts)
 
 
-def compose(loader: ConfigLoader, master: DictConfig, overrides: Sequence[Sequence[str]], first: int) -> list[Planned]:
+def compose(
+    loader: ConfigLoader, master: DictConfig, overrides: Sequence[Sequence[str]], first: int
+) -> list[PlannedCell]:
     """Return the cells of another sweeper, each of them: it wants a value for every one."""
-    combinations = compose_combinations(loader, master, overrides, first)
-    return [plan_cells([combination])[0][0] for combination in combinations]
+    return [plan_cells([composed])[0][0] for composed in compose_cells(loader, master, overrides, first)]
 
 
-def find_planned(planned: Sequence[Planned], jobs: Sequence[Sequence[str]]) -> list[Planned]:
+def find_planned(planned: Sequence[PlannedCell], jobs: Sequence[Sequence[str]]) -> list[PlannedCell]:
     """Return the cells that the sweeper's overrides speak of."""
-    by_folder = {subdir_override(each.combination.folder): each for each in planned}
+    by_folder = {subdir_override(each.folder): each for each in planned}
     return [next(by_folder[word] for word in reversed(job) if word in by_folder) for job in jobs]
 
 
-def launch(planned: Sequence[Planned], options: Mapping[str, Any], master: DictConfig) -> list[JobReturn]:
+def launch(planned: Sequence[PlannedCell], options: Mapping[str, Any], master: DictConfig) -> list[JobReturn]:
     """
     Submit the cells that have no job and wait for all; return what each came to, in order.
 
@@ -102,29 +104,32 @@ def launch(planned: Sequence[Planned], options: Mapping[str, Any], master: DictC
     going on, and DetachedError with wait=false.
     """
     launcher, folder = typed_launcher(options), Path(str(master.hydra.sweep.dir)).absolute()
-    waiting = [each for each in planned if not is_collected(folder / each.cell.folder, each.cell.fingerprint)]
-    clear_outcomes(folder / each.cell.folder for each in waiting)  # not every sweeper does
+    sweep = SweepFolder(folder)
+    waiting = [each for each in planned if not is_collected(sweep.folder_of(each.cell), each.cell.fingerprint)]
+    sweep.clear(each.folder for each in waiting)  # not every sweeper does
     _say_what_does_not_fit(waiting, folder)
     if any(each.identity is not None for each in waiting):
         fitting = [each for each in planned if each.identity is not None]  # all of them share a tag and a limit of cost
         _execute(fitting, launcher, folder, _config_folder(master))
-    return [_return(each, folder) for each in planned]
+    return [_return(each, sweep) for each in planned]
 
 
-def _say_what_does_not_fit(planned: Sequence[Planned], folder: Path) -> None:
+def _say_what_does_not_fit(planned: Sequence[PlannedCell], folder: Path) -> None:
     for each in planned:
         if each.identity is None:
-            config = each.combination.config
+            config = each.config
             try:
                 read_table(config.data, find_tolerance(config))
             except DataError as error:
                 write_failure(folder / each.cell.folder, str(error), each.cell.overrides)
 
 
-def _execute(planned: Sequence[Planned], launcher: LauncherConfig, folder: Path, config_folder: Path | None) -> None:
+def _execute(
+    planned: Sequence[PlannedCell], launcher: LauncherConfig, folder: Path, config_folder: Path | None
+) -> None:
     from bikeml.azure.connection import connect  # azure's import takes seconds
 
-    config = planned[0].combination.config
+    config = planned[0].config
     workspace = connect(config.azure)
     requests = [_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
     fields = Policy.__dataclass_fields__
@@ -160,9 +165,9 @@ def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
         show_notice(f"{error}\nask again with: scripts/jobs {shlex.quote(str(folder))} --cancel")
 
 
-def _request(planned: Planned, folder: Path, *, has_config_folder: bool = False) -> Request:
+def _request(planned: PlannedCell, folder: Path, *, has_config_folder: bool = False) -> Request:
     """Return a cell as a job, with a command that says what it is whatever the job's machine is like."""
-    cell, config = planned.cell, planned.combination.config
+    cell, config = planned.cell, planned.config
     searches = config.search.kind == "grid"
     return Request(
         fingerprint=str(cell.fingerprint),
@@ -176,9 +181,9 @@ def _request(planned: Planned, folder: Path, *, has_config_folder: bool = False)
     )
 
 
-def _command(planned: Planned, *, searches: bool, has_config_folder: bool) -> str:
-    config = planned.combination.config
-    own = [word for word in planned.combination.overrides if not word.startswith(LEFT_OUT)]
+def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -> str:
+    config = planned.config
+    own = [word for word in planned.overrides if not word.startswith(LEFT_OUT)]
     own += [
         "tracking=none" if config.tracking.uri is None else "tracking=azureml",
         f"sweep.fingerprint={planned.cell.fingerprint}",
@@ -198,7 +203,7 @@ class _Setup:
     """What the jobs of a launch are made with."""
 
     workspace: Any
-    planned: Sequence[Planned]
+    planned: Sequence[PlannedCell]
     launcher: LauncherConfig
     folder: Path
 
@@ -209,15 +214,15 @@ class _Setup:
     def prepare(self, requests: Sequence[Request]) -> None:
         """Make the code, the environment and the tables of the requests known to the workspace."""
         conda = build_conda([name for name in self._packages() if is_installed(name)])
-        version = environment_version(conda, _config(self.planned[0]).azure.image)
+        version = environment_version(conda, self.planned[0].config.azure.image)
         tables = {request.table: self._write_table(request.table) for request in requests}
         self.workspace.prepare(self.folder / "code", conda, version, tables, self.launcher.timeout_minutes)
 
     def _packages(self) -> list[str]:
-        return sorted({name for each in self.planned for name in user_packages(_config(each))})
+        return sorted({name for each in self.planned for name in user_packages(each.config)})
 
     def _write_table(self, sha256: str) -> Path:
-        config = next(_config(each) for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
+        config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
         file = self.folder / sha256 / "table.csv"
         if not file.is_file():
             content = read_bytes(config.data.path)
@@ -231,14 +236,10 @@ class _Setup:
         return file
 
 
-def _config(planned: Planned) -> Config:
-    return planned.combination.config
-
-
 class _Recorder:
     """Writes into the cells' folders what becomes of their jobs."""
 
-    def __init__(self, planned: Mapping[str | None, Planned], max_failures: int | None) -> None:
+    def __init__(self, planned: Mapping[str | None, PlannedCell], max_failures: int | None) -> None:
         self._planned, self._max_failures, self._failures = planned, max_failures, 0
         self._told: dict[Path, tuple[str, str]] = {}
 
@@ -271,13 +272,13 @@ def _config_folder(master: DictConfig) -> Path | None:
     return next((Path(source.path) for source in sources if source.provider == "command-line"), None)
 
 
-def _return(planned: Planned, folder: Path) -> JobReturn:
+def _return(planned: PlannedCell, sweep: SweepFolder) -> JobReturn:
     """Return what a cell came to, as Hydra's sweepers want it."""
-    outcome = read_outcome(folder, planned.cell)
-    returned = JobReturn(overrides=list(planned.combination.overrides), working_dir=str(folder / planned.cell.folder))
-    if outcome.result is not None:
-        returned.status, returned.return_value = JobStatus.COMPLETED, outcome.result["metrics"]["cv_r2_mean"]
+    outcome = sweep.read_outcome(planned.cell)
+    returned = JobReturn(overrides=list(planned.overrides), working_dir=str(sweep.path / planned.folder))
+    if outcome.record is not None:
+        returned.status, returned.return_value = JobStatus.COMPLETED, outcome.record.metrics[METRIC]
     else:
-        error = (outcome.failure or {}).get("error", "it has no result")
+        error = outcome.failure.error if outcome.failure else outcome.problem or "it has no result"
         returned.status, returned.return_value = JobStatus.FAILED, ClusterError(f"{planned.cell.name}: {error}")
     return returned

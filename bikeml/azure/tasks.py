@@ -12,7 +12,7 @@ from bikeml.config import Config, typed
 from bikeml.data import read_bytes, read_table
 from bikeml.errors import BikemlError, ClusterError
 from bikeml.pipeline import find_tolerance
-from bikeml.sweep import read_sweep
+from bikeml.records.sweep_folder import SweepFolder
 
 
 def register_data(overrides: Iterable[str]) -> str:
@@ -80,7 +80,7 @@ def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> Iterator[Job]:
 
 
 def _tag(folder: Path) -> str:
-    cells = [cell for cell in read_sweep(folder).cells if not cell.reused]
+    cells = [cell for cell in SweepFolder(folder).read().cells if not cell.reused]
     fingerprints = [cell.fingerprint for cell in cells if cell.fingerprint is not None]
     if not fingerprints:
         raise BikemlError(f"the sweep in {str(folder)!r} has submitted no job; give the folder of one that has")
