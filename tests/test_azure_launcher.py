@@ -550,7 +550,7 @@ def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["jobs", "nowhere"], 1, "there is no sweep in 'nowhere'"),
+        (["jobs", "nowhere"], 2, "there is no sweep in 'nowhere'"),
         (["create_compute", "azure.compute.min_instances=3"], 2, "min_instances=3 is above max_instances=2"),
         (["register_data", "data=csv", "data.path=nowhere.csv"], 2, "there is no table at 'nowhere.csv'"),
     ],
