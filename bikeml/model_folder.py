@@ -62,18 +62,19 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
     write_text(folder / EXAMPLE, json.dumps(split))
     write_text(folder / SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
     python = ".".join(map(str, sys.version_info[:3]))
+    versions = {name: version(name) for name in PACKAGES}
     model = {
         **_SAME_FOR_ALL,
-        "flavors": _build_flavors(python, version("scikit-learn"), list(TRUSTED_TYPES)),
+        "flavors": _build_flavors(python, versions["scikit-learn"], list(TRUSTED_TYPES)),
         "metadata": {"fingerprint": fingerprint},
-        "mlflow_version": version("mlflow"),
+        "mlflow_version": versions["mlflow"],
         "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # save_model counts no more files
         "model_uuid": uuid.uuid4().hex,
         "signature": infer_signature(example, pipeline.predict(example)),
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
     write_text(folder / DESCRIPTION_NAME, yaml.safe_dump(model))
-    requirements = [f"{name}=={version(name)}" for name in PACKAGES]
+    requirements = [f"{name}=={number}" for name, number in versions.items()]
     for name, text in _build_environments(python, requirements).items():
         write_text(folder / name, text)
 

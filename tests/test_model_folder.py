@@ -82,7 +82,7 @@ def read_model(folder):
 
 def save_with_mlflow(pipeline, example, metadata, folder):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold gaps
+        warnings.simplefilter("ignore")  # integer columns cannot hold gaps, and mlflow calls pandas in an old way
         mlflow.sklearn.save_model(
             pipeline,
             folder,
