@@ -147,6 +147,9 @@ def main() -> None:
     try:
         sweep = SweepFolder(folder).look()
         leaderboard = build_leaderboard(sweep)
+        for outcome in sweep.outcomes:
+            if outcome.problem:
+                print(f"bikeml: {outcome.cell.name}: {outcome.problem}", file=sys.stderr)  # noqa: T201
         for path in (*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)):
             print(path)  # noqa: T201
     except BikemlError as error:
