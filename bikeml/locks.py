@@ -15,23 +15,20 @@ from filelock import FileLock, Timeout
 from bikeml.errors import FolderTakenError
 
 LOCK = ".bikeml.lock"
-LOCK_TIMEOUT_SECONDS = 20
-"""How long a store that another process makes is waited for."""
 
 
 @contextmanager
-def hold(folder: Path, advice: str, timeout_seconds: float = 0) -> Iterator[bool]:
+def hold(folder: Path, advice: str) -> Iterator[bool]:
     """
     Hold `folder` as its only writer while the block runs, and yield True.
 
     A mounted folder can refuse locks: then a warning says so, and the block runs without one, for False. Raises
-    FolderTakenError, which says who holds the folder and ends with `advice`, if the lock is not free within
-    `timeout_seconds`.
+    FolderTakenError if another process holds the folder: it says which one, and ends with `advice`.
     """
     file = folder / LOCK
     lock = FileLock(file, mode=0o666, fallback_to_soft=False)  # a soft lock would outlive a killed process
     try:
-        lock.acquire(timeout=timeout_seconds)
+        lock.acquire(timeout=0)
     except Timeout:
         raise FolderTakenError(f"{str(folder)!r} is in use by {_read_holder(file)}; {advice}") from None
     except (OSError, NotImplementedError) as error:

@@ -26,6 +26,8 @@ from bikeml.records.tags import OWNER
 from bikeml.redaction import redact
 
 LOCK_TIMEOUT_SECONDS = 20
+NEW_STORE_SECONDS = 120
+"""How long a store that another process makes just now is waited for."""
 JOB_OUTPUTS = "outputs/"
 """Where the files of a run lie that was a job on a cluster: it keeps a job's own output there."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -67,7 +69,7 @@ def _connect_to_file(uri: str) -> MlflowClient:
         database.execute("PRAGMA user_version")
     # Processes that make the tables of one new store at once break each other's migrations (MLflow 3.15).
     name = f"bikeml-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
-    with FileLock(Path(tempfile.gettempdir()) / name, mode=0o666):
+    with FileLock(Path(tempfile.gettempdir()) / name, timeout=NEW_STORE_SECONDS, mode=0o666):
         if Path(path).stat().st_size == 0:
             _make_store(path)
         client = MlflowClient(tracking_uri=f"{uri}?timeout={LOCK_TIMEOUT_SECONDS}")
