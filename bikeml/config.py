@@ -6,10 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bikeml.fields import (
+    AZUREML,
     Axis,
     ChildRuns,
     Elsewhere,
     Encoding,
+    EnvironmentName,
     EstimatorSpec,
     Name,
     NotInResult,
@@ -158,9 +160,14 @@ class AzureConfig(Section):
     compute: ComputeConfig
     price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     identity: Literal["user", "managed", "none"]
-    environment: Name
+    environment: EnvironmentName
     image: Name
     data: Name
+
+    @property
+    def makes_environment(self) -> bool:
+        """Whether jobs run in an environment of this machine's versions, and not in one that is there already."""
+        return not self.environment.startswith(f"{AZUREML}:")
 
     @model_validator(mode="after")
     def _names_a_workspace_or_none(self) -> Self:

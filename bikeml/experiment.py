@@ -77,10 +77,15 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
     """Raise FingerprintError if the experiment is another here than where it was asked for."""
     found = fingerprint(identity)
     if expected not in (None, found):
-        versions = ", ".join(f"{name} {number}" for name, number in identity["versions"].items())
+        versions, asked = identity["versions"], provenance.describe_checkout().get("versions", {})
+        differing = [
+            f"{name} is {versions[name]} here, not {asked[name]}" for name in asked if versions[name] != asked[name]
+        ]
+        listed = ", ".join(f"{name} {number}" for name, number in versions.items())
+        what = f"the config, the code, the table (sha256 {identity['data_sha256']}) or a version ({listed})"
+        reason = "; ".join(differing) or f"{what} is another here"
         raise FingerprintError(
-            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: the config, "
-            f"the code, the table (sha256 {identity['data_sha256']}) or a version ({versions}) is another here"
+            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: {reason}"
         )
 
 

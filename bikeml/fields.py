@@ -22,6 +22,9 @@ SQLITE = "sqlite:///"
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 AZUREML = "azureml"
 """A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
+REGISTERED_ENVIRONMENT = (
+    r"azureml:([\w.-]+:[\w.-]+|//registries/[\w.-]+/environments/[\w.-]+/(versions/[\w.-]+|labels/[\w.-]+))"
+)
 STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
 
 
@@ -97,6 +100,15 @@ def _model_name(name: str) -> str:
     return name
 
 
+def _environment(name: str) -> str:
+    if name.startswith(f"{AZUREML}:") and not re.fullmatch(REGISTERED_ENVIRONMENT, name, re.ASCII):
+        raise ValueError(
+            "is no environment's address; write azureml://registries/REGISTRY/environments/NAME/versions/VERSION or "
+            ".../labels/latest, azureml:NAME:VERSION for one of the workspace, or a name for one that bikeml makes"
+        )
+    return name
+
+
 def _tracking_uri(uri: str) -> str:
     """Refuse what MLflow would refuse only after the fit, without importing it; a store's state is found out later."""
     scheme, separator, rest = uri.partition(":")
@@ -132,6 +144,7 @@ Separator = Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_
 Workers = Annotated[int, AfterValidator(_not_zero)]
 ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
+EnvironmentName = Annotated[Name, AfterValidator(_environment)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 """Of a registered model, as every registry takes it."""
 

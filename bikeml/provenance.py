@@ -58,7 +58,8 @@ def describe_checkout() -> dict[str, Any]:
     """
     Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is.
 
-    A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied.
+    A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied,
+    with the `versions` of the numerical packages that it was submitted with.
     """
     package = Path(__file__).resolve().parent
     if (package / CHECKOUT).is_file():

@@ -25,6 +25,7 @@ from azure.storage.blob import ContainerClient
 from bikeml.azure.jobs import Job, Request, ServiceError
 from bikeml.azure.login import CachedCredential
 from bikeml.azure.refusals import is_quota, reason, service_errors
+from bikeml.azure.requirements import environment_version
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
 
@@ -57,24 +58,27 @@ class Workspace:
         with service_errors("find the workspace's MLflow store"):
             return str(self._client.workspaces.get(self._client.workspace_name).mlflow_tracking_uri)
 
-    def prepare(self, code: Path, conda: str, version: str, tables: Mapping[str, Path], timeout_minutes: int) -> None:
+    def prepare(self, code: Path, conda: str | None, tables: Mapping[str, Path], timeout_minutes: int) -> None:
         """
-        Make what jobs need and is not there: the cluster, the environment of `version`, and the tables by sha256.
+        Make what jobs need and is not there: the cluster, the environment of a `conda` file, and the tables by sha256.
 
         The `code` folder is uploaded with the first job.
         """
         self._local_code, self._timeout_seconds = code, timeout_minutes * 60
         self.make_cluster()
-        with service_errors(f"make the environment {self._config.environment!r}"):
-            conda_file = code.with_name("conda.yaml")
-            conda_file.write_text(conda, encoding="utf-8")
-            self._environment = f"{self._config.environment}:{version}"
-            environment = Environment(
-                name=self._config.environment, version=version, image=self._config.image, conda_file=conda_file
-            )
-            self._client.environments.create_or_update(environment)
+        self._environment = self._config.environment if conda is None else self._make_environment(conda, code.parent)
         for sha256, file in tables.items():
             self.register_table(sha256, file)
+
+    def _make_environment(self, conda: str, folder: Path) -> str:
+        """Register an environment, with `folder` for its file, and return name:version."""
+        name, image = self._config.environment, self._config.image
+        version, conda_file = environment_version(conda, image), folder / "conda.yaml"
+        with service_errors(f"make the environment {name!r}"):
+            conda_file.write_text(conda, encoding="utf-8")
+            made = Environment(name=name, version=version, image=image, conda_file=conda_file)
+            self._client.environments.create_or_update(made)
+        return f"{name}:{version}"
 
     def make_cluster(self) -> None:
         """Make the cluster of the config where there is none of its name."""

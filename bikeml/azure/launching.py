@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from bikeml.azure.executor import Executor, Policy
 from bikeml.azure.jobs import Job, Request, describe_cost, node_hours
-from bikeml.azure.requirements import build_conda, environment_version, is_installed
+from bikeml.azure.requirements import build_conda, is_installed, pin
 from bikeml.azure.snapshot import CONFIG_FOLDER, stage
 from bikeml.config import LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
@@ -195,7 +195,8 @@ def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -
         own.append("search.checkpoint=true")
         places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")
     config_folder = [f"--config-dir={CONFIG_FOLDER}"] if has_config_folder else []
-    return " ".join(["python -m bikeml", *config_folder, *map(shlex.quote, own), *places])
+    begin = "" if config.azure.makes_environment else "python -m bikeml.azure.packages && "
+    return " ".join([f"{begin}python -m bikeml", *config_folder, *map(shlex.quote, own), *places])
 
 
 @dataclass(frozen=True)
@@ -209,17 +210,20 @@ class _Setup:
 
     def take(self, config_folder: Path | None) -> None:
         """Take a copy of the code: hours later, when a job must be replaced, the files may be others."""
-        stage(self.folder / "code", [name for name in self._packages() if not is_installed(name)], config_folder)
+        azure, packages = self.planned[0].config.azure, self._packages(installed=False)
+        pins = [] if azure.makes_environment else pin(self._packages(installed=True))
+        stage(self.folder / "code", packages, config_folder, pins)
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Make the code, the environment and the tables of the requests known to the workspace."""
-        conda = build_conda([name for name in self._packages() if is_installed(name)])
-        version = environment_version(conda, self.planned[0].config.azure.image)
+        azure = self.planned[0].config.azure
+        conda = build_conda(self._packages(installed=True)) if azure.makes_environment else None
         tables = {request.table: self._write_table(request.table) for request in requests}
-        self.workspace.prepare(self.folder / "code", conda, version, tables, self.launcher.timeout_minutes)
+        self.workspace.prepare(self.folder / "code", conda, tables, self.launcher.timeout_minutes)
 
-    def _packages(self) -> list[str]:
-        return sorted({name for each in self.planned for name in user_packages(each.config)})
+    def _packages(self, *, installed: bool) -> list[str]:
+        named = {name for each in self.planned for name in user_packages(each.config)}
+        return sorted(name for name in named if is_installed(name) == installed)
 
     def _write_table(self, sha256: str) -> Path:
         config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)

@@ -3,14 +3,16 @@
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from bikeml.azure import packages as job_packages
 from bikeml.composition import config_dir
 from bikeml.errors import ClusterError
 from bikeml.provenance import CHECKOUT, describe_checkout
+from bikeml.records.fingerprint import PACKAGES, version
 
 CONFIG_FOLDER = "config"
 """Where a job finds the folder that --config-dir named."""
@@ -38,16 +40,21 @@ NEVER = GitIgnoreSpec.from_lines(
 """What no job needs to see: caches, keys, run folders and stores."""
 
 
-def stage(folder: Path, packages: Iterable[str], config: Path | None) -> None:
+def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequence[str]) -> None:
     """
     Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the folder of --config-dir.
+
+    `pins` are the requirements that jobs install themselves, where there are any.
 
     An .amlignore, or else a .gitignore, on top of a package or config folder is obeyed. What the code is a copy of is
     written beside it, so that a job records it as a run in the checkout would.
     """
     here = Path(__file__).parent.parent
     _copy(here, folder / "bikeml")
-    (folder / "bikeml" / CHECKOUT).write_text(json.dumps(describe_checkout()), encoding="utf-8")
+    origin = {**describe_checkout(), "versions": {name: version(name) for name in PACKAGES}}
+    (folder / "bikeml" / CHECKOUT).write_text(json.dumps(origin), encoding="utf-8")
+    if pins:
+        job_packages.write(folder, pins)
     if not (folder / "bikeml" / "conf").is_dir():
         _copy(config_dir(), folder / "bikeml" / "conf")
     if config is not None:

@@ -18,7 +18,11 @@ several nodes runs once; what an endpoint answers without traffic, and how a nam
 checked against its environment's conda file: `python=` and exact `name==version` of pip packages, and what is not named
 cannot be imported. The image is not looked at.
 
-Not modelled: pipelines, sweeps, schedules, components, registries, curated environments, identities other than an
+As strict as the service can be: mounted outputs rename nothing (hi-ml #258, #171; azure-storage-fuse #798); a managed
+identity must be the cluster's (azure-dev #7927); an environment of a registry has what CURATED says, builds no image,
+and a job's pip finds the versions that are installed here alone; a login is refused in Entra's words.
+
+Not modelled: pipelines, sweeps, schedules, components, registries but for their environments, identities other than an
 application with a secret, private networks, `latest` labels moved by hand, deletes of assets.
 
     certificates, proxy     the way in: a throw-away authority, and CONNECT to loopback only

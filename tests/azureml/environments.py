@@ -1,5 +1,7 @@
 """Whether a job's environment definition names what its command will find here: versions, and nothing unnamed."""
 
+import json
+import re
 import sys
 import threading
 from functools import lru_cache
@@ -8,6 +10,16 @@ from importlib import metadata
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
+REGISTRIES = "azureml://registries/"
+CURATED = {"sklearn-1.5": ("numpy", "scipy", "scikit-learn", "pandas", "joblib")}
+"""Environments of the registry azureml, and some of what is in them; their Python is taken to be this one."""
+
+
+def find_curated(address: str) -> frozenset[str] | None:
+    """Return the distributions of a registry's environment, or None where there is none of that address."""
+    found = re.fullmatch(f"{REGISTRIES}azureml/environments/([^/]+)/(versions/[0-9]+|labels/latest)", address)
+    return frozenset(CURATED[found[1]]) if found and found[1] in CURATED else None
 
 
 class EnvironmentMismatch(Exception):  # noqa: N818 - becomes the job's error
@@ -60,22 +72,20 @@ def _check_requirement(line: str) -> str:
     return canonicalize_name(wanted.name)
 
 
-def hidden_modules(named: frozenset[str]) -> tuple[str, ...]:
-    """Return the top-level modules that are installed here but would not be in the environment."""
+def describe_hidden(named: frozenset[str]) -> str:
+    """Return, as JSON, by top-level module what is installed here but would not be in the environment."""
     with _one_at_a_time:
-        return _hidden_modules(named)
+        return _describe_hidden(named)
 
 
 @lru_cache(maxsize=64)
-def _hidden_modules(named: frozenset[str]) -> tuple[str, ...]:
+def _describe_hidden(named: frozenset[str]) -> str:
     there = _with_dependencies(named)
-    return tuple(
-        sorted(
-            module
-            for module, owners in metadata.packages_distributions().items()
-            if not any(canonicalize_name(owner) in there for owner in owners)
-        )
-    )
+    owners = {
+        module: sorted({canonicalize_name(owner) for owner in owners})
+        for module, owners in metadata.packages_distributions().items()
+    }
+    return json.dumps({module: names for module, names in sorted(owners.items()) if not there & {*names}})
 
 
 def _with_dependencies(named: frozenset[str]) -> set[str]:
@@ -113,8 +123,16 @@ def _refuse_renames(event, arguments):
 
 sys.addaudithook(_refuse_renames)
 
+import importlib.metadata as metadata, json
+
+_owners = json.loads(os.environ.pop("LOOPBACK_HIDDEN", "{}"))
+
+def _read_hidden(file=os.environ["LOOPBACK_INSTALLED"]):
+    installed = set(open(file).read().split()) if os.path.exists(file) else set()
+    return {module: owners for module, owners in _owners.items() if not installed & set(owners)}
+
 class _NotInTheEnvironment:
-    hidden = frozenset(os.environ.pop("LOOPBACK_HIDDEN_MODULES", "").split(","))
+    hidden = _read_hidden()
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -122,5 +140,26 @@ class _NotInTheEnvironment:
             raise ModuleNotFoundError(f"No module named {name!r}: the job's environment does not name it", name=name)
         return None
 
+def _find_distributions(context=metadata.DistributionFinder.Context(), _find=metadata.MetadataPathFinder.find_distributions):
+    hidden = {owner for owners in _read_hidden().values() for owner in owners}
+    known = lambda name: name.lower().replace("_", "-").replace(".", "-") not in hidden
+    found = _find(context) if context.name is None or known(context.name) else ()
+    return (each for each in found if known(os.path.basename(str(each._path)).split("-")[0]))
+
+metadata.MetadataPathFinder.find_distributions = staticmethod(_find_distributions)
 sys.meta_path.insert(0, _NotInTheEnvironment)
+"""
+
+# A job's pip: it installs nothing, but lets a job see what is installed here in the very version that is asked for.
+PIP = """
+import os, sys
+from importlib import metadata
+
+assert sys.argv[1] == "install" and "--no-deps" in sys.argv, sys.argv
+for line in (word for word in sys.argv[2:] if not word.startswith("-")):
+    name, _, wanted = line.partition("==")
+    if metadata.version(name) != wanted:
+        sys.exit(f"ERROR: No matching distribution found for {line}")
+    with open(os.environ["LOOPBACK_INSTALLED"], "a") as installed:
+        installed.write(name.lower().replace("_", "-").replace(".", "-") + "\\n")
 """

@@ -4,6 +4,7 @@ import re
 import uuid
 
 from tests.azureml.cluster import Cluster
+from tests.azureml.environments import REGISTRIES, find_curated
 from tests.azureml.jobshape import describe, essence
 from tests.azureml.lifecycle import Job, Lifecycle
 from tests.azureml.operations import Operations
@@ -98,7 +99,10 @@ class Jobs:
             raise Refusal(400, "UserError", f"jobType {asked.get('jobType')!r} is not modelled: Command is")
         if not asked.get("command"):
             raise Refusal(400, "UserError", "The job has no command")
-        for key in ("environmentId", "codeId"):
+        is_curated = str(asked.get("environmentId")).startswith(REGISTRIES)
+        if is_curated and find_curated(asked["environmentId"]) is None:
+            raise Refusal(400, "UserError", f"environmentId {asked['environmentId']!r} does not exist")
+        for key in ("codeId",) if is_curated else ("environmentId", "codeId"):
             if (key == "environmentId" or asked.get(key)) and not self.store.find(str(asked.get(key))):
                 raise Refusal(400, "UserError", f"{key} {asked.get(key)!r} does not exist")
         for name, given in (asked.get("inputs") or {}).items():

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tests.azureml.clock import Clock
 from tests.azureml.cluster import Cluster, Node
+from tests.azureml.environments import REGISTRIES
 from tests.azureml.wire import Json
 
 NO_IDENTITY = (  # azure-dev #7927
@@ -155,7 +156,7 @@ class Lifecycle:
 
     def _prepare(self, job: Job) -> None:
         environment = job.spec["environmentId"].lower()
-        if self.images.get(environment):
+        if self.images.get(environment) or environment.startswith(REGISTRIES):  # which come with their images
             self._queue(job)
             return
         self._show(job, "Preparing")

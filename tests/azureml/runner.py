@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.azureml.blobs import ARTIFACTS, DATA, Blobs
-from tests.azureml.environments import SITE_CUSTOMIZE, EnvironmentMismatch, check_definition, hidden_modules
+from tests.azureml.environments import (
+    PIP,
+    SITE_CUSTOMIZE,
+    EnvironmentMismatch,
+    check_definition,
+    describe_hidden,
+    find_curated,
+)
 from tests.azureml.identity import Identity
 from tests.azureml.lifecycle import Job
 from tests.azureml.processes import Kept
@@ -103,7 +110,7 @@ class CommandRunner:
         inputs = {name: self._fetch(run, name, given) for name, given in (job.spec.get("inputs") or {}).items()}
         outputs = {name: str(mount) for name, mount in self._mounts(job).items()}
         command = substitute(job.spec["command"], inputs, outputs)
-        env = self._variables(job, run, inputs, outputs) | {"LOOPBACK_HIDDEN_MODULES": ",".join(hidden_modules(named))}
+        env = self._variables(job, run, inputs, outputs) | {"LOOPBACK_HIDDEN": describe_hidden(named)}
         if run.stopped.is_set():
             return None
         shell = shutil.which("bash") or "sh"
@@ -117,6 +124,8 @@ class CommandRunner:
         return f"Execution failed. User process exited with code {code_of_exit}. {run.process.tail(5)}"
 
     def _check_environment(self, job: Job) -> frozenset[str]:
+        if curated := find_curated(job.spec["environmentId"]):
+            return curated
         definition = self.store.get(job.spec["environmentId"]).properties
         if not definition.get("condaFile"):
             raise EnvironmentMismatch("the environment has no conda file, so nothing says what is in it")
@@ -132,12 +141,14 @@ class CommandRunner:
     def _variables(self, job: Job, run: Run, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, str]:
         token = self.identity.issue("https://ml.azure.com", JOB_TOKEN_SECONDS)
         (run.folder / "site/sitecustomize.py").write_text(SITE_CUSTOMIZE)
+        (run.folder / "site/pip.py").write_text(PIP)
         own = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "HOME": str(run.folder / "home"),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(run.folder / "site"),
             "LOOPBACK_OUTPUTS": str(run.folder / "code/outputs"),
+            "LOOPBACK_INSTALLED": str(run.folder / "installed"),
             "AZUREML_CURRENT_CLOUD": "AzureCloud",
             "AZUREML_RUN_ID": job.name,
             "AZUREML_RUN_TOKEN": token,

@@ -145,7 +145,7 @@ def launch(plan: Plan, folder: Path) -> None:
     conda = "dependencies:\n- python=3.11\n- pip:\n  - pyyaml==6.0\n"
 
     def prepare(_requests: object) -> None:
-        workspace.prepare(code, conda, "1", tables, POLICY.timeout_minutes)
+        workspace.prepare(code, conda, tables, POLICY.timeout_minutes)
 
     policy = replace(POLICY, max_parallel_jobs=plan.cells // 10)  # so that submissions go on all day
     Executor(workspace, policy, Teller(), prepare, clock).run(build_requests(plan, folder))
