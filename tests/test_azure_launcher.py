@@ -327,6 +327,8 @@ REFUSED = [
     (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported.*; choose another azure.compute.size, which az ml compute list-sizes -g \S+ -w \S+ lists"),
     (["model=linear", "azure.write_config=true"], 2, r"write_config=true writes the three names to config.json; set all three"),
     (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
+    (["model=linear", "azure.data=my table"], 2, r"azure.data='my table' should have only letters, digits, - and _"),
+    (["model=linear", f"tracking.experiment_name={'n' * 257}"], 2, r"tracking.experiment_name='n+…' has 257 characters, and Azure ML takes at most 256"),
     (["model=linear", "+data.key=https://u:secret@h/x"], 2, r"unknown key"),
 ]  # fmt: skip
 
@@ -371,6 +373,31 @@ def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
     assert not list(SWEEP.glob("*/failure.json"))
     assert sweep("model=linear,tree,rf") == 0
     assert len(names(workspace)) == 3
+
+
+def test_a_cell_with_a_long_name_is_shown_with_its_beginning(sweep: Main, workspace: LoopbackAzureML) -> None:
+    grids = ",".join(f"{{max_depth:{list(range(1, most))}}}".replace(" ", "") for most in (3, 100))
+    assert sweep("model=tree", "search=grid", f"model.grid={grids}", "hydra.launcher.wait=false") == 3
+    short, long = sorted((job.spec["displayName"] for job in workspace.jobs.by_name.values()), key=len)
+    assert short == "model.grid={max_depth:[1,2]}"
+    assert long.startswith("model.grid={max_depth:[1,2,3,4")
+    assert len(long) == 256
+
+
+def test_another_table_under_the_same_version_is_refused_and_nothing_is_submitted(
+    sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep("model=linear") == 0
+    (table,) = workspace.store.every("data")
+    table.properties["tags"]["sha256"] = "another"
+    assert sweep("model=linear,tree") == 1
+    error = capsys.readouterr().err
+    assert re.search(
+        r"version [0-9a-f]{30} of data 'bikeml-table' .* is another table: its tag sha256 is 'another', not", error
+    )
+    assert "choose another name with azure.data=NAME" in error
+    assert workspace.log.find("jobs.put") == []
+    assert sweep("model=linear,tree", "azure.data=mine") == 0
 
 
 def test_without_a_workspace_it_says_where_names_come_from(
@@ -521,7 +548,7 @@ def test_scripts_register_a_table_and_make_a_cluster(
     assert main(["register_data"]) == 0
     first, second = capsys.readouterr().out.split()
     assert first == second
-    assert re.fullmatch(r"bikeml-table:[0-9a-f]{32}", first)
+    assert re.fullmatch(r"bikeml-table:[0-9a-f]{30}", first)
     assert len(workspace.log.find("data.put")) == 1
     assert main(["create_compute", "azure.compute.max_instances=4"]) == 0
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import bikeml
 from bikeml.records.run_folder import RunFolder
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
@@ -165,3 +167,31 @@ def test_a_sweep_on_this_machine_takes_what_the_workspace_has_recorded(workspace
     run(*sweep, "reuse=finished", "hydra.sweep.dir=second")
     assert list(pd.read_csv("second/leaderboard.csv")["status"]) == ["reused"]
     assert told(Path("second/0")) == told(Path("first/0"))
+
+
+def test_a_table_of_ninety_columns_with_long_names_is_recorded_whole(workspace: LoopbackAzureML, workdir: Path) -> None:
+    daily = pd.read_csv(Path(bikeml.__file__).parent / "datasets/daily-bike-share.csv")
+    names = [f"temperature_at_the_station_number_{n}_in_degrees_celsius" for n in range(90)]
+    noise = pd.DataFrame(np.random.default_rng(0).random((len(daily), 90)).round(3), columns=names)
+    pd.concat([noise, daily["rentals"]], axis=1).to_csv("wide.csv", index=False)
+    table = (
+        "data=csv",
+        "data.path=wide.csv",
+        "data.target=rentals",
+        f"data.numeric=[{','.join(names)}]",
+        "data.categorical=[]",
+    )
+    run(
+        "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", "tracking=azureml", *table
+    )
+    import mlflow
+
+    (name,) = workspace.jobs.by_name
+    client = mlflow.MlflowClient(tracking_uri=f"http://127.0.0.1:{workspace.tracking.port}")
+    tags = client.get_run(name).data.tags
+    assert names[0] in tags["bikeml.command"]
+    assert len(tags["bikeml.command"]) == 1000
+    assert names[-1] in json.loads(Path("sweep/0/environment.json").read_text())["command"]
+    run(*table, "tracking=azureml", "hydra.run.dir=here")
+    latest = json.loads(Path("here/result.json").read_text())["run_id"]
+    assert len(client.get_run(latest).data.tags["bikeml.command"]) == 1000

@@ -68,7 +68,7 @@ def test_the_client_submits_through_everything_and_has_one_job(
     simulated.faults.answer(503, "jobs.put", when="after", retry_after=0.1)
     simulated.faults.reset("jobs.put", when="after")
     made = ml_client.jobs.create_or_update(
-        command(name="job-1", command="true", environment="e:1", compute="c", experiment_name="rentals")
+        command(name="job-1", command="true", environment="e:1", compute="cpu", experiment_name="rentals")
     )
     assert made.name == "job-1"
     assert [entry.status for entry in simulated.log.find("jobs.put", job="job-1")] == [503, 0, 200]

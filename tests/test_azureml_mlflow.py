@@ -84,7 +84,7 @@ def trained(service: LoopbackAzureML, client: Any, tmp_path_factory: pytest.Temp
     (folder / "train.py").write_text(TRAIN)
     conda = tmp_path_factory.mktemp("conda") / "conda.yaml"
     conda.write_text(CONDA)
-    client.compute.begin_create_or_update(AmlCompute(name="c", size="STANDARD_DS11_V2", max_instances=2)).result()
+    client.compute.begin_create_or_update(AmlCompute(name="cpu", size="STANDARD_DS11_V2", max_instances=2)).result()
     client.environments.create_or_update(Environment(name="job", version="1", image="ubuntu", conda_file=conda))
     code: Any = str(folder)
     names = [f"job-{slope}" for slope in (1, 2, 3)]
@@ -95,7 +95,7 @@ def trained(service: LoopbackAzureML, client: Any, tmp_path_factory: pytest.Temp
             command="python train.py ${{inputs.slope}}",
             inputs={"slope": slope},
             environment="job:1",
-            compute="c",
+            compute="cpu",
             experiment_name="rentals",
         )
         code = client.jobs.create_or_update(job).code

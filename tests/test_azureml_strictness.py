@@ -174,20 +174,8 @@ def test_logged_models_are_not_there(azureml: LoopbackAzureML, rest: Rest) -> No
     assert not azureml.tracking.started
 
 
-def test_more_than_200_parameters_are_refused(azureml: LoopbackAzureML) -> None:
-    count = azureml.tracking.count_params
-    first = {"run_id": "r", "params": [{"key": f"p{n}", "value": "1"} for n in range(100)]}
-    assert count("runs/log-batch", first) is None
-    assert count("runs/log-batch", first) is None, "the same parameters again are no more"
-    second = {"run_id": "r", "params": [{"key": f"q{n}", "value": "1"} for n in range(100)]}
-    assert count("runs/log-batch", second) is None
-    refused = count("runs/log-parameter", {"run_id": "r", "key": "one-more", "value": "1"})
-    assert refused is not None
-    assert refused.status == 400
-
-
 def recorded_calls(rest: Rest, submit: Rest) -> dict[str, Any]:
-    made = rest("PUT", "/onlineEndpoints/e", "2022-02-01-preview", {"properties": {"authMode": "Key"}})
+    made = rest("PUT", "/onlineEndpoints/ept", "2022-02-01-preview", {"properties": {"authMode": "Key"}})
     store = "/datastores/workspaceblobstore"
     return {
         "workspace": rest("GET", "", "2024-10-01-preview"),

@@ -23,6 +23,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from bikeml.azure.jobs import Job, Request, ServiceError
+from bikeml.azure.limits import DATA_VERSION
 from bikeml.azure.login import CachedCredential
 from bikeml.azure.refusals import is_quota, reason, service_errors
 from bikeml.azure.requirements import environment_version
@@ -32,6 +33,8 @@ from bikeml.redaction import redact
 ARTIFACTS = "workspaceartifactstore"
 TABLE, CHECKPOINTS = "table", "checkpoints"
 CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
+SHA256_TAG = "sha256"
+"""Of a data asset: the whole hash of the table."""
 LOG_LINES = 12
 IDENTITIES = {"user": UserIdentityConfiguration(), "managed": ManagedIdentityConfiguration(), "none": None}
 
@@ -106,13 +109,23 @@ class Workspace:
             ) from error
 
     def register_table(self, sha256: str, file: Path) -> str:
-        """Register a table where it is not, and return its name and version."""
+        """
+        Register a table where it is not, and return its name and version.
+
+        The version has the beginning of the sha256 only; the tag has the whole, by which another table is refused.
+        """
         name, version = self._config.data, table_version(sha256)
         with service_errors(f"register the table as {name!r}"):
             try:
-                self._client.data.get(name, version=version)
+                known = (self._client.data.get(name, version=version).tags or {}).get(SHA256_TAG)
+                if known != sha256:
+                    raise ServiceError(
+                        f"version {version} of data {name!r} in the workspace is another table: its tag {SHA256_TAG} "
+                        f"is {known!r}, not {sha256!r}; choose another name with azure.data=NAME",
+                        temporary=False,
+                    )
             except ResourceNotFoundError:
-                table = Data(name=name, version=version, path=str(file), type="uri_file", tags={"sha256": sha256})
+                table = Data(name=name, version=version, path=str(file), type="uri_file", tags={SHA256_TAG: sha256})
                 self._client.data.create_or_update(table)
         return f"{name}:{version}"
 
@@ -219,8 +232,8 @@ class Workspace:
 
 
 def table_version(sha256: str) -> str:
-    """Return the version of a table's data asset."""
-    return sha256[:32]
+    """Return the version of a table's data asset: the same for everybody who has the table."""
+    return sha256[:DATA_VERSION]
 
 
 def _checkpoints(fingerprint: str) -> Output:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from bikeml.azure.executor import Executor, Policy
 from bikeml.azure.jobs import Job, Request, describe_cost, node_hours
+from bikeml.azure.limits import NAME, find_excess
 from bikeml.azure.requirements import build_conda, is_installed, pin
 from bikeml.azure.snapshot import CONFIG_FOLDER, stage
 from bikeml.config import LauncherConfig, typed_launcher
@@ -24,6 +25,7 @@ from bikeml.pipeline import find_tolerance
 from bikeml.planning import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
 from bikeml.records.fingerprint import user_packages
+from bikeml.records.limits import shorten
 from bikeml.records.run import METRIC
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure, write_job
 from bikeml.redaction import redact
@@ -53,7 +55,8 @@ def check(planned: Sequence[PlannedCell], options: Mapping[str, Any]) -> None:
 
 def _find_problems(planned: PlannedCell) -> list[str]:
     config = planned.config
-    problems = [
+    problems = find_excess(config)
+    problems += [
         f"the override {redact(word)!r} holds a secret, which no job may be told"
         for word in planned.overrides
         if redact(word) != word and not word.startswith(LEFT_OUT)
@@ -172,7 +175,7 @@ def _request(planned: PlannedCell, folder: Path, *, has_config_folder: bool = Fa
     return Request(
         fingerprint=str(cell.fingerprint),
         generation=0,
-        display_name=config.tracking.run_name or cell.name,
+        display_name=shorten(config.tracking.run_name or cell.name, NAME),
         command=_command(planned, searches=searches, has_config_folder=has_config_folder),
         table=str((planned.identity or {})["data_sha256"]),
         checkpoints=searches,

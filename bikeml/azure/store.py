@@ -36,7 +36,7 @@ class WorkspaceStore(Store):
     holds_jobs = True
 
     def __init__(self, config: Config) -> None:
-        self._given, self._config = str(config.tracking.uri), config.azure
+        self._given, self._config = str(config.tracking.uri), config
 
     @cached_property
     def uri(self) -> str:
@@ -45,9 +45,11 @@ class WorkspaceStore(Store):
         if self.job_run_id is not None:
             return os.environ["MLFLOW_TRACKING_URI"]
         from bikeml.azure.connection import connect
+        from bikeml.azure.limits import check
 
+        check(self._config)
         try:
-            return connect(self._config).tracking_uri
+            return connect(self._config.azure).tracking_uri
         except ClusterError as error:
             raise TrackingError(f"cannot reach the workspace's store: {error}; or choose tracking=local") from error
 
@@ -85,7 +87,7 @@ class WorkspaceStore(Store):
         from bikeml.azure.connection import connect
         from bikeml.azure.models import Models
 
-        return Models(connect(self._config.model_copy(update=named)))
+        return Models(connect(self._config.azure.model_copy(update=named)))
 
 
 def _read_names(uri: str) -> dict[str, str]:

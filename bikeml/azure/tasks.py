@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from bikeml.azure.connection import connect
 from bikeml.azure.jobs import Job, ServiceError, sweep_tag
+from bikeml.azure.limits import check
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
 from bikeml.data import read_bytes, read_table
@@ -19,7 +20,8 @@ def register_data(overrides: Iterable[str]) -> str:
     """
     Register the table of a config as a data asset, at the version of its sha256, and return name:version.
 
-    Raises DataError where the table does not fit the config, and ClusterError.
+    Raises ConfigError where Azure ML takes no such names, DataError where the table does not fit the config, and
+    ClusterError.
     """
     config = _config(overrides)
     table = read_table(config.data, find_tolerance(config))
@@ -88,4 +90,6 @@ def _tag(folder: Path) -> str:
 
 
 def _config(overrides: Iterable[str]) -> Config:
-    return typed(resolve(compose(list(overrides))))
+    config = typed(resolve(compose(list(overrides))))
+    check(config)
+    return config

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bikeml.records import tags as names
+from bikeml.records.limits import TAG_VALUE, shorten
 from bikeml.sections import names_not_in_result
 
 
@@ -30,7 +31,7 @@ def result_choices(choices: Mapping[str, str]) -> dict[str, str]:
 
 def options_tag(choices: Mapping[str, str]) -> str:
     """Return the chosen options as one tag, by which the earlier runs of the same choice are found."""
-    return options_tag_of_form_1(result_choices(choices))
+    return shorten(options_tag_of_form_1(result_choices(choices)), TAG_VALUE)
 
 
 def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
@@ -40,10 +41,11 @@ def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
 
 def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
     """Return what determines a result beside its config as tags, to say later what has changed since."""
+    versions = " ".join(f"{name}={number}" for name, number in identity["versions"].items())
     source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
     return {
         names.TABLE: identity["data_sha256"],
         names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
-        names.VERSIONS: " ".join(f"{name}={number}" for name, number in identity["versions"].items()),
+        names.VERSIONS: shorten(versions, TAG_VALUE),
         names.IDENTITY_SCHEMA: str(identity["schema"]),
     }

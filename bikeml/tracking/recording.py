@@ -9,6 +9,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 
 from bikeml.config import Config
 from bikeml.records import tags as names
+from bikeml.records.limits import PARAM_VALUE, PARAMS, fit_tags
 from bikeml.records.params import describe, identity_tags, options_tag, result_choices
 from bikeml.records.run import RunRecord, StoreRecord, record_id
 from bikeml.records.run_folder import DIFF, MODEL, RunFolder
@@ -17,8 +18,6 @@ from bikeml.sections import names_not_in_result
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, open_store
 
-MAX_PARAM_LENGTH = 500
-MAX_PARAMS = 200  # Azure ML refuses more on one run
 MODEL_FILE = f"{MODEL}/model.skops"
 
 
@@ -68,7 +67,7 @@ def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config
     there, run = client.get_run(str(place.job_run_id)), folder.require()
     run_id, started = str(there.info.run_id), _times(folder, run)[0]
     if not there.data.metrics:
-        tags = [RunTag(name, value) for name, value in _tags(folder, run, config).items()]
+        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, config)).items()]
         client.log_batch(run_id, [], _params(folder, run), tags)
         _record_children(client, there.info.experiment_id, run_id, folder, run)
         client.log_batch(run_id, _metrics(run, started), [], [])
@@ -123,7 +122,7 @@ def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
 
 def to_params(values: Mapping[str, str]) -> list[Param]:
     """Return MLflow's parameters, without secrets and within the limits of every store."""
-    return [Param(name, redact(value)[:MAX_PARAM_LENGTH]) for name, value in list(values.items())[:MAX_PARAMS]]
+    return [Param(name, redact(value)[:PARAM_VALUE]) for name, value in list(values.items())[:PARAMS]]
 
 
 def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.errors import TrackingError
 from bikeml.fields import SQLITE, STORES
+from bikeml.records.limits import fit_tags
 from bikeml.records.tags import OWNER
 from bikeml.redaction import redact
 
@@ -117,7 +118,7 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
 
 def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
     """Begin a run in the experiment of that id, at the unix time `started`, and return its id."""
-    owned = {**tags, OWNER: owner()}
+    owned = {**fit_tags(tags), OWNER: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
 

@@ -27,7 +27,7 @@ from bikeml.tracking.recording import to_params
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""
 DIFFERENCES_SHOWN = 3
-MAX_TAG_LENGTH = 5000
+ERROR_FILE = "error.txt"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
     """Record a cell that failed in the model's own code, which would fail again; raises TrackingError."""
     uri = open_store(config).uri
     tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
-    tags[names.ERROR] = error[:MAX_TAG_LENGTH]
+    tags[names.ERROR] = error
     if config.sweep.parent_run_id:
         tags[names.PARENT] = config.sweep.parent_run_id
     with store.store_errors(uri):
@@ -177,6 +177,7 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
         client.log_batch(
             run_id, params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))})
         )
+        client.log_text(run_id, error, ERROR_FILE)  # of which the tag may hold the beginning only
         client.set_terminated(run_id, "FAILED")
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 
 from tests.azureml.blobs import Blobs
+from tests.azureml.limits import check_asset
 from tests.azureml.store import GROUP, SCOPE_TEMPLATE, SUBSCRIPTION, WORKSPACE, Entity, Store, in_view, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router, not_found
 
@@ -80,7 +81,7 @@ class Assets:
         if old:
             self._check_same(kind, old, asked)
         else:
-            self._check_order(kind, call.names["name"], path)
+            check_asset(kind, call.names["name"], call.names["version"])
         entity = self.store.put(path, self._properties(kind, asked))
         headers = {} if old else {"Location": f"{call.url}?{call.query_string}"}
         return Reply(200 if old else 201, self._body(kind, entity), headers)
@@ -96,10 +97,6 @@ class Assets:
             )
             # The client takes 409 of a changed environment for the sign to make its next version.
             raise Refusal(409 if kind == "environments" else 400, "UserError", message)
-
-    def _check_order(self, kind: str, name: str, path: str) -> None:
-        if name.strip() != name or not name:
-            raise Refusal(400, "UserError", f"{kind} name {name!r} is invalid in {path}")
 
     def _properties(self, kind: str, asked: Json) -> Json:
         properties: Json = {

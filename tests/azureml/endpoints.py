@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.azureml.blobs import Blobs
+from tests.azureml.limits import check_endpoint
 from tests.azureml.operations import Operations
 from tests.azureml.processes import ChildError
 from tests.azureml.serving import ModelServers
@@ -64,6 +65,7 @@ class Endpoints:
         known = self.store.find(path)
         if name.lower() in self.taken:
             raise Refusal(400, "UserError", f"There already exists an endpoint with this name: {name}")
+        check_endpoint("endpoint", name)
         self._check_settled(known)
         traffic = call.body["properties"].get("traffic") or {}
         self._check_traffic(path, traffic)
@@ -136,6 +138,7 @@ class Endpoints:
 
     def _put_deployment(self, call: Call) -> Reply:
         self._check_settled(self.store.get(f"onlineEndpoints/{call.names['endpoint']}"))
+        check_endpoint("deployment", call.names["name"])
         asked, path = call.body["properties"], self._deployment_path(call)
         model = self.store.find(str(asked.get("model") or ""))
         if model is None:

@@ -94,14 +94,14 @@ def submit(rest: Rest) -> Callable[..., Any]:
     )
     settings = {"vmSize": "STANDARD_DS11_V2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 2}}
     compute = {"computeType": "AmlCompute", "properties": settings}
-    rest("PUT", "/computes/c", "2023-08-01-preview", {"location": "eastus", "properties": compute})
+    rest("PUT", "/computes/cpu", "2023-08-01-preview", {"location": "eastus", "properties": compute})
 
     def submit_job(name: str, **changes: Any) -> Any:
         properties = {
             "jobType": "Command",
             "command": "true",
             "environmentId": f"{SCOPE}/environments/e/versions/1",
-            "computeId": f"{SCOPE}/computes/c",
+            "computeId": f"{SCOPE}/computes/cpu",
             "experimentName": "rentals",
             "tags": {},
         }

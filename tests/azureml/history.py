@@ -5,6 +5,7 @@ import asyncio
 from tests.azureml.blobs import ARTIFACTS, CONTAINERS, Blobs
 from tests.azureml.jobs import Jobs
 from tests.azureml.lifecycle import Job
+from tests.azureml.limits import check_artifacts
 from tests.azureml.runner import output_place
 from tests.azureml.store import GROUP, SCOPE_TEMPLATE, SUBSCRIPTION, WORKSPACE
 from tests.azureml.wire import Call, Json, Reply, Router, not_found
@@ -114,6 +115,7 @@ class History:
 
     async def _create(self, call: Call) -> Reply:
         run, paths = call.names["job"], [one["path"] for one in call.body["paths"]]
+        check_artifacts(paths)
         await asyncio.to_thread(self.blobs.wait)
         content = {
             path: _artifact(run, path)

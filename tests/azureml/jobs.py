@@ -7,6 +7,7 @@ from tests.azureml.cluster import Cluster
 from tests.azureml.environments import REGISTRIES, find_curated
 from tests.azureml.jobshape import describe, essence
 from tests.azureml.lifecycle import Job, Lifecycle
+from tests.azureml.limits import check_sizes, measure_job
 from tests.azureml.operations import Operations
 from tests.azureml.store import PROVIDER, SCOPE, SCOPE_TEMPLATE, Store, in_view, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router, not_found
@@ -62,6 +63,7 @@ class Jobs:
         name, asked = call.names["job"], call.body["properties"]
         if not NAME.fullmatch(name):
             raise Refusal(400, "UserError", f"The job name {name!r} is invalid: it must match {NAME.pattern}")
+        check_sizes(measure_job(asked))
         if name in self.by_name:
             return self._update(self.by_name[name], asked)
         cluster = self._check(asked)

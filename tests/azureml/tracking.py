@@ -2,7 +2,7 @@
 The MLflow part of the data plane: a real MLflow server, started when it is first asked for.
 
 It differs from a bare server in what the service does differently: a job's run exists, is named like the job and
-follows its state; artifacts live in the workspace's storage; some calls are not there; 200 parameters are the most.
+follows its state; artifacts live in the workspace's storage; some calls are not there; names and values have limits.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ import aiohttp
 
 from tests.azureml.jobs import Jobs
 from tests.azureml.lifecycle import Job
+from tests.azureml.limits import RunSizes
 from tests.azureml.processes import ChildError, Kept, free_port
 from tests.azureml.store import SCOPE_TEMPLATE
 from tests.azureml.wire import Call, Json, Reply, Router
 from tests.azureml.workspace import TRACKING_URI
 
 START_SECONDS = 180.0
-MAX_PARAMS = 200
 MISSING = (
     "logged-models",
     "runs/outputs",
@@ -47,7 +47,7 @@ class Tracking:
         self._ready = False
         self._starting = threading.Lock()
         self._mirrored: dict[str, str] = {}
-        self._params: dict[str, set[str]] = {}
+        self._sizes = RunSizes()
         self._order = asyncio.Lock()
 
     @property
@@ -113,8 +113,8 @@ class Tracking:
         rest = call.names["rest"]
         if rest.startswith(MISSING):
             return _refuse(404, "ENDPOINT_NOT_FOUND", f"no operation has the path {call.path}")
-        if too_many := self.count_params(rest, call.body):
-            return too_many
+        if excess := self.find_excess(rest, call.body):
+            return _refuse(400, "INVALID_PARAMETER_VALUE", excess)
         await asyncio.to_thread(self.start)
         async with self._order:
             await self._mirror_jobs()
@@ -123,17 +123,10 @@ class Tracking:
             body = body | {"artifact_location": _artifact_root(body.get("name", ""))}
         return await self._ask(call.method, rest, body, call.query_string)
 
-    def count_params(self, rest: str, body: Json) -> Reply | None:
-        """Return a refusal if this call would give its run more parameters than the service takes."""
-        given = [body["key"]] if rest == "runs/log-parameter" else [p["key"] for p in body.get("params", [])]
-        if not given or not rest.startswith("runs/log"):
-            return None
-        known = self._params.setdefault(body.get("run_id") or body.get("run_uuid") or "", set())
-        if len(known | set(given)) > MAX_PARAMS:
-            message = f"The run would have {len(known | set(given))} parameters; {MAX_PARAMS} are the most"
-            return _refuse(400, "INVALID_PARAMETER_VALUE", message)
-        known.update(given)
-        return None
+    def find_excess(self, rest: str, body: Json) -> str | None:
+        """Return why the service refuses a call whose names or values are over its limits."""
+        job = self.jobs.by_name.get(str(body.get("run_id")))
+        return self._sizes.find_excess(rest, body, job.spec["tags"] if job else ())
 
     async def _ask(self, method: str, rest: str, body: Any, query: str = "") -> Reply:
         url = f"http://127.0.0.1:{self.port}/api/2.0/mlflow/{rest}" + (f"?{query}" if query else "")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.azureml.blobs import CONTAINERS, Blobs
 from tests.azureml.cluster import CORES, Cluster
 from tests.azureml.lifecycle import Lifecycle
+from tests.azureml.limits import check_compute
 from tests.azureml.operations import Operations
 from tests.azureml.store import (
     GROUP,
@@ -139,6 +140,7 @@ class Workspace:
         name, asked = call.names["name"], dict(call.body["properties"])
         if asked.get("computeType") != "AmlCompute":
             raise Refusal(400, "UserError", f"computeType {asked.get('computeType')!r} is not modelled: AmlCompute is")
+        check_compute(name)
         wanted = asked["properties"]
         self._check_quota(name, wanted)
         known = name.lower() in self.clusters
