@@ -23,6 +23,8 @@ SOME_MODELS = "linear,lasso,tree,rf,gbr"
 INDENT = 14  # of a fact's further lines
 CELLS_NAMED = 5
 WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
+AWAITED = ("submitted", "not fetched")
+"""The states of cells whose results the same command brings."""
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
@@ -192,12 +194,12 @@ def _scores(row: pd.Series) -> list[str]:
 
 
 def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of cells that failed or were not reused, each cause once with all of its cells."""
+    """Yield what there is to say of cells without a result, or not reused, each cause once with all of its cells."""
     noted = leaderboard[leaderboard["note"] != ""]
     if noted.empty:
         return
     parts = noted["note"].str.partition(" (log: ")
-    labels = noted["status"].where(noted["status"].isin(["failed", "broken"]), "why")
+    labels = noted["status"].where(noted["status"].isin(["failed", "broken", *AWAITED]), "why")
     for (label, cause), rows in noted.groupby([labels, parts[0]], sort=False):
         names, logs = rows["name"], parts.loc[rows.index, 2].str.removesuffix(")")
         log = f"\n(log: {_enumerate(logs)})" if logs.any() else ""
@@ -220,7 +222,7 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     yield "page", str(sweep.folder / PAGE)
     if sweep.run_id:
         yield "run", sweep.run_id
-    if (leaderboard["status"] == "submitted").any():
+    if leaderboard["status"].isin(AWAITED).any():
         yield "next", sweep.record.command
     elif sweep.has_failures and sweep.run_id:
         yield "next", f"{sweep.record.command} reuse=finished"

@@ -111,13 +111,15 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _note(outcome: Outcome) -> str:
-    """Return what is wrong with a cell, or why it had to run although recorded runs might be reused."""
+    """Return what is wrong with a cell or delays it, or why it had to run although recorded runs might be reused."""
     if outcome.failure is not None:
         log = f" (log: {outcome.cell.folder}/{outcome.failure.log})" if outcome.failure.log else ""
         return outcome.failure.error + log
     if outcome.problem is not None:
         return outcome.problem
-    return "" if outcome.job else outcome.cell.reason or ""  # a job may have been there without any record here
+    if outcome.job is not None:
+        return outcome.job.reason or ""  # it may have been there without any record here
+    return outcome.cell.reason or ""
 
 
 def _difference(record: RunRecord, best: RunRecord) -> dict[str, float]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from threading import RLock
 
 from bikeml.azure.jobs import STATES, Job, QuotaError, Request, ServiceError, State
+from bikeml.azure.verdict import Verdict
 from tests.builders import run_record
 
 QUICK = ((10, "Starting"), (20, "Queued"), (60, "Running"))
 """How a job goes on until its end: for how many seconds it is in which state."""
+LOST_NODE = Verdict(("UserError",), ("PreemptionError: Nodes of this job got pre-empted.",))
 
 
 class Killed(BaseException):
@@ -176,11 +178,11 @@ class FakeService:
 
         self._call("fetch", name, fetch)
 
-    def explain_failure(self, name):
-        return self._call("explain", name, lambda: f"ValueError in {name}")
+    def find_verdict(self, name):
+        return self._call("verdict", name, lambda: LOST_NODE if self.workspace.jobs[name].is_preempted else Verdict())
 
-    def was_preempted(self, name):
-        return self._call("preempted?", name, lambda: self.workspace.jobs[name].is_preempted)
+    def read_last_words(self, name):
+        return self._call("log", name, lambda: f"ValueError in {name}")
 
 
 def suffer(fault, work):

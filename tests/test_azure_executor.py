@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -53,12 +54,18 @@ class Told:
 
     def __init__(self):
         self.outcomes, self.states, self.times, self.reasons = {}, [], Counter(), []
+        self.delays = {}
 
     def stands(self, request, job):
         self.states.append((request.display_name, job.state.value))
 
     def waits(self, reason):
         self.reasons.append(reason)
+
+    def delayed(self, request, reason):
+        assert not (request.folder / "result.json").exists()
+        self.times[request.fingerprint] += 1
+        self.delays[request.display_name] = reason
 
     def ended(self, request, failure):
         self.times[request.fingerprint] += 1
@@ -85,6 +92,12 @@ class Launch:
     def outcomes(self):
         assert set(self.told.times.values()) <= {1}
         return [self.told.outcomes[request.display_name] for request in self.requests]
+
+    @property
+    def delays(self):
+        assert set(self.told.times.values()) <= {1}
+        assert all(self.told.outcomes.get(request.display_name) is None for request in self.requests)
+        return [self.told.delays.get(request.display_name) for request in self.requests]
 
 
 def launch(workspace, requests, service=None, **policy):
@@ -258,7 +271,7 @@ def test_a_refusal_of_the_first_cell_stops_all_before_more_is_sent(workspace):
 # Waiting
 
 
-@pytest.mark.parametrize("kind", ["list", "get", "fetch", "preempted?", "explain", "put"])
+@pytest.mark.parametrize("kind", ["list", "get", "fetch", "verdict", "log", "put"])
 def test_an_outage_is_waited_out(workspace, kind):
     requests, service = cells(3), FakeService(workspace)
     workspace.courses[requests[0].fingerprint] = "Failed"
@@ -306,10 +319,10 @@ def test_an_unclear_job_may_recover(workspace, status):
 def test_an_unclear_job_is_waited_for_so_long_and_never_bought_again(workspace):
     requests = cells(2)
     workspace.courses[requests[0].name] = ((100, "Running"), (10_000, "NotResponding"), "Completed")
-    outcomes = launch(workspace, requests, reuse="finished").outcomes
-    assert "has been NotResponding for 30 minutes and may still run" in outcomes[0]
-    assert outcomes[1] is None
-    assert "may still run" in launch(workspace, requests, reuse="finished").outcomes[0]
+    delays = launch(workspace, requests, reuse="finished").delays
+    assert "has been NotResponding for 30 minutes and may still run; the same command looks again" in delays[0]
+    assert delays[1] is None
+    assert "may still run" in launch(workspace, requests, reuse="finished").delays[0]
     assert len(workspace.jobs) == 2
     workspace.clock.sleep(10_000)
     assert launch(workspace, requests, reuse="finished").outcomes == [None, None]
@@ -325,9 +338,9 @@ def test_a_job_that_is_gone_is_waited_for_as_an_unclear_one(workspace):
         None if name == requests[0].name and workspace.clock.now > 30 else show(name, ago)
     )
     workspace.list = lambda tag: [job for name in workspace.jobs if (job := workspace.show(name))]
-    outcomes = running.run().outcomes
-    assert "has been NotFound for 30 minutes" in outcomes[0]
-    assert outcomes[1] is None
+    delays = running.run().delays
+    assert "has been NotFound for 30 minutes" in delays[0]
+    assert delays[1] is None
 
 
 @pytest.mark.parametrize("lag", [15, 100, 1e9])
@@ -560,23 +573,49 @@ def test_a_completed_job_without_its_result_is_a_failure_and_leaves_nothing(work
     assert len(workspace.jobs) == 3
 
 
-def test_a_result_that_may_not_be_read_costs_its_cell(workspace):
+def test_a_result_that_may_not_be_read_is_no_failure_and_the_same_command_fetches_it(workspace):
     requests, service = cells(3), FakeService(workspace)
     service.faults.append((f"fetch {requests[1].name}", "refused"))
-    outcomes = launch(workspace, requests, service).outcomes
-    assert "is Completed, and nothing more is known: AuthorizationFailed" in outcomes[1]
-    assert outcomes.count(None) == 2
+    seen = launch(workspace, requests, service)
+    assert [delay is None for delay in seen.delays] == [True, False, True]
+    assert (
+        "is Completed, and its result was not fetched: AuthorizationFailed; the same command fetches" in seen.delays[1]
+    )
+    assert seen.executor.n_open == 0
+    for reuse in ("all", "finished"):
+        assert launch(workspace, requests, reuse=reuse).outcomes == [None] * 3
+    assert len(workspace.jobs) == 3
 
 
-def test_a_folder_that_cannot_be_written_costs_its_cell(workspace):
+def test_a_folder_that_cannot_be_written_is_no_failure_of_the_job(workspace):
     requests = cells(3)
     requests[1].folder.parent.mkdir()
     requests[1].folder.write_text("a file")
-    outcomes = launch(workspace, requests).outcomes
-    assert "cannot be written: File exists" in outcomes[1]
+    seen = launch(workspace, requests)
+    assert "its result was not fetched: 'sweep/1' cannot be written: File exists" in seen.delays[1]
     requests[1].folder.unlink()
     assert launch(workspace, requests).outcomes == [None] * 3
     assert len(workspace.jobs) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("verdict", "^job bikeml-\\S+ is Failed, and why is not known: AuthorizationFailed"),
+        (
+            "log",
+            "^its log cannot be read: AuthorizationFailed\njob bikeml-\\S+ Failed; reuse=finished submits it again",
+        ),
+    ],
+)
+def test_a_failed_job_of_which_nothing_can_be_read_has_failed_all_the_same(workspace, kind, message):
+    requests, service = cells(2), FakeService(workspace)
+    workspace.courses[requests[0].name] = "Failed"
+    service.faults.append((kind, "refused"))
+    outcomes = launch(workspace, requests, service).outcomes
+    assert re.search(message, outcomes[0])
+    assert outcomes[1] is None
+    assert f"ValueError in {requests[0].name}" in launch(workspace, requests).outcomes[0]
 
 
 # Leaving
@@ -640,7 +679,7 @@ def test_threads_of_two_launches_buy_nothing_twice_under_random_faults(workspace
         workspace.courses[request.name] = draws.choice(["Completed", "Completed", "Failed", "Preempted"])
     services = [FakeService(workspace) for _ in range(2)]
     for service in services:
-        kinds = ["put", "put", "get", "list", "fetch", "preempted?", "explain"]
+        kinds = ["put", "put", "get", "list", "fetch", "verdict", "log"]
         service.faults += [(draws.choice(kinds), draws.choice(["works", "before", "after"])) for _ in range(150)]
     launches = [Launch(workspace, requests, each, patience_minutes=1e6) for each in services]  # sleeps add up
     threads = [Thread(target=each.run) for each in launches]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bikeml.provenance import describe_checkout
 from bikeml.records.params import flatten
 from bikeml.sections import names_not_in_result
 from tests.azureml import Behaviour, LoopbackAzureML
+from tests.azureml.lifecycle import PREEMPTION
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.builders import run_record
 from tests.conftest import config_of
@@ -90,6 +92,22 @@ def sweep(bikeml_main: Main, workspace: LoopbackAzureML) -> Main:
         return bikeml_main("-m", *options, *CLUSTER, f"hydra.sweep.dir={SWEEP}", *overrides)
 
     return call
+
+
+@pytest.fixture
+def let_time_pass(workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let the service's time stand still, but go on by so many seconds before each look at the jobs."""
+    look = Executor._look
+
+    def let_pass(seconds: float) -> None:
+        def pass_and_look(executor: Executor) -> None:
+            workspace.clock.advance(seconds)
+            look(executor)
+
+        workspace.clock.freeze()
+        monkeypatch.setattr(Executor, "_look", pass_and_look)
+
+    return let_pass
 
 
 def read(cell: int, name: str) -> dict[str, Any]:
@@ -261,6 +279,104 @@ def test_a_preempted_job_that_fails_with_its_node_is_bought_again(
     workspace.lifecycle.behave = lose_the_node_once
     assert sweep("model=linear") == 0
     assert [name[-2:] for name in names(workspace)] == ["-0", "-1"]
+
+
+LOST_NODES: list[Any] = [
+    PREEMPTION,
+    {"code": "UserError", "message": "AzureMLCompute job failed.", "innerError": {"code": "PreemptionError"}},
+    {"code": "UserError", "message": "It failed.", "details": [PREEMPTION]},
+]
+
+
+@pytest.mark.parametrize("said", LOST_NODES, ids=["message", "code inside", "message inside"])
+def test_a_lost_node_is_recognised_wherever_the_service_says_so(
+    sweep: Main, workspace: LoopbackAzureML, succeed: Behave, said: Any
+) -> None:
+    workspace.lifecycle.preemption = said
+    workspace.lifecycle.behave = lambda job: (
+        Behaviour(seconds=0.1, preemptions=1, preempted_fails=True) if job.name.endswith("-0") else succeed(job)
+    )
+    assert sweep("model=linear") == 0
+    assert [name[-2:] for name in names(workspace)] == ["-0", "-1"]
+
+
+def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
+    sweep: Main, workspace: LoopbackAzureML
+) -> None:
+    said = f"Execution failed. User process 'python' exited with status code 1. Error: {PREEMPTION['message']}"
+
+    def fail(job: Any) -> Behaviour:
+        workspace.clock.call_in(0.3, lambda: workspace.lifecycle.fail(job, said))
+        return Behaviour(seconds=3600)
+
+    workspace.lifecycle.behave = fail
+    assert sweep("model=linear") == 1
+    assert len(names(workspace)) == 1
+    assert "got pre-empted" in read(0, "failure.json")["error"]
+
+
+@pytest.mark.parametrize("said", [None, {"code": "UserError", "message": "The job ran out of its time."}])
+def test_a_job_that_outran_its_time_is_told_with_the_key_that_gives_it_more(
+    sweep: Main, workspace: LoopbackAzureML, succeed: Behave, let_time_pass: Callable[[float], None], said: Any
+) -> None:
+    workspace.lifecycle.timeout = said
+    workspace.lifecycle.behave = lambda job: (
+        Behaviour(seconds=36_000) if "tree" in job.spec["command"] else succeed(job)
+    )
+    let_time_pass(60)
+    assert sweep("model=linear,tree", "hydra.launcher.timeout_minutes=2") == 1
+    error = read(1, "failure.json")["error"]
+    assert "was ended after 2 minutes, which is all that hydra.launcher.timeout_minutes=2 gave it; raise that" in error
+    assert "reuse=finished submits it again; https://ml.azure.com/runs/bikeml-" in error
+    workspace.lifecycle.behave = succeed
+    assert sweep("model=linear,tree", "hydra.launcher.timeout_minutes=5", "reuse=finished") == 0
+
+
+# Secrets that run out
+
+
+def test_a_sweep_that_outlasts_its_secret_loses_no_result(
+    sweep: Main, workspace: LoopbackAzureML, succeed: Behave, let_time_pass: Callable[[float], None]
+) -> None:
+    seconds = {"linear": 10.0, "tree": 5_000.0, "rf": 9_000.0}
+    workspace.workspace.secrets.kind = "Sas"
+    workspace.lifecycle.behave = lambda job: replace(
+        succeed(job), seconds=next(value for name, value in seconds.items() if f"model={name}" in job.spec["command"])
+    )
+    let_time_pass(4_000)
+    assert sweep("model=linear,tree,rf", "hydra.launcher.timeout_minutes=600") == 0
+    assert [read(cell, "result.json")["metrics"]["cv_r2_mean"] for cell in range(3)] == [0.6, 0.5, 0.7]
+    assert len(workspace.log.find("datastores.secrets")) >= 4, "one for the table, and one an hour"
+
+
+@pytest.mark.parametrize(("model", "status"), [("model=linear,rf", 3), ("model=linear,tree", 1)])
+def test_results_that_cannot_be_fetched_are_no_failures_and_the_same_command_fetches_them(
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    fail: Behave,
+    capsys: pytest.CaptureFixture[str],
+    model: str,
+    status: int,
+) -> None:
+    secrets, workspace.lifecycle.behave = workspace.workspace.secrets, fail
+    assert sweep(model, "hydra.launcher.wait=false") == 3
+    secrets.kind, secrets.lifetime_seconds = "Sas", 0
+    capsys.readouterr()
+    assert sweep(model) == status
+    shown, error = capsys.readouterr()
+    assert not (SWEEP / "0" / "failure.json").exists()
+    statuses = [row.split(",")[3] for row in (SWEEP / "leaderboard.csv").read_text().splitlines() if row[:1] == ","]
+    assert statuses == (["not fetched", "not fetched"] if status == 3 else ["not fetched", "failed"])
+    page = (SWEEP / "report.html").read_text()
+    for text in (shown, page):
+        assert re.search(r"not fetched", text)
+        assert re.search(r"job bikeml-\S+ is Completed, and its result was not fetched: the storage account", text)
+    assert re.search(r"next\s+\S.* hydra/launcher=azureml ", shown)
+    assert ("2 results are not here, and nothing is lost; fetch them with: " in error) == (status == 3)
+    secrets.lifetime_seconds = 3600
+    assert sweep(model) == (0 if status == 3 else 1)
+    assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
+    assert workspace.log.find("jobs.put") == []
 
 
 @pytest.mark.parametrize("status", [500, 503])

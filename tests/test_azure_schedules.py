@@ -115,22 +115,31 @@ class Launcher:
     def stands(self, request, job):
         assert (request.name, request.fingerprint) == (job.name, job.tags["bikeml.fingerprint"])
 
-    def ended(self, request, failure):
-        """Hold that a cell is told once, under its own request, and as one of its own jobs ended."""
+    def tell(self, request, text):
+        """Hold that a cell is told once and under its own request, and return its job."""
         mine = next(each for each in self.requests if each.fingerprint == request.fingerprint)
         assert replace(request, generation=0) == mine
         assert request.fingerprint not in self.outcomes
-        self.outcomes[request.fingerprint] = failure
+        self.outcomes[request.fingerprint] = text
         assert request.name in self.workspace.jobs
-        job = self.workspace.show(request.name)
+        return self.workspace.show(request.name)
+
+    def delayed(self, request, reason):
+        """Hold that what is not here yet may still come."""
+        job = self.tell(request, reason)
+        assert re.search(rf"{job.name} has been .* may still run; the same command looks again", reason)
+
+    def ended(self, request, failure):
+        """Hold that a cell is told as one of its own jobs ended."""
+        job = self.tell(request, failure)
         if failure is None:
             assert job.state is State.COMPLETED
             assert RunFolder(request.folder).require().run_name == job.name
         else:
-            assert re.search(rf"{job.name} (is|was|has|lost|Failed)", failure)
+            assert re.search(rf"{job.name} (is|was|lost|Failed)", failure)
             assert not (request.folder / "result.json").exists()
             is_void = job.state is State.COMPLETED and self.workspace.jobs[job.name].result is None
-            assert is_void or job.state in (State.FAILED, State.CANCELED, State.UNCLEAR)
+            assert is_void or job.state in (State.FAILED, State.CANCELED)
 
 
 class WatchedWorkspace(FakeWorkspace):

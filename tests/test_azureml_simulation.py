@@ -35,8 +35,8 @@ class World:
         self.lifecycle.timings, self.lifecycle.behave = timings, lambda _job: behaviour
         self.cluster = Cluster(self.clock, 0, nodes, idle_seconds=180, scale_up_seconds=timings.scale_up)
 
-    def submit(self, name: str, nodes: int = 1) -> Job:
-        spec = {"environmentId": "/e/1", "resources": {"instanceCount": nodes}}
+    def submit(self, name: str, nodes: int = 1, timeout: str | None = None) -> Job:
+        spec = {"environmentId": "/e/1", "resources": {"instanceCount": nodes}, "limits": {"timeout": timeout}}
         job = Job(name, spec, self.clock.now())
         self.lifecycle.submit(job, self.cluster)
         return job
@@ -107,7 +107,26 @@ def test_a_preempted_job_may_fail_with_its_node() -> None:
     job = world.submit("job")
     world.clock.advance(3600)
     assert job.status == "Failed"
-    assert "preempted" in str(job.error)
+    assert "PreemptionError: Nodes of this job got pre-empted." in str(job.error)
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(100, "Completed"), (119, "Completed"), (121, "Canceled")])
+def test_a_job_that_outruns_its_time_is_cancelled(seconds: int, ends: str) -> None:
+    world = World(Behaviour(seconds=seconds))
+    job = world.submit("job", timeout="PT2M")
+    world.clock.advance(3600)
+    assert job.status == ends
+    if ends == "Canceled":
+        assert states(job)[3:] == ["Running", "CancelRequested", "Canceled"]
+        assert lengths(job)["Running"] == 120
+        assert job.error is None, "no public report shows that anything is said of it"
+
+
+def test_a_job_has_its_time_anew_when_it_is_run_again() -> None:
+    world = World(Behaviour(seconds=100, preemptions=1))
+    job = world.submit("job", timeout="PT2M")
+    world.clock.advance(3600)
+    assert job.status == "Completed"
 
 
 def test_a_silent_job_recovers_or_does_not() -> None:

@@ -22,11 +22,13 @@ from azure.ai.ml.entities import (
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
+from bikeml.azure.artifacts import Artifacts
 from bikeml.azure.jobs import Job, Request, ServiceError
 from bikeml.azure.limits import DATA_VERSION
 from bikeml.azure.login import CachedCredential
 from bikeml.azure.refusals import is_quota, reason, service_errors
 from bikeml.azure.requirements import environment_version
+from bikeml.azure.verdict import Verdict, read_verdict
 from bikeml.config import AzureConfig
 from bikeml.redaction import redact
 
@@ -48,7 +50,7 @@ class Workspace:
         self._lock = Lock()
         self._environment = ""
         self._timeout_seconds = 0
-        self._results: ContainerClient | None = None
+        self._artifacts = Artifacts(self._open_artifacts)
 
     @property
     def ml_client(self) -> MLClient:
@@ -187,40 +189,28 @@ class Workspace:
         """Bring those of `files` that are in a job's run folder."""
         with service_errors(f"fetch the result of job {name}"):
             for file in files:
-                content = self._read(f"ExperimentRun/dcid.{name}/outputs/{file}")
+                content = self._artifacts.read(f"ExperimentRun/dcid.{name}/outputs/{file}")
                 if content is not None:
                     (folder / file).write_bytes(content)
 
-    def explain_failure(self, name: str) -> str:
-        """Return the service's own word, and what the job said last."""
-        with service_errors(f"ask why job {name} failed"):
-            log = self._read(f"ExperimentRun/dcid.{name}/user_logs/std_log.txt") or b""
+    def find_verdict(self, name: str) -> Verdict:
+        """Return what the run history says of a job's end."""
+        with service_errors(f"ask why job {name} ended"):
+            # azure-ai-ml 1.35 has no public way to it but streaming the whole log
+            details = self._client.jobs._runs_operations.get_run_details(name)  # noqa: SLF001
+            began, ended = details.start_time_utc, details.end_time_utc
+            minutes = (ended - began).total_seconds() / 60 if began and ended else None
+            return read_verdict(details.error.error if details.error else None, minutes)
+
+    def read_last_words(self, name: str) -> str:
+        """Return what the job said last: bikeml's own lines, where there are any."""
+        with service_errors(f"read the log of job {name}"):
+            log = self._artifacts.read(f"ExperimentRun/dcid.{name}/user_logs/std_log.txt") or b""
             lines = log.decode(errors="replace").strip().splitlines()
             said = [line for line in lines if line.startswith("bikeml: ")] or lines[-LOG_LINES:]
-            return redact("\n".join(said) or self._error(name) or "the service gives no reason")
+            return redact("\n".join(said))
 
-    def was_preempted(self, name: str) -> bool:
-        """Return True where the service says that the node was taken away: a job's own words do not count."""
-        with service_errors(f"ask why job {name} failed"):
-            message = self._error(name)
-            return "preempted" in message and "exited with code" not in message
-
-    def _error(self, name: str) -> str:
-        # azure-ai-ml 1.35 has no public way to it but streaming the whole log
-        details = self._client.jobs._runs_operations.get_run_details(name)  # noqa: SLF001
-        error = details.error.error if details.error else None
-        return str(error.message) if error else ""
-
-    def _read(self, path: str) -> bytes | None:
-        """Return the content of a file in the workspace's artifact store, or None where there is none."""
-        with self._lock:
-            self._results = self._results or self._open_results()
-        try:
-            return bytes(self._results.download_blob(path).readall())
-        except ResourceNotFoundError:
-            return None
-
-    def _open_results(self) -> ContainerClient:
+    def _open_artifacts(self) -> ContainerClient:
         store = self._client.datastores.get(ARTIFACTS, include_secrets=True)
         secret: Any = self._credential
         if isinstance(store.credentials, AccountKeyConfiguration):
@@ -243,4 +233,6 @@ def _checkpoints(fingerprint: str) -> Output:
 
 def _job(found: Any) -> Job:  # noqa: ANN401  azure-ai-ml has a class for each kind of job
     status = getattr(found.status, "value", found.status)  # an enumeration's member, where the client knows it
-    return Job(str(found.name), str(status), dict(found.tags or {}), str(found.studio_url or ""))
+    seconds = found.limits.timeout if getattr(found, "limits", None) else None
+    minutes = float(seconds) / 60 if seconds else None
+    return Job(str(found.name), str(status), dict(found.tags or {}), str(found.studio_url or ""), minutes)

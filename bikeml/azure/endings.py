@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bikeml.azure.jobs import Job, Request, Service, State
+from bikeml.azure.jobs import Job, Request, Service, ServiceError, State
 from bikeml.azure.pace import Patience
 from bikeml.errors import RecordError
 from bikeml.files import move
@@ -12,13 +12,17 @@ from bikeml.records.run import check_fingerprint
 from bikeml.records.run_folder import CANDIDATES, KEPT, RESULT, RunFolder
 from bikeml.records.sweep_folder import is_collected
 
+AGAIN = "reuse=finished submits it again; "
+
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a cell's job."""
+    """The end of a cell's job; the result is in the cell's folder where neither a failure nor a delay is told."""
 
     failure: str | None = None
-    """Why there is no result; None where it is in the cell's folder."""
+    """Why there is no result."""
+    delay: str | None = None
+    """Why the result is not here although nothing is lost: the same command looks again."""
     is_preempted: bool = False
     """Whether the job provably lost its node, so that it may be bought again."""
     is_void: bool = False
@@ -26,24 +30,48 @@ class Ending:
 
 
 def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
-    """Bring the result of a job that has ended, or that nobody waits for any more, or say why there is none."""
+    """
+    Bring the result of a job that has ended, or that nobody waits for any more, or say why it is not here.
+
+    Raises ClusterError where the service does not answer for too long.
+    """
     if job.state is State.COMPLETED:
         return _fetch(request, job, service, patience)
-    if job.state is State.FAILED:
-        if patience.ask(lambda: service.was_preempted(job.name)):
-            return Ending(
-                f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; reuse=finished "
-                f"submits it again; {job.studio}",
-                is_preempted=True,
-            )
-        why = patience.ask(lambda: service.explain_failure(job.name))
-        return Ending(f"{why}\njob {job.name} Failed; reuse=finished submits it again; {job.studio}")
-    if job.state is State.CANCELED:
-        return Ending(f"job {job.name} was cancelled; reuse=finished submits it again; {job.studio}")
+    if job.state.is_final:
+        return _explain(job, service, patience)
     return Ending(
-        f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same command "
-        f"looks again; {job.studio}"
+        delay=f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same "
+        f"command looks again; {job.studio}"
     )
+
+
+def _explain(job: Job, service: Service, patience: Patience) -> Ending:
+    """Say why a job has no result: it lost its node, had too little time, was cancelled, or failed by itself."""
+    try:
+        verdict = patience.ask(lambda: service.find_verdict(job.name))
+    except ServiceError as error:
+        return Ending(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
+    if verdict.has_lost_node:
+        return Ending(
+            f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; {AGAIN}{job.studio}",
+            is_preempted=True,
+        )
+    if verdict.has_outrun(job.timeout_minutes):
+        return Ending(
+            f"job {job.name} was ended after {verdict.minutes:.0f} minutes, which is all that "
+            f"hydra.launcher.timeout_minutes={job.timeout_minutes:g} gave it; raise that; {AGAIN}{job.studio}"
+        )
+    if job.state is State.CANCELED:
+        return Ending(f"job {job.name} was cancelled; {AGAIN}{job.studio}")
+    why = _last_words(job, service, patience) or " ".join(verdict.messages) or "the service gives no reason"
+    return Ending(f"{why}\njob {job.name} Failed; {AGAIN}{job.studio}")
+
+
+def _last_words(job: Job, service: Service, patience: Patience) -> str:
+    try:
+        return patience.ask(lambda: service.read_last_words(job.name))
+    except ServiceError as error:
+        return f"its log cannot be read: {error}"
 
 
 def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
@@ -52,15 +80,19 @@ def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> 
         return Ending()
     try:
         problem = _move(request, job, service, patience)
+    except ServiceError as error:
+        return _wait(job, str(error))
     except OSError as error:
-        return Ending(
-            f"job {job.name} is Completed, but {str(request.folder)!r} cannot be written: {error.strerror or error}; "
-            f"the same command tries again; {job.studio}"
-        )
+        return _wait(job, f"{str(request.folder)!r} cannot be written: {error.strerror or error}")
     if problem is None:
         return Ending()
+    return Ending(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_void=True)
+
+
+def _wait(job: Job, problem: str) -> Ending:
     return Ending(
-        f"job {job.name} is Completed, but {problem}; reuse=finished submits it again; {job.studio}", is_void=True
+        delay=f"job {job.name} is Completed, and its result was not fetched: {problem}; the same command fetches it; "
+        f"{job.studio}"
     )
 
 

@@ -66,6 +66,9 @@ class Listener(Protocol):
     def ended(self, request: Request, failure: str | None) -> None:
         """Take the end of a cell: its result is in the request's folder, or `failure` says why there is none."""
 
+    def delayed(self, request: Request, reason: str) -> None:
+        """Take why a cell's result is not here, as its job was last said to stand: the same command looks again."""
+
     def waits(self, reason: str) -> None:
         """Take what keeps the launch from going on for a while, in any thread; once for each kind of trouble."""
 
@@ -190,7 +193,7 @@ class Executor:
             elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
-                self._end(request, [str(refusal)] * len(self._ledger.asked[request.fingerprint]))
+                self._end(request, [Ending(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
         """Whether what keeps this one back would keep all others back too, as far as is known."""
@@ -238,7 +241,7 @@ class Executor:
             if endings[0].is_void and buys_void:
                 self._ledger.want(request, request.generation + 1)
             elif not (endings[0].is_preempted and self._ledger.may_be_replaced(request)):
-                self._end(request, [ending.failure for ending in endings])
+                self._end(request, endings)
                 continue
             del self._ledger.open[request.fingerprint]
             again.append(replace(request, generation=request.generation + 1))
@@ -257,10 +260,14 @@ class Executor:
             return [Ending(failure) for _ in asked]
         return last if last and last.name != job.name else endings
 
-    def _end(self, request: Request, failures: Sequence[str | None]) -> None:
+    def _end(self, request: Request, endings: Sequence[Ending]) -> None:
         self._ledger.close(request)
-        for asked, failure in zip(self._ledger.asked[request.fingerprint], failures, strict=True):
-            self._listener.ended(replace(asked, generation=request.generation), failure)
+        for asked, ending in zip(self._ledger.asked[request.fingerprint], endings, strict=True):
+            told = replace(asked, generation=request.generation)
+            if ending.delay is None:
+                self._listener.ended(told, ending.failure)
+            else:
+                self._listener.delayed(told, ending.delay)
 
 
 def _is_lost(job: Job) -> bool:

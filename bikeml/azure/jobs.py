@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from bikeml.azure.verdict import Verdict
 from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT, SWEEP_PREFIX
 
@@ -56,6 +57,8 @@ class Job:
     tags: Mapping[str, str]
     studio: str = ""
     """Its page in the Studio."""
+    timeout_minutes: float | None = None
+    """For how long it may run; None where it has no limit."""
 
     @property
     def state(self) -> State:
@@ -128,11 +131,11 @@ class Service(Protocol):
     def fetch_result(self, name: str, files: Iterable[str], folder: Path) -> None:
         """Bring those of `files` that a completed job left into `folder`."""
 
-    def explain_failure(self, name: str) -> str:
-        """Return what the service says of a job's failure, and the last lines of its log."""
+    def find_verdict(self, name: str) -> Verdict:
+        """Return what the service itself says of the end of a job that has failed or was cancelled."""
 
-    def was_preempted(self, name: str) -> bool:
-        """Return True where the service itself says that a failed job lost its node."""
+    def read_last_words(self, name: str) -> str:
+        """Return the last lines of a job's log, empty where there is none."""
 
 
 def job_name(fingerprint: str, generation: int) -> str:

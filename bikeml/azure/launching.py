@@ -13,21 +13,22 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import Job, Request, describe_cost, node_hours
+from bikeml.azure.jobs import Request, describe_cost, node_hours
 from bikeml.azure.limits import NAME, find_excess
+from bikeml.azure.recorder import Recorder
 from bikeml.azure.requirements import build_conda, is_installed, pin
 from bikeml.azure.snapshot import CONFIG_FOLDER, stage
 from bikeml.config import LauncherConfig, typed_launcher
 from bikeml.data import read_bytes, read_table
 from bikeml.display import show_notice, show_plan
-from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError, SweepStoppedError
+from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
 from bikeml.pipeline import find_tolerance
 from bikeml.planning import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
 from bikeml.provenance import command_line
 from bikeml.records.fingerprint import user_packages
 from bikeml.records.limits import shorten
 from bikeml.records.run import METRIC
-from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure, write_job
+from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
 from bikeml.redaction import redact
 
 RUN_FOLDER = "outputs"
@@ -141,7 +142,7 @@ def _execute(
     with TemporaryDirectory(prefix="bikeml-") as temporary:
         setup = _Setup(workspace, planned, launcher, Path(temporary))
         setup.take(config_folder)
-        listener = _Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
+        listener = Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
         executor = Executor(workspace, policy, listener, setup.prepare)
         try:
             executor.run(requests)
@@ -153,6 +154,7 @@ def _execute(
             f"{executor.n_open} jobs are submitted and go on; collect their results with: {redact(command_line())} "
             "hydra.launcher.wait=true"
         )
+    listener.check_delays()
 
 
 def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
@@ -241,36 +243,6 @@ class _Setup:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
         return file
-
-
-class _Recorder:
-    """Writes into the cells' folders what becomes of their jobs."""
-
-    def __init__(self, planned: Mapping[str | None, PlannedCell], max_failures: int | None) -> None:
-        self._planned, self._max_failures, self._failures = planned, max_failures, 0
-        self._told: dict[Path, tuple[str, str]] = {}
-
-    def stands(self, request: Request, job: Job) -> None:
-        """Write how the job stands, where that is news."""
-        if self._told.get(request.folder) != (job.name, job.status):
-            self._told[request.folder] = job.name, job.status
-            write_job(request.folder, job.name, job.status, job.studio)
-
-    def ended(self, request: Request, failure: str | None) -> None:
-        """Write why there is no result; raises SweepStoppedError where more cells have failed than may fail."""
-        if failure is None:
-            return
-        self._failures += 1
-        write_failure(request.folder, failure, self._planned[request.fingerprint].cell.overrides)
-        if self._max_failures is not None and self._failures > self._max_failures:
-            raise SweepStoppedError(
-                f"{self._failures} cells have failed, and sweep.max_failures={self._max_failures} allows no more; jobs "
-                "that are submitted go on"
-            )
-
-    def waits(self, reason: str) -> None:
-        """Say what keeps the sweep from going on."""
-        show_notice(reason)
 
 
 def _config_folder(master: DictConfig) -> Path | None:

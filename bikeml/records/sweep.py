@@ -12,7 +12,9 @@ from pydantic import AfterValidator
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 from bikeml.records.run import RunRecord
 
-Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submitted", "not run"]
+COMPLETED = "Completed"
+"""Azure ML's word for a job that has succeeded."""
+Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submitted", "not fetched", "not run"]
 
 
 class WrongFolderError(ValueError):
@@ -102,6 +104,8 @@ class JobRecord(Record):
     """Its page."""
     seen: Seconds
     """Unix time at which it was first seen to stand so."""
+    reason: Text | None = None
+    """Why its result is not here although nothing is lost."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Outcome:
         if self.problem is not None:
             return "broken"
         if self.job is not None:
-            return "submitted"
+            return "not fetched" if self.job.status == COMPLETED else "submitted"
         return "interrupted" if self.has_begun else "not run"
 
     @property

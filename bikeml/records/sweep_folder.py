@@ -23,12 +23,11 @@ from bikeml.locks import hold
 from bikeml.records.record import Record
 from bikeml.records.run import RunRecord, StoreRecord, check_fingerprint, read_run_id
 from bikeml.records.run_folder import CANDIDATES, CONFIG, LOG, PREDICTIONS, RESULT, RunFolder
-from bikeml.records.sweep import Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
+from bikeml.records.sweep import COMPLETED, Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
 from bikeml.redaction import redact
 
 LEADERBOARD, PICTURE, PAGE = "leaderboard.csv", "leaderboard.png", "report.html"
 SHOWN = (CONFIG, PREDICTIONS, CANDIDATES)
-COMPLETED = "Completed"
 ADVICE = "choose another hydra.sweep.dir"
 Kind = TypeVar("Kind", bound=Record)
 
@@ -227,6 +226,10 @@ def write_failure(
     ).write(folder)
 
 
-def write_job(folder: Path, name: str, status: str, studio: str) -> None:
-    """Write how the job of a cell on a cluster stands now: its name, the service's word for its state, its page."""
-    JobRecord(name=name, status=status, studio=studio, seen=time.time()).write(folder)
+def write_job(folder: Path, name: str, status: str, studio: str, reason: str | None = None) -> None:
+    """
+    Write how the job of a cell on a cluster stands now: its name, the service's word for its state, its page.
+
+    `reason` says why its result is not here although nothing is lost.
+    """
+    JobRecord(name=name, status=status, studio=studio, seen=time.time(), reason=reason).write(folder)

@@ -9,14 +9,26 @@ jobs' commands are real; the rest is memory.
 As the service does it: routes, api-versions, shapes of replies, tokens that expire, names that are never free again,
 merged tags, states of a job, immutable versions, look-up of code by its hash, nodes that come and go, error envelopes.
 
+As strict as the service, where it was reported or documented to be strict:
+
+    names, versions, tags, parameters, metrics and batches are limited: the table and its sources are in `limits`
+    listSecrets answers with a key or with a SAS that expires: azure-ai-ml 1.35 asks for an expirable secret of an hour
+        (azure-sdk-for-python, pull request 35716); a test chooses which and for how long (`workspace.secrets`)
+    a job that loses its node fails with "PreemptionError: Nodes of this job got pre-empted. ... Received pre-emption
+        warning signal" (MachineLearningNotebooks 1242, azure-docs 66288, MLOpsPython 346), under the code UserError;
+        a test chooses another error, such as one that has the code inside (`lifecycle.preemption`)
+    a job is cancelled when it has run for its limits.timeout (REST interface, CommandJobLimits: "the max run duration
+        ..., after which the job will be cancelled"); nothing is known of an error beside that, so none is given
+        (`lifecycle.timeout`)
+
 Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset
 (409 for an environment, by the client's code), an unknown compute and a cancel after the end; the size of a serverless
 node that no job names; that an identical job is answered with 200; that a job whose data does
 not exist is refused at submission; that runs/outputs and traces are missing beside logged-models; the codes of quota
 refusals; that serverless nodes come as a cluster's do, up to the quota; how long anything takes; that a command on
-several nodes runs once; what an endpoint answers without traffic, and how a name that is taken is refused. A job is
-checked against its environment's conda file: `python=` and exact `name==version` of pip packages, and what is not named
-cannot be imported. The image is not looked at.
+several nodes runs once; that a job which is run again has its whole time again; what an endpoint answers without
+traffic, and how a name that is taken is refused. A job is checked against its environment's conda file: `python=` and
+exact `name==version` of pip packages, and what is not named cannot be imported. The image is not looked at.
 
 As strict as the service can be: mounted outputs rename nothing (hi-ml #258, #171; azure-storage-fuse #798); a managed
 identity must be the cluster's (azure-dev #7927); an environment of a registry has what CURATED says, builds no image,
@@ -28,10 +40,11 @@ application with a secret, private networks, `latest` labels moved by hand, dele
     certificates, proxy     the way in: a throw-away authority, and CONNECT to loopback only
     server, wire, identity  what every call has in common: routes, tokens, envelopes
     faults, requestlog      what goes wrong, and what was asked
-    clock                   time that can be moved
+    clock, duration         time that can be moved, and lengths of it as they are written
     store, assets           what is registered
     workspace, cluster      workspace, datastores, compute
-    jobs, jobshape          what may be submitted, and how it looks from outside
+    secrets                 what opens the datastores, for how long
+    jobs, jobshape, limits  what may be submitted, and how it looks from outside
     lifecycle               what becomes of a job
     runner, environments    a job's command, for real
     history, tracking       the data plane

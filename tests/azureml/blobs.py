@@ -26,6 +26,8 @@ START_SECONDS = 60.0
 
 DATA = f"azureml-blobstore-{WORKSPACE_ID}"  # workspaceblobstore
 ARTIFACTS = "azureml"  # workspaceartifactstore
+EVERYTHING = dict.fromkeys(("read", "write", "create", "list", "add", "delete"), True)
+"""What the holder of a SAS may do."""
 CONTAINERS = {"workspaceblobstore": DATA, "workspaceartifactstore": ARTIFACTS}
 
 
@@ -183,10 +185,24 @@ class Blobs:
             self.account,
             name,
             account_key=self.key,
-            permission=ContainerSasPermissions(read=True, write=True, create=True, list=True, add=True, delete=True),
+            permission=ContainerSasPermissions(**EVERYTHING),
             expiry=datetime.now(UTC) + timedelta(hours=1),
         )
         return f"https://{self.host}/{name}?{token}"
+
+    def set_policies(self, container: str, names: list[str]) -> None:
+        """Let the SAS of these policies, and of no others, be good for a container."""
+        from azure.storage.blob import AccessPolicy, ContainerSasPermissions
+
+        now = datetime.now(UTC)
+        policy = AccessPolicy(ContainerSasPermissions(**EVERYTHING), now + timedelta(days=7), now - timedelta(days=1))
+        self.container(container).set_container_access_policy(dict.fromkeys(names, policy))
+
+    def sign(self, container: str, policy: str) -> str:
+        """Return a SAS that lets its holder read and write in a container for as long as it has the policy."""
+        from azure.storage.blob import generate_container_sas
+
+        return generate_container_sas(self.account, container, account_key=self.key, policy_id=policy)
 
     def signed_url(self, container: str, name: str, *, write: bool = False) -> str:
         """Return an address that carries its own permission for an hour, for one blob."""

@@ -148,6 +148,6 @@ def _error(job: Job) -> Json | None:
     if job.error is None:
         return None
     return {
-        "error": {"code": "UserError", "message": job.error, "details": []},
+        "error": {"details": []} | job.error,
         "time": "0001-01-01T00:00:00+00:00",
     }

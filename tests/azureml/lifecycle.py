@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tests.azureml.clock import Clock
 from tests.azureml.cluster import Cluster, Node
+from tests.azureml.duration import to_seconds
 from tests.azureml.environments import REGISTRIES
 from tests.azureml.wire import Json
 
@@ -32,6 +33,12 @@ class Timings:
     cancelling: float = 0.05
 
 
+PREEMPTION: Json = {
+    "code": "UserError",
+    "message": "AzureMLCompute job failed. PreemptionError: Nodes of this job got pre-empted. Check if the run has failed "
+    "or restarted. Reason: Received pre-emption warning signal",
+}
+"""As users have reported it: MachineLearningNotebooks 1242, azure-docs 66288, MLOpsPython 346."""
 REALISTIC = Timings(starting=5, image_build=600, scale_up=180, finalizing=15, cancelling=20)
 
 
@@ -80,7 +87,7 @@ class Job:
     created: float
     status: str = "Starting"
     attempt: int = 0
-    error: str | None = None
+    error: Json | None = None
     started: float | None = None
     ended: float | None = None
     history: list[tuple[float, str]] = field(default_factory=list)
@@ -115,6 +122,10 @@ class Lifecycle:
         self.clock, self.runner = clock, runner
         self.timings = Timings()
         self.behave: Callable[[Job], Behaviour] = lambda _job: Behaviour()
+        self.preemption = PREEMPTION
+        """What is said of a job that fails with its node."""
+        self.timeout: Json | None = None
+        """What is said of a job that outran its time: nothing, as far as is known."""
         self.images: dict[str, bool] = {}  # environment id: False while it is being built
         self._building: dict[str, list[Job]] = {}
 
@@ -141,7 +152,7 @@ class Lifecycle:
         self.runner.stop(job)
         nodes, job.nodes = job.nodes, []
         if job.behaviour.preempted_fails:
-            self._end(job, "Failed", "The node was preempted while the job was running.")
+            self._end(job, "Failed", self.preemption)
         else:
             job.attempt += 1
             self._queue(job)
@@ -183,6 +194,8 @@ class Lifecycle:
         if identity == "Managed" and not self._cluster(job).has_identity:
             self._finalize(job, NO_IDENTITY)
             return
+        if limit := (job.spec.get("limits") or {}).get("timeout"):
+            self._later(job, to_seconds(limit), self._time_out)
         if job.behaviour.silent_after is not None:
             self._later(job, job.behaviour.silent_after, self._fall_silent)
         if job.behaviour.seconds is None:
@@ -192,6 +205,12 @@ class Lifecycle:
             self._later(job, job.behaviour.seconds / 2, self.preempt)
         else:
             self._later(job, job.behaviour.seconds, self._stop_simulating)
+
+    def _time_out(self, job: Job) -> None:
+        self._change_plan(job)
+        self.runner.stop(job)
+        self._show(job, "CancelRequested")
+        self._later(job, self.timings.cancelling, lambda job: self._end(job, "Canceled", self.timeout))
 
     def _fall_silent(self, job: Job) -> None:
         self._show(job, "NotResponding")
@@ -223,8 +242,9 @@ class Lifecycle:
             lambda job: self._end(job, "Failed" if error else "Completed", error),
         )
 
-    def _end(self, job: Job, status: str, error: str | None = None) -> None:
-        job.error, job.ended = error, self.clock.now()
+    def _end(self, job: Job, status: str, error: str | Json | None = None) -> None:
+        job.error = {"code": "UserError", "message": error} if isinstance(error, str) else error
+        job.ended = self.clock.now()
         self._show(job, status)
         nodes, job.nodes = job.nodes, []
         self._cluster(job).release(nodes)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from tests.azureml.blobs import CONTAINERS, Blobs
 from tests.azureml.cluster import CORES, Cluster
+from tests.azureml.duration import to_seconds
 from tests.azureml.lifecycle import Lifecycle
 from tests.azureml.limits import check_compute
 from tests.azureml.operations import Operations
+from tests.azureml.secrets import Secrets
 from tests.azureml.store import (
     GROUP,
     REGION,
@@ -36,6 +38,7 @@ class Workspace:
     def __init__(self, store: Store, blobs: Blobs, operations: Operations, lifecycle: Lifecycle) -> None:
         self.store, self.blobs, self.operations, self.lifecycle = store, blobs, operations, lifecycle
         self.quota_cores = 20
+        self.secrets = Secrets(store.clock, blobs)
         self.clusters: dict[str, Cluster] = {}
         for name, container in CONTAINERS.items():
             store.put(f"datastores/{name}", self._datastore_properties(name, container))
@@ -123,7 +126,7 @@ class Workspace:
 
     def _secrets(self, call: Call) -> Reply:
         self.store.get(f"datastores/{call.names['name']}")
-        return Reply(body={"secretsType": "AccountKey", "key": self.blobs.key})
+        return Reply(body=self.secrets.issue(CONTAINERS[call.names["name"]]))
 
     def _list_computes(self, call: Call) -> Reply:
         return Reply(body=page(call, self.store.under("computes"), self._compute_body))
@@ -194,7 +197,7 @@ class Workspace:
 
     def _set_cluster(self, name: str, wanted: Json) -> None:
         scale = wanted["scaleSettings"]
-        idle = _seconds(scale.get("nodeIdleTimeBeforeScaleDown") or "PT2M")
+        idle = to_seconds(scale.get("nodeIdleTimeBeforeScaleDown") or "PT2M")
         cluster = self.clusters.get(name.lower())
         if cluster is None:
             cluster = Cluster(self.store.clock, 0, 0, 0, self.lifecycle.timings.scale_up)
@@ -227,10 +230,3 @@ class Workspace:
             },
         }
         return body | {"properties": entity.properties | {"properties": inner}}
-
-
-def _seconds(duration: str) -> float:
-    """Return the seconds of an ISO 8601 duration such as PT180S or PT2M."""
-    from isodate import parse_duration
-
-    return float(parse_duration(duration).total_seconds())
