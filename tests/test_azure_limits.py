@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.azure.limits import NAME, PARAM_VALUE, PARAMS, RULES, TAG_VALUE, check, find_excess, shorten
+from bikeml.azure.limits import NAME, RULES, check, find_excess
 from bikeml.composition import compose, resolve
 from bikeml.config import typed
 from bikeml.errors import ConfigError
+from bikeml.records.limits import PARAM_VALUE, PARAMS, TAG_VALUE, shorten
 from tests.azureml import limits as documented
 
 
@@ -19,6 +20,13 @@ def config(*overrides):
 
 def test_the_config_as_it_comes_is_within_the_limits():
     assert find_excess(config("hydra/launcher=azureml")) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["azureml:mine:3", "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"]
+)
+def test_an_environment_that_is_there_is_no_name_to_make(name):
+    assert find_excess(config(f"azure.environment='{name}'")) == []
 
 
 def test_both_sides_have_the_same_numbers():

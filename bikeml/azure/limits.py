@@ -31,12 +31,13 @@ class Rule:
     """The pattern in words."""
 
 
+ENVIRONMENT = "azure.environment"
 _ASSET = Rule(255, 1, r"[a-zA-Z0-9][\w-]*", "letters, digits, - and _, and begin with one of the first two")
 RULES = {
     "tracking.experiment_name": Rule(NAME),
     "tracking.run_name": Rule(NAME),
     "azure.data": _ASSET,
-    "azure.environment": _ASSET,
+    ENVIRONMENT: _ASSET,
     "azure.compute.name": Rule(24, 3, r"[a-zA-Z][a-zA-Z0-9-]*", "letters, digits and -, and begin with a letter"),
 }
 """By the key that a user sets."""
@@ -44,7 +45,8 @@ RULES = {
 
 def find_excess(config: Config) -> list[str]:
     """Return a line for each value of the config that Azure ML would refuse."""
-    return [problem for key, rule in RULES.items() for problem in _judge(key, rule, _get(config, key))]
+    rules = {key: rule for key, rule in RULES.items() if key != ENVIRONMENT or config.azure.makes_environment}
+    return [problem for key, rule in rules.items() for problem in _judge(key, rule, _get(config, key))]
 
 
 def check(config: Config) -> None:
