@@ -191,7 +191,7 @@ def test_a_table_of_ninety_columns_with_long_names_is_recorded_whole(workspace: 
     tags = client.get_run(name).data.tags
     assert names[0] in tags["bikeml.command"]
     assert len(tags["bikeml.command"]) == 1000
-    assert names[-1] in json.loads(Path("sweep/0/environment.json").read_text())["command"]
+    assert names[-1] in json.loads(Path("sweep/0/result.json").read_text())["command"]
     run(*table, "tracking=azureml", "hydra.run.dir=here")
-    latest = json.loads(Path("here/result.json").read_text())["run_id"]
+    latest = json.loads(Path("here/store.json").read_text())["run_id"]
     assert len(client.get_run(latest).data.tags["bikeml.command"]) == 1000
