@@ -298,14 +298,15 @@ def test_stream_returns_when_the_job_is_over(
 def test_a_command_that_fails_fails_the_job_and_keeps_its_last_words(ml_client: Any, azureml: LoopbackAzureML) -> None:
     ml_client.jobs.create_or_update(build_job("job-1", command="echo no such column; exit 3"))
     assert wait(azureml, "job-1") == ["Failed"]
-    assert azureml.job("job-1").error == "Execution failed. User process exited with code 3. no such column"
+    message = "Execution failed. User process exited with code 3. no such column"
+    assert azureml.job("job-1").error == {"code": "UserError", "message": message}
 
 
 @pytest.mark.usefixtures("cluster", "environment")
 def test_a_job_cannot_import_what_its_environment_does_not_name(ml_client: Any, azureml: LoopbackAzureML) -> None:
     ml_client.jobs.create_or_update(build_job("job-1", command="python -c 'import yaml, numpy'"))
     assert wait(azureml, "job-1") == ["Failed"]
-    assert "No module named 'numpy': the job's environment does not name it" in str(azureml.job("job-1").error)
+    assert "No module named 'numpy': the job's environment does not name it" in azureml.job("job-1").error["message"]
 
 
 @pytest.mark.parametrize("folder", ["$AZURE_ML_OUTPUT_kept", "outputs"])
@@ -317,7 +318,7 @@ def test_a_mounted_output_takes_files_and_renames_none(ml_client: Any, azureml: 
     command = f'mkdir -p {folder} && cd {folder} && python -c "{program}"'
     ml_client.jobs.create_or_update(build_job("job-1", command=command, outputs={"kept": Output(type="uri_folder")}))
     assert wait(azureml, "job-1") == ["Failed"]
-    assert "a mounted output renames nothing: 'a'" in str(azureml.job("job-1").error)
+    assert "a mounted output renames nothing: 'a'" in azureml.job("job-1").error["message"]
 
 
 @pytest.mark.parametrize(
