@@ -9,7 +9,9 @@ figure that is not the untouched record's, unless it names what is broken. Each 
 """
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +26,7 @@ def main() -> int:
     from tests.attacks.kinds import ATTACKS
 
     arguments = _parse(list(ATTACKS))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     with TemporaryDirectory(prefix="attack-") as folder:
         os.environ["HOME"] = folder
@@ -50,9 +53,11 @@ def _attack(cases: list, seed: int, number: int) -> int:
     from tests.attacks.session import Tally, run
 
     tally = Tally()
-    for found in run(cases, seed, range(number)):
-        tally.add(found)
-        if found.complaint:
+    with contextlib.suppress(KeyboardInterrupt):  # what has been found until then is shown
+        for found in run(cases, seed, range(number)):
+            tally.add(found)
+            if not found.complaint:
+                continue
             case = found.case
             print(
                 f"--case {found.number}: {case.command}, {case.mutation}, {found.done}: {found.complaint}", flush=True

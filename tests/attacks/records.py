@@ -17,9 +17,7 @@ from tests.attacks.worlds import STORE, World, make_worlds
 
 PICTURES = (".png", ".html", ".txt", ".log")
 WEIGHTS = {"missing key": 4, "wrong type": 6}
-"""There are many keys, and a case alters one."""
-
-
+"""There are many keys, and a case alters one; of commands that take seconds, each case is there once."""
 Alter = Callable[[Random], Mutation]
 MANY = 12
 """Files of one folder, such as the checkpoints of a search, which are all alike."""
@@ -83,8 +81,8 @@ def _list_cases(reader: Reader) -> Iterator[Case]:
     world = reader.command.world
     for file in reader.read:
         for name in names_for(file, _find_twins(world, file)):
-            alter = partial(_alter_file, world, file, name)
-            yield from [_case(reader, str(file), name, alter)] * WEIGHTS.get(name, 1)
+            alter, weight = partial(_alter_file, world, file, name), WEIGHTS.get(name, 1)
+            yield from [_case(reader, str(file), name, alter)] * (1 if reader.command.is_slow else weight)
     for file in reader.replaced:
         yield from (_case(reader, str(file), name, partial(_alter_file, world, file, name)) for name in IN_THE_WAY)
     for table in rows.TABLES if Path(STORE) in reader.read else ():
