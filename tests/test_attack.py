@@ -47,7 +47,7 @@ def ending(status=0, out="", err="", killed_by=None, seconds=0.1):
         ({"status": 1}, "silence: status 1 without a word"),
         ({"status": 7, "err": "bikeml: a message\n"}, "status 7"),
         ({"status": None, "killed_by": 11}, "crash: signal 11"),
-        ({"status": None, "killed_by": 24, "seconds": 10.2}, "hang: 10 s"),
+        ({"status": None, "killed_by": 24, "seconds": 10.2}, "hang: 10 s of the processor"),
         ({"status": 2, "err": "x" * 60_000}, "flood: 60,000 characters"),
     ],
 )

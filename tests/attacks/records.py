@@ -8,7 +8,8 @@ from pathlib import Path
 from random import Random
 
 from tests.attacks import rows
-from tests.attacks.commands import Command, Figures, import_all, list_commands, read_rows
+from tests.attacks.commands import Command, import_all, list_commands
+from tests.attacks.figures import Figures, read_rows
 from tests.attacks.forked import Ending, call, watch
 from tests.attacks.mutations import IN_THE_WAY, mutate_file, names_for
 from tests.attacks.session import Case, judge_ending
@@ -107,10 +108,8 @@ def _run(reader: Reader, target: str, alter: Alter, rng: Random) -> tuple[str, E
     command.world.lay_out()
     done = alter(rng)
     ending = call(command.act, command.world.folder)
-    complaint = (
-        judge_ending(ending) or _judge_figures(reader, target, done, ending) or _judge_cells(reader, target, ending)
-    )
-    return f"{target}: {done.text}", ending, complaint
+    complaint = judge_ending(ending) or _judge_figures(reader, target, done, ending)
+    return f"{target}: {done.text}", ending, complaint or _judge_cells(reader, target, ending)
 
 
 def _judge_figures(reader: Reader, target: str, done: Mutation, ending: Ending) -> str | None:
@@ -134,9 +133,8 @@ def _judge_cells(reader: Reader, target: str, ending: Ending) -> str | None:
     lost = missing - {f"cell {below[0]}"}
     if lost:
         return f"lost: {', '.join(sorted(lost))}, with status {ending.status}"
-    notes = [row["note"] for row in read_rows(world, sweep)]
+    said = " ".join([*(row["note"] for row in read_rows(world, sweep)), ending.out, ending.err])
     is_gone = not (world.folder / target).exists()
-    is_named = below[-1] in " ".join([*notes, ending.out, ending.err])
-    return (
-        None if is_named or is_gone or not missing else f"unnamed: cell {below[0]} is not shown, and {target} not named"
-    )
+    if not missing or is_gone or below[-1] in said:
+        return None
+    return f"unnamed: cell {below[0]} is not shown, and {target} not named"

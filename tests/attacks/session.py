@@ -1,6 +1,7 @@
 """Draw cases by seed and number, run them, and count what came of them."""
 
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,8 +54,8 @@ def run(cases: Sequence[Case], seed: int, numbers: Sequence[int]) -> Iterator[Fo
 def judge_ending(ending: Ending) -> str | None:
     """Say what is wrong with how a command ended, or return None."""
     said = ending.out + ending.err
-    if ending.seconds >= CPU_SECONDS:
-        return f"hang: {ending.seconds:.0f} s"
+    if ending.killed_by == signal.SIGXCPU or ending.seconds >= CPU_SECONDS:
+        return f"hang: {ending.seconds:.0f} s of the processor"
     if ending.killed_by is not None:
         return f"crash: signal {ending.killed_by}"
     if TRACEBACK in said:
@@ -92,12 +93,15 @@ class Tally:
 
     def describe(self) -> Iterator[str]:
         """Yield a line for each command and target with its counts, and one with their sums."""
-        kinds = sorted({kind for *_, kind in self.n_bad})
-        for command, target in sorted(self.n_cases):
-            counts = [
-                f"{self.n_bad[command, target, kind]} {kind}" for kind in kinds if self.n_bad[command, target, kind]
-            ]
-            yield f"{command:<44}{target:<28}{self.n_cases[command, target]:>5}  {', '.join(counts)}"
-        sums = Counter(kind for found in self.bad if found.complaint for kind in [found.complaint.partition(":")[0]])
-        counts = [f"{count} {kind}" for kind, count in sorted(sums.items())]
-        yield f"{self.n_cases.total()} cases, {len(self.bad)} bad{': ' if counts else ''}{', '.join(counts)}"
+        width = max((len(command) for command, _ in self.n_cases), default=0)
+        for place in sorted(self.n_cases):
+            kinds = Counter({kind: count for (*where, kind), count in self.n_bad.items() if tuple(where) == place})
+            yield f"{place[0]:<{width}}  {place[1]:<26}{self.n_cases[place]:>5}  {_show(kinds)}".rstrip()
+        sums: Counter[str] = Counter()
+        for (*_, kind), count in self.n_bad.items():
+            sums[kind] += count
+        yield f"{self.n_cases.total()} cases, {len(self.bad)} bad{': ' if sums else ''}{_show(sums)}"
+
+
+def _show(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
