@@ -1,11 +1,11 @@
 """
 Attack what bikeml reads, with altered records and the like, and count what came of it.
 
-    python scripts/attack.py records [--seed N] [--cases N] [--short] [--case N]
+    python scripts/attack.py records [--seed N] [--cases N] [--short] [--only WORDS] [--case N]
 
 A case is good when the command ends with status 0, 1, 2 or 3 within ten seconds, prints no traceback, and shows no
 figure that is not the untouched record's, unless it names what is broken. Each bad case is listed with its number:
-`--case N` with the same seed repeats it alone and shows all that the command says.
+`--case N` with the same other options repeats it alone and shows all that the command says.
 """
 
 import argparse
@@ -31,6 +31,7 @@ def main() -> int:
     with TemporaryDirectory(prefix="attack-") as folder:
         os.environ["HOME"] = folder
         cases = ATTACKS[arguments.kind](Path(folder).resolve(), is_short=arguments.short)
+        cases = [case for case in cases if arguments.only in f"{case.command} {case.target} {case.mutation}"]
         print(f"{len(cases):,} combinations, laid out in {time.monotonic() - started:.0f} s", flush=True)
         if arguments.case is not None:
             return _repeat(cases, arguments.seed, arguments.case)
@@ -45,6 +46,9 @@ def _parse(kinds: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, default=1000, help="how many")
     parser.add_argument("--short", action="store_true", help=f"{SHORT} cases, on what an earlier commit wrote")
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="of the command, file and kind, such as 'report (now)'"
+    )
     parser.add_argument("--case", type=int, help="the number of the one to repeat")
     return parser.parse_args()
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import shutil
 import socket
@@ -21,6 +21,7 @@ from tests.attacks.figures import (
     read_leaderboard,
     read_predictions,
     read_table,
+    show_metrics,
     show_nothing,
 )
 from tests.attacks.worlds import CHECKPOINTS, LASSO, LASSO_NAME, RF, RF_NAME, SWEEP, World, run_main
@@ -58,7 +59,7 @@ class Command:
     status: int = 0
     """How it ends where nothing is altered."""
     is_slow: bool = False
-    """Whether it fits models."""
+    """Whether it takes seconds, as what fits models does."""
 
 
 def import_all() -> None:
@@ -90,6 +91,7 @@ def list_commands(world: World) -> Iterator[Command]:
     yield _task("register", world, f"run={lasso}", "registered_model=bikes", "alias=now", show=hash_model(lasso))
     yield _serve(world, rf)
     yield _reproduce(world, lasso, "lasso")
+    yield from _record(world)
     words = (*LASSO, "tracking=none", "hydra.run.dir=lasso")
     yield Command("run in an old folder", world, lambda: run_main(words), show_nothing, is_slow=True)
     if (world.folder / "checkpoints").is_dir():
@@ -103,6 +105,20 @@ def _report() -> None:
 
     with patch("sys.argv", ["report", "sweep"]):
         main()
+
+
+def _record(world: World) -> Iterator[Command]:
+    """Yield the commands that record a run and a sweep once more in a store of their own."""
+    if importlib.util.find_spec("bikeml.record") is None:
+        return
+
+    def act(folder: str) -> int:
+        from bikeml.record import main
+
+        return int(main([folder, "--uri", "sqlite:///later.db"]))
+
+    yield Command("record lasso", world, partial(act, "lasso"), show_metrics, is_slow=True)
+    yield Command("record sweep", world, partial(act, "sweep"), show_metrics, is_slow=True)
 
 
 def _sweep(world: World, reuse: str, folder: str) -> Command:

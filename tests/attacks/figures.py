@@ -1,8 +1,10 @@
 """The figures that a command shows or writes, by name, to be compared with those of the untouched record."""
 
+import contextlib
 import csv
 import hashlib
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 
 from tests.attacks.forked import Ending
@@ -65,3 +67,14 @@ def hash_model(run: str) -> Show:
         return {"sha256 of the model": hashlib.sha256(file.read_bytes()).hexdigest()}
 
     return show
+
+
+def show_metrics(world: World, _: Ending) -> Figures:
+    """Return the metrics of the finished runs in the store that was made later, but for those of time."""
+    store = world.folder / "later.db"
+    if not store.is_file():
+        return {}
+    query = """SELECT runs.name, key, latest_metrics.value FROM latest_metrics JOIN runs USING (run_uuid)
+               WHERE runs.status = 'FINISHED' AND key NOT LIKE 'seconds%'"""
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        return {f"{name} {key}": value for name, key, value in database.execute(query)}
