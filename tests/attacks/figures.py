@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from tests.attacks.forked import Ending
 from tests.attacks.worlds import World
 
+csv.field_size_limit(10**9)  # what is altered can become a field of a leaderboard
 Figures = Mapping[str, object]
 Show = Callable[[World, Ending], Figures]
 
