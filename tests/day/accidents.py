@@ -1,6 +1,5 @@
 """What goes wrong in the course of the day, and when."""
 
-import json
 import random
 import shlex
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from collections.abc import Callable
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.faults import Fault
 from tests.azureml.lifecycle import Job
+from tests.builders import run_record
 from tests.day.plan import Plan
 
 LOST = 0.03
@@ -26,8 +26,8 @@ def choose_behaviour(plan: Plan) -> Callable[[Job], Behaviour]:
     def behave(job: Job) -> Behaviour:
         cell, generation = find_fingerprint(job), job.name.rpartition("-")[2]
         key = f"{cell[:8]}-{generation}"
-        result = json.dumps({"fingerprint": cell, "job": job.name}).encode()
-        files = {"result.json": result, "config.yaml": b"seed: 0\n", "predictions.csv": b"row,prediction\n0,1\n"}
+        record = run_record(run_name=job.name, fingerprint=cell, identity=None)
+        files = {"result.json": record.to_json().encode(), "config.yaml": b"seed: 0\n"}
         return Behaviour(
             seconds=random.Random(f"{plan.seed} {job.name}").uniform(300, 900),
             preemptions=int(key in failing or key in moved),
@@ -49,7 +49,7 @@ class Accidents:
 
     def __init__(self, service: LoopbackAzureML, plan: Plan) -> None:
         self._faults, self._now = service.faults, service.clock.now
-        self._writes = max(2, plan.cells // 100)
+        self._writes = max(2, plan.cells // 150)
         self._faults.reset("jobs.put", when="after", times=None, probability=LOST_REPLIES)
         self._quota: Fault | None = None
         self.leave_the_bucket()

@@ -122,8 +122,8 @@ class Day:
         return lambda: len(self.service.jobs.by_name) >= share * self.plan.cells
 
     def _fetched(self, share: float) -> Callable[[], bool]:
-        return lambda: sum(1 for _ in self.results()) >= share * self.plan.cells
+        return lambda: len(self.fetched()) >= share * self.plan.cells
 
-    def results(self) -> list[Path]:
-        """Return the results in the cells' folders."""
-        return list(self.folder.glob("cells/*/result.json"))
+    def fetched(self) -> list[Path]:
+        """Return the folders of the cells whose results are here."""
+        return [result.parent for result in self.folder.glob("cells/*/result.json")]

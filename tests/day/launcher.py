@@ -44,6 +44,7 @@ POLICY = Policy(
     poll_seconds=1200,
     patience_minutes=60,
     on_quota="stop",
+    price_per_node_hour=None,
 )
 REQUEST_SECONDS = 0.1
 """What a request takes: ten threads that ask for a second each."""

@@ -1,11 +1,11 @@
 """What was counted in the course of a day, and whether it is good enough."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bikeml.records.run import RunRecord
 from tests.azureml.history import DATA_PLANE
 from tests.azureml.lifecycle import Job
 from tests.day.accidents import find_fingerprint
@@ -125,6 +125,6 @@ def _failed_with_its_node(job: Job) -> bool:
 
 def _count_fetched(day: "Day") -> int:
     """Return how many cells hold the result of their own last job."""
-    last: dict[str, str] = {find_fingerprint(job): job.name for job in day.service.jobs.by_name.values()}
-    found: list[dict[str, Any]] = [json.loads(result.read_text()) for result in day.results()]
-    return sum(last.get(result["fingerprint"]) == result["job"] for result in found)
+    last = {find_fingerprint(job): job.name for job in day.service.jobs.by_name.values()}
+    found = [RunRecord.read(folder) for folder in day.fetched()]
+    return sum(record is not None and last.get(str(record.fingerprint)) == record.run_name for record in found)
