@@ -71,6 +71,7 @@ class Day:
         service.identity.now = service.clock.now
         service.lifecycle.timings = REALISTIC
         service.lifecycle.behave = choose_behaviour(plan)
+        service.workspace.secrets.kind = "Sas"
         service.workspace.quota_cores = plan.nodes * CORES["STANDARD_DS11_V2"]
         (folder / "day.json").write_text(json.dumps(asdict(plan)))
 

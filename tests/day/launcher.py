@@ -22,6 +22,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import EnvironmentCredential
 
 from bikeml.azure import login
+from bikeml.azure.artifacts import Artifacts
 from bikeml.azure.client import Workspace
 from bikeml.azure.connection import RETRIES
 from bikeml.azure.executor import Executor, Policy
@@ -101,6 +102,10 @@ class Teller:
         request.folder.mkdir(parents=True, exist_ok=True)
         (request.folder / "told.txt").write_text(failure or "fetched")
 
+    def delayed(self, request: Request, reason: str) -> None:
+        """Write why there is no result yet."""
+        self.ended(request, reason)
+
     def waits(self, reason: str) -> None:
         """Say what keeps the launch from going on."""
         show(reason)
@@ -114,7 +119,9 @@ def connect(clock: MovedClock, nodes: int) -> Workspace:
     client = MLClient(credential, *NAMES.values(), show_progress=False, transport=MovedTransport(clock), **RETRIES)
     config = yaml.safe_load((ROOT / "conf/azure/workspace.yaml").read_text())
     config["compute"]["max_instances"] = nodes
-    return Workspace(client, credential, AzureConfig(**config | NAMES))
+    workspace = Workspace(client, credential, AzureConfig(**config | NAMES))
+    workspace._artifacts = Artifacts(workspace._open_artifacts, clock)
+    return workspace
 
 
 def build_requests(plan: Plan, folder: Path) -> list[Request]:
