@@ -2,20 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bikeml.composition import compose, resolve
-from bikeml.config import Config, TrackingConfig, typed
+from bikeml.config import Config, typed
 from bikeml.errors import ConfigError, RecordError, TrackingError
 from bikeml.progress import Announce, silent
 from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
-from bikeml.sections import complete
+from bikeml.sections import complete, names_not_in_result
 from bikeml.status import DONE, report
-from bikeml.validation import validate
 
 COMMAND = "python -m bikeml.record"
 LOCAL = "local"
@@ -103,18 +103,33 @@ def _record_sweep(
 
 def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None) -> Config:
     """Return the config of a run, with the store that it is to be recorded in."""
-    sections = complete(folder.read_config())
+    recorded, present = complete(folder.read_config()), resolve(compose([f"tracking={LOCAL}"]))
     destination = folder.require().destination
-    wanted = uri or (destination and destination.uri) or sections.get("tracking", {}).get("uri")
+    wanted = uri or (destination and destination.uri) or _read_uri(recorded)
     if wanted and MASK in wanted:
         raise ConfigError(
             f"{str(folder.path)!r} names its store, {wanted!r}, without a secret; name the store with --uri"
         )
-    local = typed(resolve(compose([f"tracking={LOCAL}"]))).tracking
-    config = typed(sections | {"tracking": local.model_dump()})
     name = experiment_name or (destination and destination.experiment_name)
     chosen = {key: value for key, value in {"uri": wanted, "experiment_name": name}.items() if value}
-    return config.model_copy(update={"tracking": validate(TrackingConfig, local.model_dump() | chosen, "tracking")})
+    elsewhere: dict[str, Any] = {key: present[key] for key in names_not_in_result() & present.keys()}
+    if destination and destination.uri == wanted:  # the sweep's own run is in no other store
+        elsewhere["sweep"] |= {"parent_run_id": destination.parent_run_id}
+    azure = {**_section(present, "azure"), **_section(recorded, "azure")}
+    tracking = {**_section(present, "tracking"), **chosen}
+    return typed(recorded | elsewhere | {"azure": azure, "tracking": tracking})
+
+
+def _read_uri(sections: Mapping[str, Any]) -> str | None:
+    """Return the store that a config of form 1 names, whose record does not say it."""
+    uri = _section(sections, "tracking").get("uri")
+    return uri if isinstance(uri, str) else None
+
+
+def _section(sections: Mapping[str, object], name: str) -> Mapping[str, Any]:
+    """Return a section of a config, empty if it is none."""
+    section = sections.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

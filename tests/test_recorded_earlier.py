@@ -135,3 +135,17 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
     (dump,) = (file for file in files if file.suffix == ".sql")
     assert set(re.findall("file://(/.[^/']*)", dump.read_text())) == {"/recorded"}
     assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
+
+
+def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
+    from mlflow import MlflowClient
+
+    from bikeml import record
+
+    words = ["lasso", "--uri", f"sqlite:///{earlier}/other.db"]
+    assert [record.main(words), record.main(words)] == [0, 0]
+    client = MlflowClient(f"sqlite:///{earlier}/other.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("bikeml").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["test_r2"] == result_of(earlier / "lasso")["metrics"]["test_r2"]
+    assert run.data.params["model.estimator.alpha"] == "1.0"

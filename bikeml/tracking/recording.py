@@ -140,9 +140,8 @@ def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
         tags |= identity_tags(run.identity)
     if run.cv.tuned_on_these_rows:
         tags[names.CV] = "tuned on these rows"
-    parent = run.destination.parent_run_id if run.destination else None
-    if config.sweep.parent_run_id or parent:
-        tags[names.PARENT] = str(config.sweep.parent_run_id or parent)
+    if config.sweep.parent_run_id:
+        tags[names.PARENT] = config.sweep.parent_run_id
     return tags | _environment_tags(folder, run)
 
 
