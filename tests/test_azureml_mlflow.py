@@ -1,4 +1,4 @@
-"""The slow half: jobs that log to a real MLflow server, and a real model server behind an endpoint."""
+"""The slow half: jobs that log to a real MLflow server, and a model of theirs at an endpoint, without code of its own."""
 
 import json
 import os
@@ -13,31 +13,32 @@ from typing import Any
 
 import pytest
 
-from tests.azureml import LoopbackAzureML
-from tests.azureml.blobs import missing
+from tests.azureml import LoopbackAzureML, blobs, containers
 from tests.azureml.fixtures import tolerate_client_warnings
 from tests.azureml.workspace import TRACKING_URI
 
 # The loopback service itself, with real training jobs: what bikeml does with it is in test_azure_story
-pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+lacking = blobs.missing() or containers.missing()
+pytestmark = [pytest.mark.long, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINS = "".join(f"  - {name}=={version(name)}\n" for name in ("mlflow", "azureml-mlflow", "scikit-learn"))
 CONDA = f"name: job\ndependencies:\n- python={PYTHON}\n- pip:\n{PINS}"
 TRAIN = """\
 import sys
-import mlflow, numpy as np
+import mlflow, pandas as pd
+from importlib.metadata import version
 from sklearn.linear_model import LinearRegression
 
-x, y = np.array([[0.0], [1.0]]), np.array([0.0, float(sys.argv[1])])
+x, y = pd.DataFrame({"x": [0.0, 1.0]}), [0.0, float(sys.argv[1])]
 with mlflow.start_run() as run:
     assert run.info.run_id.startswith("job-"), run.info.run_id
     mlflow.log_param("slope", sys.argv[1])
     model = LinearRegression().fit(x, y)
     mlflow.log_metric("r2", model.score(x, y))
-    mlflow.sklearn.save_model(
-        model, "model", pip_requirements=["scikit-learn"], signature=mlflow.models.infer_signature(x, y)
-    )
+    pins = [f"{name}=={version(name)}" for name in ("mlflow", "scikit-learn", "pandas")]
+    pins.append("azureml-ai-monitoring==1.0.0")  # what the service's scoring script imports
+    mlflow.sklearn.save_model(model, "model", pip_requirements=pins, input_example=x)
     mlflow.log_artifacts("model", "model")
 """
 SEARCH = """\
@@ -169,7 +170,7 @@ def test_an_endpoint_is_invoked_with_three_requests(
     service: LoopbackAzureML, client: Any, deployed: Counter[str], tmp_path: Path
 ) -> None:
     request = tmp_path / "request.json"
-    request.write_text(json.dumps({"input_data": [[3.0], [0.5]]}))
+    request.write_text(json.dumps({"input_data": {"columns": ["x"], "index": [0, 1], "data": [[3.0], [0.5]]}}))
     service.log.clear()
     answer = client.online_endpoints.invoke("rentals", request_file=request)
     assert json.loads(answer) == pytest.approx([6.0, 1.0])
@@ -185,7 +186,8 @@ def test_a_request_without_a_key_or_without_input_data_is_refused(
     key = client.online_endpoints.get_keys("rentals").primary_key
     assert requests.post(url, json={"input_data": [[1.0]]}, timeout=20).status_code == 401
     headers = {"Authorization": f"Bearer {key}"}
-    assert requests.post(url, json={"inputs": [[1.0]]}, headers=headers, timeout=20).status_code == 400
+    reply = requests.post(url, json={"inputs": [[1.0]]}, headers=headers, timeout=20)
+    assert (reply.status_code, reply.headers["ms-azureml-model-error-statuscode"]) == (424, "400")
 
 
 def test_deleting_an_endpoint_ends_its_model_server(

@@ -1,6 +1,7 @@
 """What the loopback service refuses, because the real one would."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,6 +173,48 @@ def test_logged_models_are_not_there(azureml: LoopbackAzureML, rest: Rest) -> No
     url = f"https://eastus.api.azureml.ms/mlflow/v2.0{SCOPE}/api/2.0/mlflow/logged-models"
     assert rest("POST", url, None, {}).status_code == 404
     assert not azureml.tracking.started
+
+
+DEPLOYED: dict[str, Any] = {
+    "endpointComputeType": "Managed",
+    "model": f"{SCOPE}/models/m/versions/1",
+    "environmentId": f"{SCOPE}/environments/e/versions/1",
+    "codeConfiguration": {"codeId": f"{SCOPE}/codes/c/versions/1", "scoringScript": "score.py"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "none"}, "The model 'none' does not exist"),
+        ({"environmentId": None}, "'Environment Id' must not be empty."),
+        ({"environmentId": f"{SCOPE}/environments/e/versions/9"}, "The environment .* does not exist"),
+        ({"environmentId": f"{SCOPE}/environments/bare/versions/1"}, "has no image, or no conda file"),
+        ({"codeConfiguration": None}, "A deployment with an environment needs a scoring script"),
+        ({"codeConfiguration": {"codeId": f"{SCOPE}/codes/c/versions/1"}}, "needs a scoring script"),
+        ({"codeConfiguration": {"codeId": "none", "scoringScript": "score.py"}}, "The code 'none' does not exist"),
+        ({"codeConfiguration": None, "environmentId": None}, "that is not an MLflow model needs code"),
+        ({"requestSettings": {"requestTimeout": "PT3M0.001S"}}, "requestTimeout 0:03:00.001000 is not within"),
+        ({"requestSettings": {"requestTimeout": "PT0S"}}, "requestTimeout 0:00:00 is not within"),
+        ({"livenessProbe": {"period": "PT0.5S"}}, "livenessProbe has a value below 1"),
+        ({"livenessProbe": {"failureThreshold": 0}}, "livenessProbe has a value below 1"),
+    ],
+)
+def test_a_deployment_that_cannot_serve_is_refused(rest: Rest, changes: dict[str, Any], message: str) -> None:
+    assets = {
+        "/models/m/versions/1": ("2023-08-01-preview", {"modelUri": "u", "modelType": "custom_model"}),
+        "/codes/c/versions/1": ("2023-04-01", {"codeUri": "u"}),
+        "/environments/e/versions/1": ("2023-04-01-preview", {"condaFile": "{}", "image": "i"}),
+        "/environments/bare/versions/1": ("2023-04-01-preview", {"condaFile": "{}"}),
+        "/onlineEndpoints/ept": ("2022-02-01-preview", {"authMode": "Key"}),
+    }
+    for path, (version, properties) in assets.items():
+        assert rest("PUT", path, version, {"properties": properties}).status_code == 201
+    deployment = "/onlineEndpoints/ept/deployments/blue"
+    status, _, said = error_of(rest("PUT", deployment, "2023-04-01-preview", {"properties": DEPLOYED | changes}))
+    assert status == 400
+    assert re.search(message, said), said
+    assert rest("GET", deployment, "2023-04-01-preview").status_code == 404
 
 
 def recorded_calls(rest: Rest, submit: Rest) -> dict[str, Any]:

@@ -3,8 +3,8 @@ A loopback Azure ML: one workspace on 127.0.0.1 that the unchanged clients take 
 
 azure-ai-ml, azure-identity and azureml-mlflow reach it through proxy and CA variables alone. It is a model of the
 service, written from the client's side and from public recordings of it: what passes here has a chance there, and
-nothing more is promised. Blob store (Azurite), tracking (an MLflow server), scoring (`mlflow models serve`) and the
-jobs' commands are real; the rest is memory.
+nothing more is promised. Blob store (Azurite), tracking (an MLflow server), scoring (azureml-inference-server-http) and
+the jobs' commands are real; the rest is memory.
 
 As the service does it: routes, api-versions, shapes of replies, tokens that expire, names that are never free again,
 merged tags, states of a job, immutable versions, look-up of code by its hash, nodes that come and go, error envelopes.
@@ -20,6 +20,14 @@ As strict as the service, where it was reported or documented to be strict:
     a job is cancelled when it has run for its limits.timeout (REST interface, CommandJobLimits: "the max run duration
         ..., after which the job will be cancelled"); nothing is known of an error beside that, so none is given
         (`lifecycle.timeout`)
+    a deployment runs the scoring script of its code folder with what its environment names, and ends at the start where
+        that cannot be imported; without code it runs nocode.py, which does as the service's own script for MLflow
+        models does: it imports azureml.ai.monitoring (azureml-assets 4579; azureml-examples 3902, 3923, 3928, 4008),
+        has the packages of the model's conda.yaml, and takes columns called date, modified or ..._at for dates
+        (azureml-assets, mlflow-py312-inference; inference_schema's PandasParameterType)
+    what a container answers otherwise than with 200 becomes 424, and what takes longer than request_timeout_ms becomes
+        408 ("Troubleshoot online endpoints", HTTP status codes); a probe below 1 is refused ("Managed online deployment
+        YAML schema"), and code without an environment ("'Environment Id' must not be empty", azure-sdk-for-python 30741)
 
 Guessed, because no recording shows it: the page size of lists (10); the status 400 for a changed job, a changed asset
 (409 for an environment, by the client's code), an unknown compute and a cancel after the end; the size of a serverless
@@ -49,6 +57,7 @@ application with a secret, private networks, `latest` labels moved by hand, dele
     runner, environments    a job's command, for real
     history, tracking       the data plane
     endpoints, serving      online endpoints
+    containers, nocode      what runs behind them, for real
     processes, keeper       children that never outlive the parent
     service                 all of it together
     published               which requests of azure-ai-ml's own end-to-end tests are answered, and which are not

@@ -4,18 +4,49 @@ import random
 import secrets
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import isodate
+
 from tests.azureml.blobs import Blobs
-from tests.azureml.limits import check_endpoint
+from tests.azureml.environments import EnvironmentMismatch
+from tests.azureml.limits import LONGEST_REQUEST, check_endpoint
 from tests.azureml.operations import Operations
 from tests.azureml.processes import ChildError
-from tests.azureml.serving import ModelServers
+from tests.azureml.serving import ModelServers, Order
 from tests.azureml.store import REGION, SCOPE_TEMPLATE, Entity, Store, page
 from tests.azureml.wire import Call, Json, Refusal, Reply, Router
 
 INFERENCE = f".{REGION}.inference.ml.azure.com"
 ENDPOINT_VERSIONS = "2022-02-01-preview 2023-04-01-preview"
+SHORTEST_PROBE = timedelta(seconds=1)  # "Managed online deployment YAML schema", ProbeSettings
+DEFAULTS: Json = {
+    "scaleSettings": {"scaleType": "Default"},
+    "requestSettings": {"requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1, "maxQueueWait": "PT0.5S"},
+    "livenessProbe": {
+        **dict.fromkeys(("initialDelay", "period"), "PT10S"),
+        "timeout": "PT2S",
+        "successThreshold": 1,
+        "failureThreshold": 30,
+    },
+}
+"""What the service fills in: the same schema."""
+
+
+def read_times(asked: Json) -> tuple[float, float]:
+    """Return how many seconds a request may take, and a container until it answers; refuses what is not allowed."""
+    request = isodate.parse_duration(
+        (DEFAULTS["requestSettings"] | (asked.get("requestSettings") or {}))["requestTimeout"]
+    )
+    if not timedelta(0) < request <= LONGEST_REQUEST:
+        raise Refusal(400, "UserError", f"requestTimeout {request} is not within 0 and {LONGEST_REQUEST}")
+    probe = DEFAULTS["livenessProbe"] | (asked.get("livenessProbe") or {})
+    times = {name: isodate.parse_duration(probe[name]) for name in ("initialDelay", "period", "timeout")}
+    if min(times.values()) < SHORTEST_PROBE or min(probe["successThreshold"], probe["failureThreshold"]) < 1:
+        raise Refusal(400, "UserError", f"livenessProbe has a value below 1: {probe}")
+    patience = times["initialDelay"] + times["period"] * probe["failureThreshold"]
+    return request.total_seconds(), patience.total_seconds()
 
 
 class Endpoints:
@@ -140,15 +171,12 @@ class Endpoints:
         self._check_settled(self.store.get(f"onlineEndpoints/{call.names['endpoint']}"))
         check_endpoint("deployment", call.names["name"])
         asked, path = call.body["properties"], self._deployment_path(call)
-        model = self.store.find(str(asked.get("model") or ""))
-        if model is None:
-            raise Refusal(400, "UserError", f"The model {asked.get('model')!r} does not exist")
-        properties = asked | {"provisioningState": "Creating"}
-        properties.setdefault("scaleSettings", {"scaleType": "Default"})
+        order = self._read_order(asked)
+        properties = DEFAULTS | asked | {"provisioningState": "Creating"}
         self._check_settled(self.store.find(path))
         sku = call.body.get("sku") or {"name": "Default", "capacity": 1}
         entity = self.store.put(path, properties, {"location": REGION, "sku": sku, "tags": call.body.get("tags") or {}})
-        threading.Thread(target=self._deploy, args=(entity, model), name=f"deploy {path}", daemon=True).start()
+        threading.Thread(target=self._deploy, args=(entity, order), name=f"deploy {path}", daemon=True).start()
 
         def progress() -> tuple[str, str | None]:
             state = entity.properties["provisioningState"]
@@ -157,11 +185,35 @@ class Endpoints:
         headers = self.operations.begin("mfeOperationsStatus", progress, call)
         return Reply(201, self._body(entity), headers)
 
-    def _deploy(self, entity: Entity, model: Entity) -> None:
+    def _read_order(self, asked: Json) -> Order:
+        """Return what is to run; refuses what lacks a part, or asks for a time that is not allowed."""
+        model, code = self._find("model", asked.get("model")), asked.get("codeConfiguration")
+        limits = read_times(asked)
+        if code is None and not asked.get("environmentId"):
+            if model.properties.get("modelType") != "mlflow_model":
+                raise Refusal(400, "UserError", "A deployment of a model that is not an MLflow model needs code")
+            return Order(model.properties["modelUri"], None, "", "", *limits)
+        if code is None or not code.get("scoringScript"):
+            raise Refusal(400, "UserError", "A deployment with an environment needs a scoring script")
+        if not asked.get("environmentId"):  # azure-sdk-for-python #30741
+            raise Refusal(400, "UserError", "'Environment Id' must not be empty.")
+        environment = self._find("environment", asked["environmentId"]).properties
+        if not environment.get("condaFile") or not environment.get("image"):
+            raise Refusal(400, "UserError", "The environment has no image, or no conda file with the inference server")
+        folder = self._find("code", code["codeId"]).properties["codeUri"]
+        return Order(model.properties["modelUri"], folder, code["scoringScript"], environment["condaFile"], *limits)
+
+    def _find(self, kind: str, name: object) -> Entity:
+        found = self.store.find(str(name or ""))
+        if found is None:
+            raise Refusal(400, "UserError", f"The {kind} {name!r} does not exist")
+        return found
+
+    def _deploy(self, entity: Entity, order: Order) -> None:
         try:
-            self.servers.start(entity.path.lower(), model.properties["modelUri"])
+            self.servers.start(entity.path.lower(), order)
             entity.properties["provisioningState"] = "Succeeded"
-        except (ChildError, OSError) as error:
+        except (ChildError, EnvironmentMismatch, OSError) as error:
             entity.properties["error"] = str(error)
             entity.properties["provisioningState"] = "Failed"
 

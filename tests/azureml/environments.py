@@ -1,4 +1,4 @@
-"""Whether a job's environment definition names what its command will find here: versions, and nothing unnamed."""
+"""Whether an environment's definition names what a command will find here: versions, and nothing unnamed."""
 
 import json
 import re
@@ -30,18 +30,19 @@ _one_at_a_time = threading.Lock()
 """Reading requirements parses Python literals, which CPython 3.11 breaks off in one thread while another does so."""
 
 
-def check_definition(conda_file: str) -> frozenset[str]:
+def check_definition(conda_file: str, overlay: str | None = None) -> frozenset[str]:
     """
     Compare a conda definition with this interpreter and return the distributions that it names.
 
-    Raises EnvironmentMismatch where a version is missing, not exact, or another than the one installed.
+    What lies in an `overlay` folder goes before what is installed. Raises EnvironmentMismatch where a version is
+    missing, not exact, or another than the one installed.
     """
     with _one_at_a_time:
-        return _check_definition(conda_file)
+        return _check_definition(conda_file, overlay)
 
 
 @lru_cache(maxsize=64)
-def _check_definition(conda_file: str) -> frozenset[str]:
+def _check_definition(conda_file: str, overlay: str | None) -> frozenset[str]:
     named: set[str] = set()
     dependencies = (yaml.safe_load(conda_file) or {}).get("dependencies") or []
     pythons = [str(d) for d in dependencies if isinstance(d, str) and d.replace(" ", "").startswith("python=")]
@@ -49,13 +50,13 @@ def _check_definition(conda_file: str) -> frozenset[str]:
     if not pythons or ".".join(pythons[0].replace(" ", "").lstrip("python=").split(".")[:2]) != ours:
         raise EnvironmentMismatch(f"the environment asks for {pythons or 'no python'}; this is python={ours}")
     for line in (line for d in dependencies if isinstance(d, dict) for line in d.get("pip", [])):
-        named.add(_check_requirement(line))
+        named.add(_check_requirement(line, overlay))
     if not named:
         raise EnvironmentMismatch("the environment names no package; give dependencies: - pip: - name==version")
     return frozenset(named)
 
 
-def _check_requirement(line: str) -> str:
+def _check_requirement(line: str, overlay: str | None) -> str:
     try:
         wanted = Requirement(line.split(" --hash", maxsplit=1)[0])
     except InvalidRequirement as error:
@@ -63,13 +64,17 @@ def _check_requirement(line: str) -> str:
     if wanted.marker and not wanted.marker.evaluate():
         return canonicalize_name(wanted.name)
     pins = [s for s in wanted.specifier if s.operator == "=="]
-    try:
-        found = metadata.version(wanted.name)
-    except metadata.PackageNotFoundError:
-        found = "nothing"
+    distribution = find_distribution(wanted.name, overlay)
+    found = distribution.version if distribution else "nothing"
     if not pins or not wanted.specifier.contains(found if found != "nothing" else "0", prereleases=True):
         raise EnvironmentMismatch(f"the environment says {line!r}, and {wanted.name} {found} is installed")
     return canonicalize_name(wanted.name)
+
+
+def find_distribution(name: str, overlay: str | None = None) -> metadata.Distribution | None:
+    """Return a distribution of the overlay folder, or else of this interpreter."""
+    path = [overlay, *sys.path] if overlay else sys.path
+    return next(iter(metadata.distributions(name=name, path=path)), None)
 
 
 def describe_hidden(named: frozenset[str]) -> str:
@@ -80,7 +85,7 @@ def describe_hidden(named: frozenset[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _describe_hidden(named: frozenset[str]) -> str:
-    there = _with_dependencies(named)
+    there = _with_dependencies(named, None)
     owners = {
         module: sorted({canonicalize_name(owner) for owner in owners})
         for module, owners in metadata.packages_distributions().items()
@@ -88,7 +93,13 @@ def _describe_hidden(named: frozenset[str]) -> str:
     return json.dumps({module: names for module, names in sorted(owners.items()) if not there & {*names}})
 
 
-def _with_dependencies(named: frozenset[str]) -> set[str]:
+def with_dependencies(named: frozenset[str], overlay: str) -> set[str]:
+    """Return the distributions that an environment of those named has."""
+    with _one_at_a_time:
+        return _with_dependencies(named, overlay)
+
+
+def _with_dependencies(named: frozenset[str], overlay: str | None) -> set[str]:
     there, todo = {"pip", "setuptools", "wheel"}, [(name, "") for name in named]
     seen: set[tuple[str, str]] = set()
     while todo:
@@ -97,11 +108,8 @@ def _with_dependencies(named: frozenset[str]) -> set[str]:
             continue
         seen.add(entry)
         there.add(name)
-        try:
-            lines = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        for requirement in map(Requirement, lines):
+        distribution = find_distribution(name, overlay)
+        for requirement in map(Requirement, (distribution.requires if distribution else None) or []):
             if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
                 other = canonicalize_name(requirement.name)
                 todo += [(other, ""), *((other, one) for one in requirement.extras)]

@@ -18,6 +18,7 @@ has the 500 characters of MLflow's older servers; that asset names are refused i
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from tests.azureml.wire import Json, Refusal
@@ -51,6 +52,7 @@ DATA_VERSION = 30  # 295
 ASSET_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")  # rest
 ASSET_VERSION = re.compile(r"[a-zA-Z0-9._-]{1,50}")  # 111551
 COMPUTE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{2,23}")  # docs of compute targets: 3 to 24, the first one a letter
+LONGEST_REQUEST = timedelta(seconds=180)  # quotas: of managed online endpoints
 ENDPOINT_NAME = re.compile(r"[a-zA-Z](?=.{2,31}$)[a-zA-Z0-9]*(-[a-zA-Z0-9]+)*")  # quotas: 3 to 32, single dashes
 
 
