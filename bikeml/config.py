@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bikeml.endpoint_config import EndpointConfig
 from bikeml.fields import (
     AZUREML,
     Axis,
@@ -163,6 +164,7 @@ class AzureConfig(Section):
     environment: EnvironmentName
     image: Name
     data: Name
+    endpoint: EndpointConfig
 
     @property
     def makes_environment(self) -> bool:

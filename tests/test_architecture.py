@@ -19,6 +19,7 @@ MODULES = {
 }
 FOUNDATION = {
     "config",
+    "endpoint_config",
     "fields",
     "sections",
     "composition",
@@ -39,7 +40,8 @@ MAY_IMPORT = {
     "composition": {"errors"},
     "fields": set(),
     "validation": {"errors", "fields", "redaction"},
-    "config": {"fields", "validation"},
+    "config": {"endpoint_config", "fields", "validation"},
+    "endpoint_config": {"fields"},
     "problems": FOUNDATION,
     "data": FOUNDATION | {"problems"},
     "split": FOUNDATION | {"data"},

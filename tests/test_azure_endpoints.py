@@ -1,4 +1,4 @@
-"""A run's model at an endpoint of the loopback Azure ML, with a real model server behind each deployment."""
+"""A run's model at an endpoint of the loopback Azure ML, with Azure's own inference server behind each deployment."""
 
 import json
 import re
@@ -7,15 +7,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-from tests.azureml import LoopbackAzureML
-from tests.azureml.blobs import missing
+from tests.azureml import LoopbackAzureML, blobs, containers
 from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
 from tests.azureml.wire import Reply
 from tests.builders import seal
 from tests.conftest import DAILY
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+lacking = blobs.missing() or containers.missing()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
 
 
 COLUMNS = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]
@@ -177,6 +178,135 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
     assert "has no deployment 'green' that works; it has: blue; set deployment=NAME" in err
 
 
+DATES = ["2026-01-01", "2026-07-01", "20110101", ""]
+"""As a category: what pandas.read_json takes for dates, numbers among them."""
+DATED = (
+    *("data=csv", "data.path=dated.csv", "data.target=rentals", "data.numeric=[modified,temp]"),
+    *("data.categorical=[date]", "preprocessing=imputed", "model=tree"),
+)
+
+
+@pytest.fixture
+def dated(workdir: Path) -> tuple[pd.DataFrame, list[float]]:
+    """Rows of a table with a column called date and gaps in it, and what its recorded model predicts of them here."""
+    import bikeml
+    from bikeml.model_file import load_pipeline
+
+    rows = [[DATES[n % 4], 1_300_000_000 + n, n / 7, 100 * (n % 4) + n] for n in range(80)]
+    table = pd.DataFrame(rows, columns=["date", "modified", "temp", "rentals"])
+    table.to_csv(workdir / "dated.csv", index=False)
+    fast = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
+    bikeml.run(*DATED, "hydra.run.dir=dated", *fast)
+    X = table[["date", "modified", "temp"]].replace({"date": ""}, float("nan"))
+    return X, load_pipeline(workdir / "dated/model").predict(X).tolist()
+
+
+def ask(ml_client: Any, body: dict[str, Any]) -> Any:
+    """Post a body to the only endpoint of a workspace; return the response."""
+    import requests
+
+    (endpoint,) = ml_client.online_endpoints.list()
+    key = ml_client.online_endpoints.get_keys(endpoint.name).primary_key
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    return requests.post(endpoint.scoring_uri, data=json.dumps(body), headers=headers, timeout=60)
+
+
+def test_a_column_called_date_and_its_gaps_are_predicted_as_here_to_the_last_bit(
+    workspace: LoopbackAzureML, call: Any, ml_client: Any, workdir: Path, dated: tuple[pd.DataFrame, list[float]]
+) -> None:
+    X, predicted = dated
+    status, out, err = call("deploy", "run=latest")
+    assert (status, err) == (0, ""), err
+    status, out, err = call("invoke", "data.path=dated.csv")
+    assert (status, err, json.loads(out)) == (0, "", predicted)
+    cells = X.astype(object).where(X.notna(), None).to_numpy().tolist()
+    split = {"columns": list(X), "index": list(range(80)), "data": cells}
+    (workdir / "request.json").write_text(json.dumps({"input_data": split}))
+    assert json.loads(call("invoke", "request=request.json")[1]) == predicted
+    split["data"] = [[float("nan") if cell is None else cell for cell in row] for row in cells]
+    for body in ({"input_data": split}, {"dataframe_split": split}):
+        assert ask(ml_client, body).json() == predicted
+
+    del split["columns"][1]
+    split["data"] = [[row[0], row[2]] for row in cells]
+    reply = ask(ml_client, {"input_data": split})
+    message = "the request lacks the columns modified; the model takes date, modified, temp"
+    assert (reply.status_code, reply.json()["error"]["message"]) == (424, message)
+    assert reply.headers["ms-azureml-model-error-statuscode"] == "400"
+
+
+def deploy_without_code(ml_client: Any, model: Path) -> Any:
+    """Deploy a model folder as Azure ML does where nobody gives it code or an environment."""
+    from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
+
+    endpoint = ManagedOnlineEndpoint(name="plain", auth_mode="key")
+    ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+    registered = ml_client.models.create_or_update(Model(name="plain", path=model, type="mlflow_model"))
+    deployment = ManagedOnlineDeployment(
+        name="blue",
+        endpoint_name="plain",
+        model=f"azureml:plain:{registered.version}",
+        instance_type="Standard_DS3_v2",
+        instance_count=1,
+    )
+    made = ml_client.online_deployments.begin_create_or_update(deployment).result()
+    endpoint.traffic = {"blue": 100}
+    ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+    return made
+
+
+def test_without_code_a_model_of_ours_ends_at_the_start_or_has_its_dates_guessed(
+    workspace: LoopbackAzureML, ml_client: Any, workdir: Path, dated: tuple[pd.DataFrame, list[float]]
+) -> None:
+    from importlib.metadata import distributions
+
+    from azure.core.exceptions import HttpResponseError
+
+    model = workdir / "dated/model"
+    with pytest.raises(HttpResponseError, match="No module named 'azureml'"):
+        deploy_without_code(ml_client, model)
+
+    (monitoring,) = distributions(name="azureml-ai-monitoring", path=[str(containers.SERVER)])
+    conda = yaml.safe_load((model / "conda.yaml").read_text())
+    conda["dependencies"][-1]["pip"].append(f"azureml-ai-monitoring=={monitoring.version}")
+    (model / "conda.yaml").write_text(yaml.safe_dump(conda))
+    deploy_without_code(ml_client, model)
+    X, _ = dated
+    split = {"columns": list(X), "index": [0], "data": X.head(1).to_numpy().tolist()}
+    reply = ask(ml_client, {"input_data": split})
+    assert reply.headers["ms-azureml-model-error-statuscode"] == "500"
+    assert reply.json()["message"].startswith("An unexpected error occurred in scoring script")
+    assert "modified" in workspace.endpoints.servers.log("onlineendpoints/plain/deployments/blue", 200)
+
+
+def test_machines_and_times_are_sent_in_azure_s_words_and_changed_where_they_are_others(
+    workspace: LoopbackAzureML, runs: list[str], call: Any, ml_client: Any, workdir: Path
+) -> None:
+    settings = [
+        "azure.endpoint.instance_count=2",
+        "azure.endpoint.request_settings.request_timeout_ms=90500",
+        "azure.endpoint.liveness_probe.initial_delay=30",
+    ]
+    deploy = ("deploy", "run=latest", "endpoint=rentals", *settings)
+    status, out, err = call(*deploy)
+    assert (status, err) == (0, "")
+    assert "deployment  blue: bikeml:1 on 2 x Standard_DS3_v2" in out
+    sent = workspace.store.get("onlineEndpoints/rentals/deployments/blue")
+    assert sent.extra["sku"]["capacity"] == 2
+    assert sent.properties["requestSettings"]["requestTimeout"] == "PT1M30.5S"
+    probe = {"period": "PT10S", "timeout": "PT2S", "successThreshold": 1, "failureThreshold": 30}
+    assert sent.properties["livenessProbe"] == {"initialDelay": "PT30S", **probe}
+    assert "blue, as it was: bikeml:1 on 2 x" in call(*deploy)[1]
+    status, out, err = call(*deploy, "azure.endpoint.request_settings.request_timeout_ms=1")
+    assert (status, out) == (1, "")  # nothing answers within a millisecond, the model's example included
+    message = "the request took longer than request_timeout_ms; deploy again with a longer azure.endpoint.request_"
+    assert f"ask endpoint 'rentals': {message}" in err
+    (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE}))
+    assert "took longer than request_timeout_ms" in call("invoke", "endpoint=rentals", "request=request.json")[2]
+    assert len(workspace.log.find("deployments.put")) == 2
+    assert len(workspace.log.find("models.put")) == len(workspace.log.find("codes.put")) == 1
+
+
 def put_deployment(workspace: LoopbackAzureML, name: str, state: str) -> None:
     """Let the endpoint "rentals" have one more deployment, without a server, in a state of provisioning."""
     properties = {"endpointComputeType": "Managed", "scaleSettings": {"scaleType": "Default"}}
@@ -224,7 +354,7 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
     assert (status, out) == (1, "")
     assert "its container said last:" in err
-    assert "no space left for skops" in err
+    assert "no space left for skops" in err, err
     assert "the failed deployment 'blue' was deleted; the same command tries again" in err
     assert "Traceback (most recent" not in err.partition("its container said last:")[0]
 

@@ -159,6 +159,14 @@ BAD_OVERRIDES = [
     ("model.grid.positive=true", r"model.grid.positive=True should be a list"),
     ("model.grid.positive=[]", r"model.grid.positive=\[\] should not be empty"),
     ("experiment=tutorial_gird", r"experiment has no option 'tutorial_gird'; did you mean 'tutorial_grid'"),
+    ("azure.endpoint.instance_count=0", r"azure.endpoint.instance_count=0 should be greater than or equal to 1"),
+    ("azure.endpoint.request_settings.request_timeout_ms=180001", r"ms=180001 should be less than or equal to 180000"),
+    (
+        "azure.endpoint.liveness_probe.period=0",
+        r"azure.endpoint.liveness_probe.period=0 should be greater than or equal",
+    ),
+    ("azure.endpoint.liveness_probe.peroid=5", r"azure.endpoint.liveness_probe.peroid'.*period"),
+    ("azure.endpoint.request_timeout_ms=5", r"azure.endpoint.request_timeout_ms'"),
 ]
 
 

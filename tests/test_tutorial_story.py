@@ -10,12 +10,11 @@ import pytest
 
 from bikeml.provenance import describe_checkout
 from tests.azureml import LoopbackAzureML
-from tests.azureml.blobs import missing
-from tests.test_azure_endpoints import SAMPLE, predict, workspace
+from tests.test_azure_endpoints import SAMPLE, lacking, predict, workspace
 
 __all__ = ["workspace"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
 
 CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "tracking=azureml")
 SECONDS = 600

@@ -15,11 +15,13 @@ from pydantic import AfterValidator, Field
 
 from bikeml import display
 from bikeml.azure.connection import connect
-from bikeml.azure.endpoints import Deployment, Endpoints
+from bikeml.azure.deployments import Deployment, Deployments
+from bikeml.azure.endpoints import Endpoints
 from bikeml.azure.jobs import ServiceError
 from bikeml.azure.models import Models, run_tags
+from bikeml.azure.serving import prepare
+from bikeml.azure.traffic import ALL, share_traffic
 from bikeml.config import Config
-from bikeml.errors import ConfigError
 from bikeml.fields import ModelName, Name, Section
 from bikeml.model_folder import EXAMPLE
 from bikeml.progress import Announce, progress
@@ -27,7 +29,6 @@ from bikeml.tracking import runs
 from bikeml.tracking.models import fetch_checked
 
 _AZURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
-ALL = 100  # per cent
 CLOSE = 1e-6
 """How far a prediction may be from the one here, relatively: another CPU adds in another order."""
 
@@ -50,8 +51,6 @@ class DeployOptions(Section):
     registered_model: ModelName
     endpoint: AzureName | None
     deployment: AzureName
-    instance_type: Name
-    instance_count: Annotated[int, Field(ge=1)]
     traffic: Annotated[int, Field(ge=0, le=ALL)]
 
 
@@ -79,11 +78,12 @@ def deploy(config: Config, options: DeployOptions) -> None:
     """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
     with progress(lines=True) as announce:
         done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
+    machines = done.deployment.machines
     display.show_facts(
         {
             "endpoint": done.endpoint,
             "deployment": f"{done.deployment.name}{'' if done.is_new else ', as it was'}: {done.deployment.model} on "
-            f"{done.deployment.instance_count} x {done.deployment.instance_type}",
+            f"{machines.instance_count} x {machines.instance_type}",
             "traffic": ", ".join(f"{name} {share} %" for name, share in done.traffic.items()),
             "address": done.scoring_uri,
             "next": f"python -m bikeml.azure invoke endpoint={done.endpoint}",
@@ -106,20 +106,17 @@ def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> De
     with TemporaryDirectory(prefix="bikeml-") as folder:
         announce("checking the model")
         model, pipeline = fetch_checked(run, Path(folder))
-        endpoints, models = _connect(config, announce)
+        endpoints, deployments, models = _connect(config, announce)
         name = options.endpoint or endpoints.default_name()
         found = endpoints.find(name)
         traffic = share_traffic(found.traffic if found else {}, options.deployment, options.traffic)
         announce("registering the model")
         version, _ = models.register(options.registered_model, model, run)
-        wanted = Deployment(
-            options.deployment,
-            f"{options.registered_model}:{version}",
-            options.instance_type,
-            options.instance_count,
-        )
+        served = prepare(model, Path(folder) / "served", config.azure.image)
+        registered = f"{options.registered_model}:{version}"
+        wanted = Deployment(options.deployment, registered, config.azure.endpoint, served.sha256)
         endpoint = endpoints.make(name)
-        is_new = endpoints.deploy(name, wanted, run_tags(run))
+        is_new = deployments.deploy(name, wanted, served, run_tags(run))
         example = pd.DataFrame(**json.loads((model / EXAMPLE).read_text(encoding="utf-8")))
         _check_answer(endpoints, endpoint, wanted.name, example, pipeline.predict(example))
     return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
@@ -127,36 +124,13 @@ def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> De
 
 def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
     """Give a deployment that is there its share of the requests, such as the one before; raises ClusterError."""
-    endpoints, _ = _connect(config, announce)
+    endpoints, deployments, _ = _connect(config, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
-    found = endpoints.deployment(str(endpoint.name), options.deployment)
+    found = deployments.find(str(endpoint.name), options.deployment)
     if found is None or found[1] != "Succeeded":
         raise no_deployment(endpoint, options.deployment)
     traffic = share_traffic(endpoint.traffic, options.deployment, options.traffic)
     return _let_it_answer(endpoints, endpoint, found[0], traffic, is_new=False)
-
-
-def share_traffic(current: Mapping[str, int], name: str, share: int) -> dict[str, int]:
-    """
-    Return the traffic in per cent where `name` has `share` of it; the others divide the rest as they do now.
-
-    Where none of them has any, and there is one, it takes the rest. Raises ConfigError where there is nobody to do so.
-    """
-    others = {other: part for other, part in current.items() if other != name}
-    if share == ALL or not any([share, *others.values()]):
-        return {name: share, **dict.fromkeys(others, 0)}
-    if len(others) == 1:
-        others = dict.fromkeys(others, 1)
-    total = sum(others.values())
-    if total == 0:
-        idle = f"none of {', '.join(others)} has traffic now" if others else "there is no other deployment"
-        raise ConfigError(f"traffic={share} leaves {ALL - share} % of the requests to nobody: {idle}; set traffic=100")
-    exact = {other: (ALL - share) * part / total for other, part in others.items()}
-    rest = {other: int(part) for other, part in exact.items()}
-    missing = ALL - share - sum(rest.values())
-    for other in sorted(exact, key=lambda other: rest[other] - exact[other])[:missing]:
-        rest[other] += 1
-    return {name: share, **rest}
 
 
 def undeploy(config: Config, options: UndeployOptions) -> None:
@@ -166,14 +140,14 @@ def undeploy(config: Config, options: UndeployOptions) -> None:
     Raises ClusterError where there is none of the name.
     """
     with progress(lines=True) as announce:
-        endpoints, _ = _connect(config, announce)
+        endpoints, deployments, _ = _connect(config, announce)
         endpoint = endpoints.get(options.endpoint or endpoints.default_name())
         names = sorted(endpoint.traffic)
         if options.deployment is None:
             endpoints.delete(str(endpoint.name))
             facts = {"deleted": f"endpoint {endpoint.name} with its deployments: {', '.join(names) or 'none'}"}
         else:
-            _delete_deployment(endpoints, endpoint, options.deployment)
+            _delete_deployment(deployments, endpoint, options.deployment)
             left = ", ".join(name for name in names if name != options.deployment)
             facts = {
                 "deleted": f"deployment {options.deployment}",
@@ -182,7 +156,7 @@ def undeploy(config: Config, options: UndeployOptions) -> None:
     display.show_facts({**facts, "kept": "the registered models"})
 
 
-def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str) -> None:
+def _delete_deployment(deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str) -> None:
     if name not in endpoint.traffic:
         raise no_deployment(endpoint, name)
     if endpoint.traffic[name]:
@@ -191,14 +165,14 @@ def _delete_deployment(endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, na
             "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
             temporary=False,
         )
-    endpoints.deployment(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
-    endpoints.delete_deployment(str(endpoint.name), name)
+    deployments.find(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
+    deployments.delete(str(endpoint.name), name)
 
 
-def _connect(config: Config, announce: Announce) -> tuple[Endpoints, Models]:
+def _connect(config: Config, announce: Announce) -> tuple[Endpoints, Deployments, Models]:
     announce("looking at the workspace")
     workspace = connect(config.azure)
-    return Endpoints(workspace, announce), Models(workspace)
+    return Endpoints(workspace, announce), Deployments(workspace, announce), Models(workspace)
 
 
 def _check_answer(

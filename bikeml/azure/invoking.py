@@ -12,6 +12,7 @@ from azure.ai.ml.entities import ManagedOnlineEndpoint
 from bikeml import display
 from bikeml.azure.connection import connect
 from bikeml.azure.deploying import AzureName, no_deployment, to_rows
+from bikeml.azure.deployments import Deployments
 from bikeml.azure.endpoints import Endpoints
 from bikeml.azure.jobs import ServiceError
 from bikeml.azure.models import Models
@@ -23,7 +24,7 @@ from bikeml.progress import Announce, progress
 from bikeml.rows import UnknownValues, check_types, read_rows
 
 ROWS_PER_REQUEST = 1_000
-"""A managed endpoint takes 10 MB and 5 s for a request."""
+"""A managed endpoint takes 10 MB for a request, and as long as azure.endpoint.request_settings says."""
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
 
@@ -56,7 +57,7 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
     workspace = connect(config.azure)
     endpoints = Endpoints(workspace, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
-    inputs = _read_inputs(endpoints, endpoint, options.deployment, Models(workspace))
+    inputs = _read_inputs(Deployments(workspace, announce), endpoint, options.deployment, Models(workspace))
     request = [_read_request(Path(options.request), inputs)] if options.request else None
     rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
     predictions: list[Any] = []
@@ -77,12 +78,12 @@ def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[lis
 
 
 def _read_inputs(
-    endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str | None, models: Models
+    deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str | None, models: Models
 ) -> Mapping[str, str]:
     """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
     traffic = endpoint.traffic
     name = name or max(filter(traffic.get, traffic), key=lambda each: traffic[each], default="")
-    found = endpoints.deployment(str(endpoint.name), name) if name in traffic else None
+    found = deployments.find(str(endpoint.name), name) if name in traffic else None
     if found is None:
         raise no_deployment(endpoint, name)
     model, _, version = found[0].model.rpartition(":")

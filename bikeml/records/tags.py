@@ -34,6 +34,8 @@ CANDIDATE_RANK = "bikeml.candidate_rank"
 
 RUN = "bikeml.run_id"
 """Of a model or a deployment in a workspace: the run that it is of."""
+SERVED = "bikeml.served_sha256"
+"""Of a deployment: the sha256 of the code and the environment that serve the model."""
 ALIAS_PREFIX = "bikeml.alias."
 """Before an alias, as a tag of the version that has it, where a registry knows no aliases."""
 SWEEP_PREFIX = "bikeml.sweep."
