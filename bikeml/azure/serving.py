@@ -10,7 +10,7 @@ import skops.io
 import yaml
 
 from bikeml.azure import score
-from bikeml.azure.snapshot import environment_version
+from bikeml.azure.requirements import environment_version
 from bikeml.model_file import FILE_NAME, read_description
 from bikeml.model_folder import PYTHON_ENV, REQUIREMENTS, hash_folder
 
