@@ -255,7 +255,7 @@ def test_both_locks_are_of_one_resolution():
     assert (everything["mlflow"], everything["pandas"]) == ("3.15.0", "2.3.3")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-all.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-all.lock", "tests/azureml/server.lock"])
 def test_a_lock_has_hashes_and_no_addresses(name):
     text = (ROOT / name).read_text()
     assert "://" not in text
