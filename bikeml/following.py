@@ -1,7 +1,9 @@
 """Tell how a sweep goes on while it does, from what its cells leave in their folders: any launcher will do."""
 
+import re
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
@@ -19,17 +21,18 @@ from bikeml.records.sweep_folder import SweepFolder
 LOOK_SECONDS = 0.3
 ON_A_NODE = ("Running", "Finalizing", "CancelRequested")
 """Azure ML's states of a job that has a node, or had one a moment ago."""
+ENDED = ("Completed", "Failed", "Canceled")
 MANY_JOBS = 10  # are shown; few clusters have more nodes
 
 
 @contextmanager
 def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
     """
-    Tell of each cell that ends, and of each job of a cluster that begins to run, while the block runs.
+    Tell of each cell that ends, and of a cluster's jobs that begin to run or say why they wait, while the block runs.
 
-    On a terminal there is a progress line too, and below it the jobs that have a node.
+    On a terminal there is a progress line too, and below it the jobs that have a node and the first that waits.
     """
-    stop, jobs = Event(), RunningJobs()
+    stop, jobs = Event(), ClusterJobs()
     with progress_line(TimeRemainingColumn(), below=jobs.draw) as shown:
         follower = _Follower(folder, record, shown, jobs)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
@@ -42,42 +45,74 @@ def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
             follower.look()
 
 
-class RunningJobs:
-    """The jobs of a cluster that have a node, with the time for which they have been seen to have it."""
+class ClusterJobs:
+    """The jobs of a cluster that have not ended, with the time for which those on a node have been seen to have it."""
 
     def __init__(self) -> None:
-        self._jobs: list[tuple[str, JobRecord]] = []
+        self._running: list[tuple[str, JobRecord]] = []
+        self._waiting: list[tuple[str, JobRecord]] = []
         self._begun: dict[str, float] = {}
+        self._reasons: set[str | None] = set()
 
-    def __len__(self) -> int:
-        return len(self._jobs)
+    @property
+    def n_running(self) -> int:
+        """How many have a node."""
+        return len(self._running)
 
-    def update(self, jobs: Iterable[tuple[str, JobRecord]]) -> Iterator[str]:
-        """Take the names of cells with what job.json says; yield a line for each job that has begun to run."""
-        self._jobs = [(cell, job) for cell, job in jobs if job.status in ON_A_NODE]
-        for cell, job in self._jobs:
+    def update(self, jobs: Sequence[tuple[str, JobRecord]]) -> Iterator[str]:
+        """
+        Take the names of cells with what job.json says.
+
+        Yield a line for the first job of all, for each that has begun to run, and for each new reason to wait.
+        """
+        self._running = [(cell, job) for cell, job in jobs if job.status in ON_A_NODE]
+        self._waiting = [(cell, job) for cell, job in jobs if job.status not in (*ON_A_NODE, *ENDED)]
+        for cell, job in self._running:
             if job.name not in self._begun:
                 self._begun[job.name] = job.seen
                 yield f"{cell}: {job.status}, {job.studio}"
+        for cell, job in self._waiting:
+            if job.reason not in self._reasons and (job.reason or not self._begun):
+                yield f"{cell}: {_describe(job)}, {job.studio}"
+            self._reasons.add(job.reason)
+
+    def count_waiting(self) -> str:
+        """Return how many wait, and in which states, such as ", 3 queued"."""
+        counts = Counter(job.status for _, job in self._waiting)
+        return "".join(f", {count} {_in_words(status)}" for status, count in counts.items())
 
     def draw(self) -> Iterator[Table]:
-        """Yield a table, where there is anything to show; a job may have begun before anybody looked."""
-        if not self._jobs:
+        """Yield a table of the jobs on a node and the first that waits, where there are any."""
+        if not self._running and not self._waiting:
             return
-        table = Table("running", "state", "node time", "job", box=None)
-        for cell, job in self._jobs[:MANY_JOBS]:
+        table = Table("cell", "state", "node time", "job", box=None)
+        for cell, job in self._running[:MANY_JOBS]:  # each may have begun before anybody looked
             seconds = int(time.time() - self._begun.get(job.name, job.seen))
-            page = Text(job.name, style=f"link {job.studio}")
-            table.add_row(escape(cell), escape(job.status), str(timedelta(seconds=seconds)), page)
-        if len(self._jobs) > MANY_JOBS:
-            table.add_row(f"and {len(self._jobs) - MANY_JOBS} more")
+            _add_row(table, cell, job, str(timedelta(seconds=seconds)))
+        if self.n_running > MANY_JOBS:
+            table.add_row(f"and {self.n_running - MANY_JOBS} more")
+        for cell, job in self._waiting[:1]:
+            _add_row(table, cell, job, "")
         yield table
+
+
+def _add_row(table: Table, cell: str, job: JobRecord, node_time: str) -> None:
+    table.add_row(escape(cell), escape(_describe(job)), node_time, Text(job.name, style=f"link {job.studio}"))
+
+
+def _describe(job: JobRecord) -> str:
+    return f"{job.status}, {job.reason}" if job.reason else job.status
+
+
+def _in_words(status: str) -> str:
+    """Return a state as people write it: NotStarted is "not started"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower()
 
 
 class _Follower:
     """What has been told of a sweep so far."""
 
-    def __init__(self, folder: SweepFolder, record: SweepRecord, shown: Progress, jobs: RunningJobs) -> None:
+    def __init__(self, folder: SweepFolder, record: SweepRecord, shown: Progress, jobs: ClusterJobs) -> None:
         self._folder, self._shown, self._jobs = folder, shown, jobs
         self._n_cells = len(record.cells)
         self._waiting = {cell.number: cell for cell in record.cells}
@@ -106,7 +141,8 @@ class _Follower:
             self._print(line)
         done = self._n_cells - len(self._waiting)
         best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
-        text = f"{done - self._failed} done, {begun + len(self._jobs)} running, {self._failed} failed{best}"
+        running = f"{begun + self._jobs.n_running} running{self._jobs.count_waiting()}"
+        text = f"{done - self._failed} done, {running}, {self._failed} failed{best}"
         self._shown.update(self._task, completed=done, description=text)
 
     def _tell_end(self, outcome: Outcome) -> None:

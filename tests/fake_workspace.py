@@ -77,6 +77,10 @@ class FakeWorkspace:
     list_lag: float = 0
     """For so many seconds a list does not know of a job, nor of its newer states."""
     jobs: dict = field(default_factory=dict)
+    build_log: str | None = None
+    """Of the jobs that are being prepared."""
+    queue_error: str | None = None
+    """Why the cluster has no nodes, in its own words."""
     refused: dict = field(default_factory=dict)
     """By fingerprint, why the service takes no such job."""
 
@@ -180,6 +184,12 @@ class FakeService:
 
     def find_verdict(self, name):
         return self._call("verdict", name, lambda: LOST_NODE if self.workspace.jobs[name].is_preempted else Verdict())
+
+    def find_build_log(self, name):
+        return self._call("build log", name, lambda: self.workspace.build_log)
+
+    def explain_queue(self):
+        return self._call("queue", "", lambda: self.workspace.queue_error)
 
     def read_last_words(self, name):
         return self._call("log", name, lambda: f"ValueError in {name}")

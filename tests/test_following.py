@@ -7,15 +7,16 @@ import pytest
 from rich.console import Console
 
 from bikeml import progress
-from bikeml.following import MANY_JOBS, RunningJobs, follow
+from bikeml.following import MANY_JOBS, ClusterJobs, follow
 from bikeml.records.sweep import JobRecord
 from bikeml.records.sweep_folder import write_failure, write_job
 from tests.builders import write_sweep
 
 
-def job(number, status="Running", ago=0.0):
+def job(number, status="Running", ago=0.0, reason=None):
     name = f"bikeml-{number}-0"
-    return JobRecord(name=name, status=status, studio=f"https://studio.invalid/{name}", seen=time.time() - ago)
+    seen = time.time() - ago
+    return JobRecord(name=name, status=status, studio=f"https://studio.invalid/{name}", seen=seen, reason=reason)
 
 
 def drawn(jobs):
@@ -26,34 +27,54 @@ def drawn(jobs):
 
 
 def test_a_job_that_begins_to_run_is_told_once_with_its_page():
-    jobs = RunningJobs()
-    assert list(jobs.update([("a", job(0, "Queued"))])) == []
+    jobs = ClusterJobs()
     assert list(jobs.update([("a", job(0))])) == ["a: Running, https://studio.invalid/bikeml-0-0"]
     assert list(jobs.update([("a", job(0, "Finalizing"))])) == []
-    assert len(jobs) == 1
+    assert jobs.n_running == 1
     assert list(jobs.update([])) == []
-    assert len(jobs) == 0
+    assert jobs.n_running == 0
 
 
-def test_the_table_shows_state_and_node_time_of_what_has_a_node_and_nothing_else():
-    jobs = RunningJobs()
+def test_the_first_job_that_waits_is_told_with_its_page_and_why_once_for_each_reason():
+    jobs = ClusterJobs()
+    page = "https://studio.invalid/bikeml-0-0"
+    assert list(jobs.update([("a", job(0, "Starting")), ("b", job(1, "Starting"))])) == [f"a: Starting, {page}"]
+    waiting = [(name, job(number, "Preparing", reason="image: building")) for number, name in enumerate("ab")]
+    assert list(jobs.update(waiting)) == [f"a: Preparing, image: building, {page}"]
+    assert list(jobs.update(waiting)) == []
+    assert list(jobs.update([("a", job(0, "Queued")), ("b", job(1, "Queued"))])) == []
+
+
+def test_jobs_that_wait_are_counted_by_state():
+    jobs = ClusterJobs()
+    assert jobs.count_waiting() == ""
+    states = ("Queued", "NotStarted", "Queued", "Running", "Completed", "Preparing")
+    list(jobs.update([(state, job(number, state)) for number, state in enumerate(states)]))
+    assert jobs.count_waiting() == ", 2 queued, 1 not started, 1 preparing"
+    assert jobs.n_running == 1
+
+
+def test_the_table_shows_state_and_node_time_of_what_has_a_node_and_the_first_that_waits():
+    jobs = ClusterJobs()
     assert drawn(jobs) == ""
-    list(jobs.update([("alpha=1", job(1, ago=3725)), ("alpha=2", job(2, "Queued", ago=5000))]))
+    waiting = [(f"alpha={number}", job(number, "Queued", ago=5000)) for number in (2, 3)]
+    list(jobs.update([("alpha=1", job(1, ago=3725)), *waiting]))
     lines = drawn(jobs).splitlines()
-    assert lines[0].split() == ["running", "state", "node", "time", "job"]
+    assert lines[0].split() == ["cell", "state", "node", "time", "job"]
     assert lines[1].split() == ["alpha=1", "Running", "1:02:05", "bikeml-1-0"]
-    assert len(lines) == 2
+    assert lines[2].split() == ["alpha=2", "Queued", "bikeml-2-0"]
+    assert len(lines) == 3
 
 
 def test_the_node_time_goes_on_when_the_job_stands_otherwise():
-    jobs = RunningJobs()
+    jobs = ClusterJobs()
     list(jobs.update([("a", job(0, ago=3725))]))
     list(jobs.update([("a", job(0, "Finalizing"))]))
     assert "Finalizing  1:02:0" in drawn(jobs)
 
 
 def test_a_page_is_a_link_where_the_terminal_can_show_it():
-    jobs = RunningJobs()
+    jobs = ClusterJobs()
     list(jobs.update([("a", job(0))]))
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     console.print(*jobs.draw())
@@ -61,7 +82,7 @@ def test_a_page_is_a_link_where_the_terminal_can_show_it():
 
 
 def test_many_jobs_are_counted_not_shown():
-    jobs = RunningJobs()
+    jobs = ClusterJobs()
     list(jobs.update([(f"alpha={number}", job(number)) for number in range(MANY_JOBS + 3)]))
     assert len(drawn(jobs).splitlines()) == MANY_JOBS + 2
     assert "and 3 more" in drawn(jobs)

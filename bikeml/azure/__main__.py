@@ -35,13 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("overrides", nargs="*", help="of the config, such as azure.compute.max_instances=4")
-    jobs = commands.add_parser("jobs", help="list, follow or cancel the jobs of a sweep")
+    jobs = commands.add_parser("jobs", help="list, follow or cancel the jobs of a sweep, or follow the log of one")
     jobs.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named")
     jobs.add_argument("overrides", nargs="*", help="of the config, such as azure.workspace_name=w")
     for name, text in ENDPOINT_TASKS.items():
         commands.add_parser(name, help=text)
     what = jobs.add_mutually_exclusive_group()
     what.add_argument("--follow", action="store_true", help="tell of every change until all have ended")
+    what.add_argument("--logs", metavar="CELL", help="follow the log of a cell, by its number or the name of its job")
     what.add_argument("--cancel", action="store_true", help="ask for the end of those that have not ended")
     try:
         _do(parser.parse_args(words))
@@ -69,6 +70,9 @@ def _do(chosen: argparse.Namespace) -> None:
         print(tasks.register_data(chosen.overrides))
     elif chosen.task == "create_compute":
         print(tasks.create_compute(chosen.overrides))
+    elif chosen.logs is not None:
+        for line in tasks.follow_log(chosen.sweep, chosen.logs, LOOK_SECONDS, chosen.overrides):
+            print(line, flush=True)
     else:
         if chosen.follow:
             jobs = tasks.follow_jobs(chosen.sweep, LOOK_SECONDS, chosen.overrides)

@@ -8,25 +8,24 @@ from typing import Any
 from azure.ai.ml import Input, MLClient, Output, command
 from azure.ai.ml.entities import (
     AccountKeyConfiguration,
-    AmlCompute,
     CommandJobLimits,
     Data,
     Environment,
-    IdentityConfiguration,
     JobResourceConfiguration,
     ManagedIdentityConfiguration,
     QueueSettings,
     SasTokenConfiguration,
     UserIdentityConfiguration,
 )
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from bikeml.azure.artifacts import Artifacts
+from bikeml.azure.cluster import Cluster
 from bikeml.azure.jobs import Job, Request, ServiceError
 from bikeml.azure.limits import DATA_VERSION
 from bikeml.azure.login import CachedCredential
-from bikeml.azure.refusals import is_quota, reason, service_errors
+from bikeml.azure.refusals import service_errors
 from bikeml.azure.requirements import environment_version
 from bikeml.azure.verdict import Verdict, read_verdict
 from bikeml.config import AzureConfig
@@ -38,6 +37,7 @@ CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpo
 SHA256_TAG = "sha256"
 """Of a data asset: the whole hash of the table."""
 LOG_LINES = 12
+BUILD_LOG = "20_image_build_log.txt"
 IDENTITIES = {"user": UserIdentityConfiguration(), "managed": ManagedIdentityConfiguration(), "none": None}
 
 
@@ -46,6 +46,7 @@ class Workspace:
 
     def __init__(self, client: MLClient, credential: CachedCredential, config: AzureConfig) -> None:
         self._client, self._credential, self._config = client, credential, config
+        self._cluster = Cluster(client, config)
         self._code: str | None = None
         self._lock = Lock()
         self._environment = ""
@@ -87,28 +88,7 @@ class Workspace:
 
     def make_cluster(self) -> None:
         """Make the cluster of the config where there is none of its name."""
-        compute = self._config.compute
-        if compute.name is None:
-            return
-        with service_errors(f"make the cluster {compute.name!r}"):
-            try:
-                self._client.compute.get(compute.name)
-            except ResourceNotFoundError:
-                identity = IdentityConfiguration(type="system_assigned") if self._config.identity == "managed" else None
-                self._create_cluster(AmlCompute(**compute.model_dump(), identity=identity))
-
-    def _create_cluster(self, cluster: AmlCompute) -> None:
-        try:
-            self._client.compute.begin_create_or_update(cluster).result()
-        except HttpResponseError as error:
-            if str(cluster.size).lower() not in str(error.message).lower() or is_quota(error):
-                raise
-            names = f"-g {self._client.resource_group_name} -w {self._client.workspace_name}"
-            raise ServiceError(
-                f"cannot make the cluster {cluster.name!r}: {reason(error)}; choose another azure.compute.size, which "
-                f"az ml compute list-sizes {names} lists for the workspace's region",
-                temporary=False,
-            ) from error
+        self._cluster.make()
 
     def register_table(self, sha256: str, file: Path) -> str:
         """
@@ -196,8 +176,7 @@ class Workspace:
     def find_verdict(self, name: str) -> Verdict:
         """Return what the run history says of a job's end."""
         with service_errors(f"ask why job {name} ended"):
-            # azure-ai-ml 1.35 has no public way to it but streaming the whole log
-            details = self._client.jobs._runs_operations.get_run_details(name)  # noqa: SLF001
+            details = self._details(name)
             began, ended = details.start_time_utc, details.end_time_utc
             minutes = (ended - began).total_seconds() / 60 if began and ended else None
             return read_verdict(details.error.error if details.error else None, minutes)
@@ -209,6 +188,24 @@ class Workspace:
             lines = log.decode(errors="replace").strip().splitlines()
             said = [line for line in lines if line.startswith("bikeml: ")] or lines[-LOG_LINES:]
             return redact("\n".join(said))
+
+    def read_file(self, name: str, file: str) -> bytes | None:
+        """Return the content of a job's file as it is now, or None where it has none of that name."""
+        with service_errors(f"read {file} of job {name}"):
+            return self._artifacts.read(f"ExperimentRun/dcid.{name}/{file}")
+
+    def find_build_log(self, name: str) -> str | None:
+        """Return which of a job's files is the log of its image's build, where there is or was one."""
+        with service_errors(f"ask what job {name} waits for"):
+            return next((file for file in self._details(name).log_files or {} if file.endswith(BUILD_LOG)), None)
+
+    def explain_queue(self) -> str | None:
+        """Return what keeps the cluster from having more nodes, in its own words, where it says so."""
+        return self._cluster.explain_queue()
+
+    def _details(self, name: str) -> Any:  # noqa: ANN401  azure's own model
+        # azure-ai-ml 1.35 has no public way to it but streaming the whole log
+        return self._client.jobs._runs_operations.get_run_details(name)  # noqa: SLF001
 
     def _open_artifacts(self) -> ContainerClient:
         store = self._client.datastores.get(ARTIFACTS, include_secrets=True)

@@ -28,6 +28,7 @@ from bikeml.azure.jobs import (
 from bikeml.azure.ledger import Ledger
 from bikeml.azure.pace import Clock, Patience
 from bikeml.azure.submission import Submitter
+from bikeml.azure.waiting import Waits
 from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT
 
@@ -102,6 +103,7 @@ class Executor:
             tell=listener.waits,
         )
         self._finder, self._submitter = Finder(service, self._patience), Submitter(service, self._patience, clock)
+        self._waits = Waits(service, policy.patience_minutes, clock)
         self._pool = ThreadPoolExecutor(THREADS)
         self._ledger = Ledger([], policy.preemptions, clock)
         self._accepted = False
@@ -224,8 +226,9 @@ class Executor:
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
         seen = self._finder.find_listed(sorted(tags), {job.name for _, job in running})
         found = self._pool.map(lambda each: seen.get(each[1].name) or self._finder.get_job(each[1].name), running)
-        for (request, job), now in zip(running, found, strict=True):
-            self._stand(request, now or replace(job, status="NotFound"))
+        now = [job or replace(before, status="NotFound") for (_, before), job in zip(running, found, strict=True)]
+        for (request, _), job in zip(running, self._waits.explain(now), strict=True):
+            self._stand(request, job)
         moment = self._clock.monotonic()
         jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
         self._next_look = moment + max(self._policy.poll_seconds * jitter, REST * (moment - began))

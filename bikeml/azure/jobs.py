@@ -59,6 +59,8 @@ class Job:
     """Its page in the Studio."""
     timeout_minutes: float | None = None
     """For how long it may run; None where it has no limit."""
+    note: str | None = None
+    """Why it waits, where the service says so."""
 
     @property
     def state(self) -> State:
@@ -133,6 +135,12 @@ class Service(Protocol):
 
     def find_verdict(self, name: str) -> Verdict:
         """Return what the service itself says of the end of a job that has failed or was cancelled."""
+
+    def find_build_log(self, name: str) -> str | None:
+        """Return which of a job's files is the log of its image's build, where there is or was one."""
+
+    def explain_queue(self) -> str | None:
+        """Return what keeps the cluster from having more nodes, in its own words, where it says so."""
 
     def read_last_words(self, name: str) -> str:
         """Return the last lines of a job's log, empty where there is none."""

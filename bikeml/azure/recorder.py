@@ -22,9 +22,9 @@ class Recorder:
     def stands(self, request: Request, job: Job) -> None:
         """Write how the job stands, where that is news."""
         told = self._told.get(request.folder)
-        if told is None or (told.name, told.status) != (job.name, job.status):
+        if told is None or (told.name, told.status, told.note) != (job.name, job.status, job.note):
             self._told[request.folder] = job
-            write_job(request.folder, job.name, job.status, job.studio)
+            write_job(request.folder, job.name, job.status, job.studio, job.note)
 
     def delayed(self, request: Request, reason: str) -> None:
         """Write why the result is not here; where that cannot be written either, say it."""

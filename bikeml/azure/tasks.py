@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bikeml.azure.client import Workspace
 from bikeml.azure.connection import connect
-from bikeml.azure.jobs import Job, ServiceError, sweep_tag
+from bikeml.azure.jobs import Job, ServiceError, is_ours, sweep_tag
 from bikeml.azure.limits import check
+from bikeml.azure.logs import Log
 from bikeml.composition import compose, resolve
 from bikeml.config import Config, typed
 from bikeml.data import read_bytes, read_table
+from bikeml.display import show_notice
 from bikeml.errors import BikemlError, ClusterError
 from bikeml.pipeline import find_tolerance
 from bikeml.records.sweep_folder import SweepFolder
@@ -60,6 +63,40 @@ def follow_jobs(folder: Path, seconds: float, overrides: Iterable[str] = ()) -> 
         if all(job.state.is_final for job in jobs):
             return
         time.sleep(seconds)
+
+
+def follow_log(folder: Path, cell: str, seconds: float, overrides: Iterable[str] = ()) -> Iterator[str]:
+    """
+    Yield the lines of a cell's log as they come, until its job has ended; before there are any, those of its image's.
+
+    `cell` is a number or the name of a job. Raises BikemlError where there is no such cell or job, and ClusterError.
+    """
+    workspace = connect(_config(overrides).azure)
+    name = cell if not cell.isdecimal() else _find_job(workspace, folder, int(cell))
+    log = Log(workspace, name)
+    status = ""
+    while True:
+        job = workspace.get_job(name)
+        if job is None:
+            raise BikemlError(f"there is no job {name!r}; give the number of a cell, or the name of one of its jobs")
+        if job.status != status:
+            status = job.status
+            show_notice(f"{name}: {status}, {job.studio}")
+        yield from log.read(is_whole=job.state.is_final)
+        if job.state.is_final:
+            return
+        time.sleep(seconds)
+
+
+def _find_job(workspace: Workspace, folder: Path, number: int) -> str:
+    """Return the name of the last job of a cell."""
+    cells = {cell.number: cell for cell in SweepFolder(folder).read().cells}
+    if number not in cells:
+        raise BikemlError(f"the sweep in {str(folder)!r} has no cell {number}; it has 0 to {len(cells) - 1}")
+    found = [job for job in workspace.list_jobs(_tag(folder)) if is_ours(job, str(cells[number].fingerprint))]
+    if not found:
+        raise BikemlError(f"cell {number} of the sweep in {str(folder)!r} has no job in the workspace")
+    return max(found, key=lambda job: job.generation).name
 
 
 def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> Iterator[Job]:

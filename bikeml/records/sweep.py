@@ -105,7 +105,7 @@ class JobRecord(Record):
     seen: Seconds
     """Unix time at which it was first seen to stand so."""
     reason: Text | None = None
-    """Why its result is not here although nothing is lost."""
+    """Why its result is not here although nothing is lost: what it waits for, or what kept it from being fetched."""
 
 
 @dataclass(frozen=True)

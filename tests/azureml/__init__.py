@@ -40,7 +40,9 @@ exact `name==version` of pip packages, and what is not named cannot be imported.
 
 As strict as the service can be: mounted outputs rename nothing (hi-ml #258, #171; azure-storage-fuse #798); a managed
 identity must be the cluster's (azure-dev #7927); an environment of a registry has what CURATED says, builds no image,
-and a job's pip finds the versions that are installed here alone; a login is refused in Entra's words.
+and a job's pip finds the versions that are installed here alone; a login is refused in Entra's words; a cluster that
+gets no nodes says why in `errors` alone, as AmlComputeProperties of azure-ai-ml has it (modelbuilder #546); the log of
+an image's build is a file of each job that waits for it.
 
 Not modelled: pipelines, sweeps, schedules, components, registries but for their environments, identities other than an
 application with a secret, private networks, `latest` labels moved by hand, deletes of assets.

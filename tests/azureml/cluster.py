@@ -51,6 +51,8 @@ class Cluster:
         What a new node takes to be ready.
     has_identity : bool
         Whether a managed identity was assigned to it; serverless nodes have none.
+    errors : tuple of (code, message)
+        What the service says of nodes that it cannot allocate; while there are any, none is.
 
     """
 
@@ -60,6 +62,7 @@ class Cluster:
     idle_seconds: float
     scale_up_seconds: float
     has_identity: bool = False
+    errors: tuple[tuple[str, str], ...] = ()
     nodes: list[Node] = field(default_factory=list)
     waiting: deque[Waiting] = field(default_factory=deque)
     started: int = 0
@@ -102,6 +105,8 @@ class Cluster:
         return [node for node in self.nodes if node.ready and node.job is None]
 
     def _grow(self) -> None:
+        if self.errors:
+            return
         wanted = max(self.minimum, self.count(busy=True) + sum(w.count for w in self.waiting))
         for _ in range(min(wanted, self.maximum) - len(self.nodes)):
             self.started += 1

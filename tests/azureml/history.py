@@ -21,6 +21,7 @@ KEYS = (
     "pipelines",
     "studio",
 )
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 OUTPUT_TYPES = {"mlflow_model": "MLFlowModel", "custom_model": "CustomModel"}
 
 
@@ -69,8 +70,9 @@ class History:
             "error": _error(job),
         }
 
-    def _details(self, call: Call) -> Reply:
+    async def _details(self, call: Call) -> Reply:
         job = self.jobs.find(call.names["job"])
+        logs = await asyncio.to_thread(self._logs, job)
         stamp = self.jobs.lifecycle.clock.stamp
         return Reply(
             body={
@@ -79,10 +81,20 @@ class History:
                 "startTimeUtc": job.started and stamp(job.started),
                 "endTimeUtc": job.ended and stamp(job.ended),
                 "error": _error(job),
-                "logFiles": {},
+                "logFiles": logs,
                 "warnings": [],
             }
         )
+
+    def _logs(self, job: Job) -> Json:
+        """Return the addresses of a job's logs; that of the image's build is there as soon as the build has begun."""
+        if job.extra.get("image_build"):
+            text = f"Step 1/14 : FROM ubuntu\nthe image of {job.spec['environmentId']}\n"
+            self.blobs.container(ARTIFACTS).upload_blob(f"{_place(job.name)}/{BUILD_LOG}", text, overwrite=True)
+        names = self.blobs.names(ARTIFACTS, f"{_place(job.name)}/")
+        paths = (name.removeprefix(f"{_place(job.name)}/") for name in names)
+        logs = [path for path in paths if path.startswith(("azureml-logs/", "user_logs/"))]
+        return {path: self.blobs.signed_url(ARTIFACTS, f"{_place(job.name)}/{path}") for path in logs}
 
     def _resolve(self, call: Call) -> Reply:
         values = {asset: {"uri": self._resolved(asset), "type": "uri_folder"} for asset in call.body["values"]}

@@ -172,6 +172,7 @@ class Lifecycle:
             return
         self._show(job, "Preparing")
         self._building.setdefault(environment, []).append(job)
+        job.extra["image_build"] = True
         if environment not in self.images:
             self.images[environment] = False
             self.clock.call_in(self.timings.image_build, lambda: self._built(environment))

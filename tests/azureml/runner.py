@@ -25,6 +25,7 @@ from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE, Store
 from tests.azureml.wire import Json
 from tests.azureml.workspace import DATA_PLANE, TRACKING_URI
 
+LOG_SECONDS = 0.2
 JOB_TOKEN_SECONDS = 7 * 24 * 3600
 
 
@@ -35,6 +36,7 @@ class Run:
     folder: Path
     stopped: threading.Event = field(default_factory=threading.Event)
     process: Kept | None = None
+    shown: int = 0
 
     def __post_init__(self) -> None:
         for name in ("code", "site", "home", "logs"):
@@ -117,11 +119,22 @@ class CommandRunner:
         run.process = Kept([shell, "-c", command], run.folder / "logs/std_log.txt", env, run.folder / "code")
         if run.stopped.is_set():
             run.process.stop()
+        while run.process.poll() is None:
+            self._show_log(job, run)
+            run.stopped.wait(LOG_SECONDS)
         code_of_exit = run.process.wait()
         run.process.stop()
         if code_of_exit == 0:
             return None
         return f"Execution failed. User process exited with code {code_of_exit}. {run.process.tail(5)}"
+
+    def _show_log(self, job: Job, run: Run) -> None:
+        """Let the log of a command that runs be read, as far as it has come."""
+        content = (run.folder / "logs/std_log.txt").read_bytes()
+        if len(content) > run.shown:
+            run.shown = len(content)
+            container, prefix = output_place(job.name, "default")
+            self.blobs.container(container).upload_blob(f"{prefix}/user_logs/std_log.txt", content, overwrite=True)
 
     def _check_environment(self, job: Job) -> frozenset[str]:
         if curated := find_curated(job.spec["environmentId"]):

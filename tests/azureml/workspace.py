@@ -218,6 +218,8 @@ class Workspace:
         body = entity.body(self.store.clock)
         inner = entity.properties["properties"] | {
             "allocationState": "Steady" if all(node.ready for node in cluster.nodes) else "Resizing",
+            "errors": [{"error": {"code": code, "message": text, "details": []}} for code, text in cluster.errors]
+            or None,
             "currentNodeCount": cluster.count(),
             "targetNodeCount": cluster.count(),
             "nodeStateCounts": {
