@@ -7,7 +7,8 @@ Sweeps on an Azure ML workspace: every cell one job, exactly once.
                 end means), verdict (what the service says of an end) and pace
     limits      what the service takes of names and values; pure
     snapshot    the code that jobs run; requirements: the packages, which `packages` installs where they are missing
-    client      the service itself; with artifacts, cluster, connection, login and refusals the only modules that import azure
+    client      the service itself; with artifacts, cluster, connection, login and refusals the only modules that
+                import azure
     launching   the story of a launch, which recorder writes into the cells' folders
     launcher    the shell that Hydra finds
 """
