@@ -127,6 +127,18 @@ def check_folder(folder: Path) -> Pipeline:
     return load_recorded(folder)[0]
 
 
+def read_example(folder: Path) -> pd.DataFrame:
+    """Return the rows of features that the model in `folder` has as its example; raises ModelFileError."""
+    file = folder / EXAMPLE
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return pd.DataFrame(content["data"], columns=content["columns"])
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        raise ModelFileError(
+            f"{str(file)!r} has no rows: {type(error).__name__}: {error}; record the run again"
+        ) from error
+
+
 def hash_folder(folder: Path) -> str:
     """Return the sha256, in hex, of the names and contents of all files in `folder`."""
     digest = hashlib.sha256()

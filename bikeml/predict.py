@@ -128,9 +128,13 @@ def conformal_width(residuals: np.ndarray, level: float) -> float:
 def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
     """Return the values that the run's own data.allowed lists; the present config may be of another table."""
     try:
-        return dict(recorded.read_config()["data"]["allowed"])
+        allowed = dict(recorded.read_config()["data"]["allowed"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{CONFIG} of the run has no data.allowed; name another run") from error
+    strange = next((name for name, values in allowed.items() if not isinstance(values, list)), None)
+    if strange is not None:
+        raise RecordError(f"{CONFIG} of the run has no list at data.allowed.{strange}; name another run")
+    return allowed
 
 
 def _find_width(recorded: RunFolder, level: float) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -26,6 +26,9 @@ from bikeml.fields import Name, Section
 from bikeml.processes import child
 from bikeml.progress import progress
 from bikeml.redaction import redact
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.2
@@ -48,7 +51,7 @@ def serve(config: Config, options: ServeOptions) -> None:
     """
     _check_port(options.port)
     from bikeml import display
-    from bikeml.model_folder import SERVING_EXAMPLE
+    from bikeml.model_folder import read_example
     from bikeml.tracking import runs
     from bikeml.tracking.models import fetch_checked
 
@@ -58,20 +61,19 @@ def serve(config: Config, options: ServeOptions) -> None:
             run = runs.find(config, options.run)
             announce("checking the model")
             model, _ = fetch_checked(run, Path(folder))
+            example = read_example(model)
         log = Path(folder) / "server.log"
         with _server(model, options.port, log) as server:
             with progress(lines=True) as announce:
                 announce("starting the server")
                 _wait_until_it_answers(server, options.port, log)
-            example = json.loads((model / SERVING_EXAMPLE).read_text(encoding="utf-8"))
             display.show_facts(_describe(run.title, options.port, example))
             sys.stdout.flush()  # whoever reads it through a pipe waits for the address
             raise _ended(server.wait(), log)
 
 
-def _describe(run: str, port: int, example: dict[str, dict[str, list[object]]]) -> dict[str, str]:
-    rows = example["dataframe_split"]
-    one = json.dumps({"dataframe_split": {**rows, "data": rows["data"][:1]}})
+def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
+    one = json.dumps({"dataframe_split": example.head(1).to_dict(orient="split", index=False)})
     address = f"http://{HOST}:{port}/invocations"
     return {
         "serving": f"run {run}",

@@ -11,6 +11,7 @@ import pytest
 
 from bikeml.predict import PredictOptions, predict
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
+from bikeml.records.run_folder import RunFolder
 from bikeml.registry import RegisterOptions, register
 from bikeml.reproduce import ReproduceOptions, run_again
 from tests.conftest import ROOT, config_of
@@ -149,3 +150,17 @@ def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
     assert run.info.status == "FINISHED"
     assert run.data.metrics["test_r2"] == result_of(earlier / "lasso")["metrics"]["test_r2"]
     assert run.data.params["model.estimator.alpha"] == "1.0"
+
+
+def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
+    from bikeml.errors import ModelFileError, RecordError
+    from bikeml.model_folder import read_example
+    from bikeml.predict import _read_allowed
+
+    (earlier / "lasso" / "model" / "input_example.json").write_text("{")
+    with pytest.raises(ModelFileError, match=r"input_example.json' has no rows: JSONDecodeError"):
+        read_example(earlier / "lasso" / "model")
+    config = earlier / "lasso" / "config.yaml"
+    config.write_text(re.sub(r"allowed:\n(    .*\n)+", "allowed:\n    season: summer\n", config.read_text()))
+    with pytest.raises(RecordError, match=r"config.yaml of the run has no list at data.allowed.season; name another"):
+        _read_allowed(RunFolder(earlier / "lasso"))

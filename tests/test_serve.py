@@ -117,10 +117,12 @@ def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
 
 
 def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
+    import pandas as pd
+
     from bikeml.serve import _describe
 
     rows = {"columns": ["colour", "a b"], "data": [['l\'été "$HOME" `id`', 1.5], ["x", 2.5]]}
-    command = shlex.split(_describe("tree", 5001, {"dataframe_split": rows})["try"])
+    command = shlex.split(_describe("tree", 5001, pd.DataFrame(rows["data"], columns=rows["columns"]))["try"])
     assert command[:2] == ["curl", "http://127.0.0.1:5001/invocations"]
     assert json.loads(command[-1]) == {"dataframe_split": {**rows, "data": rows["data"][:1]}}
 

@@ -1,6 +1,5 @@
 """From a recorded run to an endpoint, and back: deploy and undeploy."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from bikeml.azure.serving import prepare
 from bikeml.azure.traffic import ALL, share_traffic
 from bikeml.config import Config
 from bikeml.fields import ModelName, Name, Section
-from bikeml.model_folder import EXAMPLE
+from bikeml.model_folder import read_example
 from bikeml.progress import Announce, progress
 from bikeml.tracking import runs
 from bikeml.tracking.models import fetch_checked
@@ -117,7 +116,7 @@ def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> De
         wanted = Deployment(options.deployment, registered, config.azure.endpoint, served.sha256)
         endpoint = endpoints.make(name)
         is_new = deployments.deploy(name, wanted, served, run_tags(run))
-        example = pd.DataFrame(**json.loads((model / EXAMPLE).read_text(encoding="utf-8")))
+        example = read_example(model)
         _check_answer(endpoints, endpoint, wanted.name, example, pipeline.predict(example))
     return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
 
