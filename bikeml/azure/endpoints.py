@@ -12,16 +12,17 @@ from typing import Any, TypeVar
 from azure.ai.ml.entities import ManagedOnlineEndpoint
 from azure.core import PipelineClient
 from azure.core.credentials import AzureKeyCredential
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.policies import AzureKeyCredentialPolicy, RetryPolicy
 from azure.core.polling import LROPoller
 from azure.core.rest import HttpRequest, HttpResponse
 
 from bikeml.azure.client import Workspace
 from bikeml.azure.jobs import ServiceError
-from bikeml.azure.refusals import service_errors
+from bikeml.azure.refusals import TEMPORARY, service_errors
 from bikeml.progress import Announce
 from bikeml.records.tags import OURS
+from bikeml.redaction import redact
 
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
 LOOK_SECONDS = 5.0
@@ -123,8 +124,7 @@ class Endpoints:
             with PipelineClient[HttpRequest, HttpResponse](str(endpoint.scoring_uri), policies=policies) as client:
                 response = client.send_request(request)
                 if response.status_code != HTTPStatus.OK:
-                    said = _said(response.text(), response.reason)
-                    raise HttpResponseError(message=said + ADVICE.get(response.status_code, ""), response=response)
+                    raise _refusal(str(endpoint.name), response)
                 return json.loads(response.text())
 
     def delete(self, name: str) -> None:
@@ -159,6 +159,13 @@ def wait(announce: Announce, text: str, begin: Callable[..., LROPoller[Any]], *a
 
 def _state(endpoint: ManagedOnlineEndpoint) -> str:
     return str(getattr(endpoint.provisioning_state, "value", endpoint.provisioning_state))  # an enumeration's member
+
+
+def _refusal(name: str, response: HttpResponse) -> ServiceError:
+    status = response.status_code
+    lines = redact(_said(response.text(), response.reason)).splitlines() or [str(response.reason)]
+    told = f"cannot ask endpoint {name!r}: {lines[0]}{ADVICE.get(status, '')}"
+    return ServiceError(told, temporary=status in TEMPORARY)
 
 
 def _said(text: str, reason: str | None) -> str:
