@@ -56,6 +56,13 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def _warnings_as_before() -> Iterator[None]:
+    """Undo what a task does in this process: warnings that stay captured would miss the log of a later run."""
+    yield
+    logging.captureWarnings(capture=False)
+
+
 @contextlib.contextmanager
 def signals_as_before() -> Iterator[None]:
     """Undo how the block handles interrupts, as the end of a process of its own would."""
