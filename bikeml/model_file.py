@@ -29,6 +29,8 @@ TRUSTED_TYPES = (
     "sklearn.utils._bunch.Bunch",
 )
 """Types beyond skops' own list that may be loaded; a model file cannot add to it."""
+MOST_YAML_BYTES = 2_000_000
+"""Of a file beside a model; that of a table with 10,000 columns has a tenth."""
 NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
 """Parts of scikit-learn that hold no estimator for a model; nothing is imported from them."""
 
@@ -98,14 +100,22 @@ def read_description(folder: Path) -> ModelDescription:
     """Read the MLmodel file of a recorded model; raises ModelFileError where it is missing or says too little."""
     file = folder / DESCRIPTION_NAME
     try:
-        content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_yaml(file)
         inputs = {str(column["name"]): str(column["type"]) for column in json.loads(content["signature"]["inputs"])}
         return ModelDescription(inputs, str(content["flavors"]["sklearn"]["sklearn_version"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ModelFileError(
             f"{str(file)!r} does not describe a model with a signature: {type(error).__name__}: {error}; name a run "
             "that bikeml recorded"
         ) from error
+
+
+def read_yaml(file: Path) -> Any:  # noqa: ANN401  any YAML value
+    """Return what a small file holds; raises ValueError, YAMLError, RecursionError and OSError."""
+    size = file.stat().st_size
+    if size > MOST_YAML_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and at most {MOST_YAML_BYTES:,} are read")
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  it is safe
 
 
 def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:

@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
 from bikeml.files import write_text
-from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded, save_pipeline
+from bikeml.model_file import DESCRIPTION_NAME, FILE_NAME, TRUSTED_TYPES, load_recorded, read_yaml, save_pipeline
 from bikeml.signature import infer_signature
 
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
@@ -202,8 +202,8 @@ def _refusal(folder: Path, what: str) -> ModelFileError:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        content = read_yaml(file)
+    except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:
         raise ModelFileError(
             f"{str(file)!r} cannot be read: {str(error).splitlines()[0]}; record the run again"
         ) from error

@@ -17,6 +17,7 @@ from bikeml.records.sweep import Sweep
 from bikeml.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
 
 MANY_PANELS = 9  # small multiples of one kind
+LARGEST = 1e150  # of the numbers that axes are laid out for: their squares are finite
 
 
 def draw_groups(sweep: Sweep, ranked: Sequence[Entry]) -> Iterator[Panel]:
@@ -75,9 +76,14 @@ def _read_table(sweep: Sweep, entry: Entry, name: str, columns: Sequence[str]) -
         return None
     try:
         table = pd.read_csv(io.BytesIO(folder.read_file(name)))
-        return table.astype(dict.fromkeys(columns, float)).dropna(subset=list(columns))
+        table = table.astype(dict.fromkeys(columns, float)).dropna(subset=list(columns))
     except (ValueError, KeyError) as error:
         raise RecordError(f"{str(folder.path / name)!r} is broken: {error}; run the cell again") from error
+    if not (table[list(columns)].abs() < LARGEST).all(axis=None):
+        raise RecordError(
+            f"{str(folder.path / name)!r} is broken: it has numbers above {LARGEST:g}; run the cell again"
+        )
+    return table
 
 
 def draw_curves(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:

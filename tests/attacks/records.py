@@ -11,7 +11,7 @@ from tests.attacks import rows
 from tests.attacks.commands import Command, import_all, list_commands
 from tests.attacks.figures import Figures, read_rows
 from tests.attacks.forked import Ending, call, watch
-from tests.attacks.mutations import IN_THE_WAY, mutate_file, names_for
+from tests.attacks.mutations import IN_THE_WAY, SWAPPED, mutate_file, names_for
 from tests.attacks.session import Case, judge_ending
 from tests.attacks.values import Mutation
 from tests.attacks.worlds import STORE, World, make_worlds
@@ -109,7 +109,7 @@ def _run(reader: Reader, target: str, alter: Alter, rng: Random) -> tuple[str, E
     done = alter(rng)
     ending = call(command.act, command.world.folder)
     complaint = judge_ending(ending) or _judge_figures(reader, target, done, ending)
-    return f"{target}: {done.text}", ending, complaint or _judge_cells(reader, target, ending)
+    return f"{target}: {done.text}", ending, complaint or _judge_cells(reader, target, done, ending)
 
 
 def _judge_figures(reader: Reader, target: str, done: Mutation, ending: Ending) -> str | None:
@@ -124,13 +124,14 @@ def _judge_figures(reader: Reader, target: str, done: Mutation, ending: Ending) 
     return None
 
 
-def _judge_cells(reader: Reader, target: str, ending: Ending) -> str | None:
+def _judge_cells(reader: Reader, target: str, done: Mutation, ending: Ending) -> str | None:
     """Say which cell the report of a sweep has lost, or does not show and says nothing of the file that is broken."""
     world, (sweep, *below) = reader.command.world, Path(target).parts
     if reader.command.name != "report" or len(below) < 2:
         return None
     missing = {*reader.figures} - {*reader.command.show(world, ending)}
-    lost = missing - {f"cell {below[0]}"}
+    altered = {below[0], *([Path(done.text).name] if done.text.startswith(SWAPPED) else [])}  # a swap alters two
+    lost = missing - {f"cell {cell}" for cell in altered}
     if lost:
         return f"lost: {', '.join(sorted(lost))}, with status {ending.status}"
     said = " ".join([*(row["note"] for row in read_rows(world, sweep)), ending.out, ending.err])

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import isodate
-
 from tests.azureml.blobs import Blobs
 from tests.azureml.environments import EnvironmentMismatch
 from tests.azureml.limits import LONGEST_REQUEST, check_endpoint
@@ -36,6 +34,8 @@ DEFAULTS: Json = {
 
 def read_times(asked: Json) -> tuple[float, float]:
     """Return how many seconds a request may take, and a container until it answers; refuses what is not allowed."""
+    import isodate  # comes with Azure's client, without which some tests run
+
     request = isodate.parse_duration(
         (DEFAULTS["requestSettings"] | (asked.get("requestSettings") or {}))["requestTimeout"]
     )
