@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import mlflow
@@ -26,6 +27,11 @@ from tests.azureml.fixtures import tolerate_client_warnings
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azureml.workspace import TRACKING_URI
 from tests.conftest import config_of
+
+needs_azure = pytest.mark.skipif(
+    not entry_points(group="mlflow.tracking_store", name="azureml"),
+    reason="a store of Azure ML takes the azure extra, which is not installed here",
+)
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 MODELS = ("linear", "tree")
@@ -215,6 +221,7 @@ def test_a_page_of_a_server_has_an_address_and_the_default_store_needs_no_overri
     assert open_store(config_of()).override == ""
 
 
+@needs_azure
 def test_a_job_knows_its_run_and_its_store_without_asking_the_workspace(monkeypatch):
     store = open_store(config_of("tracking=azureml"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -225,6 +232,7 @@ def test_a_job_knows_its_run_and_its_store_without_asking_the_workspace(monkeypa
     assert open_store(config_of()).job_run_id is None
 
 
+@needs_azure
 def test_the_whole_address_of_a_workspace_is_a_workspace():
     store = open_store(config_of(f"tracking.uri='{TRACKING_URI}'"))
     assert (store.uri, store.can_order, store.override) == (TRACKING_URI, False, f" tracking.uri={TRACKING_URI}")
@@ -235,6 +243,7 @@ def test_the_whole_address_of_a_workspace_is_a_workspace():
         nowhere.models()
 
 
+@needs_azure
 def test_a_backend_is_imported_when_it_is_used():
     code = """
 import sys

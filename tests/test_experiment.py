@@ -144,7 +144,7 @@ def test_the_run_folder_holds_the_whole_record(workdir):
 
 def test_the_predictions_of_the_folds_give_their_scores(workdir):
     result = bikeml.run(*FAST, "model=tree", "split.repeats=2", "hydra.run.dir=out")
-    folds = pd.read_csv(workdir / "out" / "folds.csv", float_precision="round_trip")
+    folds = pd.read_csv(workdir / "out" / "folds.csv", converters={"actual": float, "predicted": float})
     assert list(folds.columns) == ["row", "fold", "actual", "predicted"]
     scores = [r2_score(each["actual"], each["predicted"]) for _, each in folds.groupby("fold")]
     assert tuple(scores) == result.record.cv.r2

@@ -15,7 +15,8 @@ def read_predictions(folder: RunFolder, name: str) -> pd.DataFrame:
     Raises RecordError if it is missing, changed or no such file.
     """
     try:
-        table = pd.read_csv(io.BytesIO(folder.read_file(name)), float_precision="round_trip")
-        return table.astype({"row": int, "actual": float, "predicted": float})
+        # float() gives each number to the last bit, and in every version of pandas
+        exact = {"actual": float, "predicted": float}
+        return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=exact).astype({"row": int, **exact})
     except (ValueError, KeyError) as error:
         raise RecordError(f"{str(folder.path / name)!r} holds no predictions: {error}; restore it") from error
