@@ -14,10 +14,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bikeml.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
+from bikeml.config.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
-from bikeml.files import remove_if_empty
-from bikeml.status import DONE, FAILED, began_as_interrupt, report
+from bikeml.system.files import remove_if_empty
+from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
@@ -63,8 +63,8 @@ def _compose_and_run() -> int:
     try:
         refuse_unknown_options(get_args_parser().parse_known_args()[1])
         Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
-        from bikeml.azure import launcher
-        from bikeml.sweeper import register
+        from bikeml.azure.launch import launcher
+        from bikeml.multirun.sweeper import register
 
         register(SWEEPER)
         launcher.register(LAUNCHER)
@@ -83,8 +83,8 @@ def _compose_and_run() -> int:
 
 def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
     """Return the status of a sweep from what its cells left; a foreign sweeper's gets its leaderboard here."""
+    from bikeml.multirun.story import conclude_foreign
     from bikeml.records.sweep_folder import SweepFolder
-    from bikeml.sweeping import conclude_foreign
 
     try:
         sweep = SweepFolder(folder).look() if is_ours else conclude_foreign(folder)
@@ -110,7 +110,7 @@ def run_composed(composed: DictConfig) -> float:
     """Run one experiment, or one cell of a sweep; a sweeper that optimises gets the mean R2 over the folds."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
-        from bikeml.cell import run_cell
+        from bikeml.multirun.cell import run_cell
 
         return run_cell(composed)
     folder = Path(hydra_config.runtime.output_dir)
@@ -124,19 +124,19 @@ def run_composed(composed: DictConfig) -> float:
 
 
 def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
-    from bikeml.config import typed
+    from bikeml.config.schema import typed
 
     config = typed(resolve(composed))
     if config.reuse != "none":
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
     logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
-    import bikeml.lean_skops  # noqa: F401  before skops
-    from bikeml import display
-    from bikeml.progress import progress
-    from bikeml.provenance import command_line
+    import bikeml.experiment.lean_skops  # noqa: F401  before skops
+    from bikeml.multirun import display
+    from bikeml.multirun.run import run
+    from bikeml.records.provenance import command_line
     from bikeml.records.run import METRIC, Invocation
-    from bikeml.result import run
+    from bikeml.terminal.progress import progress
 
     with progress() as announce:
         result = run(config, Invocation(folder, command_line(), options), announce)

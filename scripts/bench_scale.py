@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-TABLE = Path(__file__).resolve().parent.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
+TABLE = Path(__file__).resolve().parent.parent / "bikeml" / "table" / "datasets" / "daily-bike-share.csv"
 NUMERIC = ["temp", "atemp", "hum", "windspeed"]
 FEATURES = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit", *NUMERIC]
 MODELS = {

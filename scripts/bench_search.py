@@ -38,7 +38,7 @@ from sklearn.tree import DecisionTreeRegressor  # noqa: E402
 import bikeml  # noqa: E402
 from bikeml.search import SharedFitGridSearchCV  # noqa: E402
 
-TABLE = Path(bikeml.__file__).parent / "datasets" / "daily-bike-share.csv"
+TABLE = Path(bikeml.__file__).parent / "table" / "datasets" / "daily-bike-share.csv"
 NUMERIC = ["temp", "atemp", "hum", "windspeed"]
 CATEGORICAL = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit"]
 

@@ -30,7 +30,7 @@ from tempfile import TemporaryDirectory
 
 SCRIPTS = Path(__file__).resolve().parent
 CONF = SCRIPTS.parent / "conf"
-TABLE = SCRIPTS.parent / "bikeml" / "datasets" / "daily-bike-share.csv"
+TABLE = SCRIPTS.parent / "bikeml" / "table" / "datasets" / "daily-bike-share.csv"
 BIKEML = ["-m", "bikeml"]
 RF = [*BIKEML, "model=rf", "hydra.run.dir=out"]
 
@@ -287,7 +287,7 @@ def measure_cells(repeat: int) -> None:
     from sklearn.pipeline import Pipeline
 
     import bikeml
-    from bikeml import composition
+    from bikeml.config import composition
 
     def run(model: str) -> None:
         bikeml.run(f"model={model}", f"hydra.run.dir=out/{model}")

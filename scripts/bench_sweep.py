@@ -34,7 +34,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from bikeml.composition import config_dir
+from bikeml.config.composition import config_dir
 
 @hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
 def main(config):
@@ -72,12 +72,12 @@ import json, sys, time
 from hydra import compose, initialize_config_dir
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import cross_validate
-import bikeml.experiment
-from bikeml.composition import config_dir, resolve
-from bikeml.config import typed
-from bikeml.data import read_table
-from bikeml.pipeline import build_pipeline, find_tolerance
-from bikeml.split import split_table
+import bikeml.experiment.story
+from bikeml.config.composition import config_dir, resolve
+from bikeml.config.schema import typed
+from bikeml.table.data import read_table
+from bikeml.experiment.pipeline import build_pipeline, find_tolerance
+from bikeml.table.split import split_table
 
 def cell(model, preprocessing):
     started = time.perf_counter()
@@ -123,7 +123,7 @@ def spread(values: list[float]) -> str:
 def bench_style(folder: Path, repeat: int) -> None:
     import bikeml
 
-    table = str(Path(bikeml.__file__).parent / "datasets" / "daily-bike-share.csv")
+    table = str(Path(bikeml.__file__).parent / "table" / "datasets" / "daily-bike-share.csv")
     script = folder / "style.py"
     script.write_text(f"TABLE = {table!r}\n{STYLE}")
     style = [sys.executable, str(script), "-m", *AXES, "hydra/sweeper=basic", "~hydra.callbacks.sweep"]
@@ -183,7 +183,7 @@ def bench_memory(folder: Path, n_cells: int) -> None:
 
 
 def bench_leaderboard(folder: Path) -> None:
-    from bikeml.leaderboard import build_leaderboard, write_leaderboard
+    from bikeml.pages.leaderboard import build_leaderboard, write_leaderboard
     from bikeml.records.sweep_folder import SweepFolder
 
     run(sweep_command("tracking=none", "model=linear", "hydra.sweep.dir=one"), folder)

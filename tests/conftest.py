@@ -15,9 +15,9 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
 
-from bikeml.composition import compose, resolve
-from bikeml.config import Config, typed
-from bikeml.processes import INTERRUPTS
+from bikeml.config.composition import compose, resolve
+from bikeml.config.schema import Config, typed
+from bikeml.system.processes import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 
 __all__ = [
@@ -41,7 +41,7 @@ TASK_SIGNALS = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) fo
 """A task handles all alike; what a real process does at the others is for the long run."""
 
 ROOT = Path(__file__).parent.parent
-DAILY = ROOT / "bikeml" / "datasets" / "daily-bike-share.csv"
+DAILY = ROOT / "bikeml" / "table" / "datasets" / "daily-bike-share.csv"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -116,7 +116,7 @@ def bikeml_main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
 def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
     """Below `folder` is only what was there before, whole results, and stores in which no run is RUNNING."""
-    from bikeml.model_file import load_pipeline
+    from bikeml.experiment.model_file import load_pipeline
 
     results = [file.parent for file in folder.rglob("result.json") if "mlartifacts" not in file.parts]
     for result in results:
@@ -159,7 +159,7 @@ def call_task(capsys):
     """Call a further task in this process: its status, and what it writes to the standard output and error."""
 
     def call(name, options, function, words):
-        from bikeml import task
+        from bikeml.tasks import shell as task
 
         capsys.readouterr()  # what a fixture's run has said
         with signals_as_before():

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 
-from bikeml.azure.jobs import STATES, Job, QuotaError, Request, ServiceError, State
-from bikeml.azure.verdict import Verdict
+from bikeml.azure.jobs.service import STATES, Job, QuotaError, Request, ServiceError, State
+from bikeml.azure.jobs.verdict import Verdict
 from tests.builders import run_record
 
 QUICK = ((10, "Starting"), (20, "Queued"), (60, "Running"))

@@ -4,162 +4,60 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import config_of
+from tests.house import ROOMS, Arrow, find_arrows, find_modules, room_of
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "bikeml"
-MODULES = {
-    file.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): file
-    for file in sorted(PACKAGE.rglob("*.py"))
-    if file.name not in ("__init__.py", "__main__.py") or file.parent != PACKAGE
-}
-FOUNDATION = {
-    "config",
-    "endpoint_config",
-    "fields",
-    "sections",
-    "composition",
-    "errors",
-    "redaction",
-    "datasets",
-    "mlflow_settings",
-    "records",
-}
-SHELL = FOUNDATION | {"progress", "status", "task"}
-"""What every further task is made with."""
-MAY_IMPORT = {
-    "errors": set(),
-    "redaction": set(),
-    "datasets": set(),
-    "records": {"config", "errors", "files", "locks", "redaction", "sections"},
-    "mlflow_settings": set(),
-    "composition": {"errors"},
-    "fields": set(),
-    "validation": {"errors", "fields", "redaction"},
-    "config": {"endpoint_config", "fields", "validation"},
-    "endpoint_config": {"fields"},
-    "problems": FOUNDATION,
-    "data": FOUNDATION | {"problems"},
-    "split": FOUNDATION | {"data"},
-    "pipeline": FOUNDATION | {"problems"},
-    "evaluate": FOUNDATION | {"split"},
-    "plots": FOUNDATION,
-    "model_file": FOUNDATION,
-    "model_folder": FOUNDATION | {"files", "model_file", "signature"},
-    "provenance": FOUNDATION,
-    "result": FOUNDATION | {"experiment", "figures", "progress", "record"},
-    "tracking": FOUNDATION | {"files", "model_file", "model_folder", "sections"},  # azure by its name only
-    "files": set(),
-    "search": set(),  # useful without the rest of bikeml
-    "resume": FOUNDATION | {"files", "search"},
-    "workers": FOUNDATION,
-    "experiment": FOUNDATION
-    | {"data", "evaluate", "fitting", "pipeline", "progress", "provenance", "split", "summary"},
-    "leaderboard": FOUNDATION | {"files", "plots"},
-    "svg": set(),
-    "sweep_plots": {"svg"},
-    "page": {"svg"},
-    "entries": FOUNDATION | {"sections"},
-    "panels": FOUNDATION | {"entries", "page", "sweep_plots"},
-    "report": FOUNDATION | {"entries", "files", "leaderboard", "page", "panels", "sweep_plots"},
-    "look": FOUNDATION | {"data", "problems", "split"},
-    "look_plots": {"look", "plots", "svg"},
-    "explore": SHELL | {"data", "files", "look", "look_plots", "page", "problems"},
-    "planning": FOUNDATION | {"data", "pipeline", "tracking"},
-    "processes": set(),
-    "serve": SHELL | {"display", "model_folder", "processes", "tracking"},
-    "registry": SHELL | {"display", "tracking"},
-    "worktree": FOUNDATION | {"processes", "tracking"},
-    "reproduce": SHELL | {"data", "display", "processes", "sections", "tracking", "worktree"},
-    "progress": set(),
-    "status": {"errors", "redaction"},
-    "task": {"composition", "config", "fields", "processes", "status", "validation"},
-    "lean_skops": set(),
-    "rows": FOUNDATION | {"data", "problems"},
-    "predict": SHELL | {"data", "files", "lean_skops", "model_file", "rows", "tracking"},
-    "display": FOUNDATION | {"progress", "result"},
-    "following": FOUNDATION | {"progress"},
-    "cell": FOUNDATION | {"lean_skops", "provenance", "result", "status", "tracking"},
-    "sweeping": FOUNDATION
-    | {"display", "following", "leaderboard", "planning", "provenance", "report", "status", "tracking"},
-    "sweeper": {"errors", "sweeping"},
-    "azure": SHELL
-    | {
-        "data",
-        "display",
-        "files",
-        "model_file",
-        "model_folder",
-        "pipeline",
-        "planning",
-        "provenance",
-        "rows",
-        "sweep",
-        "tracking",
-    },
-    "cli": FOUNDATION
-    | {
-        "azure",
-        "cell",
-        "display",
-        "files",
-        "lean_skops",
-        "progress",
-        "provenance",
-        "result",
-        "status",
-        "sweeper",
-        "sweeping",
-    },
-    "locks": {"errors"},
-    "sections": {"config", "fields"},
-    "signature": set(),
-    "fitting": FOUNDATION | {"data", "pipeline", "progress", "resume", "split", "workers"},
-    "summary": FOUNDATION | {"data", "evaluate", "files", "fitting", "model_folder", "pipeline", "provenance", "split"},
-    "figures": FOUNDATION | {"files", "plots"},
-    "record": FOUNDATION | {"figures", "leaderboard", "progress", "sections", "status", "tracking", "validation"},
-}
-ONLY_HERE = {
-    "mlflow": {"tracking"},
-    "hydra": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
-    "omegaconf": {"azure", "cell", "cli", "composition", "planning", "sweeper", "sweeping"},
-    "matplotlib": {"figures", "plots", "result", "svg", "sweep_plots", "look_plots", "page"},
-    "jinja2": {"page"},
-    "rich": {"display", "following", "progress"},
-    "azure": {"azure"},
-}
+MODULES = find_modules()
+ORDER = list(ROOMS)
 
 
-def imports(file):
-    """Return the modules that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "bikeml":
-            found |= {f"bikeml.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(str(node.module))
-    return found
+def describe_faults(arrow):
+    """Return why an import breaks the plan of the house; nothing where it does not."""
+    here, there = arrow.rooms
+    library = arrow.target.split(".")[0]
+    if not arrow.is_ours:
+        return "" if library in ROOMS[here] else f"{arrow.module} imports {library}, which is not one of {here}'s"
+    if there not in ORDER:
+        return f"{arrow.module} imports {arrow.target}, which stands in no room"
+    upwards = ORDER.index(there) > ORDER.index(here)
+    return f"{arrow.module} imports {arrow.target}: {there} stands above {here}" if upwards else ""
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_what_the_plan_allows(name):
-    room = name.split(".")[0]  # the modules of a package share a room
-    ours = {target.split(".")[1] for target in imports(MODULES[name]) if target.startswith("bikeml.")} - {room}
-    assert ours <= MAY_IMPORT[room], f"{name} may not import {sorted(ours - MAY_IMPORT[room])}"
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) in ORDER])
+def test_a_module_imports_from_its_own_room_and_from_those_below(module):
+    assert [fault for arrow in find_arrows(module, MODULES[module]) if (fault := describe_faults(arrow))] == []
 
 
-@pytest.mark.parametrize("library", ONLY_HERE)
-def test_a_heavy_library_is_imported_only_in_its_room(library):
-    users = {
-        name.split(".")[0] for name, file in MODULES.items() if any(t.split(".")[0] == library for t in imports(file))
-    }
-    assert users <= ONLY_HERE[library]
+@pytest.mark.parametrize(
+    ("module", "target", "fault"),
+    [
+        (
+            "config.schema",
+            "bikeml.records.run",
+            "config.schema imports bikeml.records.run: records stands above config",
+        ),
+        ("azure.jobs.pace", "bikeml.azure.workspace.client", "azure.jobs.pace imports bikeml.azure.workspace.client"),
+        ("table.data", "bikeml.cli", "cli stands above table"),
+        ("tasks.predict", "mlflow.entities", "tasks.predict imports mlflow, which is not one of tasks's"),
+        ("tasks.predict", "bikeml.lookup", "tasks.predict imports bikeml.lookup, which stands in no room"),
+    ],
+)
+def test_an_arrow_against_the_order_is_told(module, target, fault):
+    assert fault in describe_faults(Arrow(module, target))
+
+
+def test_rooms_and_modules_are_small():
+    assert len(list((ROOT / "bikeml").glob("*.*"))) <= 6
+    modules = [module for module, file in MODULES.items() if file.name != "__init__.py"]
+    assert {room: n for room, n in Counter(map(room_of, modules)).items() if n > 10} == {}
+    lengths = {module: len(file.read_text(encoding="utf-8").splitlines()) for module, file in MODULES.items()}
+    assert {module: length for module, length in lengths.items() if length > 250} == {}
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
@@ -173,7 +71,7 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 
 def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
     code = (
-        "import json, sys; from bikeml.config import typed; from bikeml.records.fingerprint import fingerprint, identify; "
+        "import json, sys; from bikeml.config.schema import typed; from bikeml.records.fingerprint import fingerprint, identify; "
         "fingerprint(identify(typed(json.loads(sys.argv[1])), 'a' * 64)); "
         "print(sorted({'hydra', 'omegaconf', 'sklearn', 'mlflow', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
     )
@@ -185,7 +83,7 @@ def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
 def test_a_model_folder_is_written_without_mlflow():
     code = (
         "import sys, pandas; from pathlib import Path; from sklearn.dummy import DummyRegressor; "
-        "from sklearn.pipeline import make_pipeline; from bikeml import lean_skops; from bikeml.model_folder import write_folder; "
+        "from sklearn.pipeline import make_pipeline; from bikeml.experiment import lean_skops; from bikeml.experiment.model_folder import write_folder; "
         "X = pandas.DataFrame({'hum': [0.1, 0.2]}); "
         "write_folder(make_pipeline(DummyRegressor()).fit(X, [1, 2]), X, 'f' * 64, Path('model')); "
         "print(sorted({'mlflow', 'matplotlib', 'hydra', 'omegaconf'} & set(sys.modules)))"
@@ -205,25 +103,22 @@ def test_records_are_read_without_the_heavy_libraries():
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.records.fingerprint import RESULT_MODULES
 
-    carries_or_shows = FOUNDATION | {
-        "provenance",
-        "summary",
-        "model_file",
-        "model_folder",
-        "signature",
-        "files",
-        "locks",
+    carries_or_shows = {"errors", "config", "records", "system", "terminal", "table.datasets"}
+    # where a fit runs does not change it, nor what is written of it
+    carries_or_shows |= {
+        f"experiment.{name}" for name in ("summary", "model_file", "model_folder", "workers", "lean_skops")
     }
-    # where a fit runs does not change it
-    carries_or_shows |= {"fields", "sections", "validation", "workers", "lean_skops", "progress"}
-    reached, waiting = set(), {"experiment"}
+    reached, waiting = set(), {"experiment.story"}
     while waiting:
-        name = waiting.pop()
-        reached.add(name)
-        files = [file for module, file in MODULES.items() if module.split(".")[0] == name]
-        found = {target for file in files for target in imports(file) if target.startswith("bikeml.")}
-        waiting |= {target.split(".")[1] for target in found} - reached
-    assert reached - carries_or_shows == set(RESULT_MODULES)
+        module = waiting.pop()
+        reached.add(module)
+        found = {
+            arrow.target.removeprefix("bikeml.") for arrow in find_arrows(module, MODULES[module]) if arrow.is_ours
+        }
+        waiting |= {name for name in found if not {name, room_of(name)} & carries_or_shows} - reached
+    places = {module.replace(".", "/") for module in reached}
+    assert [place for place in places if not place.startswith(RESULT_MODULES)] == []
+    assert [name for name in RESULT_MODULES if not any(place.startswith(name) for place in places)] == []
 
 
 def public_definitions():

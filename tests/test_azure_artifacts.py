@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bikeml.azure.jobs import ServiceError
+from bikeml.azure.jobs.service import ServiceError
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import ARTIFACTS
 from tests.fake_workspace import FakeClock
@@ -15,7 +15,7 @@ class Store:
     """The loopback's store, opened as the launcher does, with the secrets that were asked for."""
 
     def __init__(self, azureml: LoopbackAzureML) -> None:
-        from bikeml.azure.artifacts import Artifacts
+        from bikeml.azure.workspace.artifacts import Artifacts
 
         self.azureml, self.clock, self.asked = azureml, FakeClock(), 0
         azureml.workspace.secrets.kind = "Sas"

@@ -43,7 +43,7 @@ BAD_REQUESTS = [
 
 def predict(folder: Path, rows: list[list[float]]) -> list[float]:
     """Return what the model of a run folder says of rows of the sample."""
-    from bikeml.model_file import load_pipeline
+    from bikeml.experiment.model_file import load_pipeline
 
     return [float(value) for value in load_pipeline(folder / "model").predict(pd.DataFrame(rows, columns=COLUMNS))]
 
@@ -190,7 +190,7 @@ DATED = (
 def dated(workdir: Path) -> tuple[pd.DataFrame, list[float]]:
     """Rows of a table with a column called date and gaps in it, and what its recorded model predicts of them here."""
     import bikeml
-    from bikeml.model_file import load_pipeline
+    from bikeml.experiment.model_file import load_pipeline
 
     rows = [[DATES[n % 4], 1_300_000_000 + n, n / 7, 100 * (n % 4) + n] for n in range(80)]
     table = pd.DataFrame(rows, columns=["date", "modified", "temp", "rentals"])
@@ -318,7 +318,7 @@ def put_deployment(workspace: LoopbackAzureML, name: str, state: str) -> None:
 def test_a_deployment_without_traffic_is_counted_asked_and_taken_away(
     workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("bikeml.azure.endpoint.endpoints.LOOK_SECONDS", 0.1)
     (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE[:1]}))
     invoke = ("invoke", "endpoint=rentals", "request=request.json")
     undeploy = ("undeploy", "endpoint=rentals")
@@ -435,12 +435,12 @@ def test_what_cannot_be_deployed_is_one_message_and_makes_nothing(
 def test_an_endpoint_is_waited_for_and_made_again_where_that_failed(
     workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, state: str, then: str | None, steps: list[str]
 ) -> None:
-    from bikeml.azure.connection import connect
-    from bikeml.azure.endpoints import Endpoints
-    from bikeml.composition import compose, resolve
-    from bikeml.config import typed
+    from bikeml.azure.endpoint.endpoints import Endpoints
+    from bikeml.azure.workspace.connection import connect
+    from bikeml.config.composition import compose, resolve
+    from bikeml.config.schema import typed
 
-    monkeypatch.setattr("bikeml.azure.endpoints.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("bikeml.azure.endpoint.endpoints.LOOK_SECONDS", 0.1)
     told: list[str] = []
     endpoints = Endpoints(connect(typed(resolve(compose([]))).azure), lambda step, *_: told.append(step))
     assert endpoints.make("rentals").tags == {"bikeml": "true"}

@@ -10,9 +10,10 @@ from threading import Thread
 
 import pytest
 
-from bikeml.azure import executor as executor_module
-from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import QuotaError, Request, sweep_tag
+from bikeml.azure.jobs import executor as executor_module
+from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.jobs.ledger import Policy
+from bikeml.azure.jobs.service import QuotaError, Request, sweep_tag
 from bikeml.errors import ClusterError
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import FINGERPRINT

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 
-from bikeml.azure import launcher
+from bikeml.azure.launch import launcher
 from bikeml.cli import LAUNCHER
-from bikeml.composition import config_dir
+from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError
 
 OWN_CONFIG = {

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import bikeml
-from bikeml.azure.executor import Executor
-from bikeml.azure.launcher import AzureMLLauncher
-from bikeml.azure.launching import LEFT_OUT
-from bikeml.provenance import describe_checkout
+from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.launch.command import LEFT_OUT
+from bikeml.azure.launch.launcher import AzureMLLauncher
+from bikeml.config.sections import names_not_in_result
 from bikeml.records.params import flatten
-from bikeml.sections import names_not_in_result
+from bikeml.records.provenance import describe_checkout
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.lifecycle import PREEMPTION
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
@@ -562,7 +562,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     assert {
         "bikeml/__main__.py",
         "bikeml/conf/config.yaml",
-        "bikeml/datasets/daily-bike-share.csv",
+        "bikeml/table/datasets/daily-bike-share.csv",
         "config/model/tree.yaml",
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "9", ".p12", ".netrc", "notes.txt", ".pyc"))] == []
@@ -600,7 +600,7 @@ def test_a_table_that_has_changed_since_the_plan_is_not_sent(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     table, run = workdir / "daily.csv", Executor.run
-    table.write_bytes((Path(bikeml.__file__).parent / "datasets/daily-bike-share.csv").read_bytes())
+    table.write_bytes((Path(bikeml.__file__).parent / "table/datasets/daily-bike-share.csv").read_bytes())
 
     def append_and_run(self: Executor, requests: Any) -> None:
         table.write_bytes(table.read_bytes() + b"\n")

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.azure.limits import NAME, RULES, check, find_excess
-from bikeml.composition import compose, resolve
-from bikeml.config import typed
+from bikeml.azure.jobs.limits import NAME, RULES, check, find_excess
+from bikeml.config.composition import compose, resolve
+from bikeml.config.schema import typed
 from bikeml.errors import ConfigError
-from bikeml.records.limits import PARAM_VALUE, PARAMS, TAG_VALUE, shorten
+from bikeml.records.params import PARAM_VALUE, PARAMS, TAG_VALUE, shorten
 from tests.azureml import limits as documented
 
 

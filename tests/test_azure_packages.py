@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import bikeml
-from bikeml import provenance
-from bikeml.azure import packages
+from bikeml.azure.launch import packages
 from bikeml.errors import FingerprintError
+from bikeml.records import provenance
 from tests.azureml import LoopbackAzureML
 from tests.test_azure_launcher import CLUSTER, Main, names, recorded, succeed, sweep, workspace
 
@@ -88,7 +88,7 @@ def test_another_python_is_named_before_pip_is_asked(
 
 def test_it_runs_where_nothing_of_bikemls_is_installed(workdir: Path) -> None:
     write(workdir, f"pip=={metadata.version('pip')}")
-    code = "import sys; sys.modules['hydra'] = None; sys.path.insert(0, sys.argv[1]); import runpy; runpy.run_module('bikeml.azure.packages', run_name='__main__')"
+    code = "import sys; sys.modules['hydra'] = None; sys.path.insert(0, sys.argv[1]); import runpy; runpy.run_module('bikeml.azure.launch.packages', run_name='__main__')"
     command = [sys.executable, "-S", "-c", code, str(Path(bikeml.__file__).parent.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
@@ -107,7 +107,7 @@ def test_an_environment_that_is_there_is_taken_and_none_is_made(
     assert job.spec["environmentId"].endswith(
         environment.removeprefix("azureml:").replace("theirs:3", "theirs/versions/3")
     )
-    assert job.spec["command"].startswith("python -m bikeml.azure.packages && python -m bikeml ")
+    assert job.spec["command"].startswith("python -m bikeml.azure.launch.packages && python -m bikeml ")
     uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
     lines = (workspace.blobs.download(uri, tmp_path) / packages.FILE).read_text().splitlines()
     assert {f"numpy=={NUMPY}", f"azureml-mlflow=={metadata.version('azureml-mlflow')}"} <= {*lines}

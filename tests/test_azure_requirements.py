@@ -6,7 +6,7 @@ from importlib import metadata
 import packaging.markers
 import pytest
 
-from bikeml.azure.requirements import build_conda, pin
+from bikeml.azure.workspace.requirements import build_conda, pin
 from bikeml.errors import ClusterError
 
 pytestmark = pytest.mark.skipif(

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bikeml.azure import executor as executor_module
-from bikeml.azure.executor import Executor
-from bikeml.azure.jobs import STATES, State, job_name
+from bikeml.azure.jobs import executor as executor_module
+from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.jobs.service import STATES, State, job_name
 from bikeml.errors import ClusterError
 from bikeml.records.run_folder import RunFolder
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed, suffer, valid_result

@@ -14,11 +14,11 @@ from packaging.requirements import Requirement
 
 pytest.importorskip("azure.ai.ml", reason="the azure extra is not installed")
 
-from bikeml.azure.serving import SERVER, Served, prepare
-from bikeml.model_file import load_pipeline
-from bikeml.model_folder import REQUIREMENTS, write_folder
-from bikeml.pipeline import build_pipeline
-from bikeml.rows import check_types
+from bikeml.azure.endpoint.folder import SERVER, Served, prepare
+from bikeml.experiment.model_file import load_pipeline
+from bikeml.experiment.model_folder import REQUIREMENTS, write_folder
+from bikeml.experiment.pipeline import build_pipeline
+from bikeml.table.rows import check_types
 from tests.conftest import config_of
 
 INPUTS = {"date": "string", "temp": "double", "floor": "long", "lift": "boolean"}

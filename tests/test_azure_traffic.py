@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("azure.ai.ml", reason="the azure extra is not installed")
 
-from bikeml.azure.traffic import share_traffic
+from bikeml.azure.endpoint.traffic import share_traffic
 from bikeml.errors import ConfigError
 
 

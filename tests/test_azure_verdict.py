@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.azure.verdict import Verdict, read_verdict
+from bikeml.azure.jobs.verdict import Verdict, read_verdict
 
 REPORTED = "Nodes of this job got pre-empted. Check if the run has failed or restarted. Reason: Received pre-emption warning signal"
 LOST = [

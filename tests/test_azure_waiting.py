@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bikeml.azure.jobs import Job
-from bikeml.azure.waiting import Waits
+from bikeml.azure.jobs.service import Job
+from bikeml.azure.jobs.waiting import Waits
 from bikeml.records.sweep import JobRecord
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.blobs import ARTIFACTS

@@ -54,8 +54,8 @@ def test_a_browser_is_opened_where_nobody_is_logged_in_and_not_where_entra_refus
     pytest.importorskip("azure.identity")
     from azure.core.exceptions import ClientAuthenticationError
 
-    from bikeml.azure import login
-    from bikeml.azure.jobs import ServiceError
+    from bikeml.azure.jobs.service import ServiceError
+    from bikeml.azure.workspace import login
 
     class Refused:
         reason = "Attempted credentials:\n\tEnvironmentCredential: Authentication failed: AADSTS7000222: It expired.\r\nTrace ID: 1"

@@ -11,15 +11,15 @@ import mlflow
 import pytest
 
 import bikeml
-from bikeml.config import Config
+from bikeml.config.schema import Config
 from bikeml.errors import ModelFileError, RunNotFoundError, TrackingError
+from bikeml.multirun.run import Result
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import MODEL, TABLE
-from bikeml.registry import register_run
-from bikeml.result import Result
+from bikeml.tasks.register import register_run
 from bikeml.tracking import store as connection
 from bikeml.tracking.backends import Registration, Store, Version, open_store
-from bikeml.tracking.runs import find
+from bikeml.tracking.lookup import find
 from bikeml.tracking.sweeps import SweepStore
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
@@ -84,7 +84,7 @@ def workspace_place(folder):
 
 @pytest.fixture(scope="module")
 def service():
-    from bikeml.azure.login import shared_credential
+    from bikeml.azure.workspace.login import shared_credential
 
     shared_credential.cache_clear()  # its tokens are of another service
     with LoopbackAzureML() as running, pytest.MonkeyPatch.context() as patch:
@@ -245,10 +245,12 @@ def test_a_backend_is_imported_when_it_is_used():
     code = """
 import sys
 from tests.conftest import config_of
-from bikeml.tracking import backends, recording, runs, sweeps
+from bikeml.tracking import backends, sweeps
+from bikeml.tracking import record as recording
+from bikeml.tracking import lookup as runs
 assert not any(name.startswith("bikeml.azure") for name in sys.modules)
 backends.open_store(config_of("tracking=azureml"))
-assert "bikeml.azure.store" in sys.modules
+assert "bikeml.azure.workspace.store" in sys.modules
 print("azure.ai.ml" in sys.modules)
 """
     root = Path(__file__).parent.parent

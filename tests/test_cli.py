@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import bikeml
-from bikeml import experiment
-from bikeml.redaction import redact
+from bikeml.experiment import story as experiment
+from bikeml.system.redaction import redact
 from tests.conftest import DAILY
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")

@@ -6,10 +6,11 @@ import pytest
 import yaml
 from hydra.errors import MissingConfigException
 
-from bikeml.composition import compose, config_dir, explain, resolve
-from bikeml.config import typed
+from bikeml.config.composition import compose, config_dir, explain, resolve
+from bikeml.config.schema import typed
 from bikeml.errors import ConfigError
-from bikeml.pipeline import _find_class, build_pipeline, check_estimators
+from bikeml.experiment.check import check_estimators
+from bikeml.experiment.pipeline import build_pipeline, find_class
 from tests.conftest import config_of
 
 GROUPS = ("data", "split", "preprocessing", "model", "search", "tracking", "experiment")
@@ -43,7 +44,7 @@ def test_no_option_has_a_name_that_yaml_reads_as_a_boolean():
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_lists_every_tunable_argument_so_that_no_override_needs_a_plus(model):
     estimator = config_of(f"model={model}").model.estimator
-    known = inspect.signature(_find_class("", estimator["_target_"], object)).parameters
+    known = inspect.signature(find_class("", estimator["_target_"], object)).parameters
     assert set(known) - NOT_TUNABLE <= set(estimator)
 
 
@@ -304,6 +305,6 @@ def test_a_launcher_that_is_not_installed_says_what_to_install():
 
 
 def test_a_workspace_without_its_plugin_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("bikeml.fields.entry_points", lambda group: [])
+    monkeypatch.setattr("bikeml.config.fields.entry_points", lambda group: [])
     with pytest.raises(ConfigError, match=r"tracking.uri='azureml://x' needs Azure's plugin .*bikeml\[azure\]"):
         config_of("tracking.uri='azureml://x'")

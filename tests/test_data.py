@@ -8,10 +8,10 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from bikeml.data import GAPS, read_table
-from bikeml.datasets import DAILY_SHA256
 from bikeml.errors import DataError
-from bikeml.problems import Tolerance
+from bikeml.table.data import GAPS, read_table
+from bikeml.table.datasets import DAILY_SHA256
+from bikeml.table.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
 NO_GAPS = Tolerance()

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-from bikeml import evaluate
+from bikeml.evaluation import evaluate
 from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation

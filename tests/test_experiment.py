@@ -13,11 +13,12 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bikeml
-from bikeml import experiment, summary
-from bikeml.composition import config_dir
-from bikeml.datasets import PUBLISHED_LINEAR
+from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError, DataError, FitError, RunFolderError
-from bikeml.model_file import load_pipeline
+from bikeml.experiment import story as experiment
+from bikeml.experiment import summary
+from bikeml.experiment.model_file import load_pipeline
+from bikeml.table.datasets import PUBLISHED_LINEAR
 from tests.conftest import DAILY
 from tests.test_config import MODELS
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bikeml.data import parse_csv, read_bytes
-from bikeml.explore import ExploreOptions, explore, show_number
-from bikeml.look import correlation_ratio, find_hints, look_at
+from bikeml.table.data import parse_csv, read_bytes
+from bikeml.table.hints import find_hints
+from bikeml.table.look import correlation_ratio, look_at
+from bikeml.tasks.explore import ExploreOptions, explore, show_number
 from tests.conftest import DAILY, config_of
 from tests.test_report import CONTRASTS, PHONE, browser, look
 
@@ -228,7 +229,7 @@ def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bikeml.explore.render_page", interrupt)
+    monkeypatch.setattr("bikeml.tasks.explore.render_page", interrupt)
     assert call() == (130, "", "bikeml: interrupted\n")
     assert list((workdir / "explore").iterdir()) == []
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import bikeml
-from bikeml.files import REFUSALS, move, write_bytes, write_text
-from bikeml.model_file import load_pipeline
+from bikeml.experiment.model_file import load_pipeline
+from bikeml.system.files import REFUSALS, move, write_bytes, write_text
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from bikeml.fields import Section
+from bikeml.config.fields import Section
+from bikeml.config.sections import names_not_in_result
 from bikeml.records import fingerprint as module
 from bikeml.records.fingerprint import fingerprint, identify
-from bikeml.sections import names_not_in_result
 from tests.conftest import config_of
 
 DATA = "a" * 64

@@ -6,10 +6,10 @@ import time
 import pytest
 from rich.console import Console
 
-from bikeml import progress
-from bikeml.following import MANY_JOBS, ClusterJobs, follow
+from bikeml.multirun.follower import MANY_JOBS, ClusterJobs, follow
 from bikeml.records.sweep import JobRecord
 from bikeml.records.sweep_folder import write_failure, write_job
+from bikeml.terminal import progress
 from tests.builders import write_sweep
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from bikeml.leaderboard import build_leaderboard, compare, write_leaderboard
+from bikeml.pages.leaderboard import build_leaderboard, compare, write_leaderboard
 from bikeml.records.sweep import FailureRecord
 from tests.builders import run_record, write_sweep
 

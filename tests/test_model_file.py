@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bikeml.errors import ModelFileError
-from bikeml.model_file import FILE_NAME, _is_estimator, load_pipeline, save_pipeline
+from bikeml.experiment.model_file import FILE_NAME, _is_estimator, load_pipeline, save_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 y = X @ [1, 2, 3]
@@ -89,11 +89,11 @@ def test_a_lean_skops_walks_through_nothing_and_models_load_all_the_same(workdir
     script = """
 import sys
 from pathlib import Path
-import bikeml.lean_skops
+import bikeml.experiment.lean_skops
 import sklearn.utils
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
-from bikeml.model_file import load_pipeline, save_pipeline
+from bikeml.experiment.model_file import load_pipeline, save_pipeline
 print("pytest" in sys.modules, "dask" in sys.modules, "sklearn.gaussian_process" in sys.modules)
 fitted = make_pipeline(GradientBoostingRegressor(n_estimators=2)).fit([[1], [2]], [1, 2])
 save_pipeline(fitted, Path("model"))

@@ -21,8 +21,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 import bikeml
 from bikeml.errors import ModelFileError
-from bikeml.model_file import TRUSTED_TYPES, load_pipeline
-from bikeml.model_folder import FILES, check_folder, hash_folder, write_folder
+from bikeml.experiment.model_file import TRUSTED_TYPES, load_pipeline
+from bikeml.experiment.model_folder import FILES, check_folder, hash_folder, write_folder
 from tests.conftest import DAILY
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")

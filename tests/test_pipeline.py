@@ -5,10 +5,11 @@ from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from bikeml.composition import compose, resolve
-from bikeml.config import typed
-from bikeml.pipeline import build_grid, build_pipeline, check_estimators, find_tolerance, is_reproducible
-from bikeml.problems import Tolerance
+from bikeml.config.composition import compose, resolve
+from bikeml.config.schema import typed
+from bikeml.experiment.check import check_estimators
+from bikeml.experiment.pipeline import build_grid, build_pipeline, find_tolerance, is_reproducible
+from bikeml.table.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
 TABLE = pd.read_csv(DAILY)
@@ -63,7 +64,7 @@ CITY = ("data=csv", "data.path=x.csv", "data.target=y", "data.numeric=[temp]", "
 @pytest.mark.parametrize("preprocessing", ["standard", "imputed", "ordinal"])
 @pytest.mark.parametrize("model", ["linear", "tree"])
 def test_a_gap_in_text_is_the_same_whatever_stands_for_it(model, preprocessing, rows, tmp_path):
-    from bikeml.model_file import load_pipeline, save_pipeline
+    from bikeml.experiment.model_file import load_pipeline, save_pipeline
 
     config = config_of(*CITY, f"preprocessing={preprocessing}", f"model={model}")
     pipeline = build_pipeline(config, list(rows), ["city"]).fit(rows, np.arange(40.0) ** 2)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bikeml import plots
+from bikeml.pages import plots
 from bikeml.records.run import Importance
 
 RNG = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_a_search_with_one_candidate_can_be_drawn():
 def test_a_saved_figure_has_the_pixels_of_savefig(tmp_path):
     from PIL import Image
 
-    from bikeml.figures import DPI, save_figure
+    from bikeml.pages.figures import DPI, save_figure
 
     y = RNG.normal(size=300)
     ours, theirs = (plots.plot_residuals(y, y**2, "rentals") for _ in range(2))

@@ -18,10 +18,10 @@ from mlflow import MlflowClient
 from pyarrow import parquet
 
 import bikeml
-from bikeml import task
 from bikeml.errors import ConfigError
-from bikeml.model_file import load_pipeline
-from bikeml.predict import PredictOptions, conformal_width, predict
+from bikeml.experiment.model_file import load_pipeline
+from bikeml.tasks import shell as task
+from bikeml.tasks.predict import PredictOptions, conformal_width, predict
 from tests.builders import agree
 from tests.conftest import DAILY, signals_as_before
 
@@ -98,7 +98,7 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     ],
 )
 def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, seasons, line, rows_at_once):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
     pd.read_csv(DAILY).head(len(seasons)).assign(season=seasons).to_csv("new.csv", index=False)
     status, out, err = call("data.path=new.csv")
     assert (status, len(out.splitlines())) == (0, len(seasons) + 1)
@@ -108,7 +108,7 @@ def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, 
 @pytest.mark.parametrize("rows_at_once", [1, 100, 731])
 @pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
 def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch, rows_at_once, output):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
     head = 20 if rows_at_once == 1 else 731
     pd.read_csv(DAILY).head(head).to_parquet("new.parquet")
     pd.read_csv(DAILY, dtype=str).head(head).to_csv("new.csv", index=False)
@@ -124,7 +124,7 @@ def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch,
 
 
 def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, recorded):
-    command = [sys.executable, "-m", "bikeml.predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
+    command = [sys.executable, "-m", "bikeml.tasks.predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
     if re.fullmatch(r"\d+|\d+e\d+", recorded[1].run_id[:8]):  # to Hydra a number
         command[-1] = f"run={recorded[1].run_id}"
     with DAILY.open("rb") as table:
@@ -134,7 +134,7 @@ def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, 
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(store):
-    command = f"{sys.executable} -m bikeml.predict 2> err | head -1"
+    command = f"{sys.executable} -m bikeml.tasks.predict 2> err | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "row,predicted\n")
     assert "Traceback" not in Path("err").read_text()
@@ -166,7 +166,7 @@ KEYS = {
 @pytest.mark.parametrize("rows_at_once", [1, 2])
 @pytest.mark.parametrize("case", KEYS)
 def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
     cells, spelt = KEYS[case]
     table = pa.Table.from_pandas(pd.read_csv(DAILY).head(3)).append_column("id", cells)
     parquet.write_table(table, "new.parquet")
@@ -184,7 +184,7 @@ def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once
 @pytest.mark.parametrize("rows_at_once", [1, 3])
 @pytest.mark.parametrize("name", ["new.parquet", "new.csv"])
 def test_a_feature_can_be_the_key(call, monkeypatch, name, rows_at_once):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
     table = pd.read_csv(DAILY).head(3).assign(mnth=pd.array([1, None, 12], "Int64"), hum=[1, 0, 0.5])
     table.set_index("dteday").to_parquet("new.parquet")
     table.to_csv("new.csv", index=False)
@@ -243,7 +243,7 @@ TABLES = {
 
 @pytest.mark.parametrize("case", TABLES)
 def test_rows_that_do_not_fit_are_one_message_and_leave_nothing(refuse, workdir, monkeypatch, case):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", 150)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", 150)
     content, message = TABLES[case]
     (workdir / "new.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     refuse(["data.path=new.csv", "output=out.csv"], message)
@@ -251,7 +251,7 @@ def test_rows_that_do_not_fit_are_one_message_and_leave_nothing(refuse, workdir,
 
 
 def test_gaps_are_told_where_the_model_takes_them_and_refused_where_it_does_not(call, refuse, workdir, monkeypatch):
-    monkeypatch.setattr("bikeml.rows.ROWS_AT_ONCE", 150)
+    monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", 150)
     (workdir / "new.csv").write_text(edit(300, hum=None))
     assert "\ngaps that the model took: 1 in hum\n" in call("data.path=new.csv")[2]
     refuse(
@@ -449,7 +449,7 @@ def test_an_interrupt_leaves_nothing(call, workdir, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bikeml.predict._predict_chunk", interrupt)
+    monkeypatch.setattr("bikeml.tasks.predict._predict_chunk", interrupt)
     assert call("output=out.csv") == (130, "", "bikeml: interrupted\n")
     assert {*workdir.rglob("*")} == before
 

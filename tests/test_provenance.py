@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bikeml import provenance, worktree
+from bikeml.records import provenance
+from bikeml.tasks import worktree
 
 
 def test_the_packages_are_those_that_importlib_finds_sorted_by_name():
@@ -32,7 +33,7 @@ def checkout(tmp_path, monkeypatch):
     ):
         subprocess.run([*git, *words], check=True)
     for module in (provenance, worktree):
-        monkeypatch.setattr(module, "__file__", str(repository / "bikeml" / "module.py"))
+        monkeypatch.setattr(module, "__file__", str(repository / "bikeml" / "room" / "module.py"))
     provenance.describe_checkout.cache_clear()
     yield repository
     provenance.describe_checkout.cache_clear()

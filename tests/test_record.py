@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 
 import bikeml
-from bikeml import record
 from bikeml.errors import TrackingError
+from bikeml.multirun import publish as record
 from bikeml.records.sweep_folder import SweepFolder
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -94,7 +94,7 @@ def test_to_record_twice_is_to_record_once(call):
 
 def test_a_run_whose_store_was_away_is_recorded_by_the_command_of_its_message(call, workdir):
     (workdir / "mlflow.db").write_text("this is no database, and it is long enough to be read as one\n" * 100)
-    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml.record '.*out'"):
+    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml.multirun.publish '.*out'"):
         bikeml.run(*FAST, "hydra.run.dir=out")
     (workdir / "mlflow.db").unlink()
     assert call("out")[0] == 0

@@ -9,11 +9,11 @@ from importlib.metadata import version
 import pandas as pd
 import pytest
 
-from bikeml.predict import PredictOptions, predict
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.records.run_folder import RunFolder
-from bikeml.registry import RegisterOptions, register
-from bikeml.reproduce import ReproduceOptions, run_again
+from bikeml.tasks.predict import PredictOptions, predict
+from bikeml.tasks.register import RegisterOptions, register
+from bikeml.tasks.reproduce import ReproduceOptions, run_again
 from tests.conftest import ROOT, config_of
 from tests.recorded import STORE, restore
 
@@ -107,7 +107,7 @@ def test_an_earlier_run_is_reproduced_by_its_own_commit_and_changes(earlier, run
 
 
 def test_the_report_of_an_earlier_sweep_is_made_again(earlier, monkeypatch):
-    from bikeml.report import main
+    from bikeml.pages.report import main
 
     before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
     monkeypatch.setattr(sys, "argv", ["report", "sweep"])
@@ -141,7 +141,7 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
 def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
     from mlflow import MlflowClient
 
-    from bikeml import record
+    from bikeml.multirun import publish as record
 
     words = ["lasso", "--uri", f"sqlite:///{earlier}/other.db"]
     assert [record.main(words), record.main(words)] == [0, 0]
@@ -154,8 +154,8 @@ def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
 
 def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.errors import ModelFileError, RecordError
-    from bikeml.model_folder import read_example
-    from bikeml.predict import _read_allowed
+    from bikeml.experiment.model_folder import read_example
+    from bikeml.tasks.predict import _read_allowed
 
     (earlier / "lasso" / "model" / "input_example.json").write_text("{")
     with pytest.raises(ModelFileError, match=r"input_example.json' has no rows: JSONDecodeError"):

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from bikeml.errors import FolderTakenError, RecordError
-from bikeml.locks import LOCK, hold
 from bikeml.records.run import RunRecord, StoreRecord, hash_identity
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import Cell, FailureRecord, JobRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, is_collected
+from bikeml.system.locks import LOCK, hold
 from tests.builders import run_record, write_run, write_sweep
 
 

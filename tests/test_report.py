@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bikeml.entries import find_differences, read_config
-from bikeml.leaderboard import build_leaderboard
+from bikeml.pages.entries import find_differences, read_config
+from bikeml.pages.leaderboard import build_leaderboard
+from bikeml.pages.report import main, render_report, write_report
 from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.sweep import FailureRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
-from bikeml.report import main, render_report, write_report
 from tests.builders import run_record, seal, write_run
 from tests.conftest import config_of
 
@@ -179,7 +179,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(sweep, name, report):
 def test_a_broken_record_is_named_on_the_page_and_the_rest_is_shown(sweep):
     (sweep / "0" / RESULT).write_text('{"schema": 2}')
     told = subprocess.run(
-        [sys.executable, "-m", "bikeml.report", str(sweep)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bikeml.pages.report", str(sweep)], capture_output=True, text=True, check=True
     )
     assert re.fullmatch(r"bikeml: .*: '.*0/result.json' is broken: id is missing, and .* more; .*\n", told.stderr)
     page = (sweep / "report.html").read_text()
@@ -193,7 +193,7 @@ def test_a_folder_without_a_sweep_is_one_message(tmp_path, report):
 
 
 def test_the_script_explains_itself():
-    words = [sys.executable, "-m", "bikeml.report", "--help"]
+    words = [sys.executable, "-m", "bikeml.pages.report", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "hydra.sweep.dir" in done.stdout
 

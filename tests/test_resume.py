@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 import bikeml
 from bikeml.errors import ConfigError, FitError
-from bikeml.resume import Checkpoint, ResumableGridSearchCV
+from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from tests.conftest import config_of
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
@@ -66,7 +66,7 @@ def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jo
     again = search(workdir / "kept").fit(X, y)
     assert again.n_fits_resumed_ == 4
     assert_same(whole, again)
-    monkeypatch.setattr("bikeml.resume.evaluate_group", None)
+    monkeypatch.setattr("bikeml.experiment.checkpoint.evaluate_group", None)
     assert_same(whole, search(workdir / "kept").fit(X, y))
 
 
@@ -136,7 +136,7 @@ def test_a_checkpoint_is_kept_where_renames_are_refused(workdir, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)
     bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
     whole = search(workdir / "mine").fit(X, y)
-    monkeypatch.setattr("bikeml.resume.evaluate_group", None)
+    monkeypatch.setattr("bikeml.experiment.checkpoint.evaluate_group", None)
     assert_same(whole, search(workdir / "mine").fit(X, y))
 
 
@@ -252,7 +252,7 @@ def test_dask_needs_a_scheduler_and_a_scheduler_dask(override):
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr("bikeml.workers.CONNECT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("bikeml.experiment.workers.CONNECT_TIMEOUT_SECONDS", 1)
     with pytest.raises(FitError, match="cannot reach a Dask scheduler at search.scheduler='tcp://127.0.0.1:1'"):
         bikeml.run(*SEARCH, "search.backend=dask", "search.scheduler=tcp://127.0.0.1:1")
 

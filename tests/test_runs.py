@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
+from bikeml.tracking.lookup import find
 from bikeml.tracking.mlflow_store import MlflowStore
-from bikeml.tracking.runs import find
 from bikeml.tracking.sweeps import SweepStore
 from tests.conftest import DAILY, config_of
 
@@ -119,7 +119,7 @@ def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
 
 
 def test_an_ambiguous_beginning_names_the_runs(recorded, store, monkeypatch):
-    monkeypatch.setattr("bikeml.tracking.runs.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
+    monkeypatch.setattr("bikeml.tracking.lookup.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
     with pytest.raises(RunNotFoundError, match=r"'' begins the ids of several runs: .* \(tree\), .*; write more of it"):
         find(config_of(), "")
 

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import pytest
 
-from bikeml.config import Config
-from bikeml.fields import AddedLater, Elsewhere, NotInResult, Section
-from bikeml.sections import complete, keep_result, move_elsewhere, names_not_in_result, result_sections
-from bikeml.validation import validate
+from bikeml.config.fields import AddedLater, Elsewhere, NotInResult, Section
+from bikeml.config.schema import Config
+from bikeml.config.sections import complete, keep_result, move_elsewhere, names_not_in_result, result_sections
+from bikeml.config.validation import validate
 from tests.conftest import config_of
 
 

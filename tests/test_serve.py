@@ -29,7 +29,7 @@ def run_id(workdir):
 
 def start(*words, **variables):
     return subprocess.Popen(
-        [sys.executable, "-m", "bikeml.serve", *words],
+        [sys.executable, "-m", "bikeml.tasks.serve", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -47,7 +47,7 @@ def ask(address, body, kind="application/json"):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
-    from bikeml.model_file import load_pipeline
+    from bikeml.experiment.model_file import load_pipeline
 
     mark = f"served-{os.getpid()}-{number}"
     with heeded(number), start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
@@ -82,7 +82,7 @@ def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, prepro
     Path("cities.csv").write_text("temp,city,y\n" + "\n".join(rows))
     bikeml.run(*CITY, f"preprocessing={preprocessing}", "model=linear", "hydra.run.dir=out", *FAST)
     Path("new.csv").write_text(GAPS)
-    predict = [sys.executable, "-m", "bikeml.predict", "data.path=new.csv", "output=done.csv"]
+    predict = [sys.executable, "-m", "bikeml.tasks.predict", "data.path=new.csv", "output=done.csv"]
     subprocess.run(predict, check=True)
     done = pd.read_csv("done.csv")["predicted"].tolist()
     expected = pytest.approx(done)  # a product's last digits are another in another process
@@ -119,7 +119,7 @@ def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
 def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
     import pandas as pd
 
-    from bikeml.serve import _describe
+    from bikeml.tasks.serve import _describe
 
     rows = {"columns": ["colour", "a b"], "data": [['l\'été "$HOME" `id`', 1.5], ["x", 2.5]]}
     command = shlex.split(_describe("tree", 5001, pd.DataFrame(rows["data"], columns=rows["columns"]))["try"])
@@ -128,9 +128,9 @@ def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
 
 
 def serve(capsys, *words):
-    from bikeml import task
-    from bikeml.serve import ServeOptions
-    from bikeml.serve import serve as do
+    from bikeml.tasks import shell as task
+    from bikeml.tasks.serve import ServeOptions
+    from bikeml.tasks.serve import serve as do
 
     capsys.readouterr()  # what a fixture's run has said
     with signals_as_before():

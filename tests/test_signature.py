@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.models import infer_signature as mlflow_signature
 
-from bikeml.signature import infer_signature
+from bikeml.table.signature import infer_signature
 
 INTEGERS = [f"{sign}nt{bits}" for sign in ("i", "ui") for bits in (8, 16, 32, 64)]
 NULLABLE = [name.replace("i", "I").replace("u", "U") for name in INTEGERS]

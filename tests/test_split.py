@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from bikeml.config import ChronologicalSplit
-from bikeml.data import Table, read_table
+from bikeml.config.schema import ChronologicalSplit
 from bikeml.errors import DataError
-from bikeml.problems import Tolerance
-from bikeml.split import split_table
+from bikeml.table.data import Table, read_table
+from bikeml.table.problems import Tolerance
+from bikeml.table.split import split_table
 from tests.conftest import config_of
 
 

@@ -13,7 +13,7 @@ import pytest
 from markupsafe import escape
 from mlflow import MlflowClient
 
-from bikeml.composition import config_dir
+from bikeml.config.composition import config_dir
 from bikeml.errors import BikemlError
 from bikeml.records.sweep import Cell, SweepRecord, find_varying
 from bikeml.records.sweep_folder import SweepFolder
@@ -46,7 +46,7 @@ def start(*arguments, cwd):
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch, position):
-    monkeypatch.setattr("bikeml.sweeping.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
+    monkeypatch.setattr("bikeml.multirun.story.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
     values = ["null", "[0,0,0,0,0,0,0,0,0,0]"]
     values.insert(position, FAILS)
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bikeml import sweep_plots
-from bikeml.svg import INK, to_svg
+from bikeml.pages import sweep_plots
+from bikeml.pages.svg import INK, to_svg
 
 RNG = np.random.default_rng(0)
 

@@ -4,11 +4,11 @@ import signal
 import pytest
 import yaml
 
-from bikeml import task
-from bikeml.composition import config_dir, read_comments
+from bikeml.config.composition import config_dir, read_comments
+from bikeml.config.fields import Section
 from bikeml.errors import ClusterError, DataError
-from bikeml.fields import Section
-from bikeml.processes import HANGUP, INTERRUPTS, uninterrupted
+from bikeml.system.processes import HANGUP, INTERRUPTS, uninterrupted
+from bikeml.tasks import shell as task
 from tests.conftest import heeded, signals_as_before
 
 TASKS = sorted((config_dir() / "task").glob("*.yaml"))

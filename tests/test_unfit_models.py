@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bikeml.predict import PredictOptions, predict
-from bikeml.registry import RegisterOptions, register
-from bikeml.serve import ServeOptions, serve
+from bikeml.tasks.predict import PredictOptions, predict
+from bikeml.tasks.register import RegisterOptions, register
+from bikeml.tasks.serve import ServeOptions, serve
 from tests.azureml.fixtures import tolerate_client_warnings
 from tests.builders import seal
 
@@ -18,7 +18,7 @@ def import_deploy():
     """Return what refuses a model before it looks for a workspace; azure's imports warn."""
     pytest.importorskip("azure.ai.ml", reason="the azure extra is not installed")
     tolerate_client_warnings()
-    from bikeml.azure.deploying import DeployOptions, deploy
+    from bikeml.azure.endpoint.deploy import DeployOptions, deploy
 
     return DeployOptions, deploy
 

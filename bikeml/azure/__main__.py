@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bikeml import task
-from bikeml.azure.launcher import check_installed
+from bikeml.azure.launch.launcher import check_installed
 from bikeml.errors import ConfigError
-from bikeml.status import DONE, report
+from bikeml.tasks import shell
+from bikeml.terminal.status import DONE, report
 
 LOOK_SECONDS = 5.0
 ENDPOINT_TASKS = {
@@ -52,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do_at_endpoint(name: str, words: Sequence[str]) -> int:
-    from bikeml.azure import deploying, invoking  # with mlflow and scikit-learn, which the other tasks do without
+    from bikeml.azure.endpoint import deploy, invoke  # with mlflow and scikit-learn, which the other tasks do without
 
     program = f"python -m bikeml.azure {name}"
     if name == "deploy":
-        return task.main(name, deploying.DeployOptions, deploying.deploy, words, program)
+        return shell.main(name, deploy.DeployOptions, deploy.deploy, words, program)
     if name == "invoke":
-        return task.main(name, invoking.InvokeOptions, invoking.invoke, words, program)
-    return task.main(name, deploying.UndeployOptions, deploying.undeploy, words, program)
+        return shell.main(name, invoke.InvokeOptions, invoke.invoke, words, program)
+    return shell.main(name, deploy.UndeployOptions, deploy.undeploy, words, program)
 
 
 def _do(chosen: argparse.Namespace) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bikeml.azure.client import Workspace
-from bikeml.azure.connection import connect
-from bikeml.azure.jobs import Job, ServiceError, is_ours, sweep_tag
-from bikeml.azure.limits import check
-from bikeml.azure.logs import Log
-from bikeml.composition import compose, resolve
-from bikeml.config import Config, typed
-from bikeml.data import read_bytes, read_table
-from bikeml.display import show_notice
+from bikeml.azure.jobs.limits import check
+from bikeml.azure.jobs.service import Job, ServiceError, is_ours, sweep_tag
+from bikeml.azure.workspace.client import Workspace
+from bikeml.azure.workspace.connection import connect
+from bikeml.azure.workspace.logs import Log
+from bikeml.config.composition import compose, resolve
+from bikeml.config.schema import Config, typed
 from bikeml.errors import BikemlError, ClusterError
-from bikeml.pipeline import find_tolerance
+from bikeml.experiment.pipeline import find_tolerance
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.table.data import read_bytes, read_table
+from bikeml.terminal.tables import show_notice
 
 
 def register_data(overrides: Iterable[str]) -> str:

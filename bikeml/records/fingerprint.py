@@ -15,14 +15,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bikeml.config import Config
+from bikeml.config.schema import Config
+from bikeml.config.sections import result_sections
 from bikeml.records import tags
 from bikeml.records.record import as_json
 from bikeml.records.run import hash_identity
-from bikeml.sections import result_sections
 
-RESULT_MODULES = ("data", "evaluate", "experiment", "fitting", "pipeline", "problems", "resume", "search", "split")
-"""The modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
+RESULT_MODULES = (
+    "evaluation",
+    "experiment/check",
+    "experiment/checkpoint",
+    "experiment/fit",
+    "experiment/pipeline",
+    "experiment/story",
+    "search",
+    "table/data",
+    "table/problems",
+    "table/split",
+)
+"""The rooms and modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 IDENTITY_SCHEMA = 2
 """The form of an identity, and a part of it: where it changes, all fingerprints change."""

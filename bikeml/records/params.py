@@ -1,13 +1,21 @@
-"""What of a run stands in a store as params and tags, by which runs are found and told apart."""
+"""What of a run stands in a store as params and tags, by which runs are found and told apart, and its limits."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from bikeml.config.sections import names_not_in_result
 from bikeml.records import tags as names
-from bikeml.records.limits import TAG_VALUE, shorten
-from bikeml.sections import names_not_in_result
+
+# The strictest store is Azure ML: "Service limits in Azure Machine Learning" for tags, azure-sdk-for-python 35685 for
+# parameters. The files of a run hold the whole values.
+TAG_VALUE = 1000
+PARAM_VALUE = 500
+PARAMS = 200
+"""Of one run."""
+DIGEST = 16
+"""Hexadecimal digits that keep two shortened values apart."""
 
 
 def describe(sections: Mapping[str, Any]) -> dict[str, str]:
@@ -49,3 +57,16 @@ def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
         names.VERSIONS: shorten(versions, TAG_VALUE),
         names.IDENTITY_SCHEMA: str(identity["schema"]),
     }
+
+
+def shorten(value: str, most: int) -> str:
+    """Return a value, or of one that is too long its beginning and a digest, by which it is equal to itself alone."""
+    if len(value) <= most:
+        return value
+    end = f"… {hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:DIGEST]}"
+    return value[: most - len(end)] + end
+
+
+def fit_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with values that every store takes."""
+    return {name: shorten(value, TAG_VALUE) for name, value in tags.items()}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from bikeml.errors import RecordError
-from bikeml.files import write_text
+from bikeml.system.files import write_text
 
 MAX_BYTES = 200_000_000
 """A record of a search with a million candidates has as many; a larger file is not read."""

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from bikeml.errors import FolderTakenError, RecordError, RunFolderError
-from bikeml.files import move, remove_if_empty
-from bikeml.locks import hold
 from bikeml.records.run import Environment, RunRecord, StoreRecord, read_run_id
+from bikeml.system.files import move, remove_if_empty
+from bikeml.system.locks import hold
 
 MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
 CANDIDATES, RULES, DIFF, LOG = "cv_results.csv", "tree.txt", "code.diff", "bikeml.log"

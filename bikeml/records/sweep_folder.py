@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from bikeml.errors import FolderTakenError, RecordError
-from bikeml.files import remove_if_empty
-from bikeml.locks import hold
 from bikeml.records.record import Record
 from bikeml.records.run import RunRecord, StoreRecord, check_fingerprint, read_run_id
 from bikeml.records.run_folder import CANDIDATES, CONFIG, LOG, PREDICTIONS, RESULT, RunFolder
 from bikeml.records.sweep import COMPLETED, Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
-from bikeml.redaction import redact
+from bikeml.system.files import remove_if_empty
+from bikeml.system.locks import hold
+from bikeml.system.redaction import redact
 
 LEADERBOARD, PICTURE, PAGE = "leaderboard.csv", "leaderboard.png", "report.html"
 SHOWN = (CONFIG, PREDICTIONS, CANDIDATES)

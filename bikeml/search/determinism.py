@@ -1,11 +1,13 @@
 """What surely gives the same result when it is fitted again on the same data."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
 
 _T = TypeVar("_T")
 
@@ -105,3 +107,14 @@ def _is_trusted(owner: Any) -> bool:  # noqa: ANN401 a class or a function
 
 def _first_reason(values: Iterable[object], *, reseeded: bool) -> str | None:
     return next((why for value in values if (why := why_random(value, reseeded=reseeded))), None)
+
+
+def why_layers_random(layers: Sequence[Any]) -> str | None:
+    """Say why the transformers in pipelines and target transformers are not surely the same each time, or None."""
+    parts: list[object] = []
+    for layer in layers:
+        if type(layer) is Pipeline:
+            parts += [step for _, step in layer.steps[:-1]]
+        elif type(layer) is TransformedTargetRegressor:
+            parts += [layer.transformer, layer.func, layer.inverse_func]
+    return why_random(parts)

@@ -18,9 +18,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from bikeml.search.cache import PROCESS_CACHE
-from bikeml.search.evaluate import Fold, Job, Outcome, Result, evaluate_group
+from bikeml.search.evaluate import Outcome, evaluate_group
 from bikeml.search.layers import Data
 from bikeml.search.plan import Group, Params, Plan, make_plan
+from bikeml.search.sharing import Fold, Job, Result
 
 
 class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn has no types

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -37,32 +36,10 @@ from sklearn.tree import (
 from bikeml.search.determinism import why_random
 from bikeml.search.layers import Data, Estimator
 from bikeml.search.rules import SharingRule
+from bikeml.search.stages import StagedRule
 
 
-class _StagedRule(SharingRule):
-    """For a model that offers its predictions stage by stage."""
-
-    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
-        if not hasattr(model, f"staged_{method}"):
-            return None
-        stages: Iterator[Any] = iter(())
-        reached, latest = 0, None
-
-        def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
-            nonlocal stages, reached, latest
-            if reached == 0:  # also when the first stage failed, which it then does again
-                stages = getattr(model, f"staged_{method}")(X)
-            value = getattr(cut, self.parameter)
-            # A model that stopped early has no more stages: its last one stands.
-            for stage in islice(stages, value - reached):
-                latest = stage
-            reached = value
-            return latest
-
-        return predict
-
-
-class GradientBoostingRule(_StagedRule):
+class GradientBoostingRule(StagedRule):
     """The first n trees of a gradient boosting are the gradient boosting of n trees."""
 
     models = (GradientBoostingRegressor, GradientBoostingClassifier)
@@ -127,7 +104,7 @@ def _spare_checks(model: Estimator) -> Callable[..., Any]:
     return fit_stage_unchecked
 
 
-class HistGradientBoostingRule(_StagedRule):
+class HistGradientBoostingRule(StagedRule):
     """The first n iterations of a histogram gradient boosting are the one of n iterations."""
 
     models = (HistGradientBoostingRegressor, HistGradientBoostingClassifier)
@@ -179,14 +156,19 @@ class ForestRule(SharingRule):
         return predict
 
 
-class AdaBoostRule(SharingRule):
-    """The first n models of an AdaBoost are the AdaBoost of n models."""
+class _ReseededRule(SharingRule):
+    """The models of an ensemble of any estimator, each of which is given a seed of its own."""
 
-    models = (AdaBoostRegressor, AdaBoostClassifier)
     parameter = "n_estimators"
 
     def why_not(self, model: Estimator) -> str | None:
         return super().why_not(model) or why_random(model.estimator, reseeded=True)
+
+
+class AdaBoostRule(_ReseededRule):
+    """The first n models of an AdaBoost are the AdaBoost of n models."""
+
+    models = (AdaBoostRegressor, AdaBoostClassifier)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
         cut = copy.copy(model)
@@ -198,14 +180,10 @@ class AdaBoostRule(SharingRule):
         return cut
 
 
-class BaggingRule(SharingRule):
+class BaggingRule(_ReseededRule):
     """The first n models of a bagging are the bagging of n models: each has a seed of its own."""
 
     models = (BaggingRegressor, BaggingClassifier)
-    parameter = "n_estimators"
-
-    def why_not(self, model: Estimator) -> str | None:
-        return super().why_not(model) or why_random(model.estimator, reseeded=True)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
         cut = copy.copy(model)

@@ -9,10 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
-from bikeml.search.determinism import why_random
+from bikeml.search.determinism import why_layers_random
 from bikeml.search.layers import Estimator, Place, find_model, list_layers
 from bikeml.search.rules import SharingRule, get_rule
 
@@ -158,7 +157,7 @@ class _Planner:
         model = find_model(built, {}).model
         if any(hasattr(part, "_skl_callbacks") for part in [*layers, model]):
             return "callbacks watch every fit"
-        return rule.why_not(model) or _why_layers_random(layers)
+        return rule.why_not(model) or why_layers_random(layers)
 
     def _number_setting(self, params: Params, place: Place) -> int:
         outside = frozenset(
@@ -191,7 +190,7 @@ class _Planner:
             return "the pipeline has a memory of its own"
         if any(hasattr(part, "_skl_callbacks") for part in [*layers, *built.get_params().values()]):
             return "callbacks watch every fit"
-        return _why_layers_random(layers)
+        return why_layers_random(layers)
 
     def _explain(self) -> dict[str, str]:
         axes = dict.fromkeys(name for params in self.candidates for name in params)
@@ -204,10 +203,7 @@ class _Planner:
         return "; ".join(said) or self._explain_unshared(axis)
 
     def _explain_unshared(self, axis: str) -> str:
-        owner = next(
-            (params for params in self.candidates if axis in params),
-            {},
-        )
+        owner: Params = next((params for params in self.candidates if axis in params), {})
         place = find_model(self.estimator, owner)
         if axis == place.prefix.removesuffix("__"):
             return "not shared: another model is another fit"
@@ -233,16 +229,6 @@ _INEXACT = {
     "max_depth": "a deep tree cut off is not bit for bit the tree that scikit-learn grows",
     "random_state": "every seed is another model",
 }
-
-
-def _why_layers_random(layers: Sequence[Estimator]) -> str | None:
-    parts: list[object] = []
-    for layer in layers:
-        if type(layer) is Pipeline:
-            parts += [step for _, step in layer.steps[:-1]]
-        elif type(layer) is TransformedTargetRegressor:
-            parts += [layer.transformer, layer.func, layer.inverse_func]
-    return why_random(parts)
 
 
 def _build(estimator: Estimator, params: Params) -> Estimator | None:

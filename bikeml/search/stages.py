@@ -1,7 +1,8 @@
-"""A leader's predictions, stage after stage, lent to the models that are cut from it."""
+"""A leader's predictions, stage after stage: computed once, and lent to the models that are cut from it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from bikeml.search.layers import Data, Estimator
@@ -57,4 +58,27 @@ class Stages:
             return predictor(cut) if X is self._X else own(X)
 
         predict.__name__ = method  # scikit-learn looks at it to know what it gets
+        return predict
+
+
+class StagedRule(SharingRule):
+    """For a model that offers its predictions stage by stage."""
+
+    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
+        if not hasattr(model, f"staged_{method}"):
+            return None
+        stages: Iterator[Any] = iter(())
+        reached, latest = 0, None
+
+        def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
+            nonlocal stages, reached, latest
+            if reached == 0:  # also when the first stage failed, which it then does again
+                stages = getattr(model, f"staged_{method}")(X)
+            value = getattr(cut, self.parameter)
+            # A model that stopped early has no more stages: its last one stands.
+            for stage in islice(stages, value - reached):
+                latest = stage
+            reached = value
+            return latest
+
         return predict

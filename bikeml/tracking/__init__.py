@@ -15,7 +15,7 @@ Each module knows one thing:
 
 import warnings
 
-from bikeml import mlflow_settings  # noqa: F401  before mlflow, which reads its settings once
+from bikeml.tracking import settings  # noqa: F401  before mlflow, which reads its settings once
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bikeml.config import Config
-from bikeml.fields import AZUREML
+from bikeml.config.fields import AZUREML
+from bikeml.config.schema import Config
 from bikeml.tracking.recorded import RecordedRun
 
-BACKENDS: Mapping[str, str] = {AZUREML: "bikeml.azure.store:WorkspaceStore"}
+BACKENDS: Mapping[str, str] = {AZUREML: "bikeml.azure.workspace.store:WorkspaceStore"}
 """The scheme of a tracking.uri, and "module:Class" of what answers for it: imported only when it is used."""
 OTHERWISE = "bikeml.tracking.mlflow_store:MlflowStore"
 

@@ -8,11 +8,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from bikeml.config import Config
-from bikeml.fields import absolute
+from bikeml.config.fields import absolute
+from bikeml.config.schema import Config
 from bikeml.records.run_folder import MODEL
 from bikeml.records.tags import FINGERPRINT
-from bikeml.redaction import redact
+from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
 from bikeml.tracking.recorded import ADVICE, RecordedRun

@@ -5,7 +5,7 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
-from bikeml.model_folder import check_folder
+from bikeml.experiment.model_folder import check_folder
 from bikeml.tracking.recorded import RecordedRun
 
 

@@ -84,7 +84,7 @@ class RecordedRun:
         Raises ModelFileError where it is not the file that was recorded, or where the run does not say which file was,
         and as :meth:`fetch_record` does.
         """
-        from bikeml.model_file import hash_model  # its import takes seconds, and not everybody wants a model
+        from bikeml.experiment.model_file import hash_model  # its import takes seconds, and not everybody wants a model
 
         recorded = self.tags.get(MODEL)
         if recorded is None:

@@ -20,11 +20,11 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.exc import SQLAlchemyError
 
+from bikeml.config.fields import SQLITE, STORES
 from bikeml.errors import TrackingError
-from bikeml.fields import SQLITE, STORES
-from bikeml.records.limits import fit_tags
+from bikeml.records.params import fit_tags
 from bikeml.records.tags import OWNER
-from bikeml.redaction import redact
+from bikeml.system.redaction import redact
 
 LOCK_TIMEOUT_SECONDS = 20
 NEW_STORE_SECONDS = 120

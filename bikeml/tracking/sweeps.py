@@ -9,20 +9,20 @@ from typing import Any
 
 from mlflow.entities import Metric, Run
 
-from bikeml.config import Config
+from bikeml.config.schema import Config
+from bikeml.config.sections import result_sections
 from bikeml.errors import RecordError
-from bikeml.files import move
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records.params import describe, identity_tags, options_tag, options_tag_of_form_1, result_choices
 from bikeml.records.run import Invocation, StoreRecord, check_fingerprint
 from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
-from bikeml.redaction import redact
-from bikeml.sections import result_sections
+from bikeml.system.files import move
+from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
-from bikeml.tracking.recording import to_params
+from bikeml.tracking.record import to_params
 
 RELATIVES = 20
 """How many earlier runs of the same options are looked at to say why none of them could be reused."""

@@ -67,7 +67,7 @@ def import_all() -> None:
     from hydra.core.plugins import Plugins
     from sqlalchemy.orm import configure_mappers
 
-    from bikeml.composition import compose
+    from bikeml.config.composition import compose
 
     Plugins.instance()  # before the sweeper: the scan runs the modules of Hydra's own plugins again
     for name in MODULES:
@@ -101,7 +101,7 @@ def list_commands(world: World) -> Iterator[Command]:
 
 
 def _report() -> None:
-    from bikeml.report import main
+    from bikeml.pages.report import main
 
     with patch("sys.argv", ["report", "sweep"]):
         main()
@@ -109,11 +109,11 @@ def _report() -> None:
 
 def _record(world: World) -> Iterator[Command]:
     """Yield the commands that record a run and a sweep once more in a store of their own."""
-    if importlib.util.find_spec("bikeml.record") is None:
+    if importlib.util.find_spec("bikeml.multirun.publish") is None:
         return
 
     def act(folder: str) -> int:
-        from bikeml.record import main
+        from bikeml.multirun.publish import main
 
         return int(main([folder, "--uri", "sqlite:///later.db"]))
 
@@ -134,7 +134,9 @@ def _task(name: str, world: World, *words: str, show: Show) -> Command:
 
 
 def _do(name: str, words: Sequence[str]) -> int:
-    from bikeml import predict, registry, reproduce, serve, task
+    from bikeml.tasks import predict, reproduce, serve
+    from bikeml.tasks import register as registry
+    from bikeml.tasks import shell as task
 
     options, function = {
         "predict": (predict.PredictOptions, predict.predict),
@@ -166,7 +168,7 @@ def _serve(world: World, run: str) -> Command:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         server = contextlib.nullcontext(Ended(0))
-        with patch("bikeml.serve.child", lambda *_: server), patch("bikeml.serve._answers", lambda _: True):
+        with patch("bikeml.tasks.serve.child", lambda *_: server), patch("bikeml.tasks.serve._answers", lambda _: True):
             return _do("serve", [f"run={run}", f"port={port}"])
 
     return Command("serve", world, act, hash_model(run), status=1)
@@ -178,9 +180,9 @@ def _reproduce(world: World, run: str, folder: str) -> Command:
     def act() -> int:
         no_worktree = contextlib.nullcontext()
         with (
-            patch("bikeml.reproduce.child", partial(_pretend_to_run, world.untouched / folder)),
-            patch("bikeml.worktree._worktree", lambda *_: no_worktree),
-            patch("bikeml.worktree._apply"),
+            patch("bikeml.tasks.reproduce.child", partial(_pretend_to_run, world.untouched / folder)),
+            patch("bikeml.tasks.worktree._worktree", lambda *_: no_worktree),
+            patch("bikeml.tasks.worktree._apply"),
         ):
             return _do("reproduce", [f"run={run}"])
 
@@ -204,8 +206,8 @@ def _pretend_to_run(
 
 
 def _compose(folder: str, overrides: Sequence[str]) -> None:
-    from bikeml.composition import compose, resolve
-    from bikeml.config import typed
+    from bikeml.config.composition import compose, resolve
+    from bikeml.config.schema import typed
     from bikeml.errors import ConfigError
 
     with contextlib.suppress(ConfigError):  # a message, which the process would end with

@@ -39,7 +39,7 @@ def azureml_service() -> Iterator[LoopbackAzureML]:
 def azureml(azureml_service: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackAzureML]:
     """An empty workspace, and the variables that lead the clients to it; the proxy must have refused nothing."""
     tolerate_client_warnings()
-    from bikeml.azure.login import shared_credential
+    from bikeml.azure.workspace.login import shared_credential
 
     shared_credential.cache_clear()  # its tokens are of the service before
     azureml_service.reset()

@@ -21,13 +21,14 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import EnvironmentCredential
 
-from bikeml.azure import login
-from bikeml.azure.artifacts import Artifacts
-from bikeml.azure.client import Workspace
-from bikeml.azure.connection import RETRIES
-from bikeml.azure.executor import Executor, Policy
-from bikeml.azure.jobs import Job, Request
-from bikeml.config import AzureConfig
+from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.jobs.ledger import Policy
+from bikeml.azure.jobs.service import Job, Request
+from bikeml.azure.workspace import login
+from bikeml.azure.workspace.artifacts import Artifacts
+from bikeml.azure.workspace.client import Workspace
+from bikeml.azure.workspace.connection import RETRIES
+from bikeml.config.schema import AzureConfig
 from bikeml.errors import ClusterError
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.day.moved import MovedClock

@@ -1,0 +1,1 @@
+"""Online endpoints: deploy a model, shift traffic, ask for predictions."""

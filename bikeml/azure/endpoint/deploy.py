@@ -1,0 +1,232 @@
+"""From a recorded run to an endpoint, and back: deploy and undeploy."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from azure.ai.ml.entities import ManagedOnlineEndpoint
+from pydantic import AfterValidator, Field
+
+from bikeml.azure.endpoint.deployments import Deployment, Deployments
+from bikeml.azure.endpoint.endpoints import Endpoints
+from bikeml.azure.endpoint.folder import prepare
+from bikeml.azure.endpoint.traffic import ALL, share_traffic
+from bikeml.azure.jobs.service import ServiceError
+from bikeml.azure.workspace.connection import connect
+from bikeml.azure.workspace.models import Models, run_tags
+from bikeml.config.fields import ModelName, Name, Section
+from bikeml.config.schema import Config
+from bikeml.experiment.model_folder import read_example
+from bikeml.terminal import tables
+from bikeml.terminal.progress import Announce, progress
+from bikeml.tracking import lookup
+from bikeml.tracking.models import fetch_checked
+
+_AZURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
+CLOSE = 1e-6
+"""How far a prediction may be from the one here, relatively: another CPU adds in another order."""
+
+
+def _azure_name(name: str) -> str:
+    if not _AZURE_NAME.fullmatch(name):
+        raise ValueError(
+            "should have 3 to 32 letters, digits and hyphens, begin with a letter and not end with a hyphen"
+        )
+    return name
+
+
+AzureName = Annotated[str, AfterValidator(_azure_name)]
+
+
+class DeployOptions(Section):
+    """The keys of conf/task/deploy.yaml."""
+
+    run: Name | None
+    registered_model: ModelName
+    endpoint: AzureName | None
+    deployment: AzureName
+    traffic: Annotated[int, Field(ge=0, le=ALL)]
+
+
+class UndeployOptions(Section):
+    """The keys of conf/task/undeploy.yaml."""
+
+    endpoint: AzureName | None
+    deployment: AzureName | None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """An endpoint, and what answers there."""
+
+    endpoint: str
+    deployment: Deployment
+    traffic: Mapping[str, int]
+    """Of each deployment the share of the requests, in per cent."""
+    scoring_uri: str
+    is_new: bool
+    """Whether the deployment was made or changed just now."""
+
+
+def deploy(config: Config, options: DeployOptions) -> None:
+    """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
+    with progress(lines=True) as announce:
+        done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
+    machines = done.deployment.machines
+    tables.show_facts(
+        {
+            "endpoint": done.endpoint,
+            "deployment": f"{done.deployment.name}{'' if done.is_new else ', as it was'}: {done.deployment.model} on "
+            f"{machines.instance_count} x {machines.instance_type}",
+            "traffic": ", ".join(f"{name} {share} %" for name, share in done.traffic.items()),
+            "address": done.scoring_uri,
+            "next": f"python -m bikeml.azure invoke endpoint={done.endpoint}",
+        }
+    )
+
+
+def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+    """
+    Let the model of a run answer at an endpoint, and return what answers there; what is so already stays as it is.
+
+    The endpoint is made where there is none. The traffic is moved only after the deployment has answered the model's
+    example as the model does here. A deployment that has traffic is changed in place by Azure ML, and so answers its
+    share of the requests before that.
+
+    Raises RunNotFoundError, ModelFileError, ConfigError, TrackingError and ClusterError.
+    """
+    announce("looking for the run")
+    run = lookup.find(config, str(options.run))
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        announce("checking the model")
+        model, pipeline = fetch_checked(run, Path(folder))
+        endpoints, deployments, models = _connect(config, announce)
+        name = options.endpoint or endpoints.default_name()
+        found = endpoints.find(name)
+        traffic = share_traffic(found.traffic if found else {}, options.deployment, options.traffic)
+        announce("registering the model")
+        version, _ = models.register(options.registered_model, model, run)
+        served = prepare(model, Path(folder) / "served", config.azure.image)
+        registered = f"{options.registered_model}:{version}"
+        wanted = Deployment(options.deployment, registered, config.azure.endpoint, served.sha256)
+        endpoint = endpoints.make(name)
+        is_new = deployments.deploy(name, wanted, served, run_tags(run))
+        example = read_example(model)
+        _check_answer(endpoints, endpoint, wanted.name, example, pipeline.predict(example))
+    return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
+
+
+def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+    """Give a deployment that is there its share of the requests, such as the one before; raises ClusterError."""
+    endpoints, deployments, _ = _connect(config, announce)
+    endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+    found = deployments.find(str(endpoint.name), options.deployment)
+    if found is None or found[1] != "Succeeded":
+        raise no_deployment(endpoint, options.deployment)
+    traffic = share_traffic(endpoint.traffic, options.deployment, options.traffic)
+    return _let_it_answer(endpoints, endpoint, found[0], traffic, is_new=False)
+
+
+def undeploy(config: Config, options: UndeployOptions) -> None:
+    """
+    Delete an endpoint with all its deployments, or one deployment that takes no requests, and say what was deleted.
+
+    Raises ClusterError where there is none of the name.
+    """
+    with progress(lines=True) as announce:
+        endpoints, deployments, _ = _connect(config, announce)
+        endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+        names = sorted(endpoint.traffic)
+        if options.deployment is None:
+            endpoints.delete(str(endpoint.name))
+            facts = {"deleted": f"endpoint {endpoint.name} with its deployments: {', '.join(names) or 'none'}"}
+        else:
+            _delete_deployment(deployments, endpoint, options.deployment)
+            left = ", ".join(name for name in names if name != options.deployment)
+            facts = {
+                "deleted": f"deployment {options.deployment}",
+                "left": f"endpoint {endpoint.name}: {left or 'empty'}",
+            }
+    tables.show_facts({**facts, "kept": "the registered models"})
+
+
+def _delete_deployment(deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str) -> None:
+    if name not in endpoint.traffic:
+        raise no_deployment(endpoint, name)
+    if endpoint.traffic[name]:
+        raise ServiceError(
+            f"deployment {name!r} takes {endpoint.traffic[name]} % of the requests; first move them: python -m "
+            "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
+            temporary=False,
+        )
+    deployments.find(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
+    deployments.delete(str(endpoint.name), name)
+
+
+def _connect(config: Config, announce: Announce) -> tuple[Endpoints, Deployments, Models]:
+    announce("looking at the workspace")
+    workspace = connect(config.azure)
+    return Endpoints(workspace, announce), Deployments(workspace, announce), Models(workspace)
+
+
+def _check_answer(
+    endpoints: Endpoints, endpoint: ManagedOnlineEndpoint, name: str, example: pd.DataFrame, expected: np.ndarray
+) -> None:
+    """Raise ServiceError unless the deployment answers the example as the model does here."""
+    answer = endpoints.ask(endpoint, to_rows(example), name)
+    if np.shape(answer) != expected.shape or not np.allclose(answer, expected, rtol=CLOSE, atol=0):
+        raise ServiceError(
+            f"deployment {name!r} answers {answer} to the model's example, which should be {expected.tolist()}; "
+            f"{_advise(name, endpoint.traffic.get(name, 0))}",
+            temporary=False,
+        )
+
+
+def _advise(name: str, share: int) -> str:
+    """Say what a deployment that answers wrongly does to the requests, and what to do."""
+    if share:
+        return (
+            f"it was changed in place and already answers {share} % of the requests: go back with deploy run=PREVIOUS "
+            f"deployment={name}, and try a model in another deployment=NAME with traffic=0 first"
+        )
+    return f"it gets no requests; look at its log in the Studio, or take it away: undeploy deployment={name}"
+
+
+def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
+    """Return the rows of a table, shape (n_rows, n_columns), as an MLflow model behind an endpoint takes them."""
+    cells = table.astype(object).to_numpy().tolist()
+    return {
+        "columns": list(table.columns),
+        "data": [[None if pd.isna(cell) else cell for cell in row] for row in cells],
+    }
+
+
+def _let_it_answer(
+    endpoints: Endpoints,
+    endpoint: ManagedOnlineEndpoint,
+    deployment: Deployment,
+    traffic: Mapping[str, int],
+    *,
+    is_new: bool,
+) -> Deployed:
+    name = str(endpoint.name)
+    if {key: part for key, part in endpoint.traffic.items() if part} != {
+        key: part for key, part in traffic.items() if part
+    }:
+        endpoints.move_traffic(endpoint, traffic)
+    return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new)
+
+
+def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
+    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
+    wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
+    known = ", ".join(sorted(endpoint.traffic)) or "none"
+    return ServiceError(
+        f"endpoint {endpoint.name!r} has no {wanted}; it has: {known}; set deployment=NAME",
+        temporary=False,
+    )

@@ -1,0 +1,65 @@
+"""What serves a model at an endpoint: a folder with the scoring script, and an environment for it."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import skops.io
+import yaml
+
+from bikeml.azure.endpoint import score
+from bikeml.azure.workspace.requirements import environment_version
+from bikeml.experiment.model_file import FILE_NAME, read_description
+from bikeml.experiment.model_folder import PYTHON_ENV, REQUIREMENTS, hash_folder
+
+SCRIPT = Path(score.__file__).name
+SERVER = "azureml-inference-server-http==1.5.1"
+"""The server that Azure ML starts in the container; its own requirements are left to pip."""
+NOT_SERVED = "mlflow"
+"""What a model's folder asks for and the scoring script does without; it would bring a hundred packages more."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """The code and the environment around a model."""
+
+    code: Path
+    """The folder of the scoring script."""
+    conda: str
+    image: str
+
+    @property
+    def version(self) -> str:
+        """The version of the environment: the same content is the same version."""
+        return environment_version(self.conda, self.image)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that is here, in hex."""
+        return hashlib.sha256(f"{self.version} {hash_folder(self.code)}".encode()).hexdigest()
+
+
+def prepare(model: Path, folder: Path, image: str) -> Served:
+    """Write to `folder` what serves a checked `model` folder in a container of `image`, and return it."""
+    folder.mkdir()
+    shutil.copyfile(score.__file__, folder / SCRIPT)
+    contract = {
+        "file": FILE_NAME,
+        "inputs": dict(read_description(model).inputs),
+        "trusted_types": sorted(skops.io.get_untrusted_types(file=model / FILE_NAME)),
+    }
+    (folder / score.CONTRACT).write_text(json.dumps(contract), encoding="utf-8")
+    return Served(folder, _build_conda(model), image)
+
+
+def _build_conda(model: Path) -> str:
+    """Return the conda file of an environment with the versions that a model was fitted with."""
+    python = str(yaml.safe_load((model / PYTHON_ENV).read_text(encoding="utf-8"))["python"])
+    lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith(f"{NOT_SERVED}==")]
+    dependencies = [f"python={'.'.join(python.split('.')[:2])}", "pip", {"pip": [*pins, SERVER]}]
+    return yaml.safe_dump(
+        {"name": "bikeml-serving", "channels": ["conda-forge"], "dependencies": dependencies}, sort_keys=False
+    )

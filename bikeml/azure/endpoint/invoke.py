@@ -1,0 +1,109 @@
+"""Ask an endpoint for predictions of the rows of a request or of a table."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from azure.ai.ml.entities import ManagedOnlineEndpoint
+
+from bikeml.azure.endpoint.deploy import AzureName, no_deployment, to_rows
+from bikeml.azure.endpoint.deployments import Deployments
+from bikeml.azure.endpoint.endpoints import Endpoints
+from bikeml.azure.jobs.service import ServiceError
+from bikeml.azure.workspace.connection import connect
+from bikeml.azure.workspace.models import Models
+from bikeml.config.fields import Name, Section
+from bikeml.config.schema import Config
+from bikeml.errors import DataError
+from bikeml.experiment.model_file import read_description
+from bikeml.table.rows import UnknownValues, check_types, read_rows
+from bikeml.terminal import tables
+from bikeml.terminal.progress import Announce, progress
+
+ROWS_PER_REQUEST = 1_000
+"""A managed endpoint takes 10 MB for a request, and as long as azure.endpoint.request_settings says."""
+FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
+
+
+class InvokeOptions(Section):
+    """The keys of conf/task/invoke.yaml."""
+
+    request: Name | None
+    endpoint: AzureName | None
+    deployment: AzureName | None
+
+
+def invoke(config: Config, options: InvokeOptions) -> None:
+    """Print the answer of an endpoint, a JSON list with a prediction for each row; see :func:`ask`."""
+    with progress() as announce:
+        predictions, notes = ask(config, options, announce)
+    for note in notes:
+        tables.show_notice(note)
+    print(json.dumps(predictions))
+
+
+def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[list[Any], list[str]]:
+    """
+    Return the predictions of an endpoint for the rows of a JSON request, or else of the table at data.path.
+
+    The columns and types are held against the signature of the model that answers before the rows are sent. Also
+    returned is a line for each column with values that data.allowed does not list. Raises DataError and ClusterError:
+    the answer is whole, or none.
+    """
+    announce("looking at the endpoint")
+    workspace = connect(config.azure)
+    endpoints = Endpoints(workspace, announce)
+    endpoint = endpoints.get(options.endpoint or endpoints.default_name())
+    inputs = _read_inputs(Deployments(workspace, announce), endpoint, options.deployment, Models(workspace))
+    request = [_read_request(Path(options.request), inputs)] if options.request else None
+    rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
+    predictions: list[Any] = []
+    unknown = UnknownValues(config.data.allowed)
+    for chunk in rows:
+        unknown.look_at(chunk)
+        for first in range(0, len(chunk), ROWS_PER_REQUEST):
+            announce("asking", len(predictions))
+            part = chunk[list(inputs)].iloc[first : first + ROWS_PER_REQUEST]
+            try:
+                predictions += endpoints.ask(endpoint, to_rows(part), options.deployment)
+            except ServiceError as error:
+                asked = f"rows {len(predictions) + 1:,} to {len(predictions) + len(part):,}"
+                raise ServiceError(
+                    f"{error}; it was asked for {asked}, and no prediction is shown", temporary=False
+                ) from error
+    return predictions, list(unknown.describe())
+
+
+def _read_inputs(
+    deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str | None, models: Models
+) -> Mapping[str, str]:
+    """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
+    traffic = endpoint.traffic
+    name = name or max(filter(traffic.get, traffic), key=lambda each: traffic[each], default="")
+    found = deployments.find(str(endpoint.name), name) if name in traffic else None
+    if found is None:
+        raise no_deployment(endpoint, name)
+    model, _, version = found[0].model.rpartition(":")
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        return read_description(models.fetch(model, version, Path(folder))).inputs
+
+
+def _read_request(file: Path, inputs: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows of a request; where they have no names, their values are in the order of the signature."""
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        content = body["input_data"] if "input_data" in body else body["dataframe_split"]
+        columns, data = (content["columns"], content["data"]) if isinstance(content, dict) else ([*inputs], content)
+        table = pd.DataFrame(data, columns=columns, dtype=None)
+    except OSError as error:
+        raise DataError(f"request={str(file)!r} cannot be read: {error.strerror}; name a JSON file") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"request={str(file)!r} is none that a model takes ({error}); write {FORM}") from error
+    missing = [name for name in inputs if name not in table.columns]
+    if missing or table.empty:
+        lack = f"the columns {', '.join(missing)}" if missing else "rows"
+        raise DataError(f"request={str(file)!r} lacks {lack}; the model takes {', '.join(inputs)}")
+    return check_types(table, inputs, f"rows 1 to {len(table):,} of {str(file)!r}")

@@ -1,0 +1,122 @@
+"""What the end of a job means for its cell: a result that is provably the cell's, or why there is none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bikeml.azure.jobs.pace import Patience
+from bikeml.azure.jobs.service import Job, Request, Service, ServiceError, State
+from bikeml.errors import RecordError
+from bikeml.records.run import check_fingerprint
+from bikeml.records.run_folder import CANDIDATES, KEPT, RESULT, RunFolder
+from bikeml.records.sweep_folder import is_collected
+from bikeml.system.files import move
+
+AGAIN = "reuse=finished submits it again; "
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a cell's job; the result is in the cell's folder where neither a failure nor a delay is told."""
+
+    failure: str | None = None
+    """Why there is no result."""
+    delay: str | None = None
+    """Why the result is not here although nothing is lost: the same command looks again."""
+    is_preempted: bool = False
+    """Whether the job provably lost its node, so that it may be bought again."""
+    is_void: bool = False
+    """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
+
+
+def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+    """
+    Bring the result of a job that has ended, or that nobody waits for any more, or say why it is not here.
+
+    Raises ClusterError where the service does not answer for too long.
+    """
+    if job.state is State.COMPLETED:
+        return _fetch(request, job, service, patience)
+    if job.state.is_final:
+        return _explain(job, service, patience)
+    return Ending(
+        delay=f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same "
+        f"command looks again; {job.studio}"
+    )
+
+
+def _explain(job: Job, service: Service, patience: Patience) -> Ending:
+    """Say why a job has no result: it lost its node, had too little time, was cancelled, or failed by itself."""
+    try:
+        verdict = patience.ask(lambda: service.find_verdict(job.name))
+    except ServiceError as error:
+        return Ending(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
+    if verdict.has_lost_node:
+        return Ending(
+            f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; {AGAIN}{job.studio}",
+            is_preempted=True,
+        )
+    if verdict.has_outrun(job.timeout_minutes):
+        return Ending(
+            f"job {job.name} was ended after {verdict.minutes:.0f} minutes, which is all that "
+            f"hydra.launcher.timeout_minutes={job.timeout_minutes:g} gave it; raise that; {AGAIN}{job.studio}"
+        )
+    if job.state is State.CANCELED:
+        return Ending(f"job {job.name} was cancelled; {AGAIN}{job.studio}")
+    why = _last_words(job, service, patience) or " ".join(verdict.messages) or "the service gives no reason"
+    return Ending(f"{why}\njob {job.name} Failed; {AGAIN}{job.studio}")
+
+
+def _last_words(job: Job, service: Service, patience: Patience) -> str:
+    try:
+        return patience.ask(lambda: service.read_last_words(job.name))
+    except ServiceError as error:
+        return f"its log cannot be read: {error}"
+
+
+def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+    """Bring a job's result into the cell's folder, unless an earlier launch has."""
+    if is_collected(RunFolder(request.folder), request.fingerprint):
+        return Ending()
+    try:
+        problem = _move(request, job, service, patience)
+    except ServiceError as error:
+        return _wait(job, str(error))
+    except OSError as error:
+        return _wait(job, f"{str(request.folder)!r} cannot be written: {error.strerror or error}")
+    if problem is None:
+        return Ending()
+    return Ending(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_void=True)
+
+
+def _wait(job: Job, problem: str) -> Ending:
+    return Ending(
+        delay=f"job {job.name} is Completed, and its result was not fetched: {problem}; the same command fetches it; "
+        f"{job.studio}"
+    )
+
+
+def _move(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
+    """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
+    request.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
+        files = [name for name in KEPT if request.checkpoints or name != CANDIDATES]
+        patience.ask(lambda: service.fetch_result(job.name, files, Path(fetched)))
+        failure = _check(RunFolder(Path(fetched)), request)
+        if failure is None:
+            for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT):
+                move(file, request.folder / file.name)
+    return failure
+
+
+def _check(fetched: RunFolder, request: Request) -> str | None:
+    """Return what is wrong with the result of a job, if anything is."""
+    try:
+        record = fetched.read()
+        if record is None:
+            return f"it left no {RESULT}"
+        check_fingerprint(record, request.fingerprint)
+        fetched.verify()
+    except RecordError as error:
+        return str(error).replace(f"{fetched.path}/", "")
+    return None

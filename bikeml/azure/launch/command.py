@@ -1,0 +1,49 @@
+"""A cell as a job: its command, which says what it is whatever the job's machine is like."""
+
+import shlex
+from pathlib import Path
+
+from bikeml.azure.jobs.limits import NAME
+from bikeml.azure.jobs.service import Request
+from bikeml.azure.launch.snapshot import CONFIG_FOLDER
+from bikeml.multirun.plan import PlannedCell
+from bikeml.records.params import shorten
+
+RUN_FOLDER = "outputs"
+"""Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
+LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.path=", "search.checkpoint")
+"""What a job is given a value of its own for, or has no use for; a test holds that none of it changes a figure."""
+
+
+def build_request(planned: PlannedCell, folder: Path, *, has_config_folder: bool = False) -> Request:
+    """Return the request for a cell's job, whose result is to come to its folder below `folder`."""
+    cell, config = planned.cell, planned.config
+    searches = config.search.kind == "grid"
+    return Request(
+        fingerprint=str(cell.fingerprint),
+        generation=0,
+        display_name=shorten(config.tracking.run_name or cell.name, NAME),
+        command=_command(planned, searches=searches, has_config_folder=has_config_folder),
+        table=str((planned.identity or {})["data_sha256"]),
+        checkpoints=searches,
+        experiment_name=config.tracking.experiment_name,
+        folder=folder / cell.folder,
+    )
+
+
+def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -> str:
+    config = planned.config
+    own = [word for word in planned.overrides if not word.startswith(LEFT_OUT)]
+    own += [
+        "tracking=none" if config.tracking.uri is None else "tracking=azureml",
+        f"sweep.fingerprint={planned.cell.fingerprint}",
+        f"hydra.run.dir={RUN_FOLDER}",
+    ]
+    # The service puts paths for these names, which must therefore stay outside of the shell's single quotes.
+    places = ["\"data.path='${{inputs.table}}'\""]
+    if searches:
+        own.append("search.checkpoint=true")
+        places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")
+    config_folder = [f"--config-dir={CONFIG_FOLDER}"] if has_config_folder else []
+    begin = "" if config.azure.makes_environment else "python -m bikeml.azure.launch.packages && "
+    return " ".join([f"{begin}python -m bikeml", *config_folder, *map(shlex.quote, own), *places])

@@ -1,0 +1,72 @@
+"""The launcher that Hydra finds: a shell, so that the command line starts without what a cluster needs."""
+
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from bikeml.errors import ConfigError
+
+
+class AzureMLLauncher(Launcher):
+    """
+    Every cell of a sweep as one job of an Azure ML workspace; :mod:`bikeml.azure.launch.story` for the rest.
+
+    The keyword arguments are the keys of hydra.launcher, as conf/hydra/launcher/azureml.yaml describes them.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  checked as a whole when a launch begins
+        self._options = options
+        self._planned: Sequence[Any] | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
+        """Remember what Hydra hands over; the task function runs in the jobs."""
+        self._loader, self._master = hydra_context.config_loader, config
+
+    def announce(self, planned: Sequence[Any]) -> None:
+        """
+        Take the cells of a sweep, :class:`bikeml.multirun.plan.Planned` each, before anything of it is written.
+
+        Raises ConfigError where they are no sweep for a cluster, and PlannedError where only a plan was asked for.
+        """
+        check_installed("hydra/launcher=azureml")
+        from bikeml.azure.launch.story import check
+
+        check(planned, self._options)
+        self._planned = planned
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """
+        Submit the cells of these overrides and wait for them; return what each came to, in order.
+
+        Raises ClusterError where the workspace keeps the sweep from going on, and DetachedError with wait=false.
+        """
+        from bikeml.azure.launch.story import compose, find_planned, launch
+
+        if self._planned is None:  # a sweeper that is not ours
+            planned = compose(self._loader, self._master, job_overrides, initial_job_idx)
+            self.announce(planned)
+            self._planned = None  # it may call again
+        else:
+            planned = find_planned(self._planned, job_overrides)
+        return launch(planned, self._options, self._master)
+
+
+def check_installed(what: str) -> None:
+    """Raise ConfigError where `what` a user asked for needs more than a plain installation has."""
+    try:
+        for name in ("azure-ai-ml", "azure-identity", "azureml-mlflow"):
+            metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise ConfigError(f"{what} needs {error.name}; install it with: pip install 'bikeml[azure]'") from error
+
+
+def register(name: str) -> None:
+    """Make the launcher known to Hydra under that `name`, whose 1.3 looks for one in hydra_plugins packages only."""
+    Plugins.instance().register(AzureMLLauncher)
+    Plugins.instance().class_name_to_class[name] = AzureMLLauncher

@@ -1,0 +1,58 @@
+"""What the jobs of a launch are made with: the code, the environment and the tables."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bikeml.azure.jobs.service import Request
+from bikeml.azure.launch.snapshot import stage
+from bikeml.azure.workspace.requirements import build_conda, is_installed, pin
+from bikeml.config.schema import LauncherConfig
+from bikeml.errors import DataError
+from bikeml.multirun.plan import PlannedCell
+from bikeml.records.fingerprint import user_packages
+from bikeml.system.redaction import redact
+from bikeml.table.data import read_bytes
+
+
+@dataclass(frozen=True)
+class JobSetup:
+    """What the jobs of a launch are made with."""
+
+    workspace: Any
+    planned: Sequence[PlannedCell]
+    launcher: LauncherConfig
+    folder: Path
+
+    def take(self, config_folder: Path | None) -> None:
+        """Take a copy of the code: hours later, when a job must be replaced, the files may be others."""
+        azure, packages = self.planned[0].config.azure, self._packages(installed=False)
+        pins = [] if azure.makes_environment else pin(self._packages(installed=True))
+        stage(self.folder / "code", packages, config_folder, pins)
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Make the code, the environment and the tables of the requests known to the workspace."""
+        azure = self.planned[0].config.azure
+        conda = build_conda(self._packages(installed=True)) if azure.makes_environment else None
+        tables = {request.table: self._write_table(request.table) for request in requests}
+        self.workspace.prepare(self.folder / "code", conda, tables, self.launcher.timeout_minutes)
+
+    def _packages(self, *, installed: bool) -> list[str]:
+        named = {name for each in self.planned for name in user_packages(each.config)}
+        return sorted(name for name in named if is_installed(name) == installed)
+
+    def _write_table(self, sha256: str) -> Path:
+        config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
+        file = self.folder / sha256 / "table.csv"
+        if not file.is_file():
+            content = read_bytes(config.data.path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise DataError(
+                    f"the table at {redact(config.data.path)!r} has changed since the sweep was planned; run the same "
+                    "command again"
+                )
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
+        return file

@@ -1,0 +1,95 @@
+"""The code that jobs run: that of this process, as one folder."""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from bikeml.azure.launch import packages as job_packages
+from bikeml.config.composition import config_dir
+from bikeml.errors import ClusterError
+from bikeml.records.fingerprint import PACKAGES, version
+from bikeml.records.provenance import CHECKOUT, describe_checkout
+
+CONFIG_FOLDER = "config"
+"""Where a job finds the folder that --config-dir named."""
+NEVER = GitIgnoreSpec.from_lines(
+    (
+        *(
+            "__pycache__/",
+            "*.pyc",
+            ".git/",
+            ".venv/",
+            "node_modules/",
+            ".azureml/",
+            ".env*",
+            "*.pem",
+            "*.key",
+            "*.pfx",
+            "*.p12",
+            ".netrc",
+            ".ssh/",
+            *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
+        ),
+        *("outputs/", "multirun/", "mlruns/", "mlartifacts/", "*.db", "*.sqlite"),
+    )
+)
+"""What no job needs to see: caches, keys, run folders and stores."""
+
+
+def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequence[str]) -> None:
+    """
+    Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the folder of --config-dir.
+
+    `pins` are the requirements that jobs install themselves, where there are any.
+
+    An .amlignore, or else a .gitignore, on top of a package or config folder is obeyed. What the code is a copy of is
+    written beside it, so that a job records it as a run in the checkout would.
+    """
+    here = Path(__file__).parents[2]
+    _copy(here, folder / "bikeml")
+    origin = {**describe_checkout(), "versions": {name: version(name) for name in PACKAGES}}
+    (folder / "bikeml" / CHECKOUT).write_text(json.dumps(origin), encoding="utf-8")
+    if pins:
+        job_packages.write(folder, pins)
+    if not (folder / "bikeml" / "conf").is_dir():
+        _copy(config_dir(), folder / "bikeml" / "conf")
+    if config is not None:
+        _copy(config, folder / CONFIG_FOLDER)
+    for name in packages:
+        source = _source(name)
+        if source.is_dir():
+            _copy(source, folder / name)
+        else:
+            shutil.copyfile(source, folder / source.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    ignored = NEVER + _read_ignored(source)
+    for file in sorted(source.rglob("*")):
+        name = file.relative_to(source).as_posix()
+        if file.is_file() and not ignored.match_file(name):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / name)
+
+
+def _read_ignored(folder: Path) -> GitIgnoreSpec:
+    for name in (".amlignore", ".gitignore"):
+        if (folder / name).is_file():
+            return GitIgnoreSpec.from_lines((folder / name).read_text(encoding="utf-8").splitlines())
+    return GitIgnoreSpec(())
+
+
+def _source(name: str) -> Path:
+    """Return the folder or the file of a package that can be imported here."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ClusterError(f"there is no package {name!r} here; a job could not import it either")
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    if spec.origin is None or not Path(spec.origin).is_file():
+        raise ClusterError(f"package {name!r} has no source file; make it a distribution and install it")
+    return Path(spec.origin)

@@ -1,0 +1,1 @@
+"""A workspace as it answers: login, limits, cluster, environment, datastore, store of runs."""

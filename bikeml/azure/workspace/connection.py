@@ -1,0 +1,88 @@
+"""The way to a workspace: which one it is, and who asks."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from azure.ai.ml import MLClient
+from azure.ai.ml._artifacts import _blob_storage_helper, _gen2_storage_helper
+from azure.ai.ml.exceptions import MlException
+
+from bikeml.azure.jobs.service import ServiceError
+from bikeml.azure.workspace.client import Workspace
+from bikeml.azure.workspace.login import CachedCredential, shared_credential
+from bikeml.azure.workspace.refusals import service_errors
+from bikeml.config.schema import AzureConfig
+from bikeml.errors import ConfigError
+from bikeml.system.files import write_text
+
+CONFIG_FILE = "config.json"
+RETRIES: dict[str, Any] = {
+    **dict.fromkeys(("retry_total", "retry_status", "retry_connect", "retry_read"), 6),
+    "retry_backoff_max": 30,  # seconds
+}
+"""Of one request, Retry-After obeyed; azure-core gives up after three refusals."""
+
+
+def connect(config: AzureConfig) -> Workspace:
+    """
+    Return the workspace that the config, or else a config.json here or above, names.
+
+    Raises ServiceError where there is none, or nobody is logged in, and ConfigError where config.json shall be written
+    and names another one.
+    """
+    _silence()
+    credential = shared_credential()
+    client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
+    credential.log_in()
+    if config.write_config:
+        _write_config(config, client)
+    return Workspace(client, credential, config)
+
+
+def _silence() -> None:
+    """Keep off the terminal what azure's libraries say there whoever asks for no progress."""
+    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("azure").propagate = False  # those below that have a level of their own
+    for helper in (_blob_storage_helper, _gen2_storage_helper):  # a colour's end and blank lines (azure-ai-ml 1.35)
+        vars(helper)["print"] = lambda *_, **__: None
+
+
+def _find_workspace(config: AzureConfig, credential: CachedCredential) -> MLClient:
+    names = (config.subscription_id, config.resource_group, config.workspace_name)
+    with service_errors("find the workspace"):
+        if all(names):
+            return MLClient(credential, *names, show_progress=False, **RETRIES)
+        try:
+            return MLClient.from_config(credential, show_progress=False, **RETRIES)
+        except MlException as error:
+            raise ServiceError(
+                "no config.json names a workspace, here or in a folder above; download it in the Studio, or set "
+                "azure.subscription_id, azure.resource_group and azure.workspace_name",
+                temporary=False,
+            ) from error
+
+
+def _write_config(config: AzureConfig, client: MLClient) -> None:
+    """Write the names of a workspace that answers to where the next command looks for them."""
+    names = {key: getattr(config, key) for key in ("subscription_id", "resource_group", "workspace_name")}
+    file = Path(CONFIG_FILE)
+    if _read_json(file) == names:
+        return
+    if file.exists():
+        raise ConfigError(f"{CONFIG_FILE} says something else; take it away, or leave azure.write_config=false")
+    with service_errors("find the workspace"):
+        client.workspaces.get(config.workspace_name)
+    try:
+        write_text(file, json.dumps(names, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigError(f"cannot write {CONFIG_FILE}: {error}; leave azure.write_config=false") from error
+
+
+def _read_json(file: Path) -> object:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""From the YAML of conf/ to typed values: composition, schema, validation. Hydra composes, pydantic checks."""

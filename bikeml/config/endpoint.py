@@ -1,0 +1,35 @@
+"""The typed schema of azure.endpoint: the machines behind an online endpoint, in the words of Azure ML."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bikeml.config.fields import Name, Section
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+class RequestSettings(Section):
+    """How long a request may take."""
+
+    request_timeout_ms: Annotated[int, Field(ge=1, le=180_000)]
+    """The most is that of managed endpoints: "Manage resources and quotas" of Azure ML's documentation."""
+
+
+class ProbeSettings(Section):
+    """How the service finds out whether a container is alive; times are in seconds."""
+
+    initial_delay: AtLeastOne
+    period: AtLeastOne
+    timeout: AtLeastOne
+    success_threshold: AtLeastOne
+    failure_threshold: AtLeastOne
+
+
+class EndpointConfig(Section):
+    """What every deployment at an endpoint runs on."""
+
+    instance_type: Name
+    instance_count: AtLeastOne
+    request_settings: RequestSettings
+    liveness_probe: ProbeSettings

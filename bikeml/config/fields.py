@@ -1,0 +1,156 @@
+"""The kinds of values in conf/, the marks of keys, and what is said of a value of the wrong kind."""
+
+import re
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+SQLITE = "sqlite:///"
+STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+AZUREML = "azureml"
+"""A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
+REGISTERED_ENVIRONMENT = (
+    r"azureml:([\w.-]+:[\w.-]+|//registries/[\w.-]+/environments/[\w.-]+/(versions/[\w.-]+|labels/[\w.-]+))"
+)
+STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
+
+
+class Section(BaseModel):
+    """A section of the config: frozen, and without room for keys that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NotInResult:
+    """The mark of a key or section that changes no figure; :mod:`bikeml.config.sections` tells who reads it."""
+
+
+@dataclass(frozen=True)
+class Elsewhere(NotInResult):
+    """The mark of a key that changes no figure and fits one machine; on another the experiment runs with `value`."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class AddedLater:
+    """
+    The mark of a key that came after the first runs were recorded; `default` is what these runs did, as plain values.
+
+    The key enters an identity only with another value, so that the runs recorded before it keep their fingerprints.
+    """
+
+    default: object
+
+
+def _either(wanted: str) -> WrapValidator:
+    """Say of a union in one message what is `wanted`, where pydantic has one for each of its members."""
+
+    def check(value: object, accept: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return accept(value)
+        except ValidationError as error:
+            raise ValueError(f"should be {wanted}") from error
+
+    return WrapValidator(check)
+
+
+def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(spec.get("_target_"), str):
+        raise ValueError("needs a _target_, such as sklearn.linear_model.LinearRegression")  # noqa: TRY004
+    return spec
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:  # also what Python knows but is not for text, such as base64
+        raise ValueError("is no encoding that Python knows; common ones are utf-8, latin-1, cp1252") from error
+    return name
+
+
+def _separator(value: object) -> object:
+    return "\t" if value == "\\t" else value  # a command line cannot hold a tab
+
+
+def _not_zero(n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise ValueError("is no number of workers; use 1 or more, or -1 for every core")
+    return n_jobs
+
+
+def _model_name(name: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9][\w.-]{0,254}", name, re.ASCII):
+        raise ValueError(
+            "should have letters, digits, hyphens, dots and underscores only, and begin with one of the first two"
+        )
+    return name
+
+
+def _environment(name: str) -> str:
+    if name.startswith(f"{AZUREML}:") and not re.fullmatch(REGISTERED_ENVIRONMENT, name, re.ASCII):
+        raise ValueError(
+            "is no environment's address; write azureml://registries/REGISTRY/environments/NAME/versions/VERSION or "
+            ".../labels/latest, azureml:NAME:VERSION for one of the workspace, or a name for one that bikeml makes"
+        )
+    return name
+
+
+def _tracking_uri(uri: str) -> str:
+    """Refuse what MLflow would refuse only after the fit, without importing it; a store's state is found out later."""
+    scheme, separator, rest = uri.partition(":")
+    parts = urlsplit(uri)
+    if separator and parts.password:
+        raise ValueError(
+            "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
+        )
+    plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
+    if uri == "databricks" or scheme in plugins or (uri == AZUREML and AZUREML in plugins):
+        return uri
+    if scheme == AZUREML:
+        raise ValueError("needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'")
+    if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
+        raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
+    if scheme.partition("+")[0] not in STORES:
+        raise ValueError(f"is no store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
+    if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
+        raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////a/folder/mlflow.db")
+    if scheme.startswith("http") and (not parts.hostname or parts.port == 0):
+        raise ValueError("names no server; write one such as http://127.0.0.1:5000")
+    return uri
+
+
+Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
+EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
+"""A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.experiment.pipeline`."""
+Axis = Annotated[list[Any], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
+Name = Annotated[str, Field(min_length=1)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Separator = Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)]
+Workers = Annotated[int, AfterValidator(_not_zero)]
+ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
+TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
+EnvironmentName = Annotated[Name, AfterValidator(_environment)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+"""Of a registered model, as every registry takes it."""
+
+
+def absolute(uri: str) -> str:
+    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
+    if not uri.startswith(SQLITE):
+        return uri
+    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())

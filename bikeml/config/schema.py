@@ -1,0 +1,245 @@
+"""The typed schema of conf/: what may stand there, and which of it changes no figure."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bikeml.config.endpoint import EndpointConfig
+from bikeml.config.fields import (
+    AZUREML,
+    Axis,
+    ChildRuns,
+    Elsewhere,
+    Encoding,
+    EnvironmentName,
+    EstimatorSpec,
+    Name,
+    NotInResult,
+    Section,
+    Seed,
+    Separator,
+    TrackingUri,
+    Value,
+    Workers,
+)
+from bikeml.config.validation import validate
+
+
+class DataConfig(Section):
+    """Which table, what to predict, and the columns by kind."""
+
+    name: Annotated[Name | None, NotInResult]
+    path: Annotated[Name, NotInResult]  # the table's sha256 counts
+    target: Name
+    numeric: list[Name]
+    categorical: list[Name]
+    date: Name | None
+    date_format: Name | None
+    allowed: Annotated[dict[str, Annotated[list[Value], Field(min_length=1)]], NotInResult]
+    separator: Separator
+    encoding: Encoding
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model sees, in no particular order."""
+        return [*self.numeric, *self.categorical]
+
+    @model_validator(mode="after")
+    def _columns_have_one_role(self) -> Self:
+        columns = [self.target, *self.features, *([self.date] if self.date else [])]
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise ValueError(f"columns {twice} have more than one role among target, numeric, categorical and date")
+        if not self.features:
+            raise ValueError("numeric and categorical are both empty; name at least one column")
+        return self
+
+
+class RandomSplit(Section):
+    """Rows held out at random; shuffled k-fold on the rest."""
+
+    kind: Literal["random"]
+    test_size: Annotated[float, Field(gt=0, lt=1)]
+    random_state: Seed
+    folds: Annotated[int, Field(ge=2)]
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+
+
+class ChronologicalSplit(Section):
+    """The latest dates held out; expanding windows on the rest."""
+
+    kind: Literal["chronological"]
+    test_size: Annotated[float, Field(gt=0, lt=1)]
+    folds: Annotated[int, Field(ge=2)]
+
+
+class PreprocessingConfig(Section):
+    """Named transformer steps for each kind of column, applied in their order."""
+
+    numeric: dict[str, EstimatorSpec]
+    categorical: dict[str, EstimatorSpec]
+
+
+class ModelConfig(Section):
+    """One estimator and the axes of its grid."""
+
+    estimator: EstimatorSpec
+    grid: dict[str, Axis]
+
+
+class NoSearch(Section):
+    """The parameters as they stand."""
+
+    kind: Literal["none"]
+
+
+class GridSearch(Section):
+    """Every combination of the model's grid, by cross-validation."""
+
+    kind: Literal["grid"]
+    scoring: Name
+    folds: Annotated[int, Field(ge=2)]
+    n_jobs: Annotated[Workers | None, NotInResult]
+    backend: Annotated[Literal["loky", "threading", "dask"] | None, Elsewhere(None)]
+    scheduler: Annotated[Name | None, Elsewhere(None)]
+    child_runs: Annotated[ChildRuns, NotInResult]
+    checkpoint: Annotated[bool, Elsewhere(value=False)]
+    checkpoint_dir: Annotated[Name, NotInResult]
+
+
+class EvaluationConfig(Section):
+    """How the fitted pipeline is judged."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    importance_repeats: Annotated[int, Field(ge=1)]
+    nested: bool
+    random_state: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class TrackingConfig(Section):
+    """Where the run is recorded; a `uri` of None records nothing."""
+
+    uri: TrackingUri | None
+    experiment_name: Name
+    run_name: Name | None
+
+
+class SweepConfig(Section):
+    """What a sweep does beyond its cells, and what it tells them."""
+
+    max_failures: Annotated[int, Field(ge=0)] | None
+    parent_run_id: Name | None
+    fingerprint: Name | None
+
+
+class ComputeConfig(Section):
+    """A cluster of a workspace; it is made as described where there is none of that name."""
+
+    name: Name | None
+    size: Name
+    min_instances: Annotated[int, Field(ge=0)]
+    max_instances: Annotated[int, Field(ge=1)]
+    idle_time_before_scale_down: Annotated[int, Field(ge=1)]
+    tier: Literal["low_priority", "dedicated"]
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(f"min_instances={self.min_instances} is above max_instances={self.max_instances}")
+        return self
+
+
+class AzureConfig(Section):
+    """An Azure ML workspace, and what jobs in it are made of."""
+
+    subscription_id: Name | None
+    resource_group: Name | None
+    workspace_name: Name | None
+    write_config: bool
+    compute: ComputeConfig
+    price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    identity: Literal["user", "managed", "none"]
+    environment: EnvironmentName
+    image: Name
+    data: Name
+    endpoint: EndpointConfig
+
+    @property
+    def makes_environment(self) -> bool:
+        """Whether jobs run in an environment of this machine's versions, and not in one that is there already."""
+        return not self.environment.startswith(f"{AZUREML}:")
+
+    @model_validator(mode="after")
+    def _names_a_workspace_or_none(self) -> Self:
+        names = (self.subscription_id, self.resource_group, self.workspace_name)
+        if any(names) and not all(names):
+            raise ValueError(
+                "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
+                "those of config.json"
+            )
+        if self.write_config and not all(names):
+            raise ValueError("write_config=true writes the three names to config.json; set all three")
+        return self
+
+
+class Config(Section):
+    """One experiment, resolved and checked."""
+
+    seed: Seed
+    data: DataConfig
+    split: Annotated[RandomSplit | ChronologicalSplit, Field(discriminator="kind")]
+    preprocessing: PreprocessingConfig
+    model: ModelConfig
+    search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
+    evaluation: EvaluationConfig
+    tracking: Annotated[TrackingConfig, NotInResult]
+    azure: Annotated[AzureConfig, NotInResult]
+    reuse: Annotated[Literal["none", "finished", "all"], NotInResult]
+    sweep: Annotated[SweepConfig, NotInResult]
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if self.search.kind == "grid" and not self.model.grid:
+            raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
+        if self.split.kind == "chronological" and self.data.date is None:
+            raise ValueError("split=chronological needs a date column; set data.date")
+        if self.search.kind == "grid" and (self.search.backend == "dask") != (self.search.scheduler is not None):
+            raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
+        if self.evaluation.nested and self.search.kind == "none":
+            raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
+        return self
+
+
+class LauncherConfig(Section):
+    """The keys of hydra.launcher where it is azureml."""
+
+    reuse: Literal["finished", "all"]
+    plan: bool
+    wait: bool
+    on_interrupt: Literal["detach", "cancel"]
+    on_quota: Literal["stop", "wait"]
+    timeout_minutes: Annotated[int, Field(ge=1)]
+    preemptions: Annotated[int, Field(ge=0)]
+    max_jobs: Annotated[int, Field(ge=1)]
+    max_parallel_jobs: Annotated[int, Field(ge=1)] | None
+    max_node_hours: Annotated[float, Field(gt=0)]
+    poll_seconds: Annotated[float, Field(gt=0)]
+    patience_minutes: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _can_leave(self) -> Self:
+        if not self.wait and self.max_parallel_jobs is not None:
+            raise ValueError("wait=false submits everything and leaves; set max_parallel_jobs=null, or wait=true")
+        return self
+
+
+def typed(sections: Mapping[str, object]) -> Config:
+    """Return the typed config of resolved `sections`; raises ConfigError with every problem at once."""
+    return validate(Config, sections)
+
+
+def typed_launcher(options: Mapping[str, object]) -> LauncherConfig:
+    """Return the typed keys of hydra.launcher; raises ConfigError with every problem at once."""
+    return validate(LauncherConfig, options, "hydra.launcher")

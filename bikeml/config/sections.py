@@ -1,0 +1,115 @@
+"""
+What of a config determines a result, by the marks of its schema.
+
+The fingerprint, the parameters of a recorded run, reuse, reproduce and the page of a sweep read it here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from bikeml.config.fields import AddedLater, Elsewhere, NotInResult, Section
+from bikeml.config.schema import Config
+
+ARGUMENTS_NOT_IN_RESULT = ("n_jobs", "verbose", "pre_dispatch", "backend")
+"""The arguments of estimators that change no figure."""
+
+Mark = TypeVar("Mark", Elsewhere, AddedLater)
+
+
+def result_sections(config: Config) -> dict[str, Any]:
+    """Return, as plain values, what of `config` determines its result on a table."""
+    sections: dict[str, Any] = _without_arguments(keep_result(config.model_dump(), type(config)))
+    for kind, steps in list(sections["preprocessing"].items()):
+        if len(steps) > 1:  # their order counts, and equal mappings may have another
+            sections["preprocessing"][f"{kind}_order"] = list(steps)
+    data = sections["data"]
+    data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])
+    if config.split.kind == "random":
+        del data["date"], data["date_format"]
+    if config.search.kind == "none":
+        del sections["model"]["grid"]
+    return sections
+
+
+def names_not_in_result(schema: type[Section] = Config) -> set[str]:
+    """Return the dotted keys that change no figure; of a section that changes none, its name alone."""
+    names = set()
+    for name, field in schema.model_fields.items():
+        if _changes_no_figure(field):
+            names.add(name)
+        else:
+            names |= {f"{name}.{below}" for member in _members(field) for below in names_not_in_result(member)}
+    return names
+
+
+def keep_result(sections: Mapping[str, Any], schema: type[Section]) -> dict[str, Any]:
+    """Return `sections` without the keys that change no figure, and without later ones that are at their default."""
+    kept = {}
+    for name, value in sections.items():
+        field = schema.model_fields[name]
+        if _changes_no_figure(field):
+            continue
+        kept[name] = _below(field, value, keep_result)
+        later = _find_mark(field, AddedLater)
+        if later and kept[name] == _below(field, later.default, keep_result):
+            del kept[name]
+    return kept
+
+
+def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
+    """Return the `sections` of a recorded run with the keys that were added later, at what the run did."""
+    completed = dict(sections)
+    for name, field in schema.model_fields.items():
+        later = _find_mark(field, AddedLater)
+        if later and name not in sections:
+            completed[name] = later.default
+        if name in completed:
+            completed[name] = _below(field, completed[name], complete)
+    return completed
+
+
+def move_elsewhere(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
+    """Return the `sections` of a recorded run so that they run on any machine, to the same figures."""
+    moved = dict(sections)
+    for name in sections.keys() & schema.model_fields:
+        field = schema.model_fields[name]
+        mark = _find_mark(field, Elsewhere)
+        moved[name] = mark.value if mark else _below(field, sections[name], move_elsewhere)
+    return moved
+
+
+def _below(field: FieldInfo, value: Any, rewrite: Callable[[Mapping[str, Any], type[Section]], Any]) -> Any:  # noqa: ANN401  any YAML value
+    """Return a section rewritten, by its own schema or that of its kind; any other value as it is."""
+    if not isinstance(value, Mapping):
+        return value
+    for member in _members(field):
+        kind = member.model_fields.get("kind")
+        if kind is None or value.get("kind") in get_args(kind.annotation):
+            return rewrite(value, member)
+    return value
+
+
+def _members(field: FieldInfo) -> Iterator[type[Section]]:
+    """Yield the sections that may stand at a key: one, or one for each kind."""
+    is_union = get_origin(field.annotation) in (Union, UnionType)
+    for option in get_args(field.annotation) if is_union else (field.annotation,):
+        if isinstance(option, type) and issubclass(option, Section):
+            yield option
+
+
+def _changes_no_figure(field: FieldInfo) -> bool:
+    return any(mark is NotInResult or isinstance(mark, NotInResult) for mark in field.metadata)
+
+
+def _find_mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:
+    return next((mark for mark in field.metadata if isinstance(mark, kind)), None)
+
+
+def _without_arguments(value: Any) -> Any:  # noqa: ANN401  any YAML value
+    if isinstance(value, Mapping):
+        left_out = ARGUMENTS_NOT_IN_RESULT if "_target_" in value else ()
+        return {key: _without_arguments(item) for key, item in value.items() if key not in left_out}
+    return [_without_arguments(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""How good a fitted pipeline is: functions of arrays."""

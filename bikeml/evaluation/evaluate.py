@@ -1,0 +1,160 @@
+"""Judge a fitted pipeline: metrics with bootstrap intervals, cross-validation, permutation importance."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
+from sklearn.model_selection import cross_validate
+
+from bikeml.config.schema import EvaluationConfig
+from bikeml.table.split import Fold
+
+METRICS = ("mse", "rmse", "mae", "r2")
+BOOTSTRAP_BATCH_CELLS = 250_000  # bounds the memory of the resampled rows to some megabytes
+MANY_ROWS = 10_000  # above it, blocks of rows are drawn instead of rows
+BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1 % (standard error)
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Scores and predictions of the same parameters on every fold."""
+
+    r2: tuple[float, ...]
+    rmse: tuple[float, ...]
+    """In the target's unit."""
+    n_fit: tuple[int, ...]
+    """How many rows each fold was fitted on."""
+    n_score: tuple[int, ...]
+    """How many rows each fold was scored on."""
+    folds: str
+    """The sha256 of the folds' rows: scores of two configurations can be compared in pairs where it is the same."""
+    predictions: tuple[np.ndarray, ...]
+    """Of the rows that each fold was scored on, shape (n_score,) each."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much the test R2 falls when one column is shuffled."""
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Over the shuffles."""
+
+
+def measure(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
+    """
+    Return MSE, RMSE, MAE and R2 of predictions.
+
+    Both arrays have shape (n_rows,). MSE is in the squared unit of the target, RMSE and MAE in its unit.
+    """
+    mse = float(mean_squared_error(y_true, y_pred))
+    mae = float(mean_absolute_error(y_true, y_pred))
+    return {"mse": mse, "rmse": mse**0.5, "mae": mae, "r2": float(r2_score(y_true, y_pred))}
+
+
+def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
+    """
+    Return percentile bootstrap intervals of the metrics over the held-out rows, drawn in pairs.
+
+    Both arrays have shape (n_rows,). Of more than MANY_ROWS rows, BLOCKS random blocks are drawn whole: that makes
+    intervals as wide as from rows drawn one by one, in a time that hardly grows with their number.
+    Sources: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; for sums over random groups in
+    place of rows, Wolter, Introduction to Variance Estimation (2007), chapter 2.
+    """
+    y_true, y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
+    few = len(y_true) <= MANY_ROWS
+    data = (y_true, y_pred) if few else _block_sums(y_true, y_pred, np.random.default_rng(config.random_state))
+    drawn = bootstrap(
+        data,
+        _metrics_of_draws if few else _metrics_of_block_draws,
+        paired=True,
+        n_resamples=config.bootstrap_samples,
+        batch=max(1, BOOTSTRAP_BATCH_CELLS // len(data[0])),
+        confidence_level=config.confidence,
+        method="percentile",
+        rng=np.random.default_rng(config.random_state),
+    ).confidence_interval
+    return {name: (float(low), float(high)) for name, low, high in zip(METRICS, drawn.low, drawn.high, strict=True)}
+
+
+def _metrics_of_draws(y_true: np.ndarray, y_pred: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return the METRICS of many draws at once, shape (4, n_draws)."""
+    error = y_true - y_pred
+    mse = np.mean(error**2, axis=axis)
+    r2 = 1 - mse / np.var(y_true, axis=axis)
+    return np.stack([mse, np.sqrt(mse), np.mean(np.abs(error), axis=axis), r2])
+
+
+def _block_sums(y_true: np.ndarray, y_pred: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Return for each block its number of rows and its sums of squared and absolute errors, of y, and of its square."""
+    block = rng.permutation(len(y_true)) % BLOCKS  # at random, whatever the order of the rows
+    error, centred = y_true - y_pred, y_true - y_true.mean()
+    sums = (np.ones_like(error), error**2, np.abs(error), centred, centred**2)
+    return tuple(np.bincount(block, weights=values, minlength=BLOCKS) for values in sums)
+
+
+def _metrics_of_block_draws(*sums: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return the METRICS of many draws of blocks at once, shape (4, n_draws)."""
+    n_rows, *totals = (values.sum(axis=axis) for values in sums)
+    mse, mae, mean, mean_square = (total / n_rows for total in totals)
+    return np.stack([mse, np.sqrt(mse), mae, 1 - mse / (mean_square - mean**2)])
+
+
+def cross_validation(
+    estimators: Sequence[BaseEstimator], X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold]
+) -> CrossValidation:
+    """
+    Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
+
+    There is an estimator for each fold, since the folds of a nested search depend on the rows that it gets.
+    """
+    r2: list[float] = []
+    rmse: list[float] = []
+    predictions: list[np.ndarray] = []
+
+    def score(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
+        predicted = estimator.predict(X)
+        predictions.append(np.asarray(predicted, dtype=float))
+        return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
+
+    for estimator, fold in zip(estimators, folds, strict=True):
+        scores = cross_validate(estimator, X, y, cv=[fold], scoring=score, error_score="raise")
+        r2 += scores["test_r2"].tolist()
+        rmse += scores["test_rmse"].tolist()
+    return CrossValidation(
+        tuple(r2),
+        tuple(rmse),
+        tuple(len(fit) for fit, _ in folds),
+        tuple(len(score) for _, score in folds),
+        _digest(folds),
+        tuple(predictions),
+    )
+
+
+def _digest(folds: Sequence[Fold]) -> str:
+    digest = hashlib.sha256()
+    for rows in chain.from_iterable(folds):
+        digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
+        digest.update(b"|")
+    return digest.hexdigest()
+
+
+def importance(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, config: EvaluationConfig) -> Importance:
+    """
+    Return the permutation importance of each column on held-out X, shape (n_rows, n_features), and y, shape (n_rows,).
+
+    Source: Breiman, Random Forests (2001), as in sklearn.inspection.permutation_importance.
+    """
+    drop = permutation_importance(
+        pipeline, X, y, scoring="r2", n_repeats=config.importance_repeats, random_state=config.random_state
+    )
+    columns = tuple(str(column) for column in X.columns)
+    return Importance(columns, tuple(drop.importances_mean.tolist()), tuple(drop.importances_std.tolist()))

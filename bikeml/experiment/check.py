@@ -1,0 +1,105 @@
+"""Hold what a config says of estimators against scikit-learn before anything is read or fitted."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sklearn.base import RegressorMixin, TransformerMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils._param_validation import InvalidParameterError
+
+from bikeml.config.schema import Config, ModelConfig
+from bikeml.errors import ConfigError, did_you_mean
+from bikeml.experiment.pipeline import build, find_class
+
+
+def check_estimators(config: Config) -> None:
+    """Build every estimator that `config` names, and try its grid; raises ConfigError with every problem at once."""
+    problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
+    for kind, steps in (
+        ("numeric", config.preprocessing.numeric),
+        ("categorical", config.preprocessing.categorical),
+    ):
+        for name, spec in steps.items():
+            problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
+    if not problems and config.search.kind != "none":
+        problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
+    """Yield what is wrong with the estimator at `key`, which must have the `role` of a mixin class."""
+    try:
+        estimator_class = find_class(key, str(spec["_target_"]), role)
+    except ConfigError as error:
+        yield str(error)
+        return
+    arguments = {name: value for name, value in spec.items() if name != "_target_"}
+    problems = [
+        *_argument_problems(key, estimator_class, arguments),
+        *(
+            problem
+            for path, nested in _nested_specs(key, arguments)
+            for problem in _spec_problems(path, nested, object)
+        ),
+    ]
+    yield from problems or _value_problems(key, spec)
+
+
+def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, Any]) -> Iterator[str]:
+    parameters = inspect.signature(estimator_class).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in arguments:
+        # Hydra's own _args_, _partial_ and the like are no arguments of an estimator, whatever it takes.
+        if name.startswith("_") or (name not in parameters and not takes_any):
+            hint = did_you_mean(name, parameters)
+            yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
+
+
+def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the estimators inside an argument, with their keys: in a mapping or a list, at any depth."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        if isinstance(item, Mapping) and "_target_" in item:
+            yield f"{key}.{name}", item
+        else:
+            yield from _nested_specs(f"{key}.{name}", item)
+
+
+def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        estimator = build(spec)
+        # The check that fit() makes first; nothing public makes it without data (scikit-learn 1.9).
+        if hasattr(estimator, "_parameter_constraints"):  # only scikit-learn's own are sure to have them
+            estimator._validate_params()  # noqa: SLF001
+    except InvalidParameterError as error:
+        yield f"{key}: {error}"
+    except Exception as error:  # noqa: BLE001  a constructor of any package may refuse its arguments in any way
+        yield f"{key}: {type(error).__name__}: {error}"
+
+
+def _scoring_problems(scoring: str) -> Iterator[str]:
+    known = get_scorer_names()
+    if scoring not in known:
+        hint = did_you_mean(scoring, known)
+        common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
+        yield f"search.scoring={scoring!r} is no scorer of scikit-learn{hint}; common ones are {common}"
+        return
+    X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
+    try:
+        get_scorer(scoring)(DummyRegressor().fit(X, y), X, y)
+    except (ValueError, AttributeError, TypeError) as error:
+        yield f"search.scoring={scoring!r} is no scorer for regression: {str(error).splitlines()[0]}"
+
+
+def _grid_problems(model: ModelConfig) -> Iterator[str]:
+    known = [name for name in model.estimator if name != "_target_"]
+    for name, values in model.grid.items():
+        if name not in known:
+            hint = did_you_mean(name, known)
+            yield f"model.grid.{name}: no such key in model.estimator{hint}; it has {', '.join(known)}"
+            continue
+        for value in values:
+            yield from _spec_problems(f"model.grid.{name}", {**model.estimator, name: value}, RegressorMixin)

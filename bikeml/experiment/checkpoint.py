@@ -1,0 +1,142 @@
+"""A shared-fit search that tells how far it is, and that goes on where a killed one was."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from bikeml.search.cache import PROCESS_CACHE
+from bikeml.search.estimator import SharedFitGridSearchCV
+from bikeml.search.evaluate import Outcome, evaluate_group
+from bikeml.search.layers import Data, Estimator
+from bikeml.search.plan import Group
+from bikeml.search.sharing import Fold, Job
+from bikeml.system.files import write_text
+
+Task = tuple[Fold, Group]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """
+    The finished tasks of one search, a JSON file each: reading them runs no code, and floats come back bit for bit.
+
+    The folder's name must stand for everything that determines the search; bikeml's fingerprint does.
+    """
+
+    folder: Path
+
+    def load(self, number: int) -> Outcome | None:
+        """Return the outcome of a task that was finished, or None."""
+        try:
+            kept = json.loads((self.folder / f"{number}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return Outcome(kept["results"], kept["n_fits"])
+
+    def keep(self, number: int, outcome: Outcome) -> None:
+        """Write the outcome of a finished task; raises OSError."""
+        content = {"results": [_plain(result) for result in outcome.results], "n_fits": outcome.n_fits}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / f"{number}.json", json.dumps(content))
+
+    def remove(self) -> None:
+        """Forget the search, which has come to its end."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  scores of any scorer
+    """Turn NumPy's numbers into Python's of the same value."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.item() if hasattr(value, "item") else value
+
+
+def _show_nothing(done: int, total: int) -> None:
+    """Take a progress report and leave it at that."""
+
+
+class ResumableGridSearchCV(SharedFitGridSearchCV):
+    """
+    SharedFitGridSearchCV with a checkpoint and a progress report.
+
+    Both are set on the instance and are no parameters: a clone, as in a nested cross-validation, has neither.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint or None
+        Where finished tasks are kept, and found.
+    on_progress : callable
+        Called with the number of tasks done and their total; a task is one fit that serves a group of candidates.
+    n_fits_resumed_ : int
+        How many fits were found in the checkpoint instead of being made.
+    """
+
+    checkpoint: Checkpoint | None = None
+    on_progress: Callable[[int, int], None] = staticmethod(_show_nothing)
+    n_fits_resumed_: int = 0
+    _warned: bool = False
+
+    def _shares_enough(self, plan: Any) -> bool:  # noqa: ANN401, ARG002
+        return True  # also a search without anything to share has progress, and can be resumed
+
+    def _evaluate(self, tasks: Sequence[Task], X: Data, y: Data, job: Job) -> list[Outcome]:
+        known = {number: self.checkpoint.load(number) for number in range(len(tasks))} if self.checkpoint else {}
+        outcomes = {number: outcome for number, outcome in known.items() if outcome is not None}
+        self._warned = False
+        self.n_fits_resumed_ = sum(outcome.n_fits for outcome in outcomes.values())
+        self.on_progress(len(outcomes), len(tasks))
+        waiting = [(number, *task) for number, task in enumerate(tasks) if number not in outcomes]
+        for number, outcome in self._work(waiting, X, y, job):
+            outcomes[number] = outcome
+            self._keep(number, outcome)
+            self.on_progress(len(outcomes), len(tasks))
+        return [outcomes[number] for number in range(len(tasks))]
+
+    def _keep(self, number: int, outcome: Outcome) -> None:
+        """Keep the outcome of a task, and warn of the first that cannot be kept: the search does not need it."""
+        if self.checkpoint is None:
+            return
+        try:
+            self.checkpoint.keep(number, outcome)
+        except OSError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"cannot keep fits in {str(self.checkpoint.folder)!r}: {error.strerror or error}; the search goes "
+                    "on, and makes them again where it is killed; set search.checkpoint_dir to another folder, or "
+                    "search.checkpoint=false",
+                    stacklevel=2,
+                )
+            self._warned = True
+
+    def _work(
+        self, waiting: Sequence[tuple[int, Fold, Group]], X: Data, y: Data, job: Job
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Yield the outcomes as they come, from joblib's backend, whichever is active."""
+        estimator = clone(self.estimator)
+        calls = ((number, estimator, X, y, group, fold, job) for number, fold, group in waiting)
+        try:
+            if effective_n_jobs(self.n_jobs) == 1:
+                yield from (_evaluate_numbered(*call) for call in calls)
+                return
+            # multiprocessing cannot hand over its results one by one
+            one_by_one = getattr(get_active_backend()[0], "supports_return_unordered", False)
+            return_as = "generator_unordered" if one_by_one else "list"
+            parallel = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as)
+            yield from parallel(delayed(_evaluate_numbered)(*call) for call in calls)
+        finally:
+            PROCESS_CACHE.clear()
+
+
+def _evaluate_numbered(
+    number: int, estimator: Estimator, X: Data, y: Data, group: Group, fold: Fold, job: Job
+) -> tuple[int, Outcome]:
+    return number, evaluate_group(estimator, X, y, group, fold, job)

@@ -1,0 +1,133 @@
+"""Fit the final pipeline on the training rows, after a search if there is one."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
+
+from bikeml.config.schema import Config, GridSearch, ModelConfig
+from bikeml.errors import FitError
+from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
+from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
+from bikeml.experiment.workers import workers
+from bikeml.table.data import Table
+from bikeml.table.split import Fold, Split
+from bikeml.terminal.progress import Announce
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search found on the training rows."""
+
+    best_params: Mapping[str, Any]
+    """Arguments of the estimator, without the step's prefix."""
+    best_score: float
+    candidates: pd.DataFrame
+    """GridSearchCV's cv_results_, one row per candidate."""
+    n_fits: int
+    """Models fitted to score the candidates on the folds."""
+    n_fits_avoided: int
+    """Models that GridSearchCV would have fitted in addition."""
+    n_fits_resumed: int
+    """Of `n_fits`, those found in the checkpoint of a killed search."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates there were, and how many fits they took, spared and found."""
+        return {
+            "candidates": len(self.candidates),
+            "fits": self.n_fits,
+            "fits_avoided": self.n_fits_avoided,
+            "fits_resumed": self.n_fits_resumed,
+        }
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The final pipeline, and how it was found."""
+
+    pipeline: Pipeline
+    outcome: SearchOutcome | None
+    nested: Sequence[BaseEstimator]
+    """An unfitted search for each fold of the cross-validation, if the search itself is to be judged."""
+    seconds: float
+    checkpoint: Checkpoint | None = None
+
+
+def fit(config: Config, table: Table, split: Split, name: str, announce: Announce) -> Fitted:
+    """
+    Return the pipeline of `config` fitted on the training rows; `name`, a fingerprint, is that of its checkpoint.
+
+    Raises FitError when an estimator refuses the data or its arguments.
+    """
+    X, y = table.X.iloc[split.train], table.y[split.train]
+    pipeline = build_pipeline(config, list(table.X.columns))
+    started = time.perf_counter()
+    if config.search.kind == "none":
+        announce("fitting")
+        with estimator_errors():
+            pipeline.fit(X, y)
+        return Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
+    search = _build_search(config.search, config.model, pipeline, split.search_folds)
+    if config.search.checkpoint:
+        search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
+    label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
+    search.on_progress = lambda done, total: announce(label, done, total)
+    with workers(config.search), estimator_errors():
+        search.fit(X, y)
+    nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
+    seconds = time.perf_counter() - started
+    return Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
+
+
+def _build_search(
+    config: GridSearch, model: ModelConfig, pipeline: Pipeline, folds: Sequence[Fold]
+) -> ResumableGridSearchCV:
+    return ResumableGridSearchCV(
+        _on_one_thread(clone(pipeline)),
+        build_grid(model),
+        scoring=config.scoring,
+        cv=folds,
+        n_jobs=config.n_jobs,
+        return_train_score=True,
+        error_score="raise",
+    )
+
+
+@contextmanager
+def estimator_errors() -> Iterator[None]:
+    """Raise a FitError for whatever an estimator has against the data or its arguments."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, MemoryError, ArithmeticError) as error:
+        raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
+
+
+def _on_one_thread(pipeline: Pipeline) -> Pipeline:
+    """
+    Return the pipeline with every n_jobs in its regressor unset.
+
+    A forest on several threads adds its trees' predictions in the order in which they come, and so differs in the last
+    digits from call to call. Its fit does not; a search has n_jobs of its own.
+    """
+    parameters = pipeline[REGRESSOR].get_params(deep=True).items()
+    threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value is not None}
+    pipeline[REGRESSOR].set_params(**threads)
+    return pipeline
+
+
+def _outcome(search: ResumableGridSearchCV) -> SearchOutcome:
+    return SearchOutcome(
+        best_params={name.removeprefix(f"{REGRESSOR}__"): value for name, value in search.best_params_.items()},
+        best_score=float(search.best_score_),
+        candidates=pd.DataFrame(search.cv_results_),
+        n_fits=search.n_fits_,
+        n_fits_avoided=search.n_fits_avoided_,
+        n_fits_resumed=search.n_fits_resumed_,
+    )

@@ -1,0 +1,123 @@
+"""One experiment, from the config to the record: the whole story, top to bottom."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from bikeml.config.schema import Config
+from bikeml.errors import FingerprintError
+from bikeml.evaluation import evaluate
+from bikeml.experiment.check import check_estimators
+from bikeml.experiment.fit import Fitted, estimator_errors, fit
+from bikeml.experiment.pipeline import find_tolerance
+from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
+from bikeml.records import provenance
+from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.run import Invocation, RunRecord
+from bikeml.records.run_folder import RunFolder, folder_errors
+from bikeml.table.data import Table, read_table
+from bikeml.table.split import Split, split_table
+from bikeml.terminal.progress import Announce, silent
+
+ROWS_FOR_THREADS = 20_000
+"""Of fewer, OpenMP's threads wait for each other longer than they work, and many times as long on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An experiment that is in its folder."""
+
+    pipeline: Pipeline
+    record: RunRecord
+
+
+def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent) -> Finished:
+    """
+    Run the experiment that `config` describes, and write it to its `folder`, which the caller has claimed.
+
+    Raises ConfigError or DataError before anything is fitted, FitError when an estimator refuses the data, and
+    RunFolderError when the result cannot be written.
+    """
+    started = time.time()
+    check_estimators(config)
+    announce("reading the table")
+    table = read_table(config.data, find_tolerance(config))
+    search_folds = config.search.folds if config.search.kind == "grid" else None
+    split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
+    identity = identify(config, table.sha256)
+    _check_fingerprint(config.sweep.fingerprint, identity)
+    # One BLAS thread: the last digits of a product depend on how it is cut into threads. OpenMP's change no digit.
+    with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
+        fitted = fit(config, table, split, fingerprint(identity), announce)
+        judged = _judge(config, table, split, fitted, announce)
+    experiment = Experiment(
+        config=config,
+        invocation=invocation,
+        table=table,
+        split=split,
+        identity=identity,
+        fitted=fitted,
+        judged=judged,
+        provenance=provenance.gather(),
+        started=started,
+        seconds=time.time() - started,
+    )
+    announce("writing the run folder")
+    with folder_errors(folder.path):
+        record = folder.write(build_record(experiment), lambda aside: write_files(experiment, aside))
+    if fitted.checkpoint:
+        fitted.checkpoint.remove()
+    return Finished(fitted.pipeline, record)
+
+
+def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> None:
+    """Raise FingerprintError if the experiment is another here than where it was asked for."""
+    found = fingerprint(identity)
+    if expected not in (None, found):
+        versions, asked = identity["versions"], provenance.describe_checkout().get("versions", {})
+        differing = [
+            f"{name} is {versions[name]} here, not {asked[name]}" for name in asked if versions[name] != asked[name]
+        ]
+        listed = ", ".join(f"{name} {number}" for name, number in versions.items())
+        what = f"the config, the code, the table (sha256 {identity['data_sha256']}) or a version ({listed})"
+        reason = "; ".join(differing) or f"{what} is another here"
+        raise FingerprintError(
+            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: {reason}"
+        )
+
+
+def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce: Announce) -> Judged:
+    """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
+    started = time.perf_counter()
+    X_test, y_test = table.X.iloc[split.test], table.y[split.test]
+    estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
+    with estimator_errors():
+        predicted = fitted.pipeline.predict(X_test)
+        announce(f"cross-validating on {len(split.folds)} folds")
+        cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
+        announce("judging")
+        importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
+    test = evaluate.measure(y_test, predicted)
+    intervals = evaluate.intervals(y_test, predicted, config.evaluation)
+    return Judged(
+        predicted=predicted,
+        metrics={**{f"test_{name}": value for name, value in test.items()}, **_cv_metrics(cv)},
+        intervals={f"test_{name}": ends for name, ends in intervals.items()},
+        cv=cv,
+        importance=importance,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _cv_metrics(cv: evaluate.CrossValidation) -> dict[str, float]:
+    return {
+        "cv_r2_mean": float(np.mean(cv.r2)),
+        "cv_r2_std": float(np.std(cv.r2)),
+        "cv_rmse_mean": float(np.mean(cv.rmse)),
+        "cv_rmse_std": float(np.std(cv.rmse)),
+    }

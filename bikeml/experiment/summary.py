@@ -1,0 +1,198 @@
+"""What a fitted and judged experiment is remembered by: its record, and the files beside it."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from sklearn.tree import BaseDecisionTree, export_text
+
+from bikeml.config.fields import absolute
+from bikeml.config.schema import Config
+from bikeml.evaluation.evaluate import CrossValidation, Importance
+from bikeml.experiment import model_folder
+from bikeml.experiment.fit import Fitted, SearchOutcome
+from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
+from bikeml.records import run as records
+from bikeml.records.fingerprint import fingerprint
+from bikeml.records.provenance import Provenance
+from bikeml.records.record import as_json, as_score
+from bikeml.records.run import Invocation, RunRecord
+from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES
+from bikeml.system.files import write_bytes, write_text
+from bikeml.system.redaction import redact
+from bikeml.table.data import Table
+from bikeml.table.split import Split
+
+MANY_LEAVES, LEVELS_OF_A_LARGE_TREE = 1_000, 5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a fitted pipeline is worth."""
+
+    predicted: np.ndarray
+    """Of the held-out rows, shape (n_test,)."""
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    """Of the test metrics, at evaluation.confidence."""
+    cv: CrossValidation
+    importance: Importance
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that an experiment has been, on the way to its record."""
+
+    config: Config
+    invocation: Invocation
+    table: Table
+    split: Split
+    identity: Mapping[str, Any]
+    fitted: Fitted
+    judged: Judged
+    provenance: Provenance
+    started: float
+    """Unix time."""
+    seconds: float
+    """From the start to the end of the judging."""
+
+
+def build_record(experiment: Experiment) -> RunRecord:
+    """Return the record of an experiment, but for the digests of its files."""
+    config, judged, fitted = experiment.config, experiment.judged, experiment.fitted
+    return RunRecord(
+        id=uuid.uuid4().hex,
+        run_name=config.tracking.run_name or experiment.invocation.name,
+        choices=dict(experiment.invocation.choices),
+        overrides=tuple(map(redact, experiment.invocation.overrides)),
+        command=redact(experiment.invocation.command),
+        started=experiment.started,
+        seconds={"fit": fitted.seconds, "judge": judged.seconds, "total": experiment.seconds},
+        fingerprint=fingerprint(experiment.identity),
+        identity=dict(experiment.identity),
+        reproducible=is_reproducible(config, fitted.pipeline),
+        metrics={name: as_score(value) for name, value in judged.metrics.items()},
+        confidence=config.evaluation.confidence,
+        intervals={name: (as_score(low), as_score(high)) for name, (low, high) in judged.intervals.items()},
+        cv=_describe_folds(judged.cv, is_tuned=fitted.outcome is not None and not fitted.nested),
+        search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
+        importance=_describe_importance(judged.importance),
+        dataset=_describe_table(config, experiment.table, experiment.split),
+        environment=experiment.provenance.environment,
+        destination=records.Destination(
+            uri=config.tracking.uri and redact(absolute(config.tracking.uri)),
+            experiment_name=config.tracking.experiment_name,
+            parent_run_id=config.sweep.parent_run_id,
+        ),
+        files={},
+    )
+
+
+def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> records.CrossValidation:
+    return records.CrossValidation(
+        r2=tuple(map(as_score, cv.r2)),
+        rmse=tuple(map(as_score, cv.rmse)),
+        n_fit=cv.n_fit,
+        n_score=cv.n_score,
+        folds=cv.folds,
+        tuned_on_these_rows=is_tuned,
+    )
+
+
+def _describe_importance(importance: Importance) -> records.Importance:
+    mean, std = (tuple(map(as_score, values)) for values in (importance.mean, importance.std))
+    return records.Importance(columns=importance.columns, mean=mean, std=std)
+
+
+def _describe_search(config: Config, outcome: SearchOutcome) -> records.Search:
+    return records.Search(
+        scoring=config.search.scoring if config.search.kind == "grid" else None,
+        best_params={name: as_json(value) for name, value in outcome.best_params.items()},
+        best_score=as_score(outcome.best_score),
+        candidates=tuple(_describe_candidates(outcome.candidates)),
+        counts=outcome.counts(),
+    )
+
+
+def _describe_candidates(table: pd.DataFrame) -> Iterator[records.Candidate]:
+    scores = [str(name) for name in table if str(name).startswith(("mean_", "std_"))]
+    for row in table.to_dict("records"):
+        yield records.Candidate(
+            params={name.removeprefix(f"{REGRESSOR}__"): as_json(value) for name, value in row["params"].items()},
+            rank=int(row["rank_test_score"]),
+            scores={name: as_score(row[name]) for name in scores},
+        )
+
+
+def _describe_table(config: Config, table: Table, split: Split) -> records.Dataset:
+    data = config.data
+    types = {**dict(table.X.dtypes.items()), data.target: table.y.dtype}
+    roles = dict.fromkeys(data.numeric, "numeric") | dict.fromkeys(data.categorical, "categorical")
+    return records.Dataset(
+        name=table.name,
+        source=table.source,
+        sha256=table.sha256,
+        target=data.target,
+        columns={str(column): str(dtype) for column, dtype in types.items()},
+        roles=roles | {data.target: "target"} | ({data.date: "date"} if data.date else {}),
+        n_train=len(split.train),
+        n_test=len(split.test),
+        gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},
+    )
+
+
+def write_files(experiment: Experiment, folder: Path) -> None:
+    """Write to `folder` what an experiment has computed, and what it was; raises OSError."""
+    fitted, split, table = experiment.fitted, experiment.split, experiment.table
+    train = table.X.iloc[split.train]
+    model_folder.write_folder(fitted.pipeline, _example(train), fingerprint(experiment.identity), folder / MODEL)
+    held_out = {"row": split.test + 1, "actual": table.y[split.test], "predicted": experiment.judged.predicted}
+    pd.DataFrame(held_out).to_csv(folder / PREDICTIONS, index=False)
+    _list_fold_predictions(experiment).to_csv(folder / FOLDS, index=False)
+    if fitted.outcome:
+        fitted.outcome.candidates.to_csv(folder / CANDIDATES, index=False)
+    rules = _explain_tree(fitted)
+    if rules is not None:
+        write_text(folder / RULES, rules)
+    config = yaml.safe_dump(experiment.config.model_dump(), sort_keys=False, allow_unicode=True)
+    write_text(folder / CONFIG, redact(config))
+    if experiment.provenance.git_diff:
+        write_bytes(folder / DIFF, experiment.provenance.git_diff.encode(errors="surrogateescape"))
+
+
+def _example(X: pd.DataFrame) -> pd.DataFrame:
+    """Return the first rows; if they have gaps, with cells from further below, so that every type shows."""
+    rows = X.head(5)
+    return X.bfill().head(5) if rows.isna().any(axis=None) else rows
+
+
+def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
+    """Return the predictions of each fold for the rows that it did not fit: row and fold (from 1), and two values."""
+    table, split = experiment.table, experiment.split
+    scored = [split.train[score] for _, score in split.folds]
+    rows = np.concatenate(scored)
+    return pd.DataFrame(
+        {
+            "row": rows + 1,
+            "fold": np.repeat(np.arange(len(scored)) + 1, [len(each) for each in scored]),
+            "actual": table.y[rows],
+            "predicted": np.concatenate(experiment.judged.cv.predictions),
+        }
+    )
+
+
+def _explain_tree(fitted: Fitted) -> str | None:
+    """Return the rules of the model if it is one tree; of a large one those of its first levels."""
+    regressor = fitted.pipeline[REGRESSOR]
+    if not isinstance(regressor, BaseDecisionTree):
+        return None
+    depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE
+    names = list(fitted.pipeline[:-1].get_feature_names_out())
+    rules: str = export_text(regressor, feature_names=names, max_depth=depth)
+    return rules

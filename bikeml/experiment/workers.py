@@ -1,0 +1,40 @@
+"""Where the fits of a search run: in this process, in joblib's workers, or on a Dask cluster that is already there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib import parallel_config
+
+from bikeml.config.schema import GridSearch
+from bikeml.errors import ConfigError, FitError
+
+CONNECT_TIMEOUT_SECONDS = 20
+
+
+@contextmanager
+def workers(config: GridSearch) -> Iterator[None]:
+    """
+    Make the workers that `config` names joblib's active backend.
+
+    Raises ConfigError where Dask is not installed, and FitError where its scheduler cannot be reached.
+    """
+    if config.backend is None:
+        yield  # what the caller has set, in a notebook say, stays
+        return
+    if config.backend != "dask":
+        with parallel_config(config.backend):
+            yield
+        return
+    try:
+        from distributed import Client  # an extra, and slow to import
+    except ImportError as error:
+        raise ConfigError("search.backend='dask' needs Dask; install it with: pip install 'bikeml[dask]'") from error
+    try:
+        client = Client(config.scheduler, timeout=CONNECT_TIMEOUT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise FitError(
+            f"cannot reach a Dask scheduler at search.scheduler={config.scheduler!r}: {error}; start one, "
+            "or leave search.backend and search.scheduler null"
+        ) from error
+    with client, parallel_config("dask", n_jobs=-1):
+        yield

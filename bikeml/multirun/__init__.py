@@ -1,0 +1,1 @@
+"""Experiments as Hydra runs them, one or many: run, sweep, record."""

@@ -1,0 +1,181 @@
+"""What the terminal shows: a progress line while a run goes on, and a table when it is done."""
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bikeml.records.run import RunRecord, StoreRecord
+from bikeml.records.run_folder import LOG
+from bikeml.records.sweep import Sweep
+from bikeml.records.sweep_folder import PAGE
+from bikeml.system.redaction import redact
+from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.terminal.tables import build_table, show_facts, show_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bikeml.multirun.run import Result
+
+SOME_MODELS = "linear,lasso,tree,rf,gbr"
+CELLS_NAMED = 5
+AWAITED = ("submitted", "not fetched")
+"""The states of cells whose results the same command brings."""
+SCORES = ("cv R²", "to the best (p)", "test R²", "time")
+TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
+
+
+def show(result: "Result") -> None:
+    """Print the figures, the time, where everything is, and what to do next."""
+    show_table(_figures(result))
+    show_facts(_facts(result))
+
+
+def _figures(result: "Result") -> "Table":
+    record = result.record
+    published = PUBLISHED_LINEAR if _is_published_task(record) else {}
+    confidence = f"{record.confidence:.0%}"
+    rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
+    title = f"{record.run_name} on {record.dataset.name}\n{rows}"
+    numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
+    table = []
+    for name in TEST_METRICS:
+        low, high = record.intervals[name]
+        row = [name, _number(record.metrics[name]), f"{_number(low)} to {_number(high)}"]
+        table.append([*row, *([_number(published[name]) if name in published else ""] if published else [])])
+    spread = f"± {_number(record.metrics['cv_r2_std'])} over {len(record.cv.r2)} folds"
+    table.append(["cv_r2_mean", _number(record.metrics["cv_r2_mean"]), spread])
+    return build_table(["metric", *numbers], table, title, right=numbers)
+
+
+def _facts(result: "Result") -> dict[str, str]:
+    record, facts = result.record, {}
+    if record.search:
+        best = ", ".join(f"{name}={value}" for name, value in record.search.best_params.items())
+        counts = record.search.counts
+        facts["best"] = f"{best} (of {counts['candidates']} candidates)"
+        facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
+        if counts["fits_resumed"]:
+            facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
+    if record.cv.tuned_on_these_rows:
+        facts["note"] = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
+    if record.dataset.gaps:
+        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+    if not record.reproducible:
+        facts["note"] = "not reproducible: a random_state is null"
+    facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
+    facts["folder"] = str(result.folder)
+    if (result.folder / LOG).is_file():
+        facts["log"] = f"there were warnings; see {LOG} in the folder"
+    facts["fingerprint"] = record.fingerprint[:16]
+    store = StoreRecord.read(result.folder)
+    if store is not None:
+        facts["run"] = f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        facts["look"] = store.look
+    facts["next"] = _next_command(record)
+    return facts
+
+
+def _next_command(record: RunRecord) -> str:
+    """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
+    is_nested = bool(record.search) and not record.cv.tuned_on_these_rows
+    if record.choices.get("model") == "linear" or is_nested:
+        untouched = record.choices.get("preprocessing", "none") == "none"
+        return _again(record, "-m", f"model={SOME_MODELS}", *(["preprocessing=none,standard"] if untouched else []))
+    return _again(record, "evaluation.nested=true" if record.search else "search=grid")
+
+
+def _again(record: RunRecord, *changes: str) -> str:
+    """Return the command of this run with `changes`, and without what they make void."""
+    changed = [change.partition("=")[0] for change in changes if "=" in change]
+    groups = tuple(f"{key}." for key in changed)
+    words = shlex.split(record.command)
+    keys = [word.partition("=")[0].lstrip("+~") for word in words]
+    void = [key in (*changed, "hydra.run.dir") or key.startswith(groups) for key in keys]
+    return redact(shlex.join([*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes]))
+
+
+def _is_published_task(record: RunRecord) -> bool:
+    """Whether the tutorial published figures for just this: its table, features, split and linear regression."""
+    sections: Any = (record.identity or {}).get("config", {})
+    if record.dataset.sha256 != DAILY_SHA256 or not sections:
+        return False
+    split, steps, data = sections["split"], sections["preprocessing"], sections["data"]
+    return (
+        len([*data["numeric"], *data["categorical"]]) == 10  # noqa: PLR2004  the tutorial's ten
+        and not any(steps.values())
+        and str(sections["model"]["estimator"]["_target_"]).endswith("LinearRegression")
+        and split["kind"] == "random"
+        and (split["test_size"], split["random_state"]) == (0.3, 0)
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
+
+
+def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
+    """Print the leaderboard, what failed and why, and where everything is."""
+    cells = {cell.number: cell for cell in sweep.cells}
+    keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
+    varied = [key.rpartition(".")[2] for key in keys]
+    rows = []
+    for _, row in leaderboard.iterrows():
+        varies = cells[row["cell"]].varies
+        rank = "" if pd.isna(row["rank"]) else str(row["rank"])
+        rows.append([rank, str(row["cell"]), *(varies.get(key, "") for key in keys), *_scores(row), row["status"]])
+    headings = ["rank", "cell", *varied, *SCORES, "status"]
+    title = f"{len(leaderboard)} cells, by cross-validated R²"
+    show_table(build_table(headings, rows, title, right={"rank", "cell", *SCORES}, folded=varied), wide=True)
+    show_facts(_sweep_facts(sweep, leaderboard))
+
+
+def _scores(row: pd.Series) -> list[str]:
+    if pd.isna(row["rank"]):
+        return [""] * 4
+    tuned = " *" if row["tuned_on_these_rows"] else ""
+    far = "" if pd.isna(row["difference"]) else f"{row['difference']:+.4f} ({row['p_value']:.2f})"
+    return [
+        f"{row['cv_r2_mean']:.4f} ± {row['cv_r2_std']:.4f}{tuned}",
+        "best" if row["rank"] == 1 else far,
+        f"{row['test_r2']:.4f} [{row['test_r2_low']:.3f}, {row['test_r2_high']:.3f}]",
+        f"{row['seconds']:.1f} s",
+    ]
+
+
+def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of cells without a result, or not reused, each cause once with all of its cells."""
+    noted = leaderboard[leaderboard["note"] != ""]
+    if noted.empty:
+        return
+    parts = noted["note"].str.partition(" (log: ")
+    labels = noted["status"].where(noted["status"].isin(["failed", "broken", *AWAITED]), "why")
+    for (label, cause), rows in noted.groupby([labels, parts[0]], sort=False):
+        names, logs = rows["name"], parts.loc[rows.index, 2].str.removesuffix(")")
+        log = f"\n(log: {_enumerate(logs)})" if logs.any() else ""
+        yield str(label), f"{_enumerate(names)}: {cause}{log}"
+
+
+def _enumerate(words: pd.Series) -> str:
+    more = f" and {len(words) - CELLS_NAMED} more" if len(words) > CELLS_NAMED else ""
+    return "; ".join(words.head(CELLS_NAMED)) + more
+
+
+def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    if leaderboard["tuned_on_these_rows"].any():
+        yield "*", "tuned on these rows: cv R² flatters a searched run; evaluation.nested=true does not"
+    for line in sweep.record.dropped:
+        yield "left out", line
+    yield from _causes(leaderboard)
+    yield "folder", str(sweep.folder)
+    yield "page", str(sweep.folder / PAGE)
+    if sweep.run_id:
+        yield "run", sweep.run_id
+    if leaderboard["status"].isin(AWAITED).any():
+        yield "next", sweep.record.command
+    elif sweep.has_failures and sweep.run_id:
+        yield "next", f"{sweep.record.command} reuse=finished"

@@ -1,0 +1,186 @@
+"""Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, resolve
+from bikeml.config.schema import Config, typed
+from bikeml.errors import ConfigError, DataError, RecordError
+from bikeml.experiment.check import check_estimators
+from bikeml.experiment.pipeline import build_pipeline, find_tolerance, is_reproducible
+from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.run_folder import RunFolder
+from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
+from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.system.redaction import redact
+from bikeml.table.data import read_table
+
+if TYPE_CHECKING:
+    from bikeml.tracking.sweeps import SweepStore
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell before it runs."""
+
+    number: int
+    """In override order, from 0."""
+    overrides: tuple[str, ...]
+    """As on the command line, secrets included: they never leave this object."""
+    folder: str
+    """Below the sweep's."""
+    config: Config
+    choices: Mapping[str, str]
+    identity: Mapping[str, Any] | None = None
+    """What determines its result; None if its table does not fit, which the cell itself will say."""
+    varies: Mapping[str, str] = field(default_factory=dict)
+    reused: bool = False
+    reason: str | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The cell as the plan on disk has it, without secrets."""
+        return Cell(
+            number=self.number,
+            overrides=tuple(map(redact, self.overrides)),
+            folder=self.folder,
+            varies=self.varies,
+            fingerprint=fingerprint(self.identity) if self.identity else None,
+            reused=self.reused,
+            reason=self.reason,
+        )
+
+
+def compose_cells(
+    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], first: int = 0
+) -> list[PlannedCell]:
+    """
+    Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
+
+    Raises ConfigError with what is wrong in any of them.
+    """
+    composed = []
+    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
+    for number, overrides in enumerate(combinations, first):
+        try:
+            composed.append(_compose(loader, master, number, overrides))
+        except ConfigError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return composed
+
+
+def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
+    try:
+        composed = loader.load_sweep_config(master, list(overrides))
+        with open_dict(composed):
+            composed.hydra.job.id = composed.hydra.job.num = number
+        folder = check_subfolder(str(OmegaConf.select(composed, "hydra.sweep.subdir")))
+    except WrongFolderError as error:
+        raise ConfigError(f"hydra.sweep.subdir{error}") from error
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+    options = choices(composed.hydra.runtime.choices)
+    return PlannedCell(number, tuple(overrides), folder, typed(resolve(composed)), options)
+
+
+def subdir_override(folder: str) -> str:
+    """Return the override that gives a cell its folder below the sweep's."""
+    quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
+    return f"hydra.sweep.subdir='{quoted}'"
+
+
+def plan_cells(composed: Sequence[PlannedCell]) -> tuple[list[PlannedCell], list[str]]:
+    """
+    Return the cells of a sweep, each experiment once, and a line for each combination that was left out for that.
+
+    Raises ConfigError with everything that is wrong in any cell, and DataError if no cell has a table that fits.
+    """
+    _check(composed)
+    varies = find_varying([tuple(map(redact, each.overrides)) for each in composed])
+    planned: dict[str, PlannedCell] = {}
+    dropped = []
+    for each, identity, varying in zip(composed, _identify(composed), varies, strict=True):
+        now = replace(each, identity=identity, varies=varying)
+        key = fingerprint(identity) if identity and is_repeatable(each.config) else f"cell {each.number}"
+        if key in planned:
+            first, other = planned[key].cell, now.cell
+            same = f"is the same experiment as cell {first.number}, {first.name}"
+            dropped.append(f"cell {other.number}, {other.name}, {same}")
+            continue
+        planned[key] = now
+    return list(planned.values()), dropped
+
+
+def _check(composed: Sequence[PlannedCell]) -> None:
+    """Refuse what is wrong in any cell's config, all of it at once, and cells that would overwrite each other."""
+    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
+    for each in composed:
+        try:
+            check_estimators(each.config)
+        except ConfigError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    folders = [each.folder for each in composed]
+    twice = sorted({folder for folder in folders if folders.count(folder) > 1})
+    if twice:
+        problems[f"hydra.sweep.subdir gives several cells the folder {twice[0]!r}; put ${{hydra.job.num}} in it"] = None
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:
+    tables: dict[str, str | DataError] = {}
+    keys = []
+    for each in composed:
+        data, tolerance = each.config.data, find_tolerance(each.config)
+        keys.append(f"{tolerance} {data.model_dump_json()}")
+        if keys[-1] not in tables:
+            try:
+                tables[keys[-1]] = read_table(data, tolerance).sha256
+            except DataError as error:
+                tables[keys[-1]] = error
+    if all(isinstance(table, DataError) for table in tables.values()):
+        raise next(table for table in tables.values() if isinstance(table, DataError))
+    for each, key in zip(composed, keys, strict=True):
+        sha256 = tables[key]
+        yield None if isinstance(sha256, DataError) else identify(each.config, sha256)
+
+
+def is_repeatable(config: Config) -> bool:
+    """Return False where some draw of the experiment has no seed, so that no two runs of it are the same."""
+    return is_reproducible(config, build_pipeline(config, config.data.features))
+
+
+def reuse_recorded(planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder) -> list[PlannedCell]:
+    """
+    Return the plan with what the store already has: its files are copied into the cells' folders.
+
+    A cell that must run says why. Raises TrackingError if the store cannot be used.
+    """
+    return [_reuse(each, store, sweep.path / each.folder) for each in planned]
+
+
+def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path) -> PlannedCell:
+    cell = planned.cell
+    if planned.identity is None or cell.fingerprint is None:
+        return replace(planned, reason="its table cannot be read")
+    if not is_repeatable(planned.config):
+        return replace(planned, reason="a random_state is null, so that no two runs are the same")
+    found = store.find(cell.fingerprint, failures=planned.config.reuse == "all")
+    if found is None:
+        return replace(planned, reason=store.explain(planned.identity, planned.choices))
+    if found.error is not None:
+        write_failure(folder, found.error, cell.overrides, run_id=found.run_id)
+        return replace(planned, reused=True)
+    try:
+        store.take(found.run_id, folder, cell.fingerprint)
+    except RecordError as error:
+        RunFolder(folder).clear()
+        return replace(planned, reason=f"run {found.run_id} cannot be reused: {error}")
+    return replace(planned, reused=True)

@@ -1,0 +1,152 @@
+"""Make from the folder of a run what others look at: its figures, and its run in a tracking store."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bikeml.config.composition import compose, resolve
+from bikeml.config.schema import Config, typed
+from bikeml.config.sections import complete, names_not_in_result
+from bikeml.errors import ConfigError, RecordError, TrackingError
+from bikeml.records.run import StoreRecord
+from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
+from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep_folder import SweepFolder
+from bikeml.terminal.progress import Announce, silent
+from bikeml.terminal.status import DONE, report
+
+COMMAND = "python -m bikeml.multirun.publish"
+LOCAL = "local"
+MASK = "***"
+
+
+def publish(folder: RunFolder, config: Config, announce: Announce = silent) -> None:
+    """
+    Draw the figures of a run that is in its folder, and record it in the store of `config` if there is one.
+
+    Raises RunFolderError, and TrackingError, which names the command that records the run later.
+    """
+    announce("drawing")
+    from bikeml.pages import figures  # matplotlib's import takes seconds
+
+    with folder_errors(folder.path):
+        figures.save(folder)
+    if config.tracking.uri is None:
+        return
+    announce("recording")
+    from bikeml.tracking import record  # so does mlflow's, and the result is safe by now
+
+    try:
+        with folder_errors(folder.path):
+            record.record(folder, config)
+    except TrackingError as error:
+        raise TrackingError(
+            f"{error}; nothing is lost, the result is in {str(folder.path)!r}: record it later with "
+            f"{COMMAND} {str(folder.path)!r}"
+        ) from error
+
+
+def record_folder(
+    path: Path, uri: str | None = None, experiment_name: str | None = None
+) -> Iterator[tuple[Path, StoreRecord]]:
+    """
+    Record the run or the sweep in the folder `path`, once however often it is asked for; yield each run that is there.
+
+    The store is the one at `uri`, or else the one that the run was to be recorded in, or else that of tracking=local.
+    Raises RecordError if there is neither run nor sweep, ConfigError if no store can be used, and TrackingError.
+    """
+    if (path / RESULT).is_file():
+        folder = RunFolder(path)
+        yield path, _record_run(folder, _find_config(folder, uri, experiment_name))
+    elif (path / SweepRecord.FILE).is_file():
+        yield from _record_sweep(SweepFolder(path), uri, experiment_name)
+    else:
+        names = f"neither {RESULT} nor {SweepRecord.FILE}"
+        raise RecordError(f"{str(path)!r} has {names}; name the folder of a run or a sweep")
+
+
+def _record_run(folder: RunFolder, config: Config) -> StoreRecord:
+    from bikeml.tracking import record
+
+    with folder_errors(folder.path), folder.claim(is_prepared=True):  # what was changed is found out below
+        if not all(folder.has(name) for name in FIGURES[:3]):
+            from bikeml.pages import figures
+
+            figures.save(folder)
+        return record.record(folder, config)
+
+
+def _record_sweep(
+    folder: SweepFolder, uri: str | None, experiment_name: str | None
+) -> Iterator[tuple[Path, StoreRecord]]:
+    from bikeml.pages.leaderboard import build_leaderboard, count_cells
+    from bikeml.tracking.sweeps import SweepStore
+
+    with folder.claim():
+        sweep = folder.look()
+        done = [folder.folder_of(outcome.cell) for outcome in sweep.outcomes if outcome.record is not None]
+        if not done:
+            raise RecordError(f"no cell of the sweep in {str(folder.path)!r} has a result; there is nothing to record")
+        configs = [_find_config(each, uri, experiment_name) for each in done]
+        store = SweepStore(configs[0])
+        stored = store.begin(sweep.record)
+        stored.write(folder.path)
+        for each, config in zip(done, configs, strict=True):
+            parent = config.sweep.model_copy(update={"parent_run_id": stored.run_id})
+            yield each.path, _record_run(each, config.model_copy(update={"sweep": parent}))
+        status = "FAILED" if sweep.has_failures else "FINISHED"
+        store.end(stored.run_id, folder.list_files(), count_cells(build_leaderboard(sweep)), status)
+        yield folder.path, stored
+
+
+def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None) -> Config:
+    """Return the config of a run, with the store that it is to be recorded in."""
+    recorded, present = complete(folder.read_config()), resolve(compose([f"tracking={LOCAL}"]))
+    destination = folder.require().destination
+    wanted = uri or (destination and destination.uri) or _read_uri(recorded)
+    if wanted and MASK in wanted:
+        raise ConfigError(
+            f"{str(folder.path)!r} names its store, {wanted!r}, without a secret; name the store with --uri"
+        )
+    name = experiment_name or (destination and destination.experiment_name)
+    chosen = {key: value for key, value in {"uri": wanted, "experiment_name": name}.items() if value}
+    elsewhere: dict[str, Any] = {key: present[key] for key in names_not_in_result() & present.keys()}
+    if destination and destination.uri == wanted:  # the sweep's own run is in no other store
+        elsewhere["sweep"] |= {"parent_run_id": destination.parent_run_id}
+    azure = {**_section(present, "azure"), **_section(recorded, "azure")}
+    tracking = {**_section(present, "tracking"), **chosen}
+    return typed(recorded | elsewhere | {"azure": azure, "tracking": tracking})
+
+
+def _read_uri(sections: Mapping[str, Any]) -> str | None:
+    """Return the store that a config of form 1 names, whose record does not say it."""
+    uri = _section(sections, "tracking").get("uri")
+    return uri if isinstance(uri, str) else None
+
+
+def _section(sections: Mapping[str, object], name: str) -> Mapping[str, Any]:
+    """Return a section of a config, empty if it is none."""
+    section = sections.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Record runs and sweeps in a store, after the time in which it was not there; return the exit status."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a run or of a sweep")
+    parser.add_argument("--uri", help="the store, as tracking.uri; the run's own, or else that of tracking=local")
+    parser.add_argument("--experiment-name", help="as tracking.experiment_name; the run's own")
+    chosen = parser.parse_args(arguments)
+    try:
+        for path in chosen.folders:
+            for folder, stored in record_folder(path, chosen.uri, chosen.experiment_name):
+                print(f"{folder}  {stored.run_id} in {stored.uri}, experiment {stored.experiment_name}")
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
+        return report(error)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""An experiment as a user asks for it: run, drawn and recorded; and what is handed back."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sklearn.pipeline import Pipeline
+
+from bikeml.config.schema import Config
+from bikeml.experiment import story
+from bikeml.multirun.publish import publish
+from bikeml.records.run import Invocation, RunRecord, StoreRecord
+from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
+from bikeml.terminal.progress import Announce, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished experiment: its fitted pipeline, and the record of it in its folder."""
+
+    pipeline: Pipeline
+    record: RunRecord
+    folder: Path
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """The metrics by name, those of the held-out rows as test_r2 and those of the folds as cv_r2_mean."""
+        return self.record.metrics
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of what determines the result."""
+        return self.record.fingerprint
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run in the tracking store; None if it is in none."""
+        return RunFolder(self.folder).read_run_id()
+
+    @property
+    def look(self) -> str | None:
+        """What shows the run in its store to a person, a command or an address; None if it is in none."""
+        store = StoreRecord.read(self.folder)
+        return store.look if store else None
+
+    @property
+    def predictions(self) -> "pd.DataFrame":
+        """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
+        from bikeml.records.predictions import read_predictions
+
+        return read_predictions(RunFolder(self.folder), PREDICTIONS)
+
+    @property
+    def figures(self) -> "dict[str, Figure]":
+        """The figures by file name, drawn when they are asked for."""
+        from bikeml.pages.figures import draw
+
+        return draw(RunFolder(self.folder))
+
+    def __repr__(self) -> str:
+        """Return the run, its score and its folder in one line."""
+        score = self.metrics.get("test_r2")
+        shown = "undefined" if score is None else f"{score:.4f}"
+        return f"Result({self.record.run_name!r}, test_r2={shown}, folder={str(self.folder)!r})"
+
+
+def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
+    """
+    Run the experiment that `config` describes, draw its figures and record it; return it.
+
+    Raises the errors of :func:`bikeml.experiment.story.run`, FolderTakenError if another process writes to the folder,
+    and TrackingError when only the record in the store is missing.
+    """
+    folder = RunFolder(invocation.folder)
+    with ExitStack() as stack:
+        with folder_errors(folder.path):
+            stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
+        finished = story.run(config, invocation, folder, announce)
+        publish(folder, config, announce)
+    return Result(finished.pipeline, finished.record, folder.path)

@@ -1,0 +1,211 @@
+"""The story of a sweep: compose every cell, plan, launch what must run, and conclude whatever became of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.config_loader import ConfigLoader
+from hydra.plugins.launcher import Launcher
+from joblib import cpu_count, effective_n_jobs
+from omegaconf import DictConfig
+
+from bikeml.config.schema import Config
+from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.multirun.display import show_leaderboard
+from bikeml.multirun.follower import follow
+from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
+from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
+from bikeml.pages.report import write_report
+from bikeml.records.provenance import command_line
+from bikeml.records.sweep import Cell, Sweep, SweepRecord
+from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
+from bikeml.system.redaction import redact
+from bikeml.terminal.status import describe_error
+
+if TYPE_CHECKING:
+    from bikeml.tracking.sweeps import SweepStore
+
+PARENT_KEY = "sweep.parent_run_id"
+SERIAL_BATCH = 20
+"""Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
+
+
+def run_sweep(
+    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], launcher: Launcher
+) -> None:
+    """
+    Run a cell for each of `combinations`, lists of overrides to `master`, the sweep's own config.
+
+    Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run. A cell that fails raises
+    nothing: it is in the leaderboard with its cause.
+    """
+    if not combinations:
+        raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
+    cores, started = _cores_of_a_cell(master), time.time()
+    planned, dropped = plan_cells(compose_cells(loader, master, combinations))
+    _announce(launcher, planned)
+    folder = SweepFolder(Path(str(master.hydra.sweep.dir)).absolute())
+    with ExitStack() as stack:
+        with _writing(folder.path):
+            stack.enter_context(folder.claim())
+            folder.clear(each.folder for each in planned if not _is_kept(launcher, each.cell, folder))
+        _run_claimed(folder, planned, dropped, launcher, started, cores)
+
+
+def _run_claimed(
+    folder: SweepFolder,
+    planned: list[PlannedCell],
+    dropped: list[str],
+    launcher: Launcher,
+    started: float,
+    cores: int | None,
+) -> None:
+    store, stored = _open_store(planned[0]), None
+    if store is not None and _is_asked_for_records(launcher, planned[0].config, store):
+        planned = reuse_recorded(planned, store, folder)
+    cells, command = tuple(each.cell for each in planned), redact(command_line())
+    record = SweepRecord(command=command, started=started, cells=cells, dropped=tuple(dropped))
+    if store is not None:
+        stored = store.begin(record)
+    interrupted = True
+    try:
+        with _writing(folder.path):
+            record.write(folder.path)
+            if stored is not None:
+                stored.write(folder.path)
+        run_id = stored.run_id if stored else None
+        jobs = [(each.cell, _job(each, run_id, cores)) for each in planned if not each.reused]
+        with follow(folder, record):
+            _launch(launcher, folder, jobs)
+        interrupted = False
+    finally:
+        conclude(folder, record, store, interrupted=interrupted)
+
+
+def _announce(launcher: Launcher, planned: Sequence[PlannedCell]) -> None:
+    """Tell a launcher that wants to know what is coming: a cluster's may refuse it, or only show it."""
+    announce, config = getattr(launcher, "announce", None), planned[0].config
+    if announce is not None:
+        announce(planned)
+    elif config.reuse != "none" and config.tracking.uri is None:
+        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
+
+
+def _is_asked_for_records(launcher: Launcher, config: Config, store: "SweepStore") -> bool:
+    """Whether the store is asked about each cell; jobs that are its runs are listed all at once by their launcher."""
+    return config.reuse != "none" and not (_submits_jobs(launcher) and store.holds_jobs)
+
+
+def _is_kept(launcher: Launcher, cell: Cell, folder: SweepFolder) -> bool:
+    """Whether the cell's folder has what a launcher of jobs would only fetch again."""
+    return _submits_jobs(launcher) and is_collected(folder.folder_of(cell), cell.fingerprint)
+
+
+def _submits_jobs(launcher: Launcher) -> bool:
+    """Whether the cells become jobs of a cluster, which keeps its own record of them."""
+    return hasattr(launcher, "announce")
+
+
+def _open_store(first: PlannedCell) -> "SweepStore | None":
+    """Open the store of the first cell; it is made before any cell runs, so that cells in parallel need not."""
+    if first.config.tracking.uri is None:
+        return None
+    from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
+
+    return SweepStore(first.config)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise a RunFolderError for whatever keeps the sweep's folder from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write to {str(folder)!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
+        ) from error
+
+
+def _cores_of_a_cell(master: DictConfig) -> int | None:
+    """Return a cell's share of the cores where the launcher runs several at once."""
+    n_jobs = master.hydra.launcher.get("n_jobs")
+    if n_jobs is None:
+        return None
+    try:
+        return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))
+    except ValueError as error:
+        raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
+
+
+def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[str]:
+    """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
+    job = [*planned.overrides, subdir_override(planned.folder)]
+    if run_id is not None:
+        job.append(f"{PARENT_KEY}={run_id}")
+    if cores is not None:
+        job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
+    return job
+
+
+def _launch(launcher: Launcher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
+    """Launch the cells that must run; what breaks the launcher itself costs only the cell that it happens in."""
+    size = SERIAL_BATCH if isinstance(launcher, BasicLauncher) else max(1, len(jobs))
+    for first in range(0, len(jobs), size):
+        _launch_batch(launcher, folder, jobs[first : first + size])
+
+
+def _launch_batch(launcher: Launcher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
+    try:
+        launcher.launch([job for _, job in jobs], initial_job_idx=0)
+    except BikemlError:
+        raise
+    except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
+        for cell, job in jobs:
+            if not _has_ended(folder, cell):
+                _launch_alone(launcher, folder, cell, job)
+
+
+def _has_ended(folder: SweepFolder, cell: Cell) -> bool:
+    return folder.read_outcome(cell).status in ("finished", "failed")
+
+
+def _launch_alone(launcher: Launcher, folder: SweepFolder, cell: Cell, job: list[str]) -> None:
+    try:
+        launcher.launch([job], initial_job_idx=0)
+    except Exception as error:  # noqa: BLE001  it was this one
+        if not _has_ended(folder, cell):
+            write_failure(folder.path / cell.folder, f"the launcher broke: {describe_error(error)}", job)
+
+
+def conclude(
+    folder: SweepFolder, record: SweepRecord, store: "SweepStore | None" = None, *, interrupted: bool = False
+) -> None:
+    """
+    Show and write the leaderboard of a sweep, whatever became of its cells, and end its run in the store.
+
+    Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
+    """
+    sweep = folder.look(record)
+    leaderboard = build_leaderboard(sweep)
+    if any(outcome.status != "not run" for outcome in sweep.outcomes):
+        show_leaderboard(sweep, leaderboard)
+    try:
+        with _writing(folder.path):
+            write_leaderboard(sweep, leaderboard)
+            write_report(sweep, leaderboard)
+    finally:
+        if store is not None and sweep.run_id is not None:
+            status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
+            store.end(sweep.run_id, folder.list_files(), count_cells(leaderboard), status)
+
+
+def conclude_foreign(path: Path) -> Sweep:
+    """Conclude the sweep that another sweeper has run at `path`, and return it; raises BikemlError as above."""
+    folder = SweepFolder(path)
+    with _writing(path):
+        record = folder.adopt(redact(command_line()))
+    conclude(folder, record)
+    return folder.look(record)

@@ -1,0 +1,56 @@
+"""The figures of a run, drawn from its folder and nothing else."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bikeml.pages import plots
+from bikeml.records.predictions import read_predictions
+from bikeml.records.run import RunRecord
+from bikeml.records.run_folder import FIGURES, PREDICTIONS, RunFolder
+from bikeml.system.files import write_bytes
+
+EVALUATE, RESIDUALS, IMPORTANCE, SEARCH = FIGURES
+DPI = 120
+
+
+def draw(folder: RunFolder) -> dict[str, Figure]:
+    """Return the figures of a run by file name, none of a run of form 1, which drew its own; raises RecordError."""
+    record = folder.require()
+    if record.importance is None or record.confidence is None or record.dataset.target is None:
+        return {}
+    held_out = read_predictions(folder, PREDICTIONS)
+    y, predicted, target = held_out["actual"].to_numpy(), held_out["predicted"].to_numpy(), record.dataset.target
+    low, high = record.intervals.get("test_r2", (None, None))
+    figures = {
+        EVALUATE: plots.plot_evaluate(y, predicted, target, (record.metrics["test_r2"], low, high), record.confidence),
+        RESIDUALS: plots.plot_residuals(y, predicted, target),
+        IMPORTANCE: plots.plot_importance(record.importance),
+    }
+    if record.search is not None:
+        figures[SEARCH] = plots.plot_search(_list_candidates(record), record.search.scoring or "score")
+    return figures
+
+
+def save(folder: RunFolder) -> None:
+    """Draw the figures of a run and write them beside its record; raises RecordError and OSError."""
+    for name, figure in draw(folder).items():
+        save_figure(figure, folder.path / name)
+
+
+def save_figure(figure: Figure, file: Path) -> None:
+    """Write a figure as PNG: the pixels of its savefig, which would draw it twice and look long for the last tenth."""
+    figure.set_dpi(DPI)
+    content = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(content, pil_kwargs={"compress_level": 3})
+    write_bytes(file, content.getvalue())
+
+
+def _list_candidates(record: RunRecord) -> pd.DataFrame:
+    """Return the candidates of a search as a table, shape (n_candidates, 1 + n_scores): params, and scores by name."""
+    candidates = record.search.candidates if record.search else ()
+    scores = pd.DataFrame([dict(candidate.scores) for candidate in candidates]).astype(float)
+    return scores.assign(params=pd.Series([dict(candidate.params) for candidate in candidates], dtype=object))

@@ -1,0 +1,137 @@
+"""The leaderboard of a sweep: every cell once, with its uncertainty, and how sure its distance to the best is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from bikeml.pages.plots import plot_leaderboard
+from bikeml.records.run import METRIC, RunRecord
+from bikeml.records.sweep import Outcome, Sweep
+from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
+from bikeml.system.files import write_text
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far a cell is from the best one, over the folds that both were scored on."""
+
+    difference: float
+    """Mean of the differences in R2, negative where the cell is worse."""
+    low: float
+    high: float
+    """The ends of the 95 % interval of that mean."""
+    p_value: float
+    """Two-sided, of no difference at all."""
+
+
+def compare(scores: Sequence[float], best: Sequence[float], n_fit: float, n_score: float) -> Comparison:
+    """
+    Compare scores on the same folds, shape (n_folds,) each, of `n_fit` rows fitted and `n_score` scored on average.
+
+    The folds share their training rows, so the variance of a plain t-test would be too small. Source: Nadeau and
+    Bengio, Inference for the Generalization Error, Machine Learning 52 (2003): the corrected resampled t-test.
+    """
+    differences = np.asarray(scores) - np.asarray(best)
+    n_folds = len(differences)
+    mean = float(np.mean(differences))
+    error = math.sqrt((1 / n_folds + n_score / n_fit) * float(np.var(differences, ddof=1)))
+    width = error * float(student_t.ppf((1 + CONFIDENCE) / 2, n_folds - 1))
+    if error == 0:
+        return Comparison(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+    p_value = 2 * float(student_t.sf(abs(mean) / error, n_folds - 1))
+    return Comparison(mean, mean - width, mean + width, p_value)
+
+
+def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
+    """
+    Return the leaderboard, a row per cell: those with a result by rank, then the others, each in override order.
+
+    A cell that was scored on other rows than the best one (another table or split) has a rank but no difference.
+    """
+    rows = [_row(outcome) for outcome in sweep.outcomes]
+    done = sorted((row for row in rows if not math.isnan(row[METRIC])), key=lambda row: -row[METRIC])
+    records = {outcome.cell.number: outcome.record for outcome in sweep.outcomes if outcome.record}
+    for rank, row in enumerate(done, start=1):
+        row.update(_difference(records[row["cell"]], records[done[0]["cell"]]), rank=rank)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64"})
+    return table.sort_values(["rank", "cell"], na_position="last", kind="stable", ignore_index=True)
+
+
+def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
+    """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
+    table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
+    write_text(table, leaderboard.to_csv(index=False))
+    plot_leaderboard(leaderboard).savefig(picture, dpi=120)
+    return [table, picture]
+
+
+def count_cells(leaderboard: pd.DataFrame) -> dict[str, float]:
+    """Return how many cells have come to what, and the best score, as metrics of the sweep's run."""
+    counts = leaderboard["status"].value_counts()
+    metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
+    return metrics | {f"best_{METRIC}": float(score) for score in leaderboard[METRIC].head(1).dropna()}
+
+
+METRICS = (METRIC, "cv_r2_std", "test_r2", "test_rmse", "test_mae")
+NUMBERS = (*METRICS, "test_r2_low", "test_r2_high", "seconds")
+COLUMNS = (
+    *("rank", "cell", "name", "status", METRIC, "cv_r2_std", "tuned_on_these_rows"),
+    *("difference", "difference_low", "difference_high", "p_value"),
+    *("test_r2", "test_r2_low", "test_r2_high", "test_rmse", "test_mae", "seconds"),
+    *("fingerprint", "run_id", "folder", "note"),
+)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    record = outcome.record
+    numbers: dict[str, float | None] = dict.fromkeys(NUMBERS)
+    if record is not None:
+        low, high = record.intervals.get("test_r2", (None, None))
+        numbers |= {name: record.metrics.get(name) for name in METRICS}
+        numbers |= {"test_r2_low": low, "test_r2_high": high, "seconds": record.seconds.get("total")}
+    return {
+        "cell": outcome.cell.number,
+        "name": outcome.cell.name,
+        "status": outcome.status,
+        **{name: math.nan if value is None else value for name, value in numbers.items()},
+        "tuned_on_these_rows": record is not None and record.cv.tuned_on_these_rows,
+        "fingerprint": record.fingerprint if record else outcome.cell.fingerprint,
+        "run_id": outcome.run_id,
+        "folder": outcome.cell.folder,
+        "note": _note(outcome),
+    }
+
+
+def _note(outcome: Outcome) -> str:
+    """Return what is wrong with a cell or delays it, or why it had to run although recorded runs might be reused."""
+    if outcome.failure is not None:
+        log = f" (log: {outcome.cell.folder}/{outcome.failure.log})" if outcome.failure.log else ""
+        return outcome.failure.error + log
+    if outcome.problem is not None:
+        return outcome.problem
+    if outcome.job is not None:
+        return outcome.job.reason or ""  # it may have been there without any record here
+    return outcome.cell.reason or ""
+
+
+def _difference(record: RunRecord, best: RunRecord) -> dict[str, float]:
+    ours, theirs = record.cv, best.cv
+    scores, best_scores = ([each for each in cv.r2 if each is not None] for cv in (ours, theirs))
+    is_whole = len(scores) == len(ours.r2) and len(best_scores) == len(theirs.r2)
+    if record.dataset.sha256 != best.dataset.sha256 or ours.folds != theirs.folds or not is_whole:
+        return {}  # scored on other rows
+    compared = compare(scores, best_scores, float(np.mean(ours.n_fit)), float(np.mean(ours.n_score)))
+    return {
+        "difference": compared.difference,
+        "difference_low": compared.low,
+        "difference_high": compared.high,
+        "p_value": compared.p_value,
+    }

@@ -1,0 +1,125 @@
+"""The figures of a sweep's page, from what its cells left in their folders."""
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from bikeml.errors import RecordError
+from bikeml.pages.entries import Entry
+from bikeml.pages.page import Panel, embed
+from bikeml.pages.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
+from bikeml.records.run import METRIC
+from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
+from bikeml.records.sweep import Sweep
+
+MANY_PANELS = 9  # small multiples of one kind
+LARGEST = 1e150  # of the numbers that axes are laid out for: their squares are finite
+
+
+def draw_groups(sweep: Sweep, ranked: Sequence[Entry]) -> Iterator[Panel]:
+    """Yield the R2 of the cells by each key that varies."""
+    if not ranked:
+        return
+    means, stds = scores(ranked)
+    for number, key in enumerate(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)):
+        values = [entry.outcome.cell.varies.get(key, "(not set)") for entry in ranked]
+        if len(set(values)) > 1 and number < MANY_PANELS:
+            figure = plot_group(values, means, stds, find_floor(means, stds))
+            best = [(value, means[values.index(value)]) for value in dict.fromkeys(values)]
+            text = ", ".join(f"{value} {show_r2(mean)}" for value, mean in best[:MANY_PANELS])
+            label = f"cross-validated R² of each cell by {key}; best cell per value: {text}"
+            yield Panel(key, "", embed(figure, label, f"group{number}"))
+
+
+def scores(ranked: Sequence[Entry]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cross-validated R2 of the cells and its spread over the folds, both of shape (n_cells,)."""
+    return np.array([entry.row[METRIC] for entry in ranked]), np.array(
+        [entry.row["cv_r2_std"] or 0 for entry in ranked]
+    )
+
+
+def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
+    """Return the best cell of each model, or the best cells where there is one model only."""
+    best: dict[object, Entry] = {}
+    for entry in ranked:
+        best.setdefault(entry.outcome.cell.varies.get("model"), entry)
+    return list(best.values() if len(best) > 1 else ranked)[:MANY_PANELS]
+
+
+def draw_predictions(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
+    """Yield predicted against actual values of the held-out rows; a file that is broken is said in its panel."""
+    for entry in entries:
+        try:
+            table = _read_table(sweep, entry, PREDICTIONS, ("actual", "predicted"))
+        except RecordError as error:
+            yield Panel(_title(entry), str(error), Markup())
+            continue
+        if table is not None:
+            figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
+            text = f"test R² {show_r2(entry.row['test_r2'])}, {len(table):,} held-out rows"
+            label = f"predicted against actual values of {entry.outcome.cell.name}: {text}"
+            yield Panel(_title(entry), text, embed(figure, label, f"predictions{entry.row['cell']}"))
+
+
+def _title(entry: Entry) -> str:
+    return f"#{entry.row['rank']} {entry.outcome.cell.name}"
+
+
+def _read_table(sweep: Sweep, entry: Entry, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
+    """Return a table that a cell left, or None if it left none; raises RecordError if it is broken."""
+    folder = RunFolder(sweep.folder / entry.outcome.cell.folder)
+    if not folder.has(name):
+        return None
+    try:
+        table = pd.read_csv(io.BytesIO(folder.read_file(name)))
+        table = table.astype(dict.fromkeys(columns, float)).dropna(subset=list(columns))
+    except (ValueError, KeyError) as error:
+        raise RecordError(f"{str(folder.path / name)!r} is broken: {error}; run the cell again") from error
+    if not (table[list(columns)].abs() < LARGEST).all(axis=None):
+        raise RecordError(
+            f"{str(folder.path / name)!r} is broken: it has numbers above {LARGEST:g}; run the cell again"
+        )
+    return table
+
+
+def draw_curves(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
+    """Yield the score over each axis of the searches, which is the only view of a long one's course."""
+    for entry in entries:
+        try:
+            table = _read_table(sweep, entry, CANDIDATES, ("mean_test_score", "std_test_score"))
+        except RecordError as error:
+            yield Panel(_title(entry), str(error), Markup())
+            continue
+        if table is not None:
+            yield from _draw_axes(entry, table)
+
+
+def _draw_axes(entry: Entry, table: pd.DataFrame) -> Iterator[Panel]:
+    search = entry.outcome.record.search if entry.outcome.record else None
+    for column in (str(name) for name in table if str(name).startswith("param_")):
+        if len(table[column].unique()) > 1:
+            axis = column.rpartition("__")[2].removeprefix("param_")
+            text = f"{axis}, {len(table):,} candidates"
+            label = f"mean cross-validated score of {entry.outcome.cell.name} over {axis}, with the fold spread"
+            figure = plot_validation_curve(table, column, (search and search.scoring) or "score")
+            yield Panel(_title(entry), text, embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
+
+
+def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
+    """Yield what a better score costs, unless there is one time only, which says nothing."""
+    timed = [entry for entry in ranked if entry.row["seconds"] is not None]
+    if len(timed) > 1:
+        means, stds = scores(timed)
+        figure = plot_time(np.array([entry.row["seconds"] for entry in timed]), means, stds, find_floor(means, stds))
+        yield Panel("time", "", embed(figure, "cross-validated R² of each cell over the seconds it took", "time"))
+
+
+def show_r2(value: float | None, digits: int = 4) -> str:
+    """Return an R2 as text, or a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0 makes a plain zero of -0.0

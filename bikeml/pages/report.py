@@ -1,0 +1,162 @@
+"""The page of a sweep: report.html, one file that needs no other, made from what the cells left in their folders."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from bikeml.errors import BikemlError
+from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries
+from bikeml.pages.leaderboard import CONFIDENCE, build_leaderboard, write_leaderboard
+from bikeml.pages.page import render
+from bikeml.pages.panels import (
+    MANY_PANELS,
+    choose_models,
+    draw_curves,
+    draw_groups,
+    draw_predictions,
+    draw_time,
+    scores,
+    show_r2,
+)
+from bikeml.pages.sweep_plots import find_floor
+from bikeml.records.run_folder import LOG
+from bikeml.records.sweep import Sweep
+from bikeml.records.sweep_folder import PAGE, SweepFolder
+from bikeml.system.files import write_text
+
+PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where an R2 lies in the bars of the table, in percent of their width."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: float) -> float:
+        """Return the place of a value; one below the scale lies on its end."""
+        return round(2 + 96 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
+
+
+def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
+    """
+    Write report.html to the sweep's folder and return its path; raises OSError.
+
+    A file of a cell that is broken is said in its place.
+    """
+    path = sweep.folder / PAGE
+    write_text(path, render_report(sweep, leaderboard))
+    return path
+
+
+def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
+    """Return the page of a sweep as HTML."""
+    entries = build_entries(sweep, leaderboard)
+    ranked = [entry for entry in entries if entry.row["rank"] is not None]
+    searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
+    return render(
+        "report.html.j2",
+        {"number": _number, "r2": show_r2, "seconds": _seconds, "p": _p_value},
+        sweep=sweep.record,
+        entries=entries,
+        ranked=ranked,
+        keys=list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)),
+        counts=leaderboard["status"].value_counts().to_dict(),
+        total_seconds=float(leaderboard["seconds"].sum()),
+        longest=float(leaderboard["seconds"].max()),
+        tied=[entry for entry in ranked[1:] if (entry.row["p_value"] or 0) >= 1 - CONFIDENCE],
+        unfinished=[entry for entry in entries if entry.outcome.has_failed],
+        not_reused=_group_by_reason(sweep),
+        many_compared=MANY_COMPARED,
+        many_panels=MANY_PANELS,
+        confidence=CONFIDENCE,
+        log_file=LOG,
+        scale=_find_scale(ranked),
+        started=datetime.fromtimestamp(sweep.record.started, UTC),
+        environment=_describe_environment(ranked),
+        groups=[*draw_groups(sweep, ranked), *draw_time(ranked)],
+        predictions=list(draw_predictions(sweep, choose_models(ranked))),
+        curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
+    )
+
+
+def _group_by_reason(sweep: Sweep) -> dict[str, list[int]]:
+    """Return why cells had to run although recorded runs might have been reused, with their numbers."""
+    reasons: dict[str, list[int]] = {}
+    for cell in sweep.cells:
+        if cell.reason and not cell.reused:
+            reasons.setdefault(cell.reason, []).append(cell.number)
+    return reasons
+
+
+def _find_scale(ranked: Sequence[Entry]) -> Scale:
+    if not ranked:
+        return Scale(0.0, 1.0)
+    means, stds = scores(ranked)
+    tests = [
+        entry.row[end] for entry in ranked for end in ("test_r2_low", "test_r2_high") if entry.row[end] is not None
+    ]
+    low, high = find_floor(means, stds), max([*(means + stds), *tests])
+    return Scale(low, high) if low < high else Scale(low - 1, high + 1)
+
+
+def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
+    """Return where the best cell that tells it was run."""
+    records = [entry.outcome.record for entry in ranked if entry.outcome.record]
+    found = next((record.environment for record in records if record.environment), None)
+    if found is None:
+        return {}
+    blas = [" ".join(str(each.get(key)) for key in ("internal_api", "version", "architecture")) for each in found.blas]
+    facts = {"python": found.python, "platform": found.platform, "cpu": found.cpu}
+    facts["BLAS"] = ", ".join(dict.fromkeys(blas))
+    commit = {"git commit": found.git_commit} if found.git_commit else {}
+    return facts | commit | {name: found.packages[name] for name in PACKAGES if name in found.packages}
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004  four digits either way
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    minutes, seconds = divmod(round(value), 60)
+    return f"{value:.1f} s" if minutes == 0 else f"{minutes:,} min {seconds:02d} s"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"p = {value:.2f}" if value >= 0.01 else "p < 0.01"  # noqa: PLR2004  two digits
+
+
+def main() -> None:
+    """Make leaderboard.csv and report.html of a sweep again from its folder, wherever it lies."""
+    parser = argparse.ArgumentParser(prog="report", description=main.__doc__)
+    parser.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named, or a copy of it")
+    folder = parser.parse_args().sweep
+    try:
+        sweep = SweepFolder(folder).look()
+        leaderboard = build_leaderboard(sweep)
+        for outcome in sweep.outcomes:
+            if outcome.problem:
+                print(f"bikeml: {outcome.cell.name}: {outcome.problem}", file=sys.stderr)  # noqa: T201
+        for path in (*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)):
+            print(path)  # noqa: T201
+    except BikemlError as error:
+        sys.exit(f"bikeml: {error}")
+    except OSError as error:
+        sys.exit(f"bikeml: cannot write to {str(folder)!r}: {error.strerror or error}; copy the sweep elsewhere")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Figures of a sweep's page: functions that return a small matplotlib Figure, in the colours of bikeml.pages.svg."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from bikeml.pages.svg import ACCENT, FAINT, INK, MUTED, WARM
+
+WIDTH, HEIGHT = 3.6, 2.7  # inches: some 350 pixels in the page, so that text has its size on a phone too
+MANY_ROWS = 1_000  # above it, points are drawn as pixels
+MANY_VALUES = 24  # of a config group; those with the best cells are drawn
+LONG_LABEL = 22  # characters
+LOG_RATIO = 20  # largest to smallest value of an axis, above which it is drawn as logarithms
+FENCE = 1.5  # interquartile ranges below the lower quartile (Tukey, 1977)
+WIDE_RATIO = 1_000  # above it, the powers of ten are labelled, and nothing between
+POINT_COLOUR = "#4784c4"  # of pixels, which cannot follow light and dark
+SPREAD: dict[str, Any] = {"color": MUTED, "linewidth": 1.2, "alpha": 0.55}
+CELL: dict[str, Any] = {"color": ACCENT, "marker": ".", "markersize": 7, "markeredgecolor": "none", "linestyle": "none"}
+BEST: dict[str, Any] = CELL | {"color": WARM, "markersize": 10}
+BEYOND: dict[str, Any] = {"color": MUTED, "markersize": 4, "linestyle": "none", "clip_on": False}
+
+
+def find_floor(means: np.ndarray, stds: np.ndarray) -> float:
+    """Return the score down to which cells are drawn; those far behind, shape (n_cells,), would hide what matters."""
+    lower, upper = np.quantile(means, (0.25, 0.75))
+    near = means >= lower - FENCE * (upper - lower)
+    return float((means - stds)[near].min())
+
+
+def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor: float) -> Figure:
+    """
+    Draw the cross-validated R2 of cells by the value of one key, each cell with its fold spread.
+
+    All are of shape (n_cells,), best cell first. Cells below `floor` are triangles there.
+    """
+    shown = list(dict.fromkeys(values))[:MANY_VALUES]
+    labels = [_shorten(value) for value in shown]
+    most = max(list(values).count(value) for value in shown)
+    height = 0.75 + min(1.2, max(0.3, 0.09 * most)) * max(2, len(shown))  # inches, more where cells lie close
+    figure, axes = _make_axes(left=0.2 + 0.066 * max(map(len, labels)), height=height, bottom=0.5, top=0.1)
+    for position, value in enumerate(shown):
+        mine = np.flatnonzero([each == value for each in values])
+        offsets = position + np.linspace(-0.28, 0.28, len(mine)) if len(mine) > 1 else np.array([position])
+        inside = means[mine] >= floor
+        low, high = np.maximum(means - stds, floor)[mine], (means + stds)[mine]
+        axes.hlines(offsets[inside], low[inside], high[inside], **SPREAD)
+        axes.plot(means[mine][inside], offsets[inside], **CELL)
+        axes.plot(np.full(np.sum(~inside), floor), offsets[~inside], marker="<", **BEYOND)
+        if position == 0:
+            axes.plot(means[0], offsets[0], **BEST)
+    axes.set_yticks(range(len(shown)), labels, parse_math=False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
+    axes.set_xlabel("cv R²", color=MUTED)
+    return figure
+
+
+def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against actual values, both of shape (n_rows,); predictions far outside lie on the frame."""
+    figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
+    low, high = float(actual.min()), float(actual.max())
+    pad = 0.06 * (high - low) or 1.0
+    ends = low - pad, high + pad
+    axes.plot(ends, ends, color=MUTED, linestyle="--", linewidth=0.9)
+    is_many = len(actual) > MANY_ROWS
+    axes.plot(
+        actual,
+        np.clip(predicted, *ends),
+        ".",
+        markersize=4 if is_many else 6,
+        alpha=0.25 if is_many else 0.55,
+        color=POINT_COLOUR if is_many else ACCENT,
+        markeredgecolor="none",
+        rasterized=is_many,
+        clip_on=is_many,
+    )
+    axes.set(xlim=ends, ylim=ends)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel("actual", color=MUTED)
+    axes.set_ylabel("predicted", color=MUTED)
+    return figure
+
+
+def plot_validation_curve(candidates: pd.DataFrame, axis: str, scoring: str) -> Figure:
+    """
+    Draw the mean score over one axis of a search with its fold spread, at the best of the other axes.
+
+    `candidates` is cv_results_ as a table, shape (n_candidates, n_columns), and `axis` one of its param_ columns.
+    """
+    scores = candidates.assign(label=candidates[axis].map(_as_label))
+    best = scores.sort_values("mean_test_score", ascending=False, kind="stable").drop_duplicates("label")
+    best = best.set_index("label").loc[list(dict.fromkeys(scores["label"]))]
+    figure, axes = _make_axes(left=0.62, height=HEIGHT, bottom=0.5, top=0.1)
+    at = _place_values(axes, list(best.index))
+    mean, std = best["mean_test_score"].to_numpy(float), best["std_test_score"].to_numpy(float)
+    order = np.argsort(at, kind="stable")
+    at, mean, std = at[order], mean[order], std[order]
+    axes.fill_between(at, mean - std, mean + std, color=ACCENT, alpha=0.16, linewidth=0)
+    axes.plot(at, mean, color=ACCENT, linewidth=1.6, marker=".", markersize=7)
+    top = int(np.argmax(mean))
+    axes.plot(at[top], mean[top], ".", color=WARM, markersize=11)
+    axes.grid(visible=True, axis="y", color=FAINT, linewidth=0.7)
+    axes.set_xlabel(axis.rpartition("__")[2].removeprefix("param_"), color=MUTED, parse_math=False)
+    axes.set_ylabel(scoring, color=MUTED, parse_math=False)
+    return figure
+
+
+def _as_label(value: object) -> str:
+    if isinstance(value, float):
+        return "null" if np.isnan(value) else f"{value:g}"
+    return str(value)
+
+
+def _place_values(axes: Axes, labels: Sequence[str]) -> np.ndarray:
+    """Return where the values of an axis lie: at themselves if all are numbers, else one after the other."""
+    numbers = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(float)
+    if np.isfinite(numbers).all():
+        _spread_out(axes, numbers)
+        return numbers
+    axes.set_xticks(range(len(labels)), [_shorten(label) for label in labels], parse_math=False)
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    return np.arange(len(labels), dtype=float)
+
+
+def _spread_out(axes: Axes, numbers: np.ndarray) -> None:
+    """Draw numbers over several magnitudes as logarithms."""
+    if numbers.min() > 0 and numbers.max() / numbers.min() > LOG_RATIO:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < WIDE_RATIO else (1,)))
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, floor: float) -> Figure:
+    """Draw the cross-validated R2 with its fold spread over the seconds of each cell, shape (n_cells,), best first."""
+    figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
+    inside = means >= floor
+    axes.vlines(seconds[inside], np.maximum(means - stds, floor)[inside], (means + stds)[inside], **SPREAD)
+    axes.plot(seconds[inside], means[inside], **CELL)
+    axes.plot(seconds[~inside], np.full(np.sum(~inside), floor), marker="v", **BEYOND)
+    axes.plot(seconds[0], means[0], **BEST)
+    _spread_out(axes, seconds)
+    axes.grid(visible=True, color=FAINT, linewidth=0.7)
+    axes.set_xlabel("seconds", color=MUTED)
+    axes.set_ylabel("cv R²", color=MUTED)
+    return figure
+
+
+def _make_axes(left: float, height: float, bottom: float, top: float) -> tuple[Figure, Axes]:
+    """Return a figure with one frame, its margins in inches: a layout engine would take longer than all the rest."""
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.add_axes((left / WIDTH, bottom / height, 1 - (left + 0.12) / WIDTH, 1 - (bottom + top) / height))
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(FAINT)
+    axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=8, length=3)
+    axes.tick_params(which="minor", bottom=False, left=False)
+    return figure, axes
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONG_LABEL else text[: LONG_LABEL - 1] + "…"

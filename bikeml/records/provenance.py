@@ -1,0 +1,147 @@
+"""Where a result came from: code, packages, machine and command."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from bikeml.records.run import Environment
+from bikeml.system.redaction import redact
+
+PACKAGES_SHOWN = 10
+
+CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
+"""The parts of a checkout whose uncommitted changes are recorded; notes, data and secrets beside them are not."""
+EXACTLY = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+"""What makes git write a diff that it can apply, whatever the settings of its user."""
+CHECKOUT = "checkout.json"
+"""The file beside this module in which a copy of the code says what it is a copy of."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a result comes from."""
+
+    environment: Environment
+    git_diff: str
+    """The uncommitted changes of the tracked code; bytes that are no UTF-8 are in it as surrogates."""
+
+
+@cache
+def gather() -> Provenance:
+    """Look at the checkout, the packages and the machine, once: the code is the one that this process has loaded."""
+    checkout = describe_checkout()
+    environment = Environment(
+        git_commit=checkout["git_commit"],
+        git_untracked=tuple(checkout["git_untracked"]),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu(),
+        blas=tuple(  # which threadpoolctl 3.6 lists in an order of chance
+            sorted((_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"), key=str)
+        ),
+        packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
+    )
+    return Provenance(environment, checkout["git_diff"])
+
+
+@cache
+def describe_checkout() -> dict[str, Any]:
+    """
+    Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is.
+
+    A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied,
+    with the `versions` of the numerical packages that it was submitted with.
+    """
+    package = Path(__file__).resolve().parents[1]
+    if (package / CHECKOUT).is_file():
+        copied: dict[str, Any] = json.loads((package / CHECKOUT).read_text(encoding="utf-8"))
+        return copied
+    checkout = package.parent
+    commit = (_git(checkout, "rev-parse", "HEAD") or "").strip() or None
+    diff = _git(checkout, "diff", *EXACTLY, "HEAD", "--", *CODE) if commit else None
+    untracked = _git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE)
+    return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Yield the name and version of each installed distribution; its `name` would parse the whole file, three times."""
+    for distribution in distributions():
+        headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
+        fields = dict(line.split(": ", 1) for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
+        if len(fields) == 2:  # noqa: PLR2004  what a broken installation left behind has neither
+            yield fields["Name"], fields["Version"]
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """Return the command that started this process, or one with other `arguments`, as one can type it again."""
+    program = "python -m bikeml" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
+    return " ".join([program, *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    """Return git's answer, or None where there is no git or `checkout` is not the top of a repository."""
+    if not (checkout / ".git").exists():
+        return None
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(checkout), *arguments],
+            capture_output=True,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="surrogateescape") if done.returncode == 0 else None
+
+
+def _cpu() -> str:
+    """Return the processor's model name; Linux tells it only in a file."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _describe_blas(library: dict[str, Any]) -> dict[str, Any]:
+    """Keep what decides the last digits: the library, its version and its kernel; leave the path of this machine."""
+    return {
+        key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")
+    }
+
+
+def find_changes(before: Environment, after: Environment) -> Iterator[str]:
+    """Yield a line for each part of the environment that is another now."""
+    for name in ("python", "platform", "cpu", "blas"):
+        was, now = getattr(before, name), getattr(after, name)
+        if _sorted(was) != _sorted(now):
+            yield f"{name} was {_plain(was)}, is {_plain(now)}"
+    packages = [
+        f"{name} was {before.packages.get(name, 'absent')}, is {after.packages.get(name, 'absent')}"
+        for name in sorted({*before.packages, *after.packages}, key=str.lower)
+        if before.packages.get(name) != after.packages.get(name)
+    ]
+    yield from packages[:PACKAGES_SHOWN]
+    if len(packages) > PACKAGES_SHOWN:
+        yield f"and {len(packages) - PACKAGES_SHOWN} more packages"
+
+
+def _sorted(value: object) -> object:
+    """Return a value of an environment with its libraries in order: runs once recorded them in any."""
+    return sorted(value, key=str) if isinstance(value, tuple) else value
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,1 @@
+"""Files, locks, processes, and text without secrets: what the operating system gives."""

@@ -1,0 +1,110 @@
+"""Hold rows out, and fold the rest: the folds belong to the split, so that nothing looks ahead."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold, RepeatedKFold, TimeSeriesSplit, train_test_split
+
+from bikeml.config.schema import ChronologicalSplit, RandomSplit
+from bikeml.errors import DataError
+from bikeml.table.data import Table
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Positions of the rows to fit and of the rows to score, within the training rows."""
+MIN_ROWS_TO_SCORE = 2  # R2 is undefined on one row
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows to train on and those held out, with the folds that judging and searching use."""
+
+    train: np.ndarray
+    """Positions in the table, shape (n_train,)."""
+    test: np.ndarray
+    """Positions in the table, shape (n_test,)."""
+    folds: Sequence[Fold]
+    """The folds on which every configuration is judged."""
+    search_folds: Sequence[Fold]
+    """The folds of a search on all training rows; empty without one."""
+    nested_folds: Sequence[Sequence[Fold]]
+    """For each of `folds`, the folds of a search on the rows that it fits; positions within those."""
+
+
+def split_table(
+    table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None, *, nested: bool = False
+) -> Split:
+    """
+    Split `table` as `config` says, with `search_folds` folds for a search where there is one.
+
+    `nested` asks for the folds of a search inside each fold of the judging too.
+
+    Raises DataError where a fold or the held-out part would have fewer than two rows.
+    """
+    try:
+        if config.kind == "random":
+            split = _random(len(table.y), config, search_folds, nested=nested)
+        else:
+            split = _chronological(table, config, search_folds, nested=nested)
+    except ValueError as error:  # scikit-learn has more folds to make than rows
+        raise _too_few(table, config, str(error).rstrip(".")) from error
+    scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
+    if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
+        raise _too_few(table, config, "a part to score would have fewer than two rows")
+    if np.ptp(table.y[split.test]) == 0:
+        raise DataError(
+            f"the target is {table.y[split.test][0]!s} in every held-out row of {table.source}, so that R2 is "
+            "undefined; set another split.random_state or split.test_size"
+        )
+    return split
+
+
+def _too_few(table: Table, config: RandomSplit | ChronologicalSplit, reason: str) -> DataError:
+    dates = f" of {table.dates.nunique()} dates" if config.kind == "chronological" and table.dates is not None else ""
+    return DataError(
+        f"{table.source} has too few rows ({len(table.y)}{dates}) for this split: {reason}; "
+        "use a larger table, or fewer split.folds and search.folds"
+    )
+
+
+def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, nested: bool) -> Split:
+    train, test = train_test_split(np.arange(n_rows), test_size=config.test_size, random_state=config.random_state)
+    judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
+
+    def _search(n_rows: int) -> list[Fold]:
+        # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
+        return list(KFold(search_folds).split(np.arange(n_rows))) if search_folds else []
+
+    folds = list(judging.split(train))
+    return Split(train, test, folds, _search(len(train)), [_search(len(fit)) for fit, _ in folds if nested])
+
+
+def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
+    if table.dates is None:
+        raise ValueError("the table has no dates")
+    order = np.argsort(table.dates.to_numpy(), kind="stable")
+    dates = table.dates.iloc[order]
+    unique = np.sort(dates.unique())
+    first_held_out = unique[-max(1, math.ceil(config.test_size * len(unique)))]
+    earlier = (dates < first_held_out).to_numpy()
+    train = order[earlier]
+    train_dates = dates[earlier]
+    folds = _expanding(train_dates, config.folds)
+
+    def _search(rows: np.ndarray) -> list[Fold]:
+        return _expanding(train_dates.iloc[rows], search_folds) if search_folds else []
+
+    inner = [_search(fit) for fit, _ in folds if nested]
+    return Split(train, order[~earlier], folds, _search(np.arange(len(train))), inner)
+
+
+def _expanding(dates: pd.Series, n_folds: int) -> list[Fold]:
+    """Fold by date, not by row, so that the rows of one date are never on both sides."""
+    unique = np.sort(dates.unique())
+    return [
+        (np.flatnonzero(dates.isin(unique[fit])), np.flatnonzero(dates.isin(unique[score])))
+        for fit, score in TimeSeriesSplit(n_folds).split(unique)
+    ]

@@ -1,0 +1,243 @@
+"""Predict the rows of a table with the model of a recorded run."""
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from bikeml.config.fields import Name, Section
+from bikeml.config.schema import Config
+from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
+from bikeml.records.predictions import read_predictions
+from bikeml.records.run_folder import CONFIG, PREDICTIONS, RunFolder
+from bikeml.system.files import move
+from bikeml.system.redaction import redact
+from bikeml.table.data import EMBEDDED
+from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
+from bikeml.tasks import shell
+from bikeml.terminal.progress import progress
+
+if TYPE_CHECKING:
+    from bikeml.tracking.recorded import RecordedRun
+
+STANDARD_OUTPUT = "-"
+COLUMNS = ("row", "predicted", "low", "high")
+
+
+class PredictOptions(Section):
+    """The keys of conf/task/predict.yaml."""
+
+    run: Name
+    output: Name
+    key: Name | None
+    interval: Annotated[float, Field(gt=0, lt=1)] | None
+
+
+def predict(config: Config, options: PredictOptions) -> None:
+    """
+    Predict the rows of data.path with the model of a run, and write them to options.output.
+
+    The columns are the row's number from 1, the key where one is named, the prediction, and the ends of its interval
+    where one is asked for. Raises ConfigError, RunNotFoundError, ModelFileError, DataError and TrackingError before
+    anything is written, and RunFolderError where it cannot be written.
+    """
+    _check_output(config, options)
+    from bikeml.experiment.model_file import load_recorded  # seconds of imports from here on
+    from bikeml.tracking import lookup
+
+    with progress() as announce, TemporaryDirectory(prefix="bikeml-") as folder:
+        announce("looking for the run")
+        run = lookup.find(config, options.run)
+        announce("loading the model")
+        names = [CONFIG] if options.interval is None else [CONFIG, PREDICTIONS]
+        recorded, model = run.fetch_record(Path(folder), *names), run.fetch_model(Path(folder))
+        pipeline, description = load_recorded(model)
+        width = None if options.interval is None else _find_width(recorded, options.interval)
+        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
+        rows = read_rows(config.data, description.inputs, options.key)
+        with closing(rows), _Writer(options.output) as writer:
+            for chunk in rows:
+                X = chunk.X
+                gaps += X.isna().sum()
+                unknown.look_at(X)
+                predicted = _predict_chunk(pipeline.predict, X, config.data.path)
+                writer.write(_table(chunk, options.key, predicted, width))
+                announce("predicting", writer.n_rows)
+    _tell(run, config.data.path, options, writer.n_rows, gaps, width)
+    for line in unknown.describe():
+        print(line, file=sys.stderr)
+
+
+def _check_output(config: Config, options: PredictOptions) -> None:
+    """Raise ConfigError or RunFolderError for what can be known to be wrong before imports that take seconds."""
+    output = Path(options.output)
+    if options.output != STANDARD_OUTPUT and output.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"output={options.output!r} should end in .csv or .parquet, or be - for the standard output")
+    if config.data.path != STANDARD_INPUT and output.resolve() == Path(config.data.path).expanduser().resolve():
+        raise ConfigError(f"output={options.output!r} is the table itself; write to another file")
+    if options.output != STANDARD_OUTPUT and not output.parent.is_dir():
+        raise RunFolderError(f"cannot write {options.output!r}: there is no folder {str(output.parent)!r}; make it")
+    if options.key in COLUMNS:
+        raise ConfigError(f"key={options.key!r} is a column of the output already ({', '.join(COLUMNS)}); rename it")
+
+
+def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:
+    """Return the predictions of X, shape (n_rows, n_features); raises DataError for rows that the model refuses."""
+    try:
+        return np.asarray(predict(X), dtype=float)
+    except (ValueError, TypeError) as error:
+        gaps = [f"{name!r} is missing in row {X.index[rows][0] + 1}" for name, rows in X.isna().items() if rows.any()]
+        reason = "; ".join([*gaps, *([] if gaps else [str(error).splitlines()[0]])])
+        seen = f"rows {X.index[0] + 1:,} to {X.index[-1] + 1:,} of {redact(path)}"
+        raise DataError(f"the model refuses {seen}: {reason}; mend these cells, or leave the rows out") from error
+
+
+def conformal_width(residuals: np.ndarray, level: float) -> float:
+    """
+    Return how far to go to both sides of a prediction, in the target's unit, to hold the truth as often as `level`.
+
+    `residuals`, shape (n_rows,), are those of rows that neither fitted nor chose the model: then the interval holds the
+    truth of a new row with a probability of at least `level` (and, without ties, of at most level + 1 / (n_rows + 1)),
+    whatever the model and the distribution, as long as the new row and these are exchangeable. It holds on average over
+    rows, not for each kind of row. Residuals of a cross-validation would not do: without the models of its folds they
+    guarantee nothing, and with them (CV+) only 2 level - 1.
+
+    Source: split conformal prediction, in Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113
+    (2018), theorem 2; on cross-validation Barber et al., Predictive inference with the jackknife+, Annals of Statistics
+    49 (2021).
+    """
+    n_rows = len(residuals)
+    rank = math.ceil(round((n_rows + 1) * level, 9))
+    if rank > n_rows:
+        needed = math.ceil(round(level / (1 - level), 9))
+        raise ConfigError(
+            f"interval={level} needs {needed:,} held-out rows at least, and the run has {n_rows:,}; set a lower one"
+        )
+    return float(np.partition(np.abs(residuals), rank - 1)[rank - 1])
+
+
+def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
+    """Return the values that the run's own data.allowed lists; the present config may be of another table."""
+    try:
+        allowed = dict(recorded.read_config()["data"]["allowed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{CONFIG} of the run has no data.allowed; name another run") from error
+    strange = next((name for name, values in allowed.items() if not isinstance(values, list)), None)
+    if strange is not None:
+        raise RecordError(f"{CONFIG} of the run has no list at data.allowed.{strange}; name another run")
+    return allowed
+
+
+def _find_width(recorded: RunFolder, level: float) -> float:
+    held_out = read_predictions(recorded, PREDICTIONS)
+    return conformal_width(held_out["actual"].to_numpy() - held_out["predicted"].to_numpy(), level)
+
+
+def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:
+    """Return the predictions of a chunk as they are written; the key keeps its type, which the whole table has."""
+    columns: dict[str, Any] = {"row": chunk.X.index + 1}
+    if key is not None:
+        columns[key] = pd.arrays.ArrowExtensionArray(chunk.key)
+    columns["predicted"] = predicted
+    if width is not None:
+        columns |= {"low": predicted - width, "high": predicted + width}
+    return pd.DataFrame(columns)
+
+
+class _Writer:
+    """Writes chunks of a table aside, and brings it to its place when all is there."""
+
+    def __init__(self, output: str) -> None:
+        self._output, self.n_rows = output, 0
+        self._parquet: Any = None
+
+    def __enter__(self) -> Self:
+        with _writing_errors(self._output):
+            folder = None if self._output == STANDARD_OUTPUT else Path(self._output).parent
+            self._aside = TemporaryDirectory(prefix=".unfinished-", dir=folder)
+            self._file = Path(self._aside.name) / "predictions"
+        return self
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Append predictions, shape (n_rows, n_columns); raises RunFolderError."""
+        with _writing_errors(self._output):
+            if self._output.endswith(".parquet"):
+                self._write_parquet(table)
+            else:
+                table.to_csv(self._file, mode="a", header=self.n_rows == 0, index=False)
+        self.n_rows += len(table)
+
+    def _write_parquet(self, table: pd.DataFrame) -> None:
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetWriter
+
+        schema = None if self._parquet is None else self._parquet.schema
+        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata()
+        self._parquet = self._parquet or ParquetWriter(self._file, rows.schema)
+        self._parquet.write_table(rows)
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        with self._aside, _writing_errors(self._output):
+            if self._parquet is not None:
+                self._parquet.close()
+            if error is None and self._output == STANDARD_OUTPUT:
+                _print(self._file)
+            elif error is None:
+                move(self._file, Path(self._output))
+
+
+def _print(file: Path) -> None:
+    with file.open("rb") as content:
+        try:
+            shutil.copyfileobj(content, sys.stdout.buffer)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, head say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _writing_errors(output: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write {output!r}: {error.strerror or error}; set output to another file"
+        ) from error
+
+
+def _tell(
+    run: "RecordedRun", table: str, options: PredictOptions, n_rows: int, gaps: pd.Series, width: float | None
+) -> None:
+    """Say on stderr what was done, since the predictions may go to the standard output."""
+    lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
+    if table.startswith(EMBEDDED):
+        lines.append("these are the rows of the embedded table; set data.path to your own")
+    if gaps.any():
+        counts = ", ".join(f"{count:,} in {name}" for name, count in gaps[gaps > 0].items())
+        lines.append(f"gaps that the model took: {counts}")
+    if width is not None and options.interval is not None:
+        lines.append(f"interval ± {width:.6g}, for {100 * options.interval:.4g} % of rows such as the held-out ones")
+        if run.params.get("split.kind") == "chronological":
+            lines.append("the held-out rows are the latest ones: of later rows the interval promises nothing")
+    if options.output != STANDARD_OUTPUT:
+        lines.append(options.output)
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _shown(table: str) -> str:
+    return "the standard input" if table == STANDARD_INPUT else redact(table)
+
+
+if __name__ == "__main__":
+    import bikeml.experiment.lean_skops  # noqa: F401  before skops
+
+    sys.exit(shell.main("predict", PredictOptions, predict))

@@ -1,0 +1,78 @@
+"""Give the model of a recorded run a version in a model registry, and an alias."""
+
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+from bikeml.config.fields import ModelName, Name, Section
+from bikeml.config.schema import Config
+from bikeml.tasks import shell
+from bikeml.terminal.progress import progress
+
+if TYPE_CHECKING:
+    from bikeml.tracking.backends import Registration, Store
+    from bikeml.tracking.recorded import RecordedRun
+
+RESERVED = ("best", "latest")
+"""What `run=` means otherwise."""
+
+
+def _alias(alias: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}", alias) or re.fullmatch(r"[vV][0-9]+", alias):
+        raise ValueError("should be letters, digits, hyphens and underscores, begin with a letter, and be no v1")
+    if alias.lower() in RESERVED:
+        raise ValueError(f"should not be {' or '.join(RESERVED)}, which run= knows already")
+    return alias
+
+
+class RegisterOptions(Section):
+    """The keys of conf/task/register.yaml."""
+
+    run: Name
+    registered_model: ModelName
+    alias: Annotated[str, AfterValidator(_alias)] | None
+
+
+def register(config: Config, options: RegisterOptions) -> None:
+    """Register the model of a run and show which version it is; see :func:`register_run`."""
+    from bikeml.terminal import tables
+
+    with progress() as announce:
+        announce("looking for the run")
+        from bikeml.tracking import lookup
+        from bikeml.tracking.backends import open_store
+
+        run, store = lookup.find(config, options.run), open_store(config)
+        announce("checking and registering the model")
+        done = register_run(store, run, options.registered_model, options.alias)
+    facts = {"run": run.title, "model": done.name}
+    facts["version"] = f"{done.version}{'' if done.is_new else ', as before'}"
+    if done.alias:
+        before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"
+        facts["alias"] = f"{done.alias} ({before})"
+    version = f"{done.name}@{done.alias}" if done.alias else f"{done.name}/{done.version}"
+    facts["next"] = f"python -m bikeml.tasks.predict{store.override} run={version} data.path=NEW.csv"
+    tables.show_facts(facts)
+
+
+def register_run(store: "Store", run: "RecordedRun", name: str, alias: str | None) -> "Registration":
+    """
+    Return the version of the registered model `name` that is the run's model, made where there is none, with the alias.
+
+    It is the registry of the store that the run is in: MLflow's, or the models of the workspace. Raises
+    RunNotFoundError where the run has no model, ModelFileError where it cannot be trusted, TrackingError and
+    ClusterError.
+    """
+    from bikeml.tracking.models import fetch_checked
+
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        model, _ = fetch_checked(run, Path(folder))
+        return store.register(run, model, name, alias)
+
+
+if __name__ == "__main__":
+    sys.exit(shell.main("register", RegisterOptions, register, program="python -m bikeml.tasks.register"))

@@ -1,0 +1,242 @@
+"""
+Run a recorded experiment again, and compare every figure to the last bit.
+
+Its config is the recorded one; its code the recorded commit with the recorded changes, in a temporary git worktree, or,
+for a run of an installed bikeml, the one that is installed; its table the one of the recorded sha256; its packages and
+machine the present ones. What of these is another now is what a difference can come from.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bikeml.config.fields import Name, Section
+from bikeml.config.schema import Config
+from bikeml.config.sections import complete, move_elsewhere, names_not_in_result
+from bikeml.errors import DataError, RecordError, ReproduceError
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
+from bikeml.records.provenance import find_changes
+from bikeml.records.run import Environment, RunRecord
+from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
+from bikeml.records.tags import TABLE
+from bikeml.system.processes import child
+from bikeml.system.redaction import redact
+from bikeml.tasks import shell
+from bikeml.tasks.worktree import bring_back
+from bikeml.terminal.progress import Announce, progress
+
+if TYPE_CHECKING:
+    from bikeml.tracking.recorded import RecordedRun
+
+GROUPS = ("data", "split", "preprocessing", "model", "search")
+"""The sections of a config that are chosen as one option each."""
+LOG_LINES = 20
+
+
+class ReproduceOptions(Section):
+    """The keys of conf/task/reproduce.yaml."""
+
+    run: Name
+    table: Name | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure as it was recorded and as it is now; None where there is none."""
+
+    name: str
+    recorded: float | None
+    now: float | None
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both are the same to the last bit."""
+        return self.recorded == self.now
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running an experiment again."""
+
+    run_id: str
+    figures: Sequence[Figure]
+    table: str
+    """Where the table of the recorded sha256 was found."""
+    code: str
+    """Which code ran."""
+    has_same_fingerprint: bool
+    """Whether config, code, table and the versions of numerical packages are all the recorded ones."""
+    notes: Sequence[str]
+    """What could not be brought back, or not be compared."""
+    changes: Sequence[str]
+    """What of code, table, packages and machine is another now."""
+
+
+def reproduce(config: Config, options: ReproduceOptions) -> None:
+    """Run an experiment again and show each figure beside the recorded one; raises ReproduceError where one differs."""
+    from bikeml.terminal import tables
+
+    with progress() as announce:
+        done = run_again(config, options, announce)
+    rows = [
+        (each.name, _show(each.recorded), _show(each.now), "yes" if each.is_equal else "NO") for each in done.figures
+    ]
+    headings = ("metric", "recorded", "now", "equal")
+    tables.show_table(tables.build_table(headings, rows, f"run {done.run_id} again"))
+    different = [figure.name for figure in done.figures if not figure.is_equal]
+    tables.show_facts(
+        {
+            "equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures",
+            "table": done.table,
+            "code": done.code,
+            "fingerprint": "the recorded one" if done.has_same_fingerprint else "another",
+            **({"note": "; ".join(done.notes)} if done.notes else {}),
+        }
+    )
+    if different:
+        changes = "\n".join(done.changes) or _explain_nothing(done)
+        raise ReproduceError(
+            f"run {done.run_id} is not reproduced: {len(different)} of {len(done.figures)} figures differ: "
+            f"{', '.join(different)}\n{changes}"
+        )
+
+
+def _explain_nothing(done: Reproduction) -> str:
+    if done.has_same_fingerprint:
+        return "nothing that bikeml records has changed: a source of chance is left, such as a random_state of null"
+    return "packages and machine are the recorded ones, so the code is another; start this from the code of the run"
+
+
+def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> Reproduction:
+    """
+    Run the experiment of a recorded run again, and return what is the same and what is not.
+
+    Raises RunNotFoundError and TrackingError as for every recorded run, DataError where the table is not the recorded
+    one, and ReproduceError where the code cannot be brought back or the experiment fails.
+    """
+    from bikeml.tracking import lookup
+
+    announce("looking for the run")
+    run = lookup.find(config, options.run)
+    with TemporaryDirectory(prefix="bikeml-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        recorded = _fetch(run, folder)
+        before, sections = recorded.require(), recorded.read_config()
+        # A job on a cluster had the table at a place of its own; here it is perhaps the one of the present config.
+        candidates = [options.table] if options.table else [_read_path(sections), config.data.path]
+        sections["data"]["path"] = _find_table(run, candidates)
+        announce("bringing back the code")
+        diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
+        with bring_back(run, _environment(before), diff, folder / "code") as code:
+            announce("running the experiment")
+            # The recorded code knows no key that was added later; the code of here asks for each.
+            after = _run(sections if code.place else complete(sections), code.place, folder)
+    return Reproduction(
+        run_id=run.run_id,
+        figures=list(_compare(before, after)),
+        table=redact(sections["data"]["path"]),
+        code=code.text,
+        has_same_fingerprint=after.fingerprint == run.fingerprint,
+        notes=[*code.notes, *([] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION])],
+        changes=list(find_changes(_environment(before), _environment(after))),
+    )
+
+
+def _fetch(run: "RecordedRun", folder: Path) -> RunFolder:
+    """Bring the files that say what the run was."""
+    held = [name for name in (ENVIRONMENT, DIFF) if run.holds(name)]
+    return run.fetch_record(folder / "recorded", CONFIG, *held)
+
+
+def _read_path(sections: Mapping[str, Any]) -> str:
+    try:
+        return str(sections["data"]["path"])
+    except (KeyError, TypeError) as error:
+        raise RecordError(f"{CONFIG} of the run has no data.path; name another run") from error
+
+
+def _environment(record: RunRecord) -> Environment:
+    if record.environment is None:
+        raise RecordError("the run does not say on which code and packages it ran; name another run")
+    return record.environment
+
+
+def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
+    """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
+    from bikeml.table.data import read_bytes
+
+    expected, reasons = run.tags[TABLE], []
+    for path in dict.fromkeys(candidates):
+        try:
+            found = hashlib.sha256(read_bytes(path)).hexdigest()
+        except DataError as error:
+            reasons.append(str(error).partition(";")[0])
+            continue
+        if found == expected:
+            return path if "://" in path else str(Path(path).expanduser().absolute())
+        reasons.append(f"the sha256 of {redact(path)!r} is {found}")
+    raise DataError(
+        f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set table=FILE to where it is"
+    )
+
+
+def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecord:
+    """Run the experiment of resolved `sections` in a process of its own, and return its record."""
+    options, out = folder / "options", folder / "run"
+    _write_options(sections, options)
+    overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
+    command = [sys.executable, "-m", "bikeml", "--config-dir", str(options), *overrides]
+    command += ["tracking=none", f"hydra.run.dir={json.dumps(str(out))}"]
+    # The worktree is the working folder and so comes first; estimators of the user's own are found from here.
+    here = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
+    log = folder / "log"
+    with log.open("wb") as output, child(command, {"PYTHONPATH": here}, output, place) as process:
+        status = process.wait()
+    if status != 0:
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]
+        raise ReproduceError(f"the experiment fails here, with status {status}:\n{redact(chr(10).join(said))}")
+    return RunFolder(out).require()
+
+
+def _write_options(sections: dict[str, Any], folder: Path) -> None:
+    """Write a config group's option "recorded" for each section: no default of the present code can get into it."""
+    sections = move_elsewhere(sections)
+    left_out = {*GROUPS, *names_not_in_result()}
+    rest = {name: section for name, section in sections.items() if name not in left_out}
+    for name in (*GROUPS, "experiment"):
+        (folder / name).mkdir(parents=True)
+        text = yaml.safe_dump(sections.get(name, rest), sort_keys=False, allow_unicode=True)
+        head = "# @package _global_\n" if name == "experiment" else ""
+        (folder / name / "recorded.yaml").write_text(head + text, encoding="utf-8")
+
+
+def _compare(before: RunRecord, after: RunRecord) -> Iterator[Figure]:
+    ours, theirs = _figures(before), _figures(after)
+    for name in dict.fromkeys([*ours, *theirs]):
+        yield Figure(name, ours.get(name), theirs.get(name))
+
+
+def _figures(record: RunRecord) -> dict[str, float | None]:
+    ends = {
+        f"{name}_{end}": value
+        for name, pair in record.intervals.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
+    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(record.cv.r2, start=1)}
+    return {**record.metrics, **ends, **folds}
+
+
+def _show(value: float | None) -> str:
+    return "none" if value is None else repr(value)
+
+
+if __name__ == "__main__":
+    sys.exit(shell.main("reproduce", ReproduceOptions, reproduce))

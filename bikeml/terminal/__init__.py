@@ -1,0 +1,1 @@
+"""What a terminal shows: progress, tables, messages, and the exit status of a command."""

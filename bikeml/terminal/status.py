@@ -1,0 +1,57 @@
+"""How a command ends: one message for a user's mistake, a traceback for a bug of ours, and the exit status."""
+
+import logging
+import os
+import sys
+import traceback
+
+from bikeml.errors import (
+    BikemlError,
+    ConfigError,
+    DataError,
+    DetachedError,
+    FolderTakenError,
+    PlannedError,
+    RecordError,
+    RunNotFoundError,
+)
+from bikeml.system.redaction import redact
+
+DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
+TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
+BAD_INPUTS = (ConfigError, DataError, RunNotFoundError, RecordError, FolderTakenError)
+
+
+def report(error: BaseException) -> int:
+    """Print one message for an interrupt or a user's mistake, or the traceback of a bug of ours; return the status."""
+    if began_as_interrupt(error):
+        print("bikeml: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
+        print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+    if isinstance(error, BikemlError):
+        lines = redact(str(error)).splitlines()
+        print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
+    if isinstance(error, DetachedError):
+        return SUBMITTED
+    if isinstance(error, PlannedError):
+        return DONE
+    return BAD_INPUT if isinstance(error, BAD_INPUTS) else FAILED
+
+
+def began_as_interrupt(error: BaseException | None) -> bool:
+    """Whether a library stumbled over an interrupt, in a finally clause say, and made another error of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the message of an error, without secrets; of one that is not ours with its type."""
+    return redact(str(error) if isinstance(error, BikemlError) else f"{type(error).__name__}: {error}")
+
+
+def log_error(error: BaseException) -> None:
+    """Write the traceback of an error, without secrets, to the cell's log."""
+    trace = redact("".join(traceback.format_exception(error)))
+    logging.getLogger("bikeml").error("the cell failed:\n%s", trace)

@@ -1,0 +1,189 @@
+"""Find a recorded run by what people call it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import inf, isnan
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from bikeml.config.fields import SQLITE
+from bikeml.config.schema import Config
+from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.records.run import METRIC
+from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, TABLE
+from bikeml.system.redaction import redact
+from bikeml.tracking import store
+from bikeml.tracking.backends import Store, Version, open_store
+from bikeml.tracking.recorded import ADVICE, RecordedRun
+
+PREFIX = re.compile(r"[0-9a-f]{7,31}")
+PAGE = 100
+RUNS_SHOWN = 3
+
+
+def find(config: Config, which: str) -> RecordedRun:
+    """
+    Return the finished run of an experiment that `which` names in the store of the config.
+
+    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 among those
+    with the table, target and kind of split of the latest run), the alias of a registered model, NAME@ALIAS or
+    NAME/VERSION.
+
+    Raises RunNotFoundError where there is no such run or it did not finish, ConfigError where the config names no
+    store, TrackingError where the store is out of reach, and ClusterError where a workspace is.
+    """
+    if config.tracking.uri is None:
+        raise ConfigError("tracking.uri=null records no runs; choose the tracking option that they were recorded with")
+    place = open_store(config)
+    uri = place.uri
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+        raise RunNotFoundError(
+            f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
+        )
+    with store.store_errors(uri, f"look for run {which!r}", ADVICE):
+        finder = _Finder(place, config.tracking.experiment_name)
+        return finder.check(finder.find(which), which)
+
+
+class _Finder:
+    """One look into a store; its methods raise STORE_ERRORS and RunNotFoundError."""
+
+    def __init__(self, place: Store, experiment: str) -> None:
+        self._store, self._uri, self._name = place, place.uri, experiment
+        self._client: MlflowClient = store.connect(place.uri)
+
+    def find(self, which: str) -> Run:
+        if which == "latest":
+            return self._latest()
+        if which == "best":
+            return self._best()
+        if "@" in which or "/" in which:
+            return self._by_version(which)
+        return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
+
+    def check(self, run: Run, which: str) -> RecordedRun:
+        """Return the run as a record; only one that finished and was an experiment has anything to give."""
+        shown = f"run {run.info.run_id} ({run.info.run_name})"
+        if run.info.lifecycle_stage == "deleted":
+            raise RunNotFoundError(f"{shown} is deleted; {self._advice()}")
+        if run.info.status != "FINISHED":
+            error = run.data.tags.get(ERROR, "")
+            reason = f" with {redact(error).splitlines()[0]}" if error else ""
+            raise RunNotFoundError(f"{shown} is {run.info.status}{reason}; {self._advice()}")
+        if not _is_experiment(run):
+            raise RunNotFoundError(
+                f"{shown} is not the run of an experiment: a sweep's own run, a candidate of a search, or not made by "
+                f"bikeml; {self._advice()}"
+            )
+        return RecordedRun(
+            run_id=str(run.info.run_id),
+            name=str(run.info.run_name),
+            fingerprint=str(run.data.tags[FINGERPRINT]),
+            tags=dict(run.data.tags),
+            params=dict(run.data.params),
+            metrics=dict(run.data.metrics),
+            uri=self._uri,
+            which=which,
+            _artifacts=store.open_artifacts(run, self._uri),
+        )
+
+    def _latest(self) -> Run:
+        found = next(self._finished(), None)
+        if found is None:
+            raise RunNotFoundError(
+                f"no finished run is recorded in {redact(self._uri)!r}, experiment {self._name!r}; record one first "
+                "(python -m bikeml), or set tracking.uri and tracking.experiment_name"
+            )
+        return found
+
+    def _best(self) -> Run:
+        latest = self._latest().data
+        same = f" and tags.`{TABLE}` = '{latest.tags.get(TABLE, '')}'"
+        same += "".join(f" and params.`{key}` = '{latest.params[key]}'" for key in COMPARABLE if key in latest.params)
+        can_order = self._store.can_order
+        runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if can_order else ())
+        return max(islice(runs, 1 if can_order else None), key=_score)
+
+    def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
+        """Yield the finished runs of experiments, newest first unless ordered otherwise."""
+        experiment = self._client.get_experiment_by_name(self._name)
+        experiments = [str(experiment.experiment_id)] if experiment else []
+        runs = self._search(experiments, f"attributes.status = 'FINISHED'{condition}", order)
+        return (run for run in runs if _is_experiment(run))
+
+    def _search(self, experiments: list[str], condition: str, order: Sequence[str] = ()) -> Iterator[Run]:
+        newest, token = list(order) or ["attributes.start_time DESC"], None
+        while experiments:
+            page = self._client.search_runs(experiments, condition, max_results=PAGE, order_by=newest, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _by_id(self, run_id: str) -> Run | None:
+        try:
+            return self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code in store.ABSENT:
+                return None
+            raise
+
+    def _by_prefix(self, prefix: str) -> Run | None:
+        if not PREFIX.fullmatch(prefix):
+            return None
+        experiments = [str(each.experiment_id) for each in self._client.search_experiments(max_results=1000)]
+        found = list(islice(self._search(experiments, f"attributes.run_id LIKE '{prefix}%'"), RUNS_SHOWN))
+        if len(found) > 1:
+            raise RunNotFoundError(f"{prefix!r} begins the ids of several runs: {_show(found)}; write more of it")
+        return found[0] if found else None
+
+    def _by_version(self, which: str) -> Run:
+        """Return the run of NAME@ALIAS or NAME/VERSION."""
+        at = "@" in which
+        name, _, detail = which.rpartition("@" if at else "/")
+        found = next(iter(self._store.aliased(detail, name)), None) if at else self._store.version(name, detail)
+        if found is None:
+            what, known = "alias" if at else "version", ", ".join(self._store.models()) or "none"
+            raise RunNotFoundError(f"no registered model {name!r} has the {what} {detail!r}; registered are: {known}")
+        return self._of_version(which, found)
+
+    def _by_alias(self, alias: str) -> Run:
+        found = self._store.aliased(alias)
+        if not found:
+            raise RunNotFoundError(f"there is no run or alias {alias!r} in {redact(self._uri)!r}; {self._advice()}")
+        if len(found) > 1:
+            choice = ", ".join(f"{each.name}@{alias}" for each in found)
+            raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
+        return self._of_version(alias, found[0])
+
+    def _of_version(self, which: str, version: Version) -> Run:
+        run = self._by_id(version.run_id) if version.run_id else None
+        if run is None:
+            raise RunNotFoundError(
+                f"{which!r} is version {version.number} of {version.name}, whose run is not in "
+                f"{redact(self._uri)!r}; {self._advice()}"
+            )
+        return run
+
+    def _advice(self) -> str:
+        recent = list(islice(self._finished(), RUNS_SHOWN))
+        shown = f"; the latest are {_show(recent)}" if recent else ""
+        return f"name a finished run by its id, or as best or latest{shown}"
+
+
+def _is_experiment(run: Run) -> bool:
+    """Whether it is neither a sweep's own run nor a candidate of a search."""
+    return FINGERPRINT in run.data.tags and METRIC in run.data.metrics
+
+
+def _score(run: Run) -> float:
+    score = float(run.data.metrics[METRIC])
+    return -inf if isnan(score) else score
+
+
+def _show(runs: Sequence[Run]) -> str:
+    return ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs)
