@@ -15,7 +15,7 @@ ROOMS = {
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
-    "experiment": {"pandas", "scipy", "skops", "sklearn"},
+    "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},

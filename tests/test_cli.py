@@ -201,7 +201,7 @@ def test_help_and_the_config_need_no_heavy_library():
 
 def test_a_python_without_hydra_is_told_what_to_do():
     bare = [sys.executable, "-S", "-m", "bikeml"]  # -S: without the installed packages
-    done = subprocess.run(bare, cwd=DAILY.parents[2], capture_output=True, text=True, check=False)
+    done = subprocess.run(bare, cwd=DAILY.parents[3], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"bikeml: hydra is not installed for {sys.executable}; enter the environment that has it "

@@ -157,9 +157,11 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.experiment.model_folder import read_example
     from bikeml.tasks.predict import _read_allowed
 
-    (earlier / "lasso" / "model" / "input_example.json").write_text("{")
-    with pytest.raises(ModelFileError, match=r"input_example.json' has no rows: JSONDecodeError"):
-        read_example(earlier / "lasso" / "model")
+    model = earlier / "lasso" / "model"
+    for content, problem in (("{", "JSONDecodeError"), ('{"columns": ["a", {"b": 1}], "data": []}', "not all names")):
+        (model / "input_example.json").write_text(content)
+        with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
+            read_example(model)
     config = earlier / "lasso" / "config.yaml"
     config.write_text(re.sub(r"allowed:\n(    .*\n)+", "allowed:\n    season: summer\n", config.read_text()))
     with pytest.raises(RecordError, match=r"config.yaml of the run has no list at data.allowed.season; name another"):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
@@ -68,6 +69,37 @@ def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jo
     assert_same(whole, again)
     monkeypatch.setattr("bikeml.experiment.checkpoint.evaluate_group", None)
     assert_same(whole, search(workdir / "kept").fit(X, y))
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {},
+        {"results": []},
+        {"n_fits": 0},
+        {"n_fits": 99},
+        {"results": [{"test_scores": "x" * 100}]},
+        {"results": [{"fit_error": "\x1b[2J"}]},
+        {"results": [{"fit_time": -1.0}]},
+    ],
+)
+def test_a_file_of_a_checkpoint_that_no_search_has_written_is_fitted_again(workdir, altered):
+    whole = search(workdir / "kept").fit(X, y)
+    file = workdir / "kept" / "0.json"
+    kept = json.loads(file.read_text())
+    results = [{**result, **new} for result in kept["results"] for new in altered.get("results", [{}])]
+    file.write_text(json.dumps({**kept, **altered, "results": results} if altered else {}))
+    again = search(workdir / "kept").fit(X, y)
+    assert again.n_fits_resumed_ == 5
+    assert_same(whole, again)
+
+
+def test_of_a_fit_that_failed_nothing_is_kept(workdir):
+    made = ResumableGridSearchCV(Ridge(), {"alpha": [1.0, "no number"]}, cv=3, error_score=-9.0)
+    made.checkpoint = Checkpoint(workdir / "kept")
+    with pytest.warns(FitFailedWarning):
+        made.fit(X, y)
+    assert len(list((workdir / "kept").iterdir())) == 3
 
 
 def test_a_checkpoint_holds_any_kind_of_score_to_the_last_bit(workdir):

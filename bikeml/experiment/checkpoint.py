@@ -1,18 +1,19 @@
 """A shared-fit search that tells how far it is, and that goes on where a killed one was."""
 
-import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
+from pydantic import Field
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from bikeml.records.record import Count, Seconds, Value
 from bikeml.search.cache import PROCESS_CACHE
 from bikeml.search.estimator import SharedFitGridSearchCV
 from bikeml.search.evaluate import Outcome, evaluate_group
@@ -22,6 +23,24 @@ from bikeml.search.sharing import Fold, Job
 from bikeml.system.files import write_text
 
 Task = tuple[Fold, Group]
+
+
+class _Kept(Value, allow_inf_nan=True, ser_json_inf_nan="constants"):
+    """The result of one candidate on one fold, as scikit-learn has it; of a fit that failed nothing is kept."""
+
+    fit_error: None
+    test_scores: float | dict[str, float]
+    train_scores: float | dict[str, float] | None = None
+    n_test_samples: Count
+    fit_time: Seconds
+    score_time: Seconds
+
+
+class _KeptOutcome(Value, allow_inf_nan=True, ser_json_inf_nan="constants"):
+    """The outcome of one task."""
+
+    results: tuple[_Kept, ...]
+    n_fits: Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -34,19 +53,22 @@ class Checkpoint:
 
     folder: Path
 
-    def load(self, number: int) -> Outcome | None:
-        """Return the outcome of a task that was finished, or None."""
+    def load(self, number: int, n_candidates: int) -> Outcome | None:
+        """Return the outcome of a task that was finished, or None, also where its file is not what `keep` writes."""
         try:
-            kept = json.loads((self.folder / f"{number}.json").read_text(encoding="utf-8"))
+            kept = _KeptOutcome.model_validate_json((self.folder / f"{number}.json").read_bytes())
         except (OSError, ValueError):
             return None
-        return Outcome(kept["results"], kept["n_fits"])
+        results = [result.model_dump(exclude_unset=True) for result in kept.results]
+        return Outcome(results, kept.n_fits) if len(results) == n_candidates >= kept.n_fits else None
 
     def keep(self, number: int, outcome: Outcome) -> None:
-        """Write the outcome of a finished task; raises OSError."""
-        content = {"results": [_plain(result) for result in outcome.results], "n_fits": outcome.n_fits}
+        """Write the outcome of a finished task, unless a fit of it failed; raises OSError."""
+        if any(result["fit_error"] for result in outcome.results):
+            return
+        kept = _KeptOutcome.model_validate(_plain(outcome._asdict()), strict=False)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / f"{number}.json", json.dumps(content))
+        write_text(self.folder / f"{number}.json", kept.model_dump_json(exclude_unset=True))
 
     def remove(self) -> None:
         """Forget the search, which has come to its end."""
@@ -57,6 +79,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  scores of any scorer
     """Turn NumPy's numbers into Python's of the same value."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     return value.item() if hasattr(value, "item") else value
 
 
@@ -89,8 +113,7 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
         return True  # also a search without anything to share has progress, and can be resumed
 
     def _evaluate(self, tasks: Sequence[Task], X: Data, y: Data, job: Job) -> list[Outcome]:
-        known = {number: self.checkpoint.load(number) for number in range(len(tasks))} if self.checkpoint else {}
-        outcomes = {number: outcome for number, outcome in known.items() if outcome is not None}
+        outcomes = dict(self._load(tasks))
         self._warned = False
         self.n_fits_resumed_ = sum(outcome.n_fits for outcome in outcomes.values())
         self.on_progress(len(outcomes), len(tasks))
@@ -100,6 +123,12 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
             self._keep(number, outcome)
             self.on_progress(len(outcomes), len(tasks))
         return [outcomes[number] for number in range(len(tasks))]
+
+    def _load(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+        for number, (_, group) in enumerate(tasks):
+            outcome = self.checkpoint.load(number, len(group.indices)) if self.checkpoint else None
+            if outcome is not None:
+                yield number, outcome
 
     def _keep(self, number: int, outcome: Outcome) -> None:
         """Keep the outcome of a task, and warn of the first that cannot be kept: the search does not need it."""

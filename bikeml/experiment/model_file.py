@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
+from bikeml.system.files import parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
@@ -111,11 +112,11 @@ def read_description(folder: Path) -> ModelDescription:
 
 
 def read_yaml(file: Path) -> Any:  # noqa: ANN401  any YAML value
-    """Return what a small file holds; raises ValueError, YAMLError, RecursionError and OSError."""
+    """Return what a small file holds; raises ValueError, YAMLError and OSError."""
     size = file.stat().st_size
     if size > MOST_YAML_BYTES:
         raise ValueError(f"it has {size:,} bytes, and at most {MOST_YAML_BYTES:,} are read")
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  it is safe
+    return parse_yaml(file.read_text(encoding="utf-8"))
 
 
 def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:

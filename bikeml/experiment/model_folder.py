@@ -139,11 +139,17 @@ def read_example(folder: Path) -> pd.DataFrame:
     file = folder / EXAMPLE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return pd.DataFrame(content["data"], columns=content["columns"])
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        return pd.DataFrame(content["data"], columns=_check_names(content["columns"]))
+    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         raise ModelFileError(
             f"{str(file)!r} has no rows: {type(error).__name__}: {error}; record the run again"
         ) from error
+
+
+def _check_names(columns: list[Any]) -> list[str]:
+    if not all(isinstance(name, str) for name in columns):
+        raise TypeError(f"columns={columns!r} are not all names")
+    return columns
 
 
 def hash_folder(folder: Path) -> str:
@@ -210,7 +216,7 @@ def _refusal(folder: Path, what: str) -> ModelFileError:
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = read_yaml(file)
-    except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:
+    except (ValueError, yaml.YAMLError, OSError) as error:
         raise ModelFileError(
             f"{str(file)!r} cannot be read: {str(error).splitlines()[0]}; record the run again"
         ) from error

@@ -14,7 +14,7 @@ import yaml
 
 from bikeml.errors import FolderTakenError, RecordError, RunFolderError
 from bikeml.records.run import Environment, RunRecord, StoreRecord, read_run_id
-from bikeml.system.files import move, remove_if_empty
+from bikeml.system.files import move, parse_yaml, remove_if_empty
 from bikeml.system.locks import hold
 
 MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
@@ -186,8 +186,8 @@ class RunFolder:
 def parse_config(content: bytes, source: str) -> dict[str, Any]:
     """Return the sections of a config.yaml; raises RecordError, which names the `source`."""
     try:
-        sections = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  it is safe
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        sections = parse_yaml(content)
+    except (ValueError, yaml.YAMLError) as error:
         raise RecordError(f"{source!r} is not YAML: {str(error).splitlines()[0]}; restore it") from error
     if not isinstance(sections, dict) or not all(isinstance(name, str) for name in sections):
         raise RecordError(f"{source!r} holds no sections of a config; restore it")

@@ -1,5 +1,5 @@
 """
-Write files whole or not at all.
+Write files whole or not at all, and read YAML safely.
 
 A file is written aside and moved to its place. Some mounted stores refuse to rename, as blobfuse may below the outputs
 of an Azure ML job (hi-ml #258; azure-storage-fuse #798, #964, #1264): there it is written in its place.
@@ -9,9 +9,14 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EIO})
 """What a file system answers that does not rename, or not here. One that does not write either refuses the copy too."""
+MOST_LEVELS = 100
+"""Of what is nested in a YAML file."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -65,3 +70,18 @@ def remove_if_empty(folder: Path) -> None:
         if empty == here or not empty.is_dir() or any(empty.iterdir()):
             return
         empty.rmdir()
+
+
+def parse_yaml(content: str | bytes) -> Any:  # noqa: ANN401  any YAML value
+    """
+    Return what YAML holds, without running code; raises ValueError and yaml.YAMLError.
+
+    libyaml's loader calls itself for each level and ends the process where the stack does (PyYAML 6.0), so that levels
+    are counted first.
+    """
+    loader, depth = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
+    for event in yaml.parse(content, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_LEVELS:
+            raise ValueError(f"it has more than {MOST_LEVELS} levels")
+    return yaml.load(content, Loader=loader)  # noqa: S506  it is safe

@@ -53,5 +53,5 @@ def _read_holder(file: Path) -> str:
         holder = json.loads(file.read_text(encoding="utf-8"))
         since = datetime.fromtimestamp(holder["since"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         return f"process {int(holder['pid'])} on {holder['host']}, since {since}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "another process"

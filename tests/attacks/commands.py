@@ -27,8 +27,9 @@ from tests.attacks.figures import (
 from tests.attacks.worlds import CHECKPOINTS, LASSO, LASSO_NAME, RF, RF_NAME, SWEEP, World, run_main
 
 MODULES = (
-    *("lean_skops", "cli", "sweeping", "cell", "sweeper", "experiment", "display", "report", "predict", "registry"),
-    *("reproduce", "serve", "tracking.recording", "tracking.sweeps", "tracking.models", "azure.launcher"),
+    *("experiment.lean_skops", "cli", "multirun.story", "multirun.cell", "multirun.sweeper", "experiment.story"),
+    *("multirun.display", "pages.report", "tasks.predict", "tasks.register", "tasks.reproduce", "tasks.serve"),
+    *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
 )
 """Of bikeml, imported once; lean_skops comes before skops."""
 LIBRARIES = (
