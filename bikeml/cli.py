@@ -125,7 +125,9 @@ def run_experiment(argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> Namespace:
     """Return what Hydra is asked for; raises ConfigError for an unknown option, or a task that does not come first."""
-    args, unknown = get_args_parser().parse_known_intermixed_args(argv)
+    parser = get_args_parser()
+    parser.prog = "python -m bikeml"
+    args, unknown = parser.parse_known_intermixed_args(argv)
     rerun = [] if args.experimental_rerun is None else ["--experimental-rerun"]  # it would load a pickle
     refuse_unknown_options([*unknown, *rerun])
     task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)

@@ -221,6 +221,11 @@ def test_the_python_call_reads_the_environment_of_no_other_hydra_app():
     assert bikeml.run(*FAST, "hydra.run.dir=a").fingerprint == bikeml.run(*FAST, "hydra.run.dir=b").fingerprint
 
 
+def test_a_wrong_value_of_an_option_names_the_program(capsys):
+    assert start(["--cfg", "jobs"]) == 2
+    assert "python -m bikeml: error: argument --cfg/-c: invalid choice: 'jobs'" in capsys.readouterr().err
+
+
 def test_a_start_leaves_the_process_as_it_was(monkeypatch, capsys):
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     argv, environment = sys.argv[:], dict(os.environ)
