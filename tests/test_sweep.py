@@ -451,7 +451,7 @@ def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
 
 def test_a_disk_that_is_full_costs_its_cells_and_one_message(workdir):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)); "
-    code = f"{limit}import sys; from bikeml.cli import main; sys.argv[0] = 'bikeml'; main()"
+    code = f"{limit}import sys; from bikeml.cli import start; sys.argv[0] = 'bikeml'; sys.exit(start(sys.argv[1:]))"
     arguments = ["-m", *UNTRACKED, "model=linear,tree"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=workdir, capture_output=True, text=True, check=False

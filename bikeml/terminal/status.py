@@ -51,6 +51,12 @@ def describe_error(error: BaseException) -> str:
     return redact(str(error) if isinstance(error, BikemlError) else f"{type(error).__name__}: {error}")
 
 
+def settle_logging() -> None:
+    """Let warnings of libraries go to the log alone; a full disk is told once, by what it keeps from being written."""
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
+
+
 def log_error(error: BaseException) -> None:
     """Write the traceback of an error, without secrets, to the cell's log."""
     trace = redact("".join(traceback.format_exception(error)))
