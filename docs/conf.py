@@ -10,6 +10,7 @@ html_theme = "furo"
 html_title = "bikeml"
 html_show_copyright = False
 html_show_sourcelink = False
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]
 autodoc_typehints = "description"

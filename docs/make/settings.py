@@ -1,8 +1,6 @@
 """Describe every group, option and key of conf/: the default and the comment of its file, the type of its schema."""
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import yaml
 
 from bikeml.config.fields import Section
 from bikeml.config.schema import Config, LauncherConfig
+from bikeml.tasks.catalogue import TASKS
 
 CONF = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """\
@@ -103,22 +102,13 @@ def _describe_hydra() -> str:
 
 
 def _describe_tasks() -> str:
-    schemas = {schema.__name__.removesuffix("Options").lower(): schema for schema in _find_task_schemas()}
-    parts = ["## Tasks\n\nA task takes these keys beside all of the above.\n"]
-    for option in _options("task"):
-        file = CONF / "task" / f"{option}.yaml"
-        command = f"azure {option}" if option in ("configure", "deploy", "invoke", "undeploy") else option
-        title = f"### bikeml {command}\n\n{_read_purpose(file)}.\n\n"
-        parts.append(title + _describe_keys(read_keys(file), "", schemas[option], {}))
+    """Describe each task of ``python -m bikeml TASK``; the schema of its keys stands beside its function."""
+    parts = ["## Tasks\n\nA task takes these keys beside all of the above. Give it `--help` for examples.\n"]
+    for name, task in TASKS.items():
+        title = f"### python -m bikeml {name}\n\n{task.line[0].upper()}{task.line[1:]}.\n"
+        keys = read_keys(CONF / "task" / f"{name.rpartition(' ')[2]}.yaml") if task.has_options else []
+        parts.append(title + ("\n" + _describe_keys(keys, "", task.load_options(), {}) if keys else ""))
     return "\n".join(parts)
-
-
-def _find_task_schemas() -> Iterator[type[Section]]:
-    for room in ("bikeml.tasks", "bikeml.azure.endpoint"):
-        for module in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
-            for value in vars(importlib.import_module(module.name)).values():
-                if isinstance(value, type) and issubclass(value, Section) and value.__name__.endswith("Options"):
-                    yield value
 
 
 def _options(group: str) -> list[str]:
@@ -139,7 +129,8 @@ def _describe_keys(keys: list[Key], prefix: str, schema: type[Section] | None, v
 def read_keys(file: Path) -> list[Key]:
     """Return the keys of a YAML file that hold a value, each with what stands there and the comment beside it."""
     text = file.read_text(encoding="utf-8")
-    return list(_walk(yaml.compose(text), text.splitlines(), text, ""))
+    root = yaml.compose(text)
+    return list(_walk(root, text.splitlines(), text, "")) if root else []
 
 
 def _walk(node: yaml.MappingNode, lines: list[str], text: str, prefix: str) -> Iterator[Key]:
