@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMES_A_FILE = re.compile(r"`([\w./-]+\.\w+)`:$")
 NUMBERS = {
     r"\x1b\[[\d;]*m": "",
@@ -37,7 +37,7 @@ class Block:
     def file(self) -> str | None:
         """The file that the block is the content of; None if it is none."""
         named = NAMES_A_FILE.search(self.before)
-        return named[1] if named and self.language in ("yaml", "json", "text") else None
+        return named[1] if named and self.language in ("yaml", "json", "python", "text") else None
 
     @property
     def commands(self) -> list[str]:

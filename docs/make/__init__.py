@@ -1,4 +1,5 @@
-"""Make what the pages of docs/ take from the code.
+"""
+Make what the pages of docs/ take from the code.
 
 ``python -m docs.make`` writes docs/configuration.md and the graph of the rooms in docs/architecture.md;
 ``python -m docs.make.pictures`` draws docs/images from real runs.

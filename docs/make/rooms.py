@@ -9,9 +9,7 @@ def draw_rooms() -> str:
     """Return the graph: an arrow from a room to each earlier one that its modules import, without detours."""
     reached = _find_rooms_imported()
     lines = [f"    {_name(room)}[{room}]" for room in reversed(ROOMS) if room in reached]
-    lines += [
-        f"    {_name(room)} --> {_name(below)}" for room in reversed(ROOMS) for below in _nearest(room, reached)
-    ]
+    lines += [f"    {_name(room)} --> {_name(below)}" for room in reversed(ROOMS) for below in _nearest(room, reached)]
     return "\n".join(["```mermaid", "graph TD", *lines, "```", ""])
 
 

@@ -18,13 +18,14 @@ INTRODUCTION = """\
 
 This page is generated from `conf/` and its schema by `python -m docs.make`; a test holds it current.
 
-An experiment picks one option of each group with `group=option` and changes values with `key=VALUE`. A folder of your own
-options is added with `--config-dir FOLDER`. A key of a mapping of your own, such as an axis of `model.grid`, is added with
-`+key=VALUE`. `python -m bikeml --cfg job` shows the whole config and runs nothing. What a run did stands in the
-`config.yaml` of its folder.
+- `group=option` picks an option of a group, and `key=VALUE` changes a value.
+- `--config-dir FOLDER` adds a folder with options of your own.
+- `+key=VALUE` adds a key to a mapping of your own, such as an axis of `model.grid`.
+- `python -m bikeml --cfg job` shows the whole config and runs nothing.
+- The `config.yaml` in the folder of a run holds what the run did.
 
-A key of the type *argument* goes to the class that `_target_` names, which documents it. An argument that a file leaves out
-has scikit-learn's default.
+A key of the type *argument* goes to the class that `_target_` names, which documents it. An argument that a file
+leaves out has scikit-learn's default.
 """
 TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true` or `false`", "null": "`null`"}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
