@@ -178,8 +178,9 @@ def test_the_site_builds_without_a_warning(workdir: Path) -> None:
 # docs/architecture.md
 
 
+@pytest.mark.slow
 def test_the_additions_of_the_architecture_page_work(workdir: Path) -> None:
-    """A metric and a store are added to a copy as the page says; the model and the table are files of it."""
+    """A model, a table, a metric, a task and a store are added to a copy as the page says, in at most two files each."""
     for name in ("bikeml", "conf"):
         shutil.copytree(ROOT / name, name, ignore=shutil.ignore_patterns("__pycache__"))
     blocks = read_blocks(DOCS / "architecture.md")
@@ -203,14 +204,16 @@ def test_the_additions_of_the_architecture_page_work(workdir: Path) -> None:
     assert Path(file).is_relative_to(workdir)
     assert (look, target) == ("https://host/ml/experiments/1/runs/2", "quality")
     assert low < bias < high
+    done = subprocess.run([sys.executable, "-m", "bikeml", "show", "out"], capture_output=True, text=True, check=False)
+    assert f"test_bias {bias}" in done.stdout.splitlines(), done.stderr
 
 
 def apply(diff: str) -> None:
     """Change the one file of the copy that holds each line to be taken away."""
-    hunks = re.findall(r"((?:^-.*\n)+)((?:^\+.*\n)*)", diff, re.MULTILINE)
-    assert hunks
-    for old, new in hunks:
-        before, after = (re.sub("^.", "", lines, flags=re.MULTILINE) for lines in (old, new))
+    hunks = [part for part in re.split(r"^@@.*\n", diff, flags=re.MULTILINE) if part]
+    for hunk in hunks:
+        lines = hunk.splitlines(keepends=True)
+        before, after = ("".join(line[1:] for line in lines if line[0] != sign) for sign in "+-")
         (file,) = (file for file in Path("bikeml").rglob("*.py") if before in file.read_text(encoding="utf-8"))
         file.write_text(file.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
