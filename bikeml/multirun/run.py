@@ -44,6 +44,11 @@ class Result:
         return math.nan if score is None else score
 
     @property
+    def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
+        """The ends of the bootstrap intervals of the metrics on the held-out rows, by the name of the metric."""
+        return self.record.intervals
+
+    @property
     def fingerprint(self) -> str:
         """The sha256 of what determines the result."""
         return self.record.fingerprint
