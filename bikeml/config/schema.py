@@ -101,7 +101,6 @@ class GridSearch(Section):
     scoring: Name
     folds: Annotated[int, Field(ge=2)]
     n_jobs: Annotated[Workers | None, NotInResult]
-    backend: Annotated[Literal["loky", "threading", "dask"] | None, Elsewhere(None)]
     scheduler: Annotated[Name | None, Elsewhere(None)]
     child_runs: Annotated[ChildRuns, NotInResult]
     checkpoint: Annotated[bool, Elsewhere(value=False)]
@@ -205,8 +204,6 @@ class Config(Section):
             raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
         if self.split.kind == "chronological" and self.data.date is None:
             raise ValueError("split=chronological needs a date column; set data.date")
-        if self.search.kind == "grid" and (self.search.backend == "dask") != (self.search.scheduler is not None):
-            raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
         return self
