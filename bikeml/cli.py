@@ -127,8 +127,8 @@ def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
     from bikeml.config.schema import typed
 
     config = typed(resolve(composed))
-    if config.reuse != "none":
-        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
+    if config.reuse not in (None, "none"):
+        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
     logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
     logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
     import bikeml.experiment.lean_skops  # noqa: F401  before skops

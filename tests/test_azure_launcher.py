@@ -28,7 +28,7 @@ from tests.conftest import config_of
 
 Main = Callable[..., int]
 Behave = Callable[[Any], Behaviour]
-CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none", "reuse=all")
+CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none")
 SWEEP = Path("sweep")
 R2 = {"linear": 0.6, "tree": 0.5, "rf": 0.7}
 

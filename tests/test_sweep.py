@@ -211,7 +211,7 @@ def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     ("arguments", "message"),
     [
         (["-m", "reuse=finished", "tracking=none"], "reuse=finished takes recorded runs; choose tracking=local"),
-        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=none"),
+        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=null"),
         (["-m", "reuse=some"], "reuse='some' should be 'none', 'finished' or 'all'"),
         (["-m", "sweep.max_failures=-1"], "sweep.max_failures=-1 should be greater than or equal to 0"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 REMOVED = {
+    "hydra.launcher.reuse": "reuse=finished submits failed cells again; reuse=all, the default on a cluster, does not",
     "search.backend": "search.scheduler=ADDRESS takes a Dask cluster, and null takes joblib's workers here",
 }
 """None of them changed a figure. A recorded run may have them."""

@@ -195,7 +195,7 @@ class Config(Section):
     evaluation: EvaluationConfig
     tracking: Annotated[TrackingConfig, NotInResult]
     azure: Annotated[AzureConfig, NotInResult]
-    reuse: Annotated[Literal["none", "finished", "all"], NotInResult]
+    reuse: Annotated[Literal["none", "finished", "all"] | None, NotInResult]
     sweep: Annotated[SweepConfig, NotInResult]
 
     @model_validator(mode="after")
@@ -212,7 +212,6 @@ class Config(Section):
 class LauncherConfig(Section):
     """The keys of hydra.launcher where it is azureml."""
 
-    reuse: Literal["finished", "all"]
     plan: bool
     wait: bool
     on_interrupt: Literal["detach", "cancel"]

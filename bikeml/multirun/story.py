@@ -12,7 +12,6 @@ from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
-from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.multirun.display import show_leaderboard
 from bikeml.multirun.follower import follow
@@ -64,8 +63,9 @@ def _run_claimed(
     cores: int | None,
 ) -> None:
     store, stored = _open_store(planned[0]), None
-    if store is not None and _is_asked_for_records(launcher, planned[0].config, store):
-        planned = reuse_recorded(planned, store, folder)
+    reuse = planned[0].config.reuse or ("all" if _submits_jobs(launcher) else "none")
+    if store is not None and reuse != "none" and not (_submits_jobs(launcher) and store.holds_jobs):
+        planned = reuse_recorded(planned, store, folder, failures=reuse == "all")
     cells, command = tuple(each.cell for each in planned), redact(command_line())
     record = SweepRecord(command=command, started=started, cells=cells, dropped=tuple(dropped))
     if store is not None:
@@ -90,13 +90,8 @@ def _announce(launcher: Launcher, planned: Sequence[PlannedCell]) -> None:
     announce, config = getattr(launcher, "announce", None), planned[0].config
     if announce is not None:
         announce(planned)
-    elif config.reuse != "none" and config.tracking.uri is None:
-        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
-
-
-def _is_asked_for_records(launcher: Launcher, config: Config, store: "SweepStore") -> bool:
-    """Whether the store is asked about each cell; jobs that are its runs are listed all at once by their launcher."""
-    return config.reuse != "none" and not (_submits_jobs(launcher) and store.holds_jobs)
+    elif config.reuse not in (None, "none") and config.tracking.uri is None:
+        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=null")
 
 
 def _is_kept(launcher: Launcher, cell: Cell, folder: SweepFolder) -> bool:
