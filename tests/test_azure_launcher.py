@@ -50,7 +50,7 @@ def succeed(recorded: dict[str, Any]) -> Behave:
     def behave(job: Any) -> Behaviour:
         words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
         metrics = recorded["metrics"] | {"cv_r2_mean": R2[words["model"]]}
-        told = {"fingerprint": words["sweep.fingerprint"], "identity": None, "files": {}, "metrics": metrics}
+        told = {"fingerprint": words["BIKEML_FINGERPRINT"], "identity": None, "files": {}, "metrics": metrics}
         content = json.dumps(recorded | told)
         return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
 
@@ -60,7 +60,7 @@ def succeed(recorded: dict[str, Any]) -> Behave:
 def test_what_a_job_is_not_told_changes_no_figure() -> None:
     keys = [*flatten(config_of("search=grid").model_dump()), "tracking", "hydra.run.dir"]
     untold = {key for key in keys if f"{key}=".startswith(LEFT_OUT)}
-    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.parent_run_id", "data.path", "search.checkpoint_dir"}
+    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.max_failures", "data.path", "search.checkpoint_dir"}
     marked = {"hydra", *names_not_in_result()}
     assert [key for key in untold if key not in marked and key.partition(".")[0] not in marked] == []
 
@@ -199,8 +199,16 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     (job,) = workspace.jobs.by_name.values()
     fingerprint = job.spec["tags"]["bikeml.fingerprint"]
     assert shlex.split(job.spec["command"]) == [
-        *("python", "-m", "bikeml", "model=tree", "model.estimator.max_depth=3", "tracking.experiment_name=rentals"),
-        *("tracking=azureml", f"sweep.fingerprint={fingerprint}", "hydra.run.dir=outputs"),
+        *(
+            f"BIKEML_FINGERPRINT={fingerprint}",
+            "python",
+            "-m",
+            "bikeml",
+            "model=tree",
+            "model.estimator.max_depth=3",
+            "tracking.experiment_name=rentals",
+        ),
+        *("tracking=azureml", "hydra.run.dir=outputs"),
         "data.path='${{inputs.table}}'",
     ]
     assert job.spec["experimentName"] == "rentals"

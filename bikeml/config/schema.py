@@ -126,11 +126,9 @@ class TrackingConfig(Section):
 
 
 class SweepConfig(Section):
-    """What a sweep does beyond its cells, and what it tells them."""
+    """What a sweep does beyond its cells."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
-    parent_run_id: Name | None
-    fingerprint: Name | None
 
 
 class ComputeConfig(Section):

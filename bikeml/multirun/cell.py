@@ -20,9 +20,6 @@ from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.terminal.status import describe_error, log_error
 
-SWEEPERS_OWN = "sweep.parent_run_id="
-"""What the sweeper adds to a cell's overrides, and nobody would type again."""
-
 
 def run_cell(composed: DictConfig) -> float:
     """
@@ -56,13 +53,13 @@ def run_cell(composed: DictConfig) -> float:
 
 def _invocation(hydra_config: HydraConf) -> Invocation:
     """Return how this cell alone would be asked for."""
-    overrides = [word for word in hydra_config.overrides.task if not word.startswith(SWEEPERS_OWN)]
+    overrides = tuple(hydra_config.overrides.task)
     sources = hydra_config.runtime.config_sources
     folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
     folder = Path(hydra_config.runtime.output_dir)
     command = command_line([*folders, *overrides])
     is_prepared = (Path(hydra_config.sweep.dir) / SweepRecord.FILE).is_file()  # not by a sweeper that is not ours
-    return Invocation(folder, command, choices(hydra_config.runtime.choices), tuple(overrides), is_prepared)
+    return Invocation(folder, command, choices(hydra_config.runtime.choices), overrides, is_prepared)
 
 
 def _stop_after(max_failures: int | None, folder: Path) -> None:

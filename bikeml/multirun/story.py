@@ -19,6 +19,7 @@ from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, reuse_r
 from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
 from bikeml.pages.report import write_report
 from bikeml.records.provenance import command_line
+from bikeml.records.run import PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
 from bikeml.system.redaction import redact
@@ -27,7 +28,6 @@ from bikeml.terminal.status import describe_error
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
-PARENT_KEY = "sweep.parent_run_id"
 SERIAL_BATCH = 20
 """Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
 
@@ -139,7 +139,7 @@ def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[st
     """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
     job = [*planned.overrides, subdir_override(planned.folder)]
     if run_id is not None:
-        job.append(f"{PARENT_KEY}={run_id}")
+        job.append(f"+hydra.job.env_set.{PARENT_RUN_ID}='{run_id}'")
     if cores is not None:
         job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
     return job

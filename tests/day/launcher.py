@@ -132,7 +132,7 @@ def build_requests(plan: Plan, folder: Path) -> list[Request]:
             fingerprint=fingerprint,
             generation=0,
             display_name=f"cell {number}",
-            command=f"python -m bikeml seed={number} sweep.fingerprint={fingerprint}",
+            command=f"BIKEML_FINGERPRINT={fingerprint} python -m bikeml seed={number}",
             table=sha256(TABLE).hexdigest(),
             checkpoints=False,
             experiment_name="day",
