@@ -15,9 +15,11 @@ import pytest
 
 import bikeml
 from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.launch.command import LEFT_OUT
 from bikeml.azure.launch.launcher import AzureMLLauncher
 from bikeml.config.sections import names_not_in_result
+from bikeml.errors import ConfigError
 from bikeml.records.params import flatten
 from bikeml.records.provenance import describe_checkout
 from tests.azureml import Behaviour, LoopbackAzureML
@@ -449,7 +451,6 @@ REFUSED = [
     (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
     (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
     (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported.*; choose another azure.compute.size, which az ml compute list-sizes -g \S+ -w \S+ lists"),
-    (["model=linear", "azure.write_config=true"], 2, r"write_config=true writes the three names to config.json; set all three"),
     (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
     (["model=linear", "azure.data=my table"], 2, r"azure.data='my table' should have only letters, digits, - and _"),
     (["model=linear", f"tracking.experiment_name={'n' * 257}"], 2, r"tracking.experiment_name='n+…' has 257 characters, and Azure ML takes at most 256"),
@@ -535,20 +536,39 @@ def test_without_a_workspace_it_says_where_names_come_from(
 NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
 
 
-def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them_if_asked(
-    sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def write_names(*overrides: str) -> str:
+    from bikeml.azure.workspace.connection import configure
+
+    return configure(config_of(*overrides).azure)
+
+
+def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(sweep: Main, workdir: Path) -> None:
     (workdir / "config.json").unlink()
     assert sweep("model=linear", *NAMES) == 0
     assert not (workdir / "config.json").exists()
-    assert sweep("model=tree", *NAMES[:2], "azure.workspace_name=none", "azure.write_config=true") == 1
-    assert not (workdir / "config.json").exists()
-    assert sweep("model=tree", *NAMES, "azure.write_config=true") == 0
+    for _ in range(2):
+        assert write_names(*NAMES) == f"config.json names {WORKSPACE} of {GROUP}"
     assert sweep("model=rf") == 0
-    assert sweep("model=rf,linear", *NAMES, "azure.write_config=true") == 0
-    (workdir / "config.json").write_text("{}")
-    assert sweep("model=linear,rf", *NAMES, "azure.write_config=true") == 2
-    assert "config.json says something else; take it away" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("there", "names", "error", "message"),
+    [
+        (None, (), ConfigError, r"there are no names to write to config.json; set them: azure.subscription_id=NAME"),
+        ("{}", NAMES, ConfigError, r"config.json names something else; move it away"),
+        (None, (*NAMES[:2], "azure.workspace_name=none"), ServiceError, r"find the workspace"),
+    ],
+)
+def test_names_that_cannot_be_written_are_one_message(
+    workspace: LoopbackAzureML, workdir: Path, there: str | None, names: tuple[str, ...], error: type, message: str
+) -> None:
+    file = workdir / "config.json"
+    file.unlink()
+    if there is not None:
+        file.write_text(there)
+    with pytest.raises(error, match=message):
+        write_names(*names)
+    assert (file.read_text() if file.exists() else None) == there
 
 
 def test_the_snapshot_holds_the_code_and_no_secret(

@@ -5,6 +5,7 @@ from typing import Any
 
 REMOVED = {
     "hydra.launcher.reuse": "reuse=finished submits failed cells again; reuse=all, the default on a cluster, does not",
+    "azure.write_config": "python -m bikeml azure configure writes the names of the workspace to config.json",
     "search.backend": "search.scheduler=ADDRESS takes a Dask cluster, and null takes joblib's workers here",
     "sweep.fingerprint": "leave it out: the environment tells a job what it must be, in BIKEML_FINGERPRINT",
     "sweep.parent_run_id": "leave it out: the environment tells a cell of the sweep's run, in BIKEML_PARENT_RUN_ID",

@@ -154,7 +154,6 @@ class AzureConfig(Section):
     subscription_id: Name | None
     resource_group: Name | None
     workspace_name: Name | None
-    write_config: bool
     compute: ComputeConfig
     price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     identity: Literal["user", "managed", "none"]
@@ -176,8 +175,6 @@ class AzureConfig(Section):
                 "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
                 "those of config.json"
             )
-        if self.write_config and not all(names):
-            raise ValueError("write_config=true writes the three names to config.json; set all three")
         return self
 
 
