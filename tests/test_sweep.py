@@ -46,7 +46,7 @@ def start(*arguments, cwd):
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch, position):
-    monkeypatch.setattr("bikeml.multirun.story.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
+    monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
     values = ["null", "[0,0,0,0,0,0,0,0,0,0]"]
     values.insert(position, FAILS)
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1
