@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bikeml.azure.jobs.pace import Patience
 from bikeml.azure.jobs.service import Job, Request, Service, ServiceError, State
 from bikeml.errors import RecordError
 from bikeml.records.run import check_fingerprint
@@ -29,26 +28,26 @@ class Ending:
     """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
 
 
-def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+def conclude(request: Request, job: Job, service: Service, patience_minutes: float) -> Ending:
     """
     Bring the result of a job that has ended, or that nobody waits for any more, or say why it is not here.
 
     Raises ClusterError where the service does not answer for too long.
     """
     if job.state is State.COMPLETED:
-        return _fetch(request, job, service, patience)
+        return _fetch(request, job, service)
     if job.state.is_final:
-        return _explain(job, service, patience)
+        return _explain(job, service)
     return Ending(
-        delay=f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same "
+        delay=f"job {job.name} has been {job.status} for {patience_minutes:g} minutes and may still run; the same "
         f"command looks again; {job.studio}"
     )
 
 
-def _explain(job: Job, service: Service, patience: Patience) -> Ending:
+def _explain(job: Job, service: Service) -> Ending:
     """Say why a job has no result: it lost its node, had too little time, was cancelled, or failed by itself."""
     try:
-        verdict = patience.ask(lambda: service.find_verdict(job.name))
+        verdict = service.find_verdict(job.name)
     except ServiceError as error:
         return Ending(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
     if verdict.has_lost_node:
@@ -63,23 +62,23 @@ def _explain(job: Job, service: Service, patience: Patience) -> Ending:
         )
     if job.state is State.CANCELED:
         return Ending(f"job {job.name} was cancelled; {AGAIN}{job.studio}")
-    why = _last_words(job, service, patience) or " ".join(verdict.messages) or "the service gives no reason"
+    why = _last_words(job, service) or " ".join(verdict.messages) or "the service gives no reason"
     return Ending(f"{why}\njob {job.name} Failed; {AGAIN}{job.studio}")
 
 
-def _last_words(job: Job, service: Service, patience: Patience) -> str:
+def _last_words(job: Job, service: Service) -> str:
     try:
-        return patience.ask(lambda: service.read_last_words(job.name))
+        return service.read_last_words(job.name)
     except ServiceError as error:
         return f"its log cannot be read: {error}"
 
 
-def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+def _fetch(request: Request, job: Job, service: Service) -> Ending:
     """Bring a job's result into the cell's folder, unless an earlier launch has."""
     if is_collected(RunFolder(request.folder), request.fingerprint):
         return Ending()
     try:
-        problem = _move(request, job, service, patience)
+        problem = _move(request, job, service)
     except ServiceError as error:
         return _wait(job, str(error))
     except OSError as error:
@@ -96,12 +95,12 @@ def _wait(job: Job, problem: str) -> Ending:
     )
 
 
-def _move(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
+def _move(request: Request, job: Job, service: Service) -> str | None:
     """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
         files = [name for name in KEPT if request.checkpoints or name != CANDIDATES]
-        patience.ask(lambda: service.fetch_result(job.name, files, Path(fetched)))
+        service.fetch_result(job.name, files, Path(fetched))
         failure = _check(RunFolder(Path(fetched)), request)
         if failure is None:
             for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT):
