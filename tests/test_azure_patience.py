@@ -8,7 +8,7 @@ from bikeml.azure.jobs.finder import find_listed
 from bikeml.azure.jobs.patience import PatientService
 from bikeml.azure.jobs.service import Job, QuotaError, ServiceError
 from bikeml.errors import ClusterError
-from tests.test_azure_executor import POLICY
+from tests.launches import POLICY
 
 AWAY = ServiceError("no answer", temporary=True)
 RUNNING, DONE, OTHER = Job("a", "Running", {}), Job("a", "Completed", {}), Job("b", "Running", {})
