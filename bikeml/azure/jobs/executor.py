@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from bikeml.azure.jobs.endings import Ending, conclude
+from bikeml.azure.jobs.conclusion import Conclusion, conclude
+from bikeml.azure.jobs.explainer import Explainer
 from bikeml.azure.jobs.finder import NotOursError, check_ours, find_last, find_listed, list_latest
 from bikeml.azure.jobs.ledger import Ledger, Policy
 from bikeml.azure.jobs.pace import Clock
@@ -28,7 +29,6 @@ from bikeml.azure.jobs.service import (
     find_sweep_tag,
     sweep_tag,
 )
-from bikeml.azure.jobs.waiting import Waits
 from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT
 
@@ -63,7 +63,7 @@ class Executor:
     ) -> None:
         self._policy, self._listener, self._prepare, self._clock = policy, listener, prepare, clock
         self._service = PatientService(service, policy, clock, listener.waits)
-        self._waits = Waits(self._service, policy.patience_minutes, clock)
+        self._explainer = Explainer(self._service, policy.patience_minutes, clock)
         self._pool = ThreadPoolExecutor(THREADS)
         self._ledger = Ledger([], policy, clock)
         self._accepted = False
@@ -162,7 +162,7 @@ class Executor:
             elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
-                self._end(request, [Ending(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
+                self._end(request, [Conclusion(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
         """Whether what keeps this one back would keep all others back too, as far as is known."""
@@ -195,7 +195,7 @@ class Executor:
         seen = find_listed(self._service, sorted(tags), {job.name for _, job in running})
         found = self._pool.map(lambda each: seen.get(each[1].name) or self._service.get_job(each[1].name), running)
         now = [job or replace(before, status="NotFound") for (_, before), job in zip(running, found, strict=True)]
-        for (request, _), job in zip(running, self._waits.explain(now), strict=True):
+        for (request, _), job in zip(running, self._explainer.explain(now), strict=True):
             self._stand(request, job)
         moment = self._clock.monotonic()
         jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
@@ -205,40 +205,40 @@ class Executor:
         """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
         ended = self._ledger.ended(self._policy.patience_minutes)
         again = []
-        for (request, _), endings in zip(ended, self._pool.map(self._conclude, ended), strict=True):
-            if isinstance(endings, Job):
-                self._stand(request, endings)
+        for (request, _), conclusions in zip(ended, self._pool.map(self._conclude, ended), strict=True):
+            if isinstance(conclusions, Job):
+                self._stand(request, conclusions)
                 continue
-            if endings[0].is_void and buys_void:
+            if conclusions[0].is_void and buys_void:
                 self._ledger.want(request, request.generation + 1)
-            elif not (endings[0].is_preempted and self._ledger.may_be_replaced(request)):
-                self._end(request, endings)
+            elif not (conclusions[0].is_preempted and self._ledger.may_be_replaced(request)):
+                self._end(request, conclusions)
                 continue
             del self._ledger.open[request.fingerprint]
             again.append(replace(request, generation=request.generation + 1))
         return again
 
-    def _conclude(self, ended: tuple[Request, Job]) -> list[Ending] | Job:
+    def _conclude(self, ended: tuple[Request, Job]) -> list[Conclusion] | Job:
         """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
         request, job = ended
         asked = self._ledger.asked[request.fingerprint]
         try:
-            endings = [conclude(each, job, self._service, self._policy.patience_minutes) for each in asked]
-            is_failure = endings[0].failure and job.state.is_final
+            conclusions = [conclude(each, job, self._service, self._policy.patience_minutes) for each in asked]
+            is_failure = conclusions[0].failure and job.state.is_final
             last = find_last(self._service, request.fingerprint, job) if is_failure else job
         except (ServiceError, NotOursError) as error:
             failure = f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}"
-            return [Ending(failure) for _ in asked]
-        return last if last and last.name != job.name else endings
+            return [Conclusion(failure) for _ in asked]
+        return last if last and last.name != job.name else conclusions
 
-    def _end(self, request: Request, endings: Sequence[Ending]) -> None:
+    def _end(self, request: Request, conclusions: Sequence[Conclusion]) -> None:
         self._ledger.close(request)
-        for asked, ending in zip(self._ledger.asked[request.fingerprint], endings, strict=True):
+        for asked, conclusion in zip(self._ledger.asked[request.fingerprint], conclusions, strict=True):
             told = replace(asked, generation=request.generation)
-            if ending.delay is None:
-                self._listener.ended(told, ending.failure)
+            if conclusion.delay is None:
+                self._listener.ended(told, conclusion.failure)
             else:
-                self._listener.delayed(told, ending.delay)
+                self._listener.delayed(told, conclusion.delay)
 
 
 def _is_lost(job: Job) -> bool:
