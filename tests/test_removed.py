@@ -1,10 +1,11 @@
 """Whoever writes a key of an earlier version is told in one message what to write instead."""
 
 import pytest
+import yaml
 
-from bikeml.config.composition import compose, resolve
+from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.removed import REMOVED
-from bikeml.config.schema import Config, typed
+from bikeml.config.schema import Config, typed, typed_launcher
 from bikeml.config.sections import complete, move_elsewhere
 from bikeml.config.validation import validate
 from bikeml.errors import ConfigError
@@ -31,6 +32,14 @@ def test_a_removed_key_in_a_file_is_answered_with_the_new_one(key):
     with pytest.raises(ConfigError) as raised:
         typed(sections | {section: sections[section] | {name: None}})
     assert str(raised.value) == message_of(key)
+
+
+def test_a_removed_key_in_a_launchers_file_is_answered_with_the_new_one():
+    options = yaml.safe_load((config_dir() / "hydra" / "launcher" / "azureml.yaml").read_text())
+    del options["_target_"]
+    with pytest.raises(ConfigError) as raised:
+        typed_launcher(options | {"reuse": "all"})
+    assert str(raised.value) == message_of("hydra.launcher.reuse")
 
 
 def test_a_recorded_run_has_them_left_out_here_and_unset_for_its_own_code():
