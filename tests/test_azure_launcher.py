@@ -15,11 +15,9 @@ import pytest
 
 import bikeml
 from bikeml.azure.jobs.executor import Executor
-from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.launch.command import LEFT_OUT
 from bikeml.azure.launch.launcher import AzureMLLauncher
 from bikeml.config.sections import names_not_in_result
-from bikeml.errors import ConfigError
 from bikeml.records.params import flatten
 from bikeml.records.provenance import describe_checkout
 from tests.azureml import Behaviour, LoopbackAzureML
@@ -536,38 +534,42 @@ def test_without_a_workspace_it_says_where_names_come_from(
 NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
 
 
-def write_names(*overrides: str) -> str:
-    from bikeml.azure.workspace.connection import configure
-
-    return configure(config_of(*overrides).azure)
-
-
-def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(sweep: Main, workdir: Path) -> None:
+def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(
+    sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (workdir / "config.json").unlink()
     assert sweep("model=linear", *NAMES) == 0
     assert not (workdir / "config.json").exists()
+    capsys.readouterr()
     for _ in range(2):
-        assert write_names(*NAMES) == f"config.json names {WORKSPACE} of {GROUP}"
+        assert main(["configure", *NAMES]) == 0
+        assert capsys.readouterr().out == f"config.json names {WORKSPACE} of {GROUP}\n"
     assert sweep("model=rf") == 0
 
 
 @pytest.mark.parametrize(
-    ("there", "names", "error", "message"),
+    ("there", "names", "status", "message"),
     [
-        (None, (), ConfigError, r"there are no names to write to config.json; set them: azure.subscription_id=NAME"),
-        ("{}", NAMES, ConfigError, r"config.json names something else; move it away"),
-        (None, (*NAMES[:2], "azure.workspace_name=none"), ServiceError, r"find the workspace"),
+        (None, (), 2, "there are no names to write to config.json; set them: azure.subscription_id=NAME"),
+        ("{}", NAMES, 2, "config.json names something else; move it away, or work in another folder"),
+        (None, (*NAMES[:2], "azure.workspace_name=none"), 1, "cannot find the workspace"),
     ],
 )
 def test_names_that_cannot_be_written_are_one_message(
-    workspace: LoopbackAzureML, workdir: Path, there: str | None, names: tuple[str, ...], error: type, message: str
+    workspace: LoopbackAzureML,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+    there: str | None,
+    names: tuple[str, ...],
+    status: int,
+    message: str,
 ) -> None:
     file = workdir / "config.json"
     file.unlink()
     if there is not None:
         file.write_text(there)
-    with pytest.raises(error, match=message):
-        write_names(*names)
+    assert main(["configure", *names]) == status
+    assert f"bikeml: {message}" in capsys.readouterr().err
     assert (file.read_text() if file.exists() else None) == there
 
 
