@@ -214,8 +214,8 @@ def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     from bikeml.terminal.progress import progress
 
     config, invocation = read_composed(composed, hydra_config, Path(hydra_config.runtime.output_dir), command_line())
-    if config.reuse != "none":
-        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
+    if config.reuse not in (None, "none"):
+        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
     settle_logging()
     with progress() as announce:
         result = run(config, invocation, announce)

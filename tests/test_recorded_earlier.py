@@ -135,18 +135,21 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
     assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
 
 
-def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
+@pytest.mark.parametrize(
+    ("folder", "param", "value"), [("lasso", "model.estimator.alpha", "1.0"), ("rf", "search.scoring", "r2")]
+)
+def test_an_earlier_run_is_recorded_in_another_store_once(earlier, folder, param, value):
     from mlflow import MlflowClient
 
     from bikeml.cli import start
 
-    words = ["record", "lasso", "--uri", f"sqlite:///{earlier}/other.db"]
+    words = ["record", folder, "--uri", f"sqlite:///{earlier}/other.db"]
     assert [start(words), start(words)] == [0, 0]
     client = MlflowClient(f"sqlite:///{earlier}/other.db")
     (run,) = client.search_runs([client.get_experiment_by_name("bikeml").experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["test_r2"] == result_of(earlier / "lasso")["metrics"]["test_r2"]
-    assert run.data.params["model.estimator.alpha"] == "1.0"
+    assert run.data.metrics["test_r2"] == result_of(earlier / folder)["metrics"]["test_r2"]
+    assert run.data.params[param] == value
 
 
 def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):

@@ -46,7 +46,7 @@ def start(*arguments, cwd):
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch, position):
-    monkeypatch.setattr("bikeml.multirun.story.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
+    monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
     values = ["null", "[0,0,0,0,0,0,0,0,0,0]"]
     values.insert(position, FAILS)
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1
@@ -211,7 +211,7 @@ def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     ("arguments", "message"),
     [
         (["-m", "reuse=finished", "tracking=none"], "reuse=finished takes recorded runs; choose tracking=local"),
-        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=none"),
+        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=null"),
         (["-m", "reuse=some"], "reuse='some' should be 'none', 'finished' or 'all'"),
         (["-m", "sweep.max_failures=-1"], "sweep.max_failures=-1 should be greater than or equal to 0"),
     ],

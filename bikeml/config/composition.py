@@ -17,6 +17,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from bikeml.config.removed import explain_removed
 from bikeml.errors import ConfigError, did_you_mean
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
@@ -119,7 +120,8 @@ def _unknown_key(error: ConfigKeyError) -> str:
     allowed = f"; allowed here: {', '.join(known)}" if known else ""
     if str(error.full_key).startswith(OPEN_SECTIONS):
         allowed += f"; to add a key, write +{error.full_key}=VALUE"
-    return f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
+    removed = explain_removed(str(error.full_key))
+    return removed or f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
 
 
 def _unknown_option(missing: str, options: Sequence[str]) -> str:

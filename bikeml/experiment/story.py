@@ -18,7 +18,7 @@ from bikeml.experiment.pipeline import find_tolerance
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
 from bikeml.records import provenance
 from bikeml.records.fingerprint import fingerprint, identify
-from bikeml.records.run import Invocation, RunRecord
+from bikeml.records.run import FINGERPRINT, Invocation, RunRecord
 from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
 from bikeml.table.split import Split, split_table
@@ -51,7 +51,7 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)
-    _check_fingerprint(config.sweep.fingerprint, identity)
+    _check_fingerprint(invocation.fingerprint, identity)
     # One BLAS thread: the last digits of a product depend on how it is cut into threads. OpenMP's change no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
         fitted = fit(config, table, split, fingerprint(identity), announce)
@@ -88,7 +88,7 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
         what = f"the config, the code, the table (sha256 {identity['data_sha256']}) or a version ({listed})"
         reason = "; ".join(differing) or f"{what} is another here"
         raise FingerprintError(
-            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: {reason}"
+            f"this experiment has the fingerprint {found}, and {FINGERPRINT}={expected} was asked for: {reason}"
         )
 
 

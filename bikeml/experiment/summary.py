@@ -88,7 +88,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         destination=records.Destination(
             uri=config.tracking.uri and redact(absolute(config.tracking.uri)),
             experiment_name=config.tracking.experiment_name,
-            parent_run_id=config.sweep.parent_run_id,
+            parent_run_id=experiment.invocation.parent_run_id,
         ),
         files={},
     )

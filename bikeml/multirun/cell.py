@@ -17,9 +17,6 @@ from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.terminal.status import describe_error, log_error, settle_logging
 
-SWEEPERS_OWN = "sweep.parent_run_id="
-"""What the sweeper adds to a cell's overrides, and nobody would type again."""
-
 
 def run_cell(composed: DictConfig) -> float:
     """
@@ -53,9 +50,9 @@ def run_cell(composed: DictConfig) -> float:
 
 def _ask_alone(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
     """Return the overrides of this cell, and the command that would ask for it alone."""
-    overrides = [word for word in hydra.overrides.task if not word.startswith(SWEEPERS_OWN)]
+    overrides = tuple(hydra.overrides.task)
     sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-    return tuple(overrides), command_line([*(f"--config-dir={path}" for path in sources), *overrides])
+    return overrides, command_line([*(f"--config-dir={path}" for path in sources), *overrides])
 
 
 def _stop_after(max_failures: int | None, folder: Path) -> None:

@@ -115,5 +115,5 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         finished = story.run(config, invocation, folder, announce)
-        publish(folder, config, announce)
+        publish(folder, config, announce, parent_run_id=invocation.parent_run_id)
     return Result(finished.pipeline, finished.record, folder.path)

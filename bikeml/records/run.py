@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -13,6 +14,8 @@ from pydantic_core import from_json
 from bikeml.errors import RecordError
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 
+FINGERPRINT, PARENT_RUN_ID = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID"
+"""The environment variables by which a job is told what it must be, and a cell the run of its sweep."""
 METRIC = "cv_r2_mean"
 """Cells and runs are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
 
@@ -31,6 +34,10 @@ class Invocation:
     """What was changed against the files of conf/, as on the command line."""
     is_prepared: bool = False
     """Whether a sweep has looked at the folder already and cleared it."""
+    fingerprint: str | None = field(default_factory=lambda: os.environ.get(FINGERPRINT) or None)
+    """What the experiment must be, or it does not run; None for any."""
+    parent_run_id: str | None = field(default_factory=lambda: os.environ.get(PARENT_RUN_ID) or None)
+    """The sweep's own run in the store."""
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ TASKS = {
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
     "azure data": Task("bikeml.azure.tasks.data:register_data", "register a table as a data asset"),
     "azure compute": Task("bikeml.azure.tasks.compute:make_compute", "make the cluster"),
+    "azure configure": Task("bikeml.azure.tasks.configure:configure", "write the workspace's names to config.json"),
     "azure jobs": Task(
         "bikeml.azure.tasks.jobs:show_jobs", "list, follow or cancel the jobs of a sweep", has_options=False
     ),

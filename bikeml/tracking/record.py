@@ -20,10 +20,11 @@ from bikeml.tracking.backends import Store, open_store
 MODEL_FILE = f"{MODEL}/model.skops"
 
 
-def record(folder: RunFolder, config: Config) -> StoreRecord:
+def record(folder: RunFolder, config: Config, parent_run_id: str | None = None) -> StoreRecord:
     """
     Record the run in `folder` in the store of `config`, unless it is there, and return where it is.
 
+    A cell's run is nested under that of its sweep, `parent_run_id`.
     Only a run whose every file has arrived becomes FINISHED. Raises RecordError if the folder holds no whole run, and
     TrackingError if the store cannot be used.
     """
@@ -32,9 +33,11 @@ def record(folder: RunFolder, config: Config) -> StoreRecord:
     with store.store_errors(place.uri):
         client = store.connect(place.uri)
         if place.job_run_id is not None:
-            return _record_in_job(client, place, folder, config)
+            return _record_in_job(client, place, folder, config, parent_run_id)
         experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = _find_recorded(client, experiment, run) or _record_anew(client, place, experiment, folder, config)
+        run_id = _find_recorded(client, experiment, run) or _record_anew(
+            client, place, experiment, folder, parent_run_id
+        )
     return _remember(place, folder, config, experiment, run_id)
 
 
@@ -44,10 +47,12 @@ def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str
     return str(found[0].info.run_id) if found else None
 
 
-def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: RunFolder, config: Config) -> str:
+def _record_anew(
+    client: MlflowClient, place: Store, experiment: str, folder: RunFolder, parent_run_id: str | None
+) -> str:
     run = folder.require()
     started, ended = _times(folder, run)
-    with store.open_run(client, experiment, run.run_name, _tags(folder, run, config), started, ended) as run_id:
+    with store.open_run(client, experiment, run.run_name, _tags(folder, run, parent_run_id), started, ended) as run_id:
         client.log_batch(run_id, _metrics(run, started), _params(folder, run), [])
         if place.takes_datasets:
             client.log_inputs(run_id, [_dataset(run)])
@@ -57,7 +62,9 @@ def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: Ru
     return run_id
 
 
-def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config: Config) -> StoreRecord:
+def _record_in_job(
+    client: MlflowClient, place: Store, folder: RunFolder, config: Config, parent_run_id: str | None
+) -> StoreRecord:
     """
     Record in the run that the job has already, and which the service ends; its files are the job's own output.
 
@@ -66,7 +73,7 @@ def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config
     there, run = client.get_run(str(place.job_run_id)), folder.require()
     run_id, started = str(there.info.run_id), _times(folder, run)[0]
     if not there.data.metrics:
-        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, config)).items()]
+        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, parent_run_id)).items()]
         client.log_batch(run_id, [], _params(folder, run), tags)
         _record_children(client, there.info.experiment_id, run_id, folder, run)
         client.log_batch(run_id, _metrics(run, started), [], [])
@@ -124,7 +131,7 @@ def to_params(values: Mapping[str, str]) -> list[Param]:
     return [Param(name, redact(value)[:PARAM_VALUE]) for name, value in list(values.items())[:PARAMS]]
 
 
-def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
+def _tags(folder: RunFolder, run: RunRecord, parent_run_id: str | None) -> dict[str, str]:
     tags = {
         names.RECORD: record_id(run),
         names.FINGERPRINT: run.fingerprint,
@@ -139,8 +146,8 @@ def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
         tags |= identity_tags(run.identity)
     if run.cv.tuned_on_these_rows:
         tags[names.CV] = "tuned on these rows"
-    if config.sweep.parent_run_id:
-        tags[names.PARENT] = config.sweep.parent_run_id
+    if parent_run_id:
+        tags[names.PARENT] = parent_run_id
     return tags | _environment_tags(folder, run)
 
 

@@ -168,8 +168,8 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
     uri = open_store(config).uri
     tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
     tags[names.ERROR] = error
-    if config.sweep.parent_run_id:
-        tags[names.PARENT] = config.sweep.parent_run_id
+    if invocation.parent_run_id:
+        tags[names.PARENT] = invocation.parent_run_id
     with store.store_errors(uri):
         client = store.connect(uri)
         experiment = store.experiment_id(client, config.tracking.experiment_name, uri)
