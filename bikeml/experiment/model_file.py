@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
-from bikeml.system.files import parse_yaml
+from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
@@ -30,8 +30,6 @@ TRUSTED_TYPES = (
     "sklearn.utils._bunch.Bunch",
 )
 """Types beyond skops' own list that may be loaded; a model file cannot add to it."""
-MOST_YAML_BYTES = 2_000_000
-"""Of a file beside a model; that of a table with 10,000 columns has a tenth."""
 NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
 """Parts of scikit-learn that hold no estimator for a model; nothing is imported from them."""
 

@@ -17,6 +17,8 @@ REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP
 """What a file system answers that does not rename, or not here. One that does not write either refuses the copy too."""
 MOST_LEVELS = 100
 """Of what is nested in a YAML file."""
+MOST_YAML_BYTES = 2_000_000
+"""Of a config, or a file beside a model; that of a table with 10,000 columns has a tenth."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -79,6 +81,8 @@ def parse_yaml(content: str | bytes) -> Any:  # noqa: ANN401  any YAML value
     libyaml's loader calls itself for each level and ends the process where the stack does (PyYAML 6.0), so that levels
     are counted first.
     """
+    if len(content) > MOST_YAML_BYTES:
+        raise ValueError(f"it has {len(content):,} bytes, and at most {MOST_YAML_BYTES:,} are read")
     loader, depth = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
     for event in yaml.parse(content, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
