@@ -272,7 +272,7 @@ TABLES = {
     "percentages": ("a,b,y\n5%,2,3\n", [], r"'a' is not a number in row 1: '5%'"),
     "a very long cell": (f"a,b,y\n{'x' * 9999},2,3\n", [], r"row 1: 'x{59}\.\.\.; "),
     "too large for a float": (f"a,b,y\n{10**400},2,3\n", [], r"'a' is (infinite|not a number) in row 1: '?10"),
-    "Infinity": ("a,b,y\n1,2,3\nInfinity,2,4\n", [], r"'a' is infinite in row 2: inf; mend the cells"),
+    "Infinity": ("a,b,y\n1,2,3\nInfinity,2,4\n", [], r"'a' is infinite in row 2: inf; fix the cells"),
     "mixed numbers and words": ("a,b,y\nTrue,2,3\nFalse,x,4\n", [], r"'b' is not a number in row 2: 'x'"),
     "a constant target": ("a,b,y\n1,2,3\n2,3,3\n", [], r"target 'y' is 3 in every row; there is nothing to learn"),
     "a target constant in the held-out rows": (
