@@ -18,7 +18,7 @@ from rich.progress import (
 
 
 class Announce(Protocol):
-    """A function that is told the current step, for a progress display."""
+    """A function that takes the current step, for a progress display."""
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
         """Take the name of a step; if its parts can be counted, also how many are done, and their total."""
@@ -71,13 +71,13 @@ def progress(*, lines: bool = False) -> Iterator[Announce]:
     """
     with progress_line() as shown:
         task = shown.add_task("starting", total=None)
-        told = ""
+        printed = ""
 
         def announce(step: str, done: int = 0, total: int | None = None) -> None:
-            nonlocal told
-            if lines and not shown.console.is_terminal and step != told:
+            nonlocal printed
+            if lines and not shown.console.is_terminal and step != printed:
                 shown.console.print(step, markup=False)
-                told = step
+                printed = step
             shown.update(task, description=step, completed=done, total=total)
 
         yield announce
