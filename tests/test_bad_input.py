@@ -125,8 +125,8 @@ COMMANDS = [
     ("-m 'model=glob(x*)'", r"the sweep has no cells: a glob\(\) or range\(\) among its overrides gives no value"),
     ("-m 'seed=range(0)'", r"the sweep has no cells"),
     # unknown targets
-    ("model.estimator._target_=''", r"_target_='' names no module; name a class such as"),
-    ("model.estimator._target_=sklearn", r"_target_='sklearn' names no module"),
+    ("model.estimator._target_=''", r"_target_='' has no module; name a class such as"),
+    ("model.estimator._target_=sklearn", r"_target_='sklearn' has no module"),
     ("model.estimator._target_=sklearn..Lasso", r"_target_='sklearn..Lasso' cannot be imported"),
     ("model.estimator._target_=sklearn.linear_model.lasso", r"did you mean 'Lasso'"),
     ("model.estimator._target_=sklearn.base.RegressorMixin", r"is not a regressor class"),
@@ -148,7 +148,7 @@ COMMANDS = [
     ),
     ("model=tree search=grid '+model.grid.max_dept=[3]'", r"no such key in model.estimator; did you mean 'max_depth'"),
     ("model=tree search=grid 'model.grid.max_depth=[3,deep]'", r"model.grid.max_depth: .* Got 'deep'"),
-    ("search=grid search.scoring=R2", r"search.scoring='R2' is no scorer of scikit-learn; did you mean 'r2'"),
+    ("search=grid search.scoring=R2", r"search.scoring='R2' is not a scorer of scikit-learn; did you mean 'r2'"),
     # contradictions
     ("search=grid ~model.grid.positive ~model.grid.fit_intercept", r"search=grid needs axes to search"),
     ("search.n_jobs=2", r"unknown key 'search.n_jobs'; allowed here: kind"),

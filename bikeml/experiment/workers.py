@@ -1,4 +1,4 @@
-"""Where the fits of a search run: in this process, in joblib's workers, or on a Dask cluster that is already there."""
+"""Choose where the fits of a search run: in this process, in joblib's workers, or on a running Dask cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ CONNECT_TIMEOUT_SECONDS = 20
 @contextmanager
 def workers(config: GridSearch) -> Iterator[None]:
     """
-    Make the workers that `config` names joblib's active backend.
+    Make the workers of `config` joblib's active backend while the block runs.
 
-    Raises ConfigError where Dask is not installed, and FitError where its scheduler cannot be reached.
+    Raises ConfigError if Dask is not installed, and FitError if its scheduler cannot be reached.
     """
     if config.backend is None:
-        yield  # what the caller has set, in a notebook say, stays
+        yield  # keep the backend that the caller has set, such as in a notebook
         return
     if config.backend != "dask":
         with parallel_config(config.backend):
