@@ -99,7 +99,7 @@ def test_a_bad_date_format_is_told_where_the_split_is_by_date(date_format):
     assert look_at_daily("split=random", *words).held_out is not None
     looked = look_at_daily("split=chronological", *words)
     assert looked.held_out is None
-    assert looked.why_not_split.startswith(f"data.date_format='{date_format}' is no format of dates: ")
+    assert looked.why_not_split.startswith(f"data.date_format='{date_format}' is not a date format: ")
     assert "No rows can be held out" in hints(looked)
 
 

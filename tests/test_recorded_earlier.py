@@ -158,7 +158,10 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.tasks.predict import _read_allowed
 
     model = earlier / "lasso" / "model"
-    for content, problem in (("{", "JSONDecodeError"), ('{"columns": ["a", {"b": 1}], "data": []}', "not all names")):
+    for content, problem in (
+        ("{", "JSONDecodeError"),
+        ('{"columns": ["a", {"b": 1}], "data": []}', "are not all text"),
+    ):
         (model / "input_example.json").write_text(content)
         with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
             read_example(model)
