@@ -71,7 +71,7 @@ class CrossValidation(Value):
     folds: Text
     """The sha256 of the folds' rows. Two runs with the same value can be compared fold by fold."""
     tuned_on_these_rows: bool
-    """Whether a search chose the parameters on the rows that the folds score; the scores are then too good."""
+    """Whether a search chose the parameters on the rows that the folds score; the scores are then optimistic."""
 
     @model_validator(mode="after")
     def _has_every_score_of_every_fold(self) -> Self:
