@@ -208,7 +208,7 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
     ("words", "message"),
     [
         (["run=latest"], r"there is no store at .*; record a run first"),
-        (["tracking=none"], r"tracking.uri=null records no runs"),
+        (["tracking=none"], r"tracking.uri=null names no store"),
         (["table=''"], r"table='' should not be empty"),
     ],
 )

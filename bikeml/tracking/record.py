@@ -34,8 +34,8 @@ def record(folder: RunFolder, config: Config) -> StoreRecord:
         if place.job_run_id is not None:
             return _record_in_job(client, place, folder, config)
         experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = _find_recorded(client, experiment, run) or _record_anew(client, place, experiment, folder, config)
-    return _remember(place, folder, config, experiment, run_id)
+        run_id = _find_recorded(client, experiment, run) or _record_new_run(client, place, experiment, folder, config)
+    return _write_store_record(place, folder, config, experiment, run_id)
 
 
 def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str | None:
@@ -44,7 +44,7 @@ def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str
     return str(found[0].info.run_id) if found else None
 
 
-def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: RunFolder, config: Config) -> str:
+def _record_new_run(client: MlflowClient, place: Store, experiment: str, folder: RunFolder, config: Config) -> str:
     run = folder.require()
     started, ended = _times(folder, run)
     with store.open_run(client, experiment, run.run_name, _tags(folder, run, config), started, ended) as run_id:
@@ -71,10 +71,10 @@ def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config
         client.log_batch(run_id, [], _params(folder, run), tags)
         _record_children(client, there.info.experiment_id, run_id, folder, run)
         client.log_batch(run_id, _metrics(run, started), [], [])
-    return _remember(place, folder, config, str(there.info.experiment_id), run_id)
+    return _write_store_record(place, folder, config, str(there.info.experiment_id), run_id)
 
 
-def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
+def _write_store_record(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
     """Write to store.json where the run is in the store, and return the record; raises OSError."""
     stored = StoreRecord(
         uri=redact(place.uri),
