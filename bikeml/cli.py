@@ -27,9 +27,8 @@ from bikeml.config.composition import (
 )
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
-from bikeml.tasks.catalogue import GROUPS, TASKS, describe_tasks, find_task
+from bikeml.tasks.catalogue import GROUPS, TASKS, complete, describe_tasks, find_task
 from bikeml.tasks.command import do_task
-from bikeml.tasks.completion import complete
 from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
