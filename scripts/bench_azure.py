@@ -67,8 +67,8 @@ class Bench:
         return self.run([*SWEEP, *LIMITS, f"seed=range(0,{n_cells})", *words])
 
     def _behave(self, job: Any) -> Behaviour:
-        words = (word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
-        fingerprint = next((value for key, value in words if key.lower().endswith("fingerprint")), None)
+        words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
+        fingerprint = words.get("BIKEML_FINGERPRINT")
         record = self.recorded | {"fingerprint": fingerprint, "identity": None}
         return Behaviour(seconds=0, files={"default": {"result.json": json.dumps(record).encode()}})
 

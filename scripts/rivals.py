@@ -1,6 +1,7 @@
 """The programs that the benchmarks compare with; each imports only what it needs, as a script of its own would."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,17 @@ MODELS = {
 
 def compose() -> None:
     """Compose conf/ with nothing but Hydra, and do nothing with it."""
+    _read_conf(lambda _: None)
+
+
+def _read_conf(function: Callable[[Any], None]) -> None:
+    """Call a function with the config that the command line composes, as @hydra.main does."""
     import hydra
     from omegaconf import OmegaConf
 
-    OmegaConf.register_new_resolver("bikeml.options", lambda: "")
-    hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")(lambda _: None)()
+    for name in ("tasks", "options"):  # of the help, which costs nothing here
+        OmegaConf.register_new_resolver(f"bikeml.{name}", lambda: "")
+    hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")(function)()
 
 
 def fit() -> None:
@@ -183,13 +190,10 @@ def _fit_and_log(model: Any, features: list[str]) -> None:
 
 def sweep() -> None:
     """Sweep over models and preprocessings of conf/ in the tutorial's way: @hydra.main, autologging and log_model."""
-    import hydra
     import matplotlib as mpl
-    from omegaconf import OmegaConf
 
     mpl.use("Agg")
-    OmegaConf.register_new_resolver("bikeml.options", lambda: "")
-    hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")(_run_cell)()
+    _read_conf(_run_cell)
 
 
 def _run_cell(config: Any) -> None:
