@@ -104,12 +104,11 @@ def test_an_earlier_run_is_reproduced_by_its_own_commit_and_changes(earlier, run
     assert "with the recorded changes" in done.code
 
 
-def test_the_report_of_an_earlier_sweep_is_made_again(earlier, monkeypatch):
-    from bikeml.pages.report import main
+def test_the_report_of_an_earlier_sweep_is_made_again(earlier):
+    from bikeml.cli import start
 
     before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
-    monkeypatch.setattr(sys, "argv", ["report", "sweep"])
-    main()
+    assert start(["report", "sweep"]) == 0
     now = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
     pd.testing.assert_frame_equal(now[list(before)], before, rtol=1e-12)
     assert list(now["status"]) == ["finished", "failed"]
@@ -159,7 +158,10 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.tasks.predict import _read_allowed
 
     model = earlier / "lasso" / "model"
-    for content, problem in (("{", "JSONDecodeError"), ('{"columns": ["a", {"b": 1}], "data": []}', "not all names")):
+    for content, problem in (
+        ("{", "JSONDecodeError"),
+        ('{"columns": ["a", {"b": 1}], "data": []}', "are not all text"),
+    ):
         (model / "input_example.json").write_text(content)
         with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
             read_example(model)

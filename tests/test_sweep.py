@@ -142,12 +142,12 @@ def test_a_finished_cell_is_reused_and_a_changed_one_says_why_it_runs(bikeml_mai
     assert list(first["note"]) == ["no finished run of these options is recorded"] * 2
     assert list(second["status"]) == ["reused"]
     assert list(third["status"]) == ["reused", "finished", "reused", "finished"]
-    assert third["note"][1] == "seed is 1, recorded was 0"
-    assert "model.estimator.random_state is 1, recorded was 0" in third["note"][3]
+    assert third["note"][1] == "seed is 1, the recorded run has 0"
+    assert "model.estimator.random_state is 1, the recorded run has 0" in third["note"][3]
     figures = ["cv_r2_mean", "test_r2", "test_r2_low", "fingerprint", "run_id"]
     assert third.loc[[0, 2], figures].to_numpy().tolist() == first[figures].to_numpy().tolist()
     assert (workdir / "third" / "0" / "predictions.csv").is_file()
-    assert "seed is 1, recorded was 0" in capsys.readouterr().out
+    assert "seed is 1, the recorded run has 0" in capsys.readouterr().out
 
 
 def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(bikeml_main, workdir):
@@ -193,7 +193,7 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     assert store.find(fingerprint(identity), failures=True) is None
     assert explain() == "recorded by an earlier version of bikeml, whose fingerprints have another form"
     record(identity_tags(identity), seed=1)
-    assert explain() == "seed is 0, recorded was 1"
+    assert explain() == "seed is 0, the recorded run has 1"
 
 
 def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
@@ -204,7 +204,7 @@ def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     shutil.rmtree(workdir / "mlartifacts")
     assert bikeml_main(*sweep, "hydra.sweep.dir=b") == 0
     assert list(board_of(workdir / "b")["status"]) == ["finished"]
-    assert "cannot be reused: its files are gone" in board_of(workdir / "b")["note"][0]
+    assert "cannot be reused: its files are missing" in board_of(workdir / "b")["note"][0]
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
 
 def test_a_disk_that_is_full_costs_its_cells_and_one_message(workdir):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)); "
-    code = f"{limit}import sys; from bikeml.cli import main; sys.argv[0] = 'bikeml'; main()"
+    code = f"{limit}import sys; from bikeml.cli import start; sys.argv[0] = 'bikeml'; sys.exit(start(sys.argv[1:]))"
     arguments = ["-m", *UNTRACKED, "model=linear,tree"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=workdir, capture_output=True, text=True, check=False

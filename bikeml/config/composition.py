@@ -51,10 +51,6 @@ def read_comments(file: Path) -> list[str]:
     return [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
 
 
-# For the text of --help in conf/config.yaml.
-OmegaConf.register_new_resolver("bikeml.options", describe_options, replace=True)
-
-
 def compose(overrides: Sequence[str]) -> DictConfig:
     """
     Compose the primary config with `overrides`, Hydra's own section included.

@@ -1,4 +1,4 @@
-"""Where the fits of a search run: in this process, in joblib's workers, or on a Dask cluster that is already there."""
+"""Choose where the fits of a search run: in this process, in joblib's workers, or on a running Dask cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ def workers(config: GridSearch) -> Iterator[None]:
     """
     Make the Dask cluster that `config` names joblib's active backend; without one, the caller's stays.
 
-    Raises ConfigError where Dask is not installed, and FitError where its scheduler cannot be reached.
+    Raises ConfigError if Dask is not installed, and FitError if its scheduler cannot be reached.
     """
     if config.scheduler is None:
-        yield  # in a notebook it may be another than joblib's own
+        yield  # keep the backend that the caller has set, such as in a notebook
         return
     try:
         from distributed import Client  # an extra, and slow to import

@@ -66,7 +66,7 @@ def find_task(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
     if name in TASKS:
         return name, argv[n_words:]
     known = [task for task in TASKS if n_words == 1 or task.startswith(f"{argv[0]} ")]
-    hint = did_you_mean(name, known) or ";"
+    hint = (name not in GROUPS and did_you_mean(name, known)) or ";"
     raise ConfigError(f"there is no task {name!r}{hint} tasks: {', '.join(known)}; an experiment takes key=value")
 
 

@@ -22,11 +22,10 @@ MODEL_FILE = f"{MODEL}/model.skops"
 
 def record(folder: RunFolder, config: Config, parent_run_id: str | None = None) -> StoreRecord:
     """
-    Record the run in `folder` in the store of `config`, unless it is there, and return where it is.
+    Record the run in `folder` in the store of `config`, unless it is there already, and return where it is.
 
-    A cell's run is nested under that of its sweep, `parent_run_id`.
-    Only a run whose every file has arrived becomes FINISHED. Raises RecordError if the folder holds no whole run, and
-    TrackingError if the store cannot be used.
+    A cell's run is nested below the run of its sweep, `parent_run_id`. A run becomes FINISHED only after all its files
+    have arrived. Raises RecordError if the folder holds no complete run, and TrackingError if the store cannot be used.
     """
     folder.verify()
     run, place = folder.require(), open_store(config)
@@ -66,9 +65,10 @@ def _record_in_job(
     client: MlflowClient, place: Store, folder: RunFolder, config: Config, parent_run_id: str | None
 ) -> StoreRecord:
     """
-    Record in the run that the job has already, and which the service ends; its files are the job's own output.
+    Record in the job's own run. The service ends that run, and keeps the files as the job's output.
 
-    A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
+    If a job loses its node, it starts again in the same run. The metrics are recorded last: a run with metrics is
+    complete.
     """
     there, run = client.get_run(str(place.job_run_id)), folder.require()
     run_id, started = str(there.info.run_id), _times(folder, run)[0]
@@ -81,7 +81,7 @@ def _record_in_job(
 
 
 def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
-    """Write beside the record where it is in the store, and return it; raises OSError."""
+    """Write to store.json where the run is in the store, and return the record; raises OSError."""
     stored = StoreRecord(
         uri=redact(place.uri),
         experiment_name=config.tracking.experiment_name,
@@ -93,7 +93,7 @@ def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, 
 
 
 def _times(folder: RunFolder, run: RunRecord) -> tuple[float, float]:
-    """Return the unix times of the start and the end; form 1 says how long it took, until its file was written."""
+    """Return the unix times of the start and the end. Form 1 has no start: count back from the time of its file."""
     seconds = run.seconds.get("total", 0.0)
     started = (folder.path / run.FILE).stat().st_mtime - seconds if run.started is None else run.started
     return started, started + seconds
@@ -119,7 +119,7 @@ def _params(folder: RunFolder, run: RunRecord) -> list[Param]:
 
 
 def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
-    """Return the sections of the config that determine the result; form 1 has them in its config alone."""
+    """Return the sections of the config that determine the result; a run of form 1 has them only in config.yaml."""
     if run.identity is not None:
         return cast(Mapping[str, Any], run.identity["config"])
     left_out = names_not_in_result()
@@ -170,7 +170,7 @@ def _dataset(run: RunRecord) -> DatasetInput:
     dataset = run.dataset
     dataset_entity = Dataset(
         name=dataset.name,
-        digest=dataset.sha256[:36],  # MLflow's column holds no more; the whole is in a tag
+        digest=dataset.sha256[:36],  # the length of MLflow's column; the tag has the full value
         source_type="local",
         source=json.dumps({"uri": dataset.source}),
         schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
@@ -180,7 +180,7 @@ def _dataset(run: RunRecord) -> DatasetInput:
 
 
 def _record_children(client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord) -> None:
-    """Record the best candidates of a search as child runs, as MLflow's own autologging does."""
+    """Record the best candidates of a search as child runs, as MLflow's autologging does."""
     started, ended = _times(folder, run)
     for number, values in _best_candidates(folder, run):
         tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
@@ -192,7 +192,7 @@ def _record_children(client: MlflowClient, experiment: str, parent: str, folder:
 
 
 def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rank, the scores and the params of as many candidates as search.child_runs asks for, best first."""
+    """Yield the rank, the scores and the params of the best search.child_runs candidates, best first."""
     if run.search is None or not run.search.candidates:
         return
     wanted = folder.read_config()["search"]["child_runs"]
