@@ -43,7 +43,7 @@ def report(error: BaseException) -> int:
 
 
 def drop_output() -> None:
-    """Drop further output, which nobody reads any more, such as behind `| head`: or Python would complain at its end."""
+    """Drop further output, which nobody reads any more, such as behind `| head`; else Python complains at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
