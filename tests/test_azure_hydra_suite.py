@@ -18,9 +18,9 @@ from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError
 
 OWN_CONFIG = {
-    "test_sweep_1_job": "test_every_cell_is_one_job_with_its_own_result",
-    "test_sweep_2_jobs": "test_every_cell_is_one_job_with_its_own_result",
-    "test_sweep_1_job_strict": "test_every_cell_is_one_job_with_its_own_result",
+    "test_sweep_1_job": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
+    "test_sweep_2_jobs": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
+    "test_sweep_1_job_strict": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
     "test_sweep_2_optimizers": "test_a_sweeper_that_is_not_ours_gets_real_values",
     "test_sweep_over_unspecified_mandatory_default": "test_a_sweeper_that_is_not_ours_gets_real_values",
     "test_sweep_and_override": "test_a_job_runs_this_very_experiment",
