@@ -20,9 +20,9 @@ def main() -> None:
     if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup lets it be ignored
         signal.signal(hangup, signal.default_int_handler)
     try:
-        from bikeml import cli
+        from bikeml.cli import start
 
-        cli.main()
+        sys.exit(start(sys.argv[1:]))
     except ModuleNotFoundError as error:
         if error.name != "hydra":  # it is imported first
             raise

@@ -1,93 +1,176 @@
-"""The command line: compose, run, and say plainly what came of it."""
+"""The command line: do a task or run an experiment, and say plainly what came of it."""
 
 import logging
 import math
 import os
 import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
-import hydra
-from hydra._internal.utils import get_args_parser
+from hydra import version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
+from bikeml.tasks.catalogue import GROUPS, TASKS, describe_tasks, find_task
+from bikeml.tasks.command import do_task
 from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
-
-_failures: list[Exception] = []
-"""What the task function of this process raised. Hydra adds lines of its own to an exception that it sees."""
-_sweeps: list[tuple[Path, bool]] = []
-"""The folder of the sweep that this process runs, and whether the sweeper is ours."""
+HELP = ("--help", "-h")
+_begun: ContextVar[list["BegunSweep"]] = ContextVar("begun")
+"""The sweep that the present call of :func:`run_experiment` has begun. Hydra makes its callbacks without arguments."""
 
 
-class NoteSweep(Callback):
-    """Hydra's callback that tells of a sweep, whichever sweeper runs it."""
-
-    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Note where it lies."""
-        is_ours = config.hydra.sweeper._target_ == SWEEPER
-        _sweeps.append((Path(str(config.hydra.sweep.dir)).absolute(), is_ours))
-
-
-def main() -> None:
+def start(argv: Sequence[str]) -> int:
     """
-    Run the command line and exit with its status.
+    Do what the words of a command line ask for, and return the exit status.
 
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
     """
-    # Hydra would print its own message, and exit with 1 whatever it was; this makes it raise instead.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    _failures.clear()
-    _sweeps.clear()
-    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # argparse takes them at one place only
-    status = _compose_and_run()
-    for folder, is_ours in _sweeps:
-        if not is_ours or status == DONE:
-            status = max(status, _finish_sweep(folder, is_ours=is_ours))
-    sys.exit(status)
-
-
-def _is_override(word: str) -> bool:
-    return not word.startswith("-") and ("=" in word or word.startswith("~"))
-
-
-def _compose_and_run() -> int:
     try:
-        refuse_unknown_options(get_args_parser().parse_known_args()[1])
-        Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
-        from bikeml.azure.launch import launcher
-        from bikeml.multirun.sweeper import register
-
-        register(SWEEPER)
-        launcher.register(LAUNCHER)
-        if "hydra/launcher=azureml" in sys.argv and not {"-m", "--multirun"} & {*sys.argv}:
-            sys.argv.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
-        hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(run_composed)()
-    except KeyboardInterrupt as interrupt:
-        return report(interrupt)
-    except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
-        if not _failures:
-            _failures.append(_explain_start(error))
-    if any(isinstance(failure, PlannedError) for failure in _failures):
-        _sweeps.clear()  # none has begun
-    return report(_failures[0]) if _failures else DONE
+        if argv and argv[0] in GROUPS and argv[1:2] and argv[1] in HELP:
+            print(f"tasks, each with --help:\n{describe_tasks(f'{argv[0]} ')}")
+            return DONE
+        found = find_task(argv)
+        if found is None:
+            return run_experiment(argv)
+        _check_extra(found[0])
+        do_task(*found)
+    except SystemExit as stop:  # argparse's and Hydra's, after --help for example
+        return stop.code if isinstance(stop.code, int) else DONE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
+        return report(error)
+    return DONE
 
 
-def _finish_sweep(folder: Path, *, is_ours: bool) -> int:
+def _check_extra(task: str) -> None:
+    """Raise ConfigError if a task of Azure ML lacks what a plain installation does not have."""
+    if task.startswith("azure "):
+        from bikeml.azure.launch.launcher import check_installed
+
+        check_installed(f"bikeml {task}")
+
+
+class BegunSweep(Callback):
+    """Hydra's callback for a sweep, whichever sweeper runs it: its folder, and whether the sweeper is ours."""
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Note the sweep."""
+        self.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        self.is_ours = config.hydra.sweeper._target_ == SWEEPER
+        _begun.get().append(self)
+
+
+class Experiment:
+    """
+    The task function that Hydra calls: one experiment, or one cell of a sweep.
+
+    The error of an experiment is kept here, since Hydra adds lines of its own to one that it sees.
+    """
+
+    error: Exception | None = None
+
+    def __call__(self, composed: DictConfig) -> float:
+        """Run it; a sweeper that optimises gets the mean R2 over the folds."""
+        hydra_config = HydraConfig.get()
+        if hydra_config.mode == RunMode.MULTIRUN:
+            from bikeml.multirun.cell import run_cell
+
+            return run_cell(composed)
+        folder = Path(hydra_config.runtime.output_dir)
+        try:
+            return _run(composed, folder, choices(hydra_config.runtime.choices))
+        except Exception as error:  # noqa: BLE001  run_experiment reports it
+            self.error = error
+            return math.nan
+        finally:
+            remove_if_empty(folder)
+
+
+def run_experiment(argv: Sequence[str]) -> int:
+    """Run an experiment or a sweep, or do what an option of Hydra's asks for, and return the exit status."""
+    args, experiment = _parse(argv), Experiment()
+    begun: list[BegunSweep] = []
+    with _process_of(argv):
+        token = _begun.set(begun)
+        try:
+            _call_hydra(args, experiment)
+            error: BaseException | None = experiment.error
+        except KeyboardInterrupt as interrupt:
+            error = interrupt
+        except Exception as raised:  # noqa: BLE001  an error of no known kind is printed whole
+            error = experiment.error or _explain_start(raised)
+        finally:
+            _begun.reset(token)
+        status = DONE if error is None else report(error)
+        if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
+            status = max(status, _finish_sweep(begun[0]))
+    return status
+
+
+def _parse(argv: Sequence[str]) -> Namespace:
+    """Return what Hydra is asked for; raises ConfigError for an unknown option, or a task that does not come first."""
+    args, unknown = get_args_parser().parse_known_intermixed_args(argv)
+    rerun = [] if args.experimental_rerun is None else ["--experimental-rerun"]  # it would load a pickle
+    refuse_unknown_options([*unknown, *rerun])
+    task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)
+    if task is not None:
+        raise ConfigError(f"{task!r} is a task, and a task comes first: python -m bikeml {task} ...")
+    if "hydra/launcher=azureml" in args.overrides and not args.multirun:
+        args.overrides.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
+    return args
+
+
+@contextmanager
+def _process_of(argv: Sequence[str]) -> Iterator[None]:
+    """
+    Let the process be as if it had been started with `argv`.
+
+    What records a command reads it in sys.argv. The variable makes Hydra raise; it would print a message of its own,
+    and exit with 1 whatever the error.
+    """
+    words, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = [words[0], *argv], "1"
+    try:
+        yield
+    finally:
+        sys.argv = words
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full_error is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def _call_hydra(args: Namespace, experiment: Experiment) -> None:
+    """Do as hydra.main does, with arguments that are parsed already."""
+    Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
+    from bikeml.azure.launch import launcher
+    from bikeml.multirun import sweeper
+
+    sweeper.register(SWEEPER)
+    launcher.register(LAUNCHER)
+    OmegaConf.register_new_resolver("bikeml.tasks", describe_tasks, replace=True)  # for the text of --help
+    version.setbase("1.3")
+    _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
+
+
+def _finish_sweep(begun: BegunSweep) -> int:
     """Return the status of a sweep from what its cells left; a foreign sweeper's gets its leaderboard here."""
     from bikeml.multirun.story import conclude_foreign
     from bikeml.records.sweep_folder import SweepFolder
 
     try:
-        sweep = SweepFolder(folder).look() if is_ours else conclude_foreign(folder)
+        sweep = SweepFolder(begun.folder).look() if begun.is_ours else conclude_foreign(begun.folder)
     except BikemlError as error:
         return report(error)
     return FAILED if sweep.has_failures else DONE
@@ -104,23 +187,6 @@ def _explain_start(error: Exception) -> Exception:
     if isinstance(error, OSError):
         return RunFolderError(f"cannot write the run folder: {error}; choose another with hydra.run.dir=FOLDER")
     return error
-
-
-def run_composed(composed: DictConfig) -> float:
-    """Run one experiment, or one cell of a sweep; a sweeper that optimises gets the mean R2 over the folds."""
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
-        from bikeml.multirun.cell import run_cell
-
-        return run_cell(composed)
-    folder = Path(hydra_config.runtime.output_dir)
-    try:
-        return _run(composed, folder, choices(hydra_config.runtime.choices))
-    except Exception as error:  # noqa: BLE001  main reports it
-        _failures.append(error)
-        return math.nan
-    finally:
-        remove_if_empty(folder)
 
 
 def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:

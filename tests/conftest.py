@@ -181,12 +181,11 @@ def refuse(call, workdir):
 def call_task(capsys):
     """Call a further task in this process: its status, and what it writes to the standard output and error."""
 
-    def call(name, options, function, words):
-        from bikeml.tasks import shell as task
+    def call(name, *words):
+        from bikeml.cli import start
 
         capsys.readouterr()  # what a fixture's run has said
-        with signals_as_before():
-            status = task.main(name, options, function, words)
+        status = start([*name.split(), *map(str, words)])
         shown = capsys.readouterr()
         return status, shown.out, shown.err
 

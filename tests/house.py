@@ -25,6 +25,7 @@ ROOMS = {
     "azure.launch": {"hydra", "omegaconf"},
     "azure.endpoint": {"azure", "pandas", "pydantic", "skops"},
     "azure": {"azure"},
+    "azure.tasks": {"azure", "pandas", "pydantic"},
     "cli": {"hydra", "omegaconf"},
 }
 """Lowest first: a module imports from its own room and from those above it here; and the heavy libraries of each."""

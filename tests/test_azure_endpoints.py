@@ -60,10 +60,10 @@ def call(capfd: Any) -> Any:
     """Do a task of a workspace in this process; return its status, output and message, and keep the steps it told."""
 
     def do(*words: str) -> tuple[int, str, str]:
-        from bikeml.azure.__main__ import main
+        from bikeml.cli import start
 
         capfd.readouterr()
-        status = main(words)
+        status = start(["azure", *words])
         shown = capfd.readouterr()
         steps, begin, message = shown.err.partition("bikeml: ")
         do.steps = steps.splitlines()  # type: ignore[attr-defined]
@@ -366,7 +366,7 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     assert re.match("bikeml: cannot deploy bikeml:1 as 'blue': .+", begin)
     assert "cannot read the log of deployment 'blue': a test asked for" in log
     assert "cannot delete deployment 'blue': a test asked for" in end
-    assert end.endswith("take it away with python -m bikeml.azure undeploy endpoint=rentals deployment=blue")
+    assert end.endswith("take it away with python -m bikeml azure undeploy endpoint=rentals deployment=blue")
     assert call("undeploy", "endpoint=rentals", "deployment=blue")[0] == 0
     workspace.endpoints.servers.variables.clear()
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
@@ -469,11 +469,10 @@ def test_a_tampered_model_is_refused_before_anything_is_sent(
 
 
 def test_the_tasks_of_a_workspace_have_their_help(azureml: LoopbackAzureML, capsys: Any) -> None:
-    from bikeml.azure.__main__ import main
+    from bikeml.cli import start
 
     for name in ("deploy", "invoke", "undeploy"):
-        with pytest.raises(SystemExit, match="0"):
-            main([name, "--help"])
+        assert start(["azure", name, "--help"]) == 0
         shown = capsys.readouterr().out
-        assert f"usage: python -m bikeml.azure {name} [option=VALUE ...]" in shown
+        assert f"usage: python -m bikeml azure {name} [option=VALUE ...]" in shown
         assert "endpoint=null" in shown

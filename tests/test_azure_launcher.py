@@ -659,7 +659,7 @@ def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
     error = capsys.readouterr().err
     assert "bikeml: 2 jobs are asked to end; look again with: " in error
     (name,) = re.findall(r"bikeml: job (\S+) was not cancelled and may still run: ", error)
-    assert f"ask again with: scripts/jobs {workdir / SWEEP} --cancel" in error
+    assert f"ask again with: python -m bikeml azure jobs {workdir / SWEEP} --cancel" in error
     ended = ("CancelRequested", "Canceled")
     assert [job.name for job in workspace.jobs.by_name.values() if job.status not in ended] == [name]
 
@@ -685,25 +685,25 @@ def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML,
 
 
 def main(arguments: list[str]) -> int:
-    from bikeml.azure.__main__ import main  # azure's import warns, which only a test with the service tolerates
+    from bikeml.cli import start
 
-    return main(arguments)
+    return start(["azure", *arguments])
 
 
-def test_scripts_register_a_table_and_make_a_cluster(
+def test_tasks_register_a_table_and_make_a_cluster(
     workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["register_data"]) == 0
-    assert main(["register_data"]) == 0
+    assert main(["data"]) == 0
+    assert main(["data"]) == 0
     first, second = capsys.readouterr().out.split()
     assert first == second
     assert re.fullmatch(r"bikeml-table:[0-9a-f]{30}", first)
     assert len(workspace.log.find("data.put")) == 1
-    assert main(["create_compute", "azure.compute.max_instances=4"]) == 0
+    assert main(["compute", "azure.compute.max_instances=4"]) == 0
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
 
 
-def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
+def test_tasks_list_follow_and_cancel_the_jobs_of_a_sweep(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
@@ -727,11 +727,11 @@ def test_scripts_list_follow_and_cancel_the_jobs_of_a_sweep(
     ("arguments", "status", "message"),
     [
         (["jobs", "nowhere"], 2, "there is no sweep in 'nowhere'"),
-        (["create_compute", "azure.compute.min_instances=3"], 2, "min_instances=3 is above max_instances=2"),
-        (["register_data", "data=csv", "data.path=nowhere.csv"], 2, "there is no table at 'nowhere.csv'"),
+        (["compute", "azure.compute.min_instances=3"], 2, "min_instances=3 is above max_instances=2"),
+        (["data", "data=csv", "data.path=nowhere.csv"], 2, "there is no table at 'nowhere.csv'"),
     ],
 )
-def test_scripts_say_in_one_line_what_is_wrong(
+def test_tasks_say_in_one_line_what_is_wrong(
     workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, message: str
 ) -> None:
     assert main(arguments) == status
@@ -742,13 +742,13 @@ def test_scripts_say_in_one_line_what_is_wrong(
 
 
 @pytest.mark.slow  # a process of its own; test_task holds the same of every task
-def test_scripts_say_in_one_line_that_they_were_interrupted(
+def test_tasks_say_in_one_line_that_they_were_interrupted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(seconds=3600)
     assert sweep("model=linear", "hydra.launcher.wait=false") == 3
     capsys.readouterr()
-    words = [sys.executable, "-m", "bikeml.azure", "jobs", str(SWEEP), "--follow"]
+    words = [sys.executable, "-m", "bikeml", "azure", "jobs", str(SWEEP), "--follow"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
         assert follower.stdout
         assert follower.stdout.readline().split()[0] == names(workspace)[0]
@@ -772,9 +772,7 @@ def test_without_the_azure_extra_it_says_what_to_install(
     monkeypatch.setattr(metadata, "version", missing)
     assert bikeml_main("hydra/launcher=azureml", "model=linear") == 2
     assert "needs azure-ai-ml; install it with: pip install 'bikeml[azure]'" in capsys.readouterr().err
-    from bikeml.azure.__main__ import main
-
-    for words in (["deploy", "run=best"], ["invoke"], ["undeploy"], ["jobs", "sweep"], ["create_compute"]):
+    for words in (["deploy", "run=best"], ["invoke"], ["undeploy"], ["jobs", "sweep"], ["compute"]):
         assert main(words) == 2
-        expected = f"bikeml: bikeml.azure {words[0]} needs azure-ai-ml; install it with: pip install 'bikeml[azure]'\n"
+        expected = f"bikeml: bikeml azure {words[0]} needs azure-ai-ml; install it with: pip install 'bikeml[azure]'\n"
         assert capsys.readouterr().err == expected

@@ -117,7 +117,7 @@ def test_a_job_that_loses_its_node_goes_on_from_its_checkpoints_and_records_its_
     children = client.search_runs([recorded.info.experiment_id], f"tags.mlflow.parentRunId = '{name}'")
     assert len(children) == 4
     for which in ("best", name):
-        command = [sys.executable, "-m", "bikeml.tasks.predict", "tracking=azureml", f"run={which}", "output=all.csv"]
+        command = [sys.executable, "-m", "bikeml", "predict", "tracking=azureml", f"run={which}", "output=all.csv"]
         subprocess.run(command, check=True, timeout=SECONDS)
         held_out, rows = (pd.read_csv(file).set_index("row") for file in ("sweep/0/predictions.csv", "all.csv"))
         pd.testing.assert_series_equal(rows["predicted"].loc[held_out.index], held_out["predicted"])

@@ -10,7 +10,7 @@ import pytest
 from bikeml.table.data import parse_csv, read_bytes
 from bikeml.table.hints import find_hints
 from bikeml.table.look import correlation_ratio, look_at
-from bikeml.tasks.explore import ExploreOptions, explore, show_number
+from bikeml.tasks.explore import Options, explore, show_number
 from tests.conftest import DAILY, config_of
 from tests.test_report import CONTRASTS, PHONE, browser, look
 
@@ -21,14 +21,14 @@ HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacke
 
 @pytest.fixture
 def call(workdir, call_task):
-    return lambda *arguments: call_task("explore", ExploreOptions, explore, arguments)
+    return lambda *arguments: call_task("explore", *arguments)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """The page of the embedded table."""
     folder = tmp_path_factory.mktemp("made")
-    config, options = config_of(), ExploreOptions(output=str(folder), max_rows=100_000, max_columns=40)
+    config, options = config_of(), Options(output=str(folder), max_rows=100_000, max_columns=40)
     explore(config, options)
     return folder
 

@@ -18,12 +18,12 @@ from mlflow import MlflowClient
 from pyarrow import parquet
 
 import bikeml
+from bikeml.cli import start
 from bikeml.errors import ConfigError
 from bikeml.experiment.model_file import load_pipeline
-from bikeml.tasks import shell as task
-from bikeml.tasks.predict import PredictOptions, conformal_width, predict
+from bikeml.tasks.predict import conformal_width
 from tests.builders import agree
-from tests.conftest import DAILY, signals_as_before
+from tests.conftest import DAILY
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 RUN = ("model=tree", "preprocessing=standard")
@@ -61,8 +61,7 @@ def call(store, workdir, capsysbinary):
     """Call the task in this process: its status, and what it writes to the standard output and error."""
 
     def run(*arguments):
-        with signals_as_before():
-            status = task.main("predict", PredictOptions, predict, arguments)
+        status = start(["predict", *arguments])
         out, err = capsysbinary.readouterr()
         return status, out.decode(), err.decode()
 
@@ -124,7 +123,7 @@ def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch,
 
 
 def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, recorded):
-    command = [sys.executable, "-m", "bikeml.tasks.predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
+    command = [sys.executable, "-m", "bikeml", "predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
     if re.fullmatch(r"\d+|\d+e\d+", recorded[1].run_id[:8]):  # to Hydra a number
         command[-1] = f"run={recorded[1].run_id}"
     with DAILY.open("rb") as table:
@@ -134,7 +133,7 @@ def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, 
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(store):
-    command = f"{sys.executable} -m bikeml.tasks.predict 2> err | head -1"
+    command = f"{sys.executable} -m bikeml predict 2> err | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "row,predicted\n")
     assert "Traceback" not in Path("err").read_text()

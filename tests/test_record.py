@@ -10,7 +10,6 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
-from bikeml.multirun import publish as record
 from bikeml.records.sweep_folder import SweepFolder
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -20,16 +19,8 @@ OF_ONE_RUN = {"bikeml.record", "bikeml.owner", "bikeml.command", "bikeml.model_s
 
 
 @pytest.fixture
-def call(capsys):
-    """Call the task in this process: its status, and what it writes."""
-
-    def run(*words):
-        capsys.readouterr()
-        status = record.main([str(word) for word in words])
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
-
-    return run
+def call(call_task):
+    return lambda *words: call_task("record", *words)
 
 
 def runs_of(store, condition=""):
@@ -94,7 +85,7 @@ def test_to_record_twice_is_to_record_once(call):
 
 def test_a_run_whose_store_was_away_is_recorded_by_the_command_of_its_message(call, workdir):
     (workdir / "mlflow.db").write_text("this is no database, and it is long enough to be read as one\n" * 100)
-    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml.multirun.publish '.*out'"):
+    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml record '.*out'"):
         bikeml.run(*FAST, "hydra.run.dir=out")
     (workdir / "mlflow.db").unlink()
     assert call("out")[0] == 0

@@ -11,9 +11,7 @@ import pytest
 
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.records.run_folder import RunFolder
-from bikeml.tasks.predict import PredictOptions, predict
-from bikeml.tasks.register import RegisterOptions, register
-from bikeml.tasks.reproduce import ReproduceOptions, run_again
+from bikeml.tasks.reproduce import Options, run_again
 from tests.conftest import ROOT, config_of
 from tests.recorded import STORE, restore
 
@@ -55,14 +53,14 @@ def figures_of(result):
 
 
 def run_again_now(run_id):
-    return run_again(config_of(), ReproduceOptions(run=run_id, table=None), lambda *_: None)
+    return run_again(config_of(), Options(run=run_id, table=None), lambda *_: None)
 
 
 @has_its_scikit_learn
 @pytest.mark.parametrize("run", RUNS)
 def test_an_earlier_run_predicts_what_it_predicted(call_task, earlier, run):
     run_id = result_of(earlier / run)["run_id"]
-    status, _, err = call_task("predict", PredictOptions, predict, [f"run={run_id}", "output=now.csv", "interval=0.9"])
+    status, _, err = call_task("predict", f"run={run_id}", "output=now.csv", "interval=0.9")
     assert status == 0, err
     before, now = pd.read_csv(earlier / run / "predictions.csv"), pd.read_csv("now.csv").set_index("row")
     assert list(now.loc[before["row"], "predicted"]) == pytest.approx(list(before["predicted"]), rel=1e-12)
@@ -71,7 +69,7 @@ def test_an_earlier_run_predicts_what_it_predicted(call_task, earlier, run):
 @has_its_scikit_learn
 @pytest.mark.parametrize(("which", "run"), [("latest", "sweep/0"), ("best", "rf")])
 def test_an_earlier_store_knows_its_latest_and_its_best_run(call_task, earlier, which, run):
-    status, _, err = call_task("predict", PredictOptions, predict, [f"run={which}", "output=now.csv"])
+    status, _, err = call_task("predict", f"run={which}", "output=now.csv")
     assert status == 0, err
     assert result_of(earlier / run)["run_id"] in err
 
@@ -80,10 +78,10 @@ def test_an_earlier_store_knows_its_latest_and_its_best_run(call_task, earlier, 
 @pytest.mark.parametrize("run", RUNS)
 def test_an_earlier_run_is_registered_and_found_by_its_alias(call_task, earlier, run):
     words = [f"run={result_of(earlier / run)['run_id']}", "registered_model=bikes", "alias=now"]
-    status, out, err = call_task("register", RegisterOptions, register, words)
+    status, out, err = call_task("register", *words)
     assert status == 0, err
     assert "version  1\n" in out
-    status, _, err = call_task("predict", PredictOptions, predict, ["run=bikes@now", "output=now.csv"])
+    status, _, err = call_task("predict", "run=bikes@now", "output=now.csv")
     assert status == 0, err
 
 
@@ -141,10 +139,10 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
 def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
     from mlflow import MlflowClient
 
-    from bikeml.multirun import publish as record
+    from bikeml.cli import start
 
-    words = ["lasso", "--uri", f"sqlite:///{earlier}/other.db"]
-    assert [record.main(words), record.main(words)] == [0, 0]
+    words = ["record", "lasso", "--uri", f"sqlite:///{earlier}/other.db"]
+    assert [start(words), start(words)] == [0, 0]
     client = MlflowClient(f"sqlite:///{earlier}/other.db")
     (run,) = client.search_runs([client.get_experiment_by_name("bikeml").experiment_id])
     assert run.info.status == "FINISHED"

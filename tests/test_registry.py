@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bikeml.tasks.register import RegisterOptions, register
 from tests.builders import seal
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -21,7 +20,7 @@ def run_ids(workdir):
 
 @pytest.fixture
 def call(call_task):
-    return lambda *words: call_task("register", RegisterOptions, register, words)
+    return lambda *words: call_task("register", *words)
 
 
 def test_the_same_run_has_one_version_and_an_alias_moves(run_ids, call):
@@ -38,9 +37,9 @@ def test_the_same_run_has_one_version_and_an_alias_moves(run_ids, call):
     assert "alias  champion (before: 1)" in out
     assert f"run  {tree}" in call("run=champion")[1]
     assert f"run  {linear}" in call("run=bikeml/1")[1]
-    assert "next  python -m bikeml.tasks.predict run=bikeml@champion data.path=NEW.csv" in out
+    assert "next  python -m bikeml predict run=bikeml@champion data.path=NEW.csv" in out
     elsewhere = f"tracking.uri=sqlite:///{Path.cwd()}/mlflow.db"
-    assert f"next  python -m bikeml.tasks.predict {elsewhere} run=bikeml/1 data" in call("run=bikeml/1", elsewhere)[1]
+    assert f"next  python -m bikeml predict {elsewhere} run=bikeml/1 data" in call("run=bikeml/1", elsewhere)[1]
 
 
 def test_models_of_two_names_count_for_themselves(run_ids, call):

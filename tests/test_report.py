@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bikeml.cli import start
 from bikeml.pages.entries import find_differences, read_config
 from bikeml.pages.leaderboard import build_leaderboard
-from bikeml.pages.report import main, render_report, write_report
+from bikeml.pages.report import render_report, write_report
 from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.sweep import FailureRecord, SweepRecord
@@ -30,15 +31,10 @@ pytestmark = pytest.mark.slow  # a real sweep and a real browser in each worker
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A small sweep with a search, two cells that finish and two that fail."""
-    from bikeml import cli
-
     folder = tmp_path_factory.mktemp("made") / "sweep"
     axes = ["model=ridge", "preprocessing=standard", "model.estimator.solver=auto,lbfgs", "search=none,grid"]
     cheap = ["evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "tracking=none"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["bikeml", "-m", *axes, *cheap, f"hydra.sweep.dir={folder}"])
-        with pytest.raises(SystemExit, match="1"):
-            cli.main()
+    assert start(["-m", *axes, *cheap, f"hydra.sweep.dir={folder}"]) == 1
     return folder
 
 
@@ -58,18 +54,8 @@ def change(file, **values):
 
 
 @pytest.fixture
-def report(monkeypatch, capsys):
-    """Call scripts/report in this process and return its output and how it ended."""
-
-    def call(folder):
-        monkeypatch.setattr(sys, "argv", ["report", str(folder)])
-        try:
-            main()
-        except SystemExit as stop:
-            return capsys.readouterr().out, stop.code
-        return capsys.readouterr().out, None
-
-    return call
+def report(call_task):
+    return lambda folder: call_task("report", folder)
 
 
 def make_hostile(folder):
@@ -135,8 +121,8 @@ def test_the_page_can_be_made_again_from_a_copy(made, tmp_path, report):
     copy = Path(shutil.copytree(made, tmp_path / "elsewhere" / "copy"))
     for name in ("report.html", "leaderboard.csv"):
         (copy / name).unlink()
-    printed, error = report(copy)
-    assert error is None
+    status, printed, _ = report(copy)
+    assert status == 0
     assert printed.splitlines()[-1] == str(copy / "report.html")
     assert (copy / "report.html").read_text() == (made / "report.html").read_text()
     assert (copy / "leaderboard.csv").read_text() == (made / "leaderboard.csv").read_text()
@@ -169,8 +155,7 @@ def test_what_a_cell_lacks_is_left_out(sweep):
 def test_a_damaged_file_is_named_and_the_rest_is_shown(sweep, name, report):
     for file in sweep.glob(f"*/{name}"):
         file.write_text("{[")
-    _, error = report(sweep)
-    assert error is None
+    assert report(sweep)[0] == 0
     page = (sweep / "report.html").read_text()
     assert re.search(rf"{re.escape(name)}&#39; has been changed since the run wrote it", page)
     assert 'id="leaderboard"' in page
@@ -179,7 +164,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(sweep, name, report):
 def test_a_broken_record_is_named_on_the_page_and_the_rest_is_shown(sweep):
     (sweep / "0" / RESULT).write_text('{"schema": 2}')
     told = subprocess.run(
-        [sys.executable, "-m", "bikeml.pages.report", str(sweep)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bikeml", "report", str(sweep)], capture_output=True, text=True, check=True
     )
     assert re.fullmatch(r"bikeml: .*: '.*0/result.json' is broken: id is missing, and .* more; .*\n", told.stderr)
     page = (sweep / "report.html").read_text()
@@ -189,11 +174,11 @@ def test_a_broken_record_is_named_on_the_page_and_the_rest_is_shown(sweep):
 
 def test_a_folder_without_a_sweep_is_one_message(tmp_path, report):
     words = f"bikeml: there is no sweep in {str(tmp_path)!r}; give the folder that hydra.sweep.dir named"
-    assert report(tmp_path) == ("", words)
+    assert report(tmp_path) == (2, "", f"{words}\n")
 
 
 def test_the_script_explains_itself():
-    words = [sys.executable, "-m", "bikeml.pages.report", "--help"]
+    words = [sys.executable, "-m", "bikeml", "report", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "hydra.sweep.dir" in done.stdout
 

@@ -14,7 +14,7 @@ import yaml
 
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.records.run_folder import RunFolder
-from bikeml.tasks.reproduce import GROUPS, ReproduceOptions, _write_options, reproduce
+from bikeml.tasks.reproduce import GROUPS, _write_options
 from tests.conftest import DAILY, TASK_SIGNALS, config_of, heeded
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +23,7 @@ FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 
 @pytest.fixture
 def call(call_task):
-    return lambda *words: call_task("reproduce", ReproduceOptions, reproduce, words)
+    return lambda *words: call_task("reproduce", *words)
 
 
 def git(folder, *words):
@@ -91,7 +91,7 @@ def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_n
     made = run_in(checkout, "bikeml", *experiment, *FAST)
     assert made.returncode == 0, made.stderr
     evaluate.write_text(text)
-    done = run_in(checkout, "bikeml.tasks.reproduce", "run=latest")
+    done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert (done.returncode, done.stderr) == (0, "")
     assert " NO " not in done.stdout
     assert re.search(r"equal  (\d+) of \1 figures", done.stdout)
@@ -105,11 +105,11 @@ def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checko
     assert made.returncode == 0, made.stderr
     data = checkout / "bikeml" / "evaluation" / "evaluate.py"
     data.write_text(data.read_text().replace("return ", "return 2 * "))
-    done = run_in(checkout, "bikeml.tasks.reproduce", "run=latest")
+    done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert (done.returncode, done.stderr) == (0, "")
     run_id = re.search(r"run (\w{32}) again", done.stdout)[1]
     edit_json(artifact(workdir, run_id, "environment.json"), lambda content: content.update(git_commit="0" * 40))
-    done = run_in(checkout, "bikeml.tasks.reproduce", "run=latest")
+    done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert done.returncode == 1
     assert re.match(rf"bikeml: the code of run {run_id}, commit 0{{40}}, is not in .*; fetch it", done.stderr)
 
@@ -191,7 +191,7 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
 
     mark = f"reproduced-{os.getpid()}-{number}"
     variables = {**os.environ, "PYTHONPATH": str(checkout), "BIKEML_TEST_MARK": mark}
-    command = [sys.executable, "-m", "bikeml.tasks.reproduce"]
+    command = [sys.executable, "-m", "bikeml", "reproduce"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with heeded(number), subprocess.Popen(command, env=variables, **pipes) as process:
         while len(processes_with(mark)) < 2 or len(git(checkout, "worktree", "list").splitlines()) < 2:

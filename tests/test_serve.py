@@ -14,7 +14,7 @@ import pytest
 
 from tests.azureml.processes import free_port, processes_with
 from tests.builders import seal
-from tests.conftest import TASK_SIGNALS, heeded, signals_as_before
+from tests.conftest import TASK_SIGNALS, heeded
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 
@@ -28,7 +28,7 @@ def run_id(workdir):
 
 def start(*words, **variables):
     return subprocess.Popen(
-        [sys.executable, "-m", "bikeml.tasks.serve", *words],
+        [sys.executable, "-m", "bikeml", "serve", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,7 +81,7 @@ def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, prepro
     Path("cities.csv").write_text("temp,city,y\n" + "\n".join(rows))
     bikeml.run(*CITY, f"preprocessing={preprocessing}", "model=linear", "hydra.run.dir=out", *FAST)
     Path("new.csv").write_text(GAPS)
-    predict = [sys.executable, "-m", "bikeml.tasks.predict", "data.path=new.csv", "output=done.csv"]
+    predict = [sys.executable, "-m", "bikeml", "predict", "data.path=new.csv", "output=done.csv"]
     subprocess.run(predict, check=True)
     done = pd.read_csv("done.csv")["predicted"].tolist()
     expected = pytest.approx(done)  # a product's last digits are another in another process
@@ -127,13 +127,10 @@ def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
 
 
 def serve(capsys, *words):
-    from bikeml.tasks import shell as task
-    from bikeml.tasks.serve import ServeOptions
-    from bikeml.tasks.serve import serve as do
+    from bikeml.cli import start
 
     capsys.readouterr()  # what a fixture's run has said
-    with signals_as_before():
-        return task.main("serve", ServeOptions, do, words), capsys.readouterr().err
+    return start(["serve", *words]), capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):

@@ -1,17 +1,20 @@
 import re
 import signal
+import sys
 
 import pytest
 import yaml
 
+from bikeml.cli import start
 from bikeml.config.composition import config_dir, read_comments
 from bikeml.config.fields import Section
 from bikeml.errors import ClusterError, DataError
 from bikeml.system.processes import HANGUP, INTERRUPTS, uninterrupted
-from bikeml.tasks import shell as task
+from bikeml.tasks.catalogue import TASKS, Task
+from tests.azureml.fixtures import tolerate_client_warnings
 from tests.conftest import heeded, signals_as_before
 
-TASKS = sorted((config_dir() / "task").glob("*.yaml"))
+FOLDER = config_dir() / "task"
 
 
 class Options(Section):
@@ -24,24 +27,26 @@ class Options(Section):
 
 
 @pytest.fixture
-def told():
-    """What the task was called with."""
-    return []
+def call(monkeypatch):
+    """Call a task with the options of predict that notes what it is called with in `call.told`."""
+
+    def do(*arguments, error=None):
+        def note(config, options):
+            do.told.append((config, options))
+            if error is not None:
+                raise error
+
+        monkeypatch.setattr(sys.modules[__name__], "note", note, raising=False)
+        monkeypatch.setitem(TASKS, "predict", Task(f"{__name__}:note", "note"))
+        return start(["predict", *arguments])
+
+    do.told = []
+    return do
 
 
-def call(told, *arguments, error=None):
-    def keep(config, options):
-        told.append((config, options))
-        if error is not None:
-            raise error
-
-    with signals_as_before():
-        return task.main("predict", Options, keep, arguments)
-
-
-def test_a_task_gets_the_config_and_its_own_options_apart(told):
-    assert call(told, "run=latest", "model=rf", "data.path=-") == 0
-    ((config, options),) = told
+def test_a_task_gets_the_config_and_its_own_options_apart(call):
+    assert call("run=latest", "model=rf", "data.path=-") == 0
+    ((config, options),) = call.told
     assert config.model.estimator["_target_"].endswith("RandomForestRegressor")
     assert (config.data.path, options.run, options.output, options.interval) == ("-", "latest", "-", None)
 
@@ -59,10 +64,10 @@ def test_a_task_gets_the_config_and_its_own_options_apart(told):
         (["+other=1"], r"unknown key 'other'; allowed here"),
     ],
 )
-def test_a_wrong_override_is_one_message_and_status_2(told, capsys, arguments, message):
-    assert call(told, *arguments) == 2
+def test_a_wrong_override_is_one_message_and_status_2(call, capsys, arguments, message):
+    assert call(*arguments) == 2
     shown = capsys.readouterr()
-    assert told == []
+    assert call.told == []
     assert re.search(message, shown.err), shown.err
     assert shown.err.startswith("bikeml: ")
     assert "Traceback" not in shown.err
@@ -70,8 +75,8 @@ def test_a_wrong_override_is_one_message_and_status_2(told, capsys, arguments, m
 
 
 @pytest.mark.parametrize("arguments", [["-m"], ["--multirun", "run=best"], ["--cfg", "job"]])
-def test_what_a_task_has_no_option_for_is_refused_with_status_2(told, capsys, arguments):
-    assert call(told, *arguments) == 2
+def test_what_a_task_has_no_option_for_is_refused_with_status_2(call, capsys, arguments):
+    assert call(*arguments) == 2
     assert f"bikeml: there is no option '{arguments[0]}'" in capsys.readouterr().err
 
 
@@ -83,8 +88,8 @@ def test_what_a_task_has_no_option_for_is_refused_with_status_2(told, capsys, ar
         (KeyboardInterrupt(), 130, "bikeml: interrupted\n"),
     ],
 )
-def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(told, capsys, error, status, message):
-    assert call(told, error=error) == status
+def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(call, capsys, error, status, message):
+    assert call(error=error) == status
     assert capsys.readouterr().err == message
 
 
@@ -92,10 +97,11 @@ def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(told, capsys, e
 @pytest.mark.parametrize(
     ("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["by default", "nohup"]
 )
-def test_a_terminal_that_is_closed_interrupts_unless_it_is_ignored(capsys, before, status):
+def test_a_terminal_that_is_closed_interrupts_unless_it_is_ignored(bikeml_main, monkeypatch, capsys, before, status):
+    monkeypatch.setattr("bikeml.cli.start", lambda _: signal.raise_signal(HANGUP))
     with signals_as_before():
         signal.signal(HANGUP, before)
-        assert task.main("predict", Options, lambda *_: signal.raise_signal(HANGUP), []) == status
+        assert bikeml_main("predict") == status
     assert capsys.readouterr().err == ("bikeml: interrupted\n" if status else "")
 
 
@@ -108,34 +114,96 @@ def test_no_interrupt_disturbs_a_cleaning_up(number):
             signal.raise_signal(number)
 
 
-def test_a_bug_of_ours_is_a_traceback(told, capsys):
-    assert call(told, error=ZeroDivisionError("oh")) == 1
+def test_a_bug_of_ours_is_a_traceback(call, capsys):
+    assert call(error=ZeroDivisionError("oh")) == 1
     assert "ZeroDivisionError: oh" in capsys.readouterr().err
 
 
-def test_options_of_ones_own_folder_are_found(told, workdir):
+def test_options_of_ones_own_folder_are_found(call, workdir):
     (workdir / "my conf" / "tracking").mkdir(parents=True)
     (workdir / "my conf" / "tracking" / "mine.yaml").write_text(
         "uri: sqlite:///other.db\nexperiment_name: mine\nrun_name: null\n"
     )
-    assert call(told, "--config-dir", "my conf", "tracking=mine") == 0
-    assert told[0][0].tracking.experiment_name == "mine"
+    assert call("--config-dir", "my conf", "tracking=mine") == 0
+    assert call.told[0][0].tracking.experiment_name == "mine"
 
 
-@pytest.mark.parametrize("file", TASKS, ids=lambda file: file.stem)
-def test_help_tells_what_every_task_does_its_options_and_examples(file, capsys):
-    with pytest.raises(SystemExit) as stop:
-        task.main(file.stem, Options, print, ["--help"])
-    assert stop.value.code == 0
-    shown = capsys.readouterr().out
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.has_options])
+def test_help_tells_what_every_task_does_its_options_and_examples(name, capsys):
+    assert start([*name.split(), "--help"]) == 0
+    shown, file = capsys.readouterr().out, FOLDER / f"{name.split()[-1]}.yaml"
     for line in read_comments(file):
         assert line in shown
-    for key in yaml.safe_load(file.read_text()):
+    for key in yaml.safe_load(file.read_text()) or {}:
         assert f"\n  {key}=" in shown
 
 
-@pytest.mark.parametrize("file", TASKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_option_of_a_task_says_what_it_is(file):
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     assert all("  # " in line for line in lines)
     assert len(read_comments(file)) >= 2
+
+
+def test_every_task_is_in_the_table_with_its_options():
+    assert {file.stem for file in FOLDER.glob("*.yaml")} == {
+        name.split()[-1] for name, task in TASKS.items() if task.has_options
+    }
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_code_of_a_task_is_where_the_table_says(name):
+    task = TASKS[name]
+    if name.startswith("azure "):
+        pytest.importorskip("azure.ai.ml", reason="the azure extra is not installed")
+        tolerate_client_warnings()
+    assert callable(task.load_function())
+    if task.has_options:
+        keys = yaml.safe_load((FOLDER / f"{name.split()[-1]}.yaml").read_text()) or {}
+        assert set(task.load_options().model_fields) == set(keys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["predcit"],
+            r"there is no task 'predcit'; did you mean 'predict'\? tasks: explore, predict, .*; an experiment takes key=value",
+        ),
+        (["azure"], r"there is no task 'azure'.* tasks: azure data, azure compute, "),
+        (["azure", "deplyo"], r"there is no task 'azure deplyo'; did you mean 'azure deploy'\? tasks: azure data, "),
+        (["model=rf", "predict"], r"'predict' is a task, and a task comes first: python -m bikeml predict \.\.\."),
+        (["-m", "azure", "model=rf"], r"'azure' is a task, and a task comes first: python -m bikeml azure \.\.\."),
+        (["--experimental-rerun", "config.pickle"], r"there is no option '--experimental-rerun'"),
+    ],
+)
+def test_a_task_that_is_none_or_stands_elsewhere_is_one_message_and_status_2(capsys, words, message):
+    assert start(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.fullmatch(f"bikeml: {message}.*\n", shown.err), shown.err
+
+
+def test_a_folder_may_have_the_name_of_a_task(workdir, capsys):
+    (workdir / "predict" / "model").mkdir(parents=True)
+    (workdir / "predict" / "model" / "mine.yaml").write_text("defaults: [tree]\n")
+    assert start(["--config-dir", "predict", "model=mine", "--cfg", "job"]) == 0
+    assert "DecisionTreeRegressor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", ["report", "record"])
+def test_an_operand_is_a_path_and_no_override(task, capsys):
+    assert start([task, "multirun/a=b"]) == 2
+    assert "'multirun/a=b'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["report", "record", "azure jobs"])
+def test_a_task_with_operands_has_its_help(task, capsys):
+    assert start([*task.split(), "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m bikeml {task} ")
+
+
+def test_a_group_of_tasks_has_its_help(capsys):
+    assert start(["azure", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [line.split("  ")[1] for line in shown.splitlines()[1:]] == [name for name in TASKS if "azure" in name]

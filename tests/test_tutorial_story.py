@@ -32,7 +32,7 @@ def bikeml(module: str, *words: str) -> str:
 def test_from_the_table_to_an_answering_endpoint_and_back_to_the_run_that_made_it(
     workspace: LoopbackAzureML, workdir: Path
 ) -> None:
-    bikeml("bikeml.tasks.explore")
+    bikeml("bikeml", "explore")
     assert list(workdir.rglob("explore.html"))
 
     shown = bikeml("bikeml", "-m", "model=linear,lasso,tree,rf,gbr", *CLUSTER, "hydra.sweep.dir=models")
@@ -44,23 +44,23 @@ def test_from_the_table_to_an_answering_endpoint_and_back_to_the_run_that_made_i
     grid = json.loads((workdir / "grid/0/result.json").read_text())
     assert grid["search"]["candidates"] == 144
 
-    shown = bikeml("bikeml.tasks.register", "tracking=azureml", f"run={grid['run_id']}", "alias=champion")
+    shown = bikeml("bikeml", "register", "tracking=azureml", f"run={grid['run_id']}", "alias=champion")
     assert re.search(r"version  1\n +alias  champion \(before: none\)", shown)
-    assert "version  1, as before" in bikeml("bikeml.tasks.register", "tracking=azureml", f"run={grid['run_id']}")
+    assert "version  1, as before" in bikeml("bikeml", "register", "tracking=azureml", f"run={grid['run_id']}")
 
-    shown = bikeml("bikeml.azure", "deploy", "tracking=azureml", "run=champion")
+    shown = bikeml("bikeml", "azure", "deploy", "tracking=azureml", "run=champion")
     assert "deployment  blue: bikeml:1 on 1 x Standard_DS3_v2" in shown
     assert len(workspace.log.find("models.put")) == 2  # the version, and its alias: the model was there already
 
     (workdir / "request.json").write_text(json.dumps({"input_data": SAMPLE}))
-    answer = json.loads(bikeml("bikeml.azure", "invoke", "request=request.json"))
+    answer = json.loads(bikeml("bikeml", "azure", "invoke", "request=request.json"))
     bikeml("bikeml", "experiment=tutorial_grid", "tracking=none", "hydra.run.dir=here")
     assert answer == pytest.approx(predict(workdir / "here", SAMPLE))
 
-    shown = bikeml("bikeml.tasks.reproduce", "tracking=azureml", f"run={grid['run_id']}")
+    shown = bikeml("bikeml", "reproduce", "tracking=azureml", f"run={grid['run_id']}")
     assert re.search(r"equal  (\d+) of \1 figures", shown)
     commit = describe_checkout()["git_commit"]  # a job runs a copy of the code, and knows of what
     assert re.search(f"code +commit {commit}" if commit else "code +as it is here", shown)
 
-    assert "with its deployments: blue" in bikeml("bikeml.azure", "undeploy")
+    assert "with its deployments: blue" in bikeml("bikeml", "azure", "undeploy")
     assert workspace.endpoints.servers.running == []

@@ -1,12 +1,24 @@
-"""The typed schema of azure.endpoint: the machines behind an online endpoint, in the words of Azure ML."""
+"""The typed schema of azure.endpoint, the machines behind an online endpoint in the words of Azure ML; and its name."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bikeml.config.fields import Name, Section
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+def _azure_name(name: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]", name):
+        raise ValueError(
+            "should have 3 to 32 letters, digits and hyphens, begin with a letter and not end with a hyphen"
+        )
+    return name
+
+
+AzureName = Annotated[str, AfterValidator(_azure_name)]
 
 
 class RequestSettings(Section):

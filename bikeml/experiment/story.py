@@ -45,8 +45,9 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     """
     started = time.time()
     check_estimators(config)
+    tolerance = find_tolerance(config)
     announce("reading the table")
-    table = read_table(config.data, find_tolerance(config))
+    table = read_table(config.data, tolerance)
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)

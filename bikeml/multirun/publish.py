@@ -1,8 +1,6 @@
 """Make from the folder of a run what others look at: its figures, and its run in a tracking store."""
 
-import argparse
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.terminal.progress import Announce, silent
-from bikeml.terminal.status import DONE, report
 
-COMMAND = "python -m bikeml.multirun.publish"
+COMMAND = "python -m bikeml record"
 LOCAL = "local"
 MASK = "***"
 
@@ -130,23 +127,3 @@ def _section(sections: Mapping[str, object], name: str) -> Mapping[str, Any]:
     """Return a section of a config, empty if it is none."""
     section = sections.get(name)
     return section if isinstance(section, Mapping) else {}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Record runs and sweeps in a store, after the time in which it was not there; return the exit status."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a run or of a sweep")
-    parser.add_argument("--uri", help="the store, as tracking.uri; the run's own, or else that of tracking=local")
-    parser.add_argument("--experiment-name", help="as tracking.experiment_name; the run's own")
-    chosen = parser.parse_args(arguments)
-    try:
-        for path in chosen.folders:
-            for folder, stored in record_folder(path, chosen.uri, chosen.experiment_name):
-                print(f"{folder}  {stored.run_id} in {stored.uri}, experiment {stored.experiment_name}")
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
-        return report(error)
-    return DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

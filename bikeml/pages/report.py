@@ -1,7 +1,5 @@
 """The page of a sweep: report.html, one file that needs no other, made from what the cells left in their folders."""
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bikeml.errors import BikemlError
 from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries
-from bikeml.pages.leaderboard import CONFIDENCE, build_leaderboard, write_leaderboard
+from bikeml.pages.leaderboard import CONFIDENCE
 from bikeml.pages.page import render
 from bikeml.pages.panels import (
     MANY_PANELS,
@@ -27,7 +24,7 @@ from bikeml.pages.panels import (
 from bikeml.pages.sweep_plots import find_floor
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
-from bikeml.records.sweep_folder import PAGE, SweepFolder
+from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
 
 PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
@@ -137,26 +134,3 @@ def _p_value(value: float | None) -> str:
     if value is None:
         return ""
     return f"p = {value:.2f}" if value >= 0.01 else "p < 0.01"  # noqa: PLR2004  two digits
-
-
-def main() -> None:
-    """Make leaderboard.csv and report.html of a sweep again from its folder, wherever it lies."""
-    parser = argparse.ArgumentParser(prog="report", description=main.__doc__)
-    parser.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named, or a copy of it")
-    folder = parser.parse_args().sweep
-    try:
-        sweep = SweepFolder(folder).look()
-        leaderboard = build_leaderboard(sweep)
-        for outcome in sweep.outcomes:
-            if outcome.problem:
-                print(f"bikeml: {outcome.cell.name}: {outcome.problem}", file=sys.stderr)  # noqa: T201
-        for path in (*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)):
-            print(path)  # noqa: T201
-    except BikemlError as error:
-        sys.exit(f"bikeml: {error}")
-    except OSError as error:
-        sys.exit(f"bikeml: cannot write to {str(folder)!r}: {error.strerror or error}; copy the sweep elsewhere")
-
-
-if __name__ == "__main__":
-    main()

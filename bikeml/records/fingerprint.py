@@ -44,12 +44,13 @@ version = cache(metadata.version)  # each look-up reads files, and a sweep makes
 
 def identify(config: Config, data_sha256: str) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table of that sha256."""
+    user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
     return {
         "schema": IDENTITY_SCHEMA,
         "config": as_json(result_sections(config)),
         "data_sha256": data_sha256,
         "source": _own_source(),
-        "user_source": {name: _hash_files(_package_files(name)) for name in user_packages(config)},
+        "user_source": user_source,
         "versions": {name: version(name) for name in PACKAGES},
     }
 

@@ -17,7 +17,6 @@ from bikeml.system.files import move, write_text
 from bikeml.system.redaction import redact
 from bikeml.table.data import parse_csv, read_bytes
 from bikeml.table.problems import find_non_numbers
-from bikeml.tasks import shell
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ PICTURE_DPI = 110
 NUMERIC_TARGET = "set data.target to a column of numbers, or mend the cells"
 
 
-class ExploreOptions(Section):
+class Options(Section):
     """The keys of conf/task/explore.yaml."""
 
     output: Name
@@ -37,7 +36,7 @@ class ExploreOptions(Section):
     max_columns: Annotated[int, Field(ge=1)]
 
 
-def explore(config: Config, options: ExploreOptions) -> None:
+def explore(config: Config, options: Options) -> None:
     """
     Look at the table of the config, and write explore.html and the pictures to the folder options.output.
 
@@ -169,7 +168,3 @@ def show_number(value: float | None) -> str:
 
 def _show_share(value: float) -> str:
     return "<1 %" if 0 < value < 0.01 else f"{100 * value:.0f} %"  # noqa: PLR2004  nothing is not little
-
-
-if __name__ == "__main__":
-    sys.exit(shell.main("explore", ExploreOptions, explore))

@@ -23,7 +23,6 @@ from bikeml.system.files import move
 from bikeml.system.redaction import redact
 from bikeml.table.data import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
-from bikeml.tasks import shell
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ STANDARD_OUTPUT = "-"
 COLUMNS = ("row", "predicted", "low", "high")
 
 
-class PredictOptions(Section):
+class Options(Section):
     """The keys of conf/task/predict.yaml."""
 
     run: Name
@@ -42,7 +41,7 @@ class PredictOptions(Section):
     interval: Annotated[float, Field(gt=0, lt=1)] | None
 
 
-def predict(config: Config, options: PredictOptions) -> None:
+def predict(config: Config, options: Options) -> None:
     """
     Predict the rows of data.path with the model of a run, and write them to options.output.
 
@@ -51,6 +50,7 @@ def predict(config: Config, options: PredictOptions) -> None:
     anything is written, and RunFolderError where it cannot be written.
     """
     _check_output(config, options)
+    import bikeml.experiment.lean_skops  # noqa: F401  before skops
     from bikeml.experiment.model_file import load_recorded  # seconds of imports from here on
     from bikeml.tracking import lookup
 
@@ -77,7 +77,7 @@ def predict(config: Config, options: PredictOptions) -> None:
         print(line, file=sys.stderr)
 
 
-def _check_output(config: Config, options: PredictOptions) -> None:
+def _check_output(config: Config, options: Options) -> None:
     """Raise ConfigError or RunFolderError for what can be known to be wrong before imports that take seconds."""
     output = Path(options.output)
     if options.output != STANDARD_OUTPUT and output.suffix not in (".csv", ".parquet"):
@@ -214,9 +214,7 @@ def _writing_errors(output: str) -> Iterator[None]:
         ) from error
 
 
-def _tell(
-    run: "RecordedRun", table: str, options: PredictOptions, n_rows: int, gaps: pd.Series, width: float | None
-) -> None:
+def _tell(run: "RecordedRun", table: str, options: Options, n_rows: int, gaps: pd.Series, width: float | None) -> None:
     """Say on stderr what was done, since the predictions may go to the standard output."""
     lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
     if table.startswith(EMBEDDED):
@@ -235,9 +233,3 @@ def _tell(
 
 def _shown(table: str) -> str:
     return "the standard input" if table == STANDARD_INPUT else redact(table)
-
-
-if __name__ == "__main__":
-    import bikeml.experiment.lean_skops  # noqa: F401  before skops
-
-    sys.exit(shell.main("predict", PredictOptions, predict))

@@ -1,7 +1,6 @@
 """Give the model of a recorded run a version in a model registry, and an alias."""
 
 import re
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,6 @@ from pydantic import AfterValidator
 
 from bikeml.config.fields import ModelName, Name, Section
 from bikeml.config.schema import Config
-from bikeml.tasks import shell
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def _alias(alias: str) -> str:
     return alias
 
 
-class RegisterOptions(Section):
+class Options(Section):
     """The keys of conf/task/register.yaml."""
 
     run: Name
@@ -37,7 +35,7 @@ class RegisterOptions(Section):
     alias: Annotated[str, AfterValidator(_alias)] | None
 
 
-def register(config: Config, options: RegisterOptions) -> None:
+def register(config: Config, options: Options) -> None:
     """Register the model of a run and show which version it is; see :func:`register_run`."""
     from bikeml.terminal import tables
 
@@ -55,7 +53,7 @@ def register(config: Config, options: RegisterOptions) -> None:
         before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"
         facts["alias"] = f"{done.alias} ({before})"
     version = f"{done.name}@{done.alias}" if done.alias else f"{done.name}/{done.version}"
-    facts["next"] = f"python -m bikeml.tasks.predict{store.override} run={version} data.path=NEW.csv"
+    facts["next"] = f"python -m bikeml predict{store.override} run={version} data.path=NEW.csv"
     tables.show_facts(facts)
 
 
@@ -72,7 +70,3 @@ def register_run(store: "Store", run: "RecordedRun", name: str, alias: str | Non
     with TemporaryDirectory(prefix="bikeml-") as folder:
         model, _ = fetch_checked(run, Path(folder))
         return store.register(run, model, name, alias)
-
-
-if __name__ == "__main__":
-    sys.exit(shell.main("register", RegisterOptions, register, program="python -m bikeml.tasks.register"))

@@ -29,7 +29,6 @@ from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
 from bikeml.records.tags import TABLE
 from bikeml.system.processes import child
 from bikeml.system.redaction import redact
-from bikeml.tasks import shell
 from bikeml.tasks.worktree import bring_back
 from bikeml.terminal.progress import Announce, progress
 
@@ -41,7 +40,7 @@ GROUPS = ("data", "split", "preprocessing", "model", "search")
 LOG_LINES = 20
 
 
-class ReproduceOptions(Section):
+class Options(Section):
     """The keys of conf/task/reproduce.yaml."""
 
     run: Name
@@ -80,7 +79,7 @@ class Reproduction:
     """What of code, table, packages and machine is another now."""
 
 
-def reproduce(config: Config, options: ReproduceOptions) -> None:
+def reproduce(config: Config, options: Options) -> None:
     """Run an experiment again and show each figure beside the recorded one; raises ReproduceError where one differs."""
     from bikeml.terminal import tables
 
@@ -115,7 +114,7 @@ def _explain_nothing(done: Reproduction) -> str:
     return "packages and machine are the recorded ones, so the code is another; start this from the code of the run"
 
 
-def run_again(config: Config, options: ReproduceOptions, announce: Announce) -> Reproduction:
+def run_again(config: Config, options: Options, announce: Announce) -> Reproduction:
     """
     Run the experiment of a recorded run again, and return what is the same and what is not.
 
@@ -236,7 +235,3 @@ def _figures(record: RunRecord) -> dict[str, float | None]:
 
 def _show(value: float | None) -> str:
     return "none" if value is None else repr(value)
-
-
-if __name__ == "__main__":
-    sys.exit(shell.main("reproduce", ReproduceOptions, reproduce))

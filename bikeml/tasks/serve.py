@@ -22,7 +22,6 @@ from bikeml.config.schema import Config
 from bikeml.errors import ServeError
 from bikeml.system.processes import child
 from bikeml.system.redaction import redact
-from bikeml.tasks import shell
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -33,14 +32,14 @@ LOOK_SECONDS = 0.2
 LOG_LINES = 40  # the command line of MLflow ends with some of its own
 
 
-class ServeOptions(Section):
+class Options(Section):
     """The keys of conf/task/serve.yaml."""
 
     run: Name
     port: Annotated[int, Field(ge=1, le=65535)]
 
 
-def serve(config: Config, options: ServeOptions) -> None:
+def serve(config: Config, options: Options) -> None:
     """
     Serve the model of a run at 127.0.0.1 and options.port until an interrupt, and leave no process behind.
 
@@ -125,7 +124,3 @@ def _ended(status: int, log: Path) -> ServeError:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]
     said = redact("\n".join(lines)) or "it said nothing"
     return ServeError(f"the server ended with status {status}; it said last:\n{said}")
-
-
-if __name__ == "__main__":
-    sys.exit(shell.main("serve", ServeOptions, serve))

@@ -2,7 +2,7 @@
 
 import contextlib
 import gc
-import importlib.util
+import importlib
 import json
 import shutil
 import socket
@@ -29,6 +29,7 @@ from tests.attacks.worlds import CHECKPOINTS, LASSO, LASSO_NAME, RF, RF_NAME, SW
 MODULES = (
     *("experiment.lean_skops", "cli", "multirun.story", "multirun.cell", "multirun.sweeper", "experiment.story"),
     *("multirun.display", "pages.report", "tasks.predict", "tasks.register", "tasks.reproduce", "tasks.serve"),
+    *("tasks.report", "tasks.record"),
     *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
 )
 """Of bikeml, imported once; lean_skops comes before skops."""
@@ -101,22 +102,15 @@ def list_commands(world: World) -> Iterator[Command]:
         yield Command("run a search on", world, lambda: run_main(resumed), read_candidates, is_slow=True)
 
 
-def _report() -> None:
-    from bikeml.pages.report import main
-
-    with patch("sys.argv", ["report", "sweep"]):
-        main()
+def _report() -> int:
+    return _do("report", ["sweep"])
 
 
 def _record(world: World) -> Iterator[Command]:
     """Yield the commands that record a run and a sweep once more in a store of their own."""
-    if importlib.util.find_spec("bikeml.multirun.publish") is None:
-        return
 
     def act(folder: str) -> int:
-        from bikeml.multirun.publish import main
-
-        return int(main([folder, "--uri", "sqlite:///later.db"]))
+        return _do("record", [folder, "--uri", "sqlite:///later.db"])
 
     yield Command("record lasso", world, partial(act, "lasso"), show_metrics, is_slow=True)
     yield Command("record sweep", world, partial(act, "sweep"), show_metrics, is_slow=True)
@@ -135,17 +129,9 @@ def _task(name: str, world: World, *words: str, show: Show) -> Command:
 
 
 def _do(name: str, words: Sequence[str]) -> int:
-    from bikeml.tasks import predict, reproduce, serve
-    from bikeml.tasks import register as registry
-    from bikeml.tasks import shell as task
+    from bikeml.cli import start
 
-    options, function = {
-        "predict": (predict.PredictOptions, predict.predict),
-        "register": (registry.RegisterOptions, registry.register),
-        "reproduce": (reproduce.ReproduceOptions, reproduce.reproduce),
-        "serve": (serve.ServeOptions, serve.serve),
-    }[name]
-    return task.main(name, options, function, words)
+    return start([name, *words])
 
 
 @dataclass

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 SCRIPT = FOLDER / "node_modules/azurite/dist/src/blob/main.js"
-NODE_FOLDER = FOLDER / ".node"  # where scripts/azurite puts Node when the system has none
+NODE_FOLDER = FOLDER / ".node"  # where install.py puts Node when the system has none
 START_SECONDS = 60.0
 
 DATA = f"azureml-blobstore-{WORKSPACE_ID}"  # workspaceblobstore
@@ -40,7 +40,7 @@ def find_node() -> str | None:
 def missing() -> str | None:
     """Return why the blob store cannot run here and what to do, or None."""
     if find_node() is None or not SCRIPT.exists():
-        return "Azurite is not installed; run scripts/azurite, which needs Node or pip"
+        return "Azurite is not installed; run python -m tests.azureml.install"
     return None
 
 

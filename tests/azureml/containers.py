@@ -1,8 +1,8 @@
 """
 What runs in the container of a deployment: azureml-inference-server-http with a scoring script, for real.
 
-scripts/inference_server puts the server into a folder of its own, which goes before this interpreter's packages. A
-container finds links to the packages that its environment names, with what these need, and nothing else.
+install.py puts the server into a folder of its own, which goes before this interpreter's packages. A container finds
+links to the packages that its environment names, with what these need, and nothing else.
 """
 
 import http.client
@@ -28,7 +28,7 @@ NO_CODE = "nocode.py"
 def missing() -> str | None:
     """Return why no container can run here and what to do, or None."""
     if not (SERVER / ".installed").exists():
-        return "Azure ML's inference server is not installed; run scripts/inference_server"
+        return "Azure ML's inference server is not installed; run python -m tests.azureml.install"
     return None
 
 

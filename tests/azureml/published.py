@@ -11,8 +11,7 @@ the tests are skipped there; they are listed all the same.
     no     refused
     none   the test asks nothing of the service
 
-Of curated environments, only those of environments.py are there; for another, an own one stands in. The two tests of
-test_online_deployment.py are not listed yet. The client is
+Of curated environments, only those of environments.py are there; for another, an own one stands in. The client is
 azure-ai-ml 1.35.2: where its newer code differs from the test, such as `e:33` for `azureml:e:33`, the client is right.
 tests/azureml/tests/test_published.py makes these requests and holds each row.
 
@@ -81,4 +80,8 @@ tests/azureml/tests/test_published.py makes these requests and holds each row.
         test_online_endpoint_k8s_empty_model_e2e         none
         test_online_endpoint_mir_e2e                     none   it calls what no released client has
         test_debug_online_endpoin                        none   the same
+
+    online_services/e2etests/test_online_deployment.py
+        test_online_deployment                           part   packages come at the versions that are installed here
+        test_online_deployment_skip_script_validation    part   all is asked for; without azureml-ai-monitoring it fails
 """

@@ -11,6 +11,7 @@ from azure.ai.ml.entities import (
     CodeConfiguration,
     Environment,
     ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
     OnlineRequestSettings,
     ProbeSettings,
 )
@@ -103,7 +104,7 @@ class Deployments:
         try:
             yield self._take_away(endpoint, name)
         except ServiceError as error:
-            command = f"python -m bikeml.azure undeploy endpoint={endpoint} deployment={name}"
+            command = f"python -m bikeml azure undeploy endpoint={endpoint} deployment={name}"
             yield f"{error}; the deployment may be there and cost: take it away with {command}"
 
     def _read_log(self, endpoint: str, name: str) -> list[str]:
@@ -172,3 +173,13 @@ def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST in
         liveness_probe=endpoint.ProbeSettings.model_construct(**{name: getattr(probe, name) for name in fields}),
     )
     return Deployment(str(found.name), model, machines, (found.tags or {}).get(SERVED, ""))
+
+
+def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
+    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
+    wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
+    known = ", ".join(sorted(endpoint.traffic)) or "none"
+    return ServiceError(
+        f"endpoint {endpoint.name!r} has no {wanted}; it has: {known}; set deployment=NAME",
+        temporary=False,
+    )

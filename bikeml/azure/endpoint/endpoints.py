@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+import pandas as pd
 from azure.ai.ml.entities import ManagedOnlineEndpoint
 from azure.core import PipelineClient
 from azure.core.credentials import AzureKeyCredential
@@ -74,7 +75,7 @@ class Endpoints:
                 )
             raise ServiceError(
                 f"the workspace has no endpoint {name!r}; of bikeml's it has: {', '.join(known) or 'none'}; make one "
-                "with python -m bikeml.azure deploy, or set endpoint=NAME",
+                "with python -m bikeml azure deploy, or set endpoint=NAME",
                 temporary=False,
             )
         return found
@@ -131,6 +132,15 @@ class Endpoints:
         """Delete an endpoint with all its deployments."""
         with service_errors(f"delete endpoint {name!r}"):
             wait(self._announce, f"deleting endpoint {name}", self._client.online_endpoints.begin_delete, name)
+
+
+def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
+    """Return the rows of a table, shape (n_rows, n_columns), as an MLflow model behind an endpoint takes them."""
+    cells = table.astype(object).to_numpy().tolist()
+    return {
+        "columns": list(table.columns),
+        "data": [[None if pd.isna(cell) else cell for cell in row] for row in cells],
+    }
 
 
 def settle(

@@ -161,7 +161,7 @@ def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
     try:
         executor.cancel()
     except ClusterError as error:  # raised from here, it would be taken for a part of the interrupt
-        show_notice(f"{error}\nask again with: scripts/jobs {shlex.quote(str(folder))} --cancel")
+        show_notice(f"{error}\nask again with: python -m bikeml azure jobs {shlex.quote(str(folder))} --cancel")
 
 
 def _config_folder(master: DictConfig) -> Path | None:

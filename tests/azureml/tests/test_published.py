@@ -5,16 +5,31 @@ A test here has the name of the one that it stands for, and asks the service for
 """
 
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.azureml import Behaviour, LoopbackAzureML, published
+from tests.azureml.containers import SERVER
+from tests.azureml.environments import find_distribution
 
 CONDA = {"name": "e", "channels": ["conda-forge"], "dependencies": ["python=3.11", {"pip": ["pyyaml==6.0"]}]}
 BLOB = "azureml://datastores/workspaceblobstore/paths/python/data.csv"
+SCORE = """
+import json, os
+from pathlib import Path
+
+def init():
+    global slope
+    slope = json.loads(Path(os.environ["AZUREML_MODEL_DIR"], "model", "slope.json").read_text())
+
+def run(raw_data):
+    return [slope * x for x in json.loads(raw_data)["data"]]
+"""
 VIRTUAL_CLUSTER = (
     "/subscriptions/79a1ba0c-35bb-436b-bff2-3074d5ff1f89/resourceGroups/Runtime/providers/"
     "Microsoft.MachineLearningServices/virtualclusters/centeuapvc"
@@ -52,6 +67,21 @@ def make_data(client: Any, version: str, path: str, **changes: Any) -> Any:
 
     settings = {"name": "d", "version": version, "path": path, "type": "uri_file"}
     return client.data.create_or_update(Data(**settings | changes))
+
+
+def make_folders(parent: Path, *names: str) -> list[Path]:
+    folders = [parent / name for name in names]
+    for folder in folders:
+        folder.mkdir()
+    return folders
+
+
+def pin(name: str) -> dict[str, Any]:
+    """Return the conda definition of an environment of one package, at the version that a container finds."""
+    distribution = find_distribution(name, str(SERVER))
+    assert distribution is not None
+    python = f"python={sys.version_info.major}.{sys.version_info.minor}"
+    return {"dependencies": [python, {"pip": [f"{name}=={distribution.version}"]}]}
 
 
 def build(name: str = "job", **changes: Any) -> Any:
@@ -435,6 +465,63 @@ class TestOnlineEndpoint:
             "https://management.azure.com/subscriptions/s/resourcegroups/g/providers/Microsoft.Resources/deployments/d"
         )
         assert rest("PUT", deployments, "2020-06-01", {}).status_code == 404
+
+
+@pytest.mark.slow
+class TestOnlineDeployment:
+    def test_online_deployment(self, ml_client, tmp_path):
+        from azure.ai.ml.entities import (
+            CodeConfiguration,
+            Environment,
+            ManagedOnlineDeployment,
+            ManagedOnlineEndpoint,
+            Model,
+        )
+
+        model, code = make_folders(tmp_path, "model", "onlinescoring")
+        (model / "slope.json").write_text("3")
+        (code / "score.py").write_text(SCORE)
+        request = tmp_path / "sample-request.json"
+        request.write_text('{"data": [1, 2]}')
+        name = "online-ept-1"
+        endpoint = ManagedOnlineEndpoint(name=name, auth_mode="key")
+        ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+        asked = ManagedOnlineDeployment(
+            name="online-dpm-1",
+            endpoint_name=name,
+            model=Model(path=str(model)),
+            code_configuration=CodeConfiguration(code=str(code), scoring_script="score.py"),
+            environment=Environment(conda_file=pin("azureml-inference-server-http"), image="ubuntu"),
+            instance_type="Standard_DS3_v2",
+            instance_count=1,
+        )
+        ml_client.online_deployments.begin_create_or_update(asked).result()
+        assert ml_client.online_deployments.get("online-dpm-1", name).name == "online-dpm-1"
+        assert [one.name for one in ml_client.online_deployments.list(name)] == ["online-dpm-1"]
+        endpoint.traffic = {"online-dpm-1": 100}
+        ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+        assert ml_client.online_endpoints.get(name).traffic == {"online-dpm-1": 100}
+        assert ml_client.online_endpoints.invoke(name, request_file=str(request)) == "[3, 6]"
+        ml_client.online_endpoints.begin_delete(name)
+
+    def test_online_deployment_skip_script_validation(self, ml_client, tmp_path):
+        from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
+
+        (folder,) = make_folders(tmp_path, "model")
+        (folder / "conda.yaml").write_text(yaml.safe_dump(pin("pandas")))
+        endpoint = ManagedOnlineEndpoint(name="online-endp1", description="x", auth_mode="key", tags={"foo": "bar"})
+        assert ml_client.begin_create_or_update(endpoint).result().tags == {"foo": "bar"}
+        model = Model(name="test-model", version="4", path=str(folder), type="mlflow_model", description="x")
+        asked = ManagedOnlineDeployment(
+            name="online-dpm1",
+            endpoint_name="online-endp1",
+            model=model,
+            instance_type="Standard_F4s_v2",
+            instance_count=1,
+        )
+        with refused("No module named 'azureml'"):
+            ml_client.online_deployments.begin_create_or_update(asked).result()
+        ml_client.online_endpoints.begin_delete("online-endp1")
 
 
 def test_each_row_of_the_table_has_its_test_here() -> None:

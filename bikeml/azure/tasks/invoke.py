@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 from azure.ai.ml.entities import ManagedOnlineEndpoint
 
-from bikeml.azure.endpoint.deploy import AzureName, no_deployment, to_rows
-from bikeml.azure.endpoint.deployments import Deployments
-from bikeml.azure.endpoint.endpoints import Endpoints
+from bikeml.azure.endpoint.deployments import Deployments, no_deployment
+from bikeml.azure.endpoint.endpoints import Endpoints, to_rows
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
 from bikeml.azure.workspace.models import Models
+from bikeml.config.endpoint import AzureName
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
@@ -28,7 +28,7 @@ ROWS_PER_REQUEST = 1_000
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
 
-class InvokeOptions(Section):
+class Options(Section):
     """The keys of conf/task/invoke.yaml."""
 
     request: Name | None
@@ -36,7 +36,7 @@ class InvokeOptions(Section):
     deployment: AzureName | None
 
 
-def invoke(config: Config, options: InvokeOptions) -> None:
+def invoke(config: Config, options: Options) -> None:
     """Print the answer of an endpoint, a JSON list with a prediction for each row; see :func:`ask`."""
     with progress() as announce:
         predictions, notes = ask(config, options, announce)
@@ -45,7 +45,7 @@ def invoke(config: Config, options: InvokeOptions) -> None:
     print(json.dumps(predictions))
 
 
-def ask(config: Config, options: InvokeOptions, announce: Announce) -> tuple[list[Any], list[str]]:
+def ask(config: Config, options: Options, announce: Announce) -> tuple[list[Any], list[str]]:
     """
     Return the predictions of an endpoint for the rows of a JSON request, or else of the table at data.path.
 

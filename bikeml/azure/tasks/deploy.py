@@ -1,6 +1,5 @@
-"""From a recorded run to an endpoint, and back: deploy and undeploy."""
+"""Deploy the model of a recorded run as an online endpoint."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 from azure.ai.ml.entities import ManagedOnlineEndpoint
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from bikeml.azure.endpoint.deployments import Deployment, Deployments
-from bikeml.azure.endpoint.endpoints import Endpoints
+from bikeml.azure.endpoint.deployments import Deployment, Deployments, no_deployment
+from bikeml.azure.endpoint.endpoints import Endpoints, to_rows
 from bikeml.azure.endpoint.folder import prepare
 from bikeml.azure.endpoint.traffic import ALL, share_traffic
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
 from bikeml.azure.workspace.models import Models, run_tags
+from bikeml.config.endpoint import AzureName
 from bikeml.config.fields import ModelName, Name, Section
 from bikeml.config.schema import Config
 from bikeml.experiment.model_folder import read_example
@@ -27,23 +27,11 @@ from bikeml.terminal.progress import Announce, progress
 from bikeml.tracking import lookup
 from bikeml.tracking.models import fetch_checked
 
-_AZURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
 CLOSE = 1e-6
 """How far a prediction may be from the one here, relatively: another CPU adds in another order."""
 
 
-def _azure_name(name: str) -> str:
-    if not _AZURE_NAME.fullmatch(name):
-        raise ValueError(
-            "should have 3 to 32 letters, digits and hyphens, begin with a letter and not end with a hyphen"
-        )
-    return name
-
-
-AzureName = Annotated[str, AfterValidator(_azure_name)]
-
-
-class DeployOptions(Section):
+class Options(Section):
     """The keys of conf/task/deploy.yaml."""
 
     run: Name | None
@@ -51,13 +39,6 @@ class DeployOptions(Section):
     endpoint: AzureName | None
     deployment: AzureName
     traffic: Annotated[int, Field(ge=0, le=ALL)]
-
-
-class UndeployOptions(Section):
-    """The keys of conf/task/undeploy.yaml."""
-
-    endpoint: AzureName | None
-    deployment: AzureName | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,7 @@ class Deployed:
     """Whether the deployment was made or changed just now."""
 
 
-def deploy(config: Config, options: DeployOptions) -> None:
+def deploy(config: Config, options: Options) -> None:
     """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
     with progress(lines=True) as announce:
         done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
@@ -85,12 +66,12 @@ def deploy(config: Config, options: DeployOptions) -> None:
             f"{machines.instance_count} x {machines.instance_type}",
             "traffic": ", ".join(f"{name} {share} %" for name, share in done.traffic.items()),
             "address": done.scoring_uri,
-            "next": f"python -m bikeml.azure invoke endpoint={done.endpoint}",
+            "next": f"python -m bikeml azure invoke endpoint={done.endpoint}",
         }
     )
 
 
-def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+def deploy_run(config: Config, options: Options, announce: Announce) -> Deployed:
     """
     Let the model of a run answer at an endpoint, and return what answers there; what is so already stays as it is.
 
@@ -121,7 +102,7 @@ def deploy_run(config: Config, options: DeployOptions, announce: Announce) -> De
     return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
 
 
-def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> Deployed:
+def move_traffic(config: Config, options: Options, announce: Announce) -> Deployed:
     """Give a deployment that is there its share of the requests, such as the one before; raises ClusterError."""
     endpoints, deployments, _ = _connect(config, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
@@ -130,42 +111,6 @@ def move_traffic(config: Config, options: DeployOptions, announce: Announce) -> 
         raise no_deployment(endpoint, options.deployment)
     traffic = share_traffic(endpoint.traffic, options.deployment, options.traffic)
     return _let_it_answer(endpoints, endpoint, found[0], traffic, is_new=False)
-
-
-def undeploy(config: Config, options: UndeployOptions) -> None:
-    """
-    Delete an endpoint with all its deployments, or one deployment that takes no requests, and say what was deleted.
-
-    Raises ClusterError where there is none of the name.
-    """
-    with progress(lines=True) as announce:
-        endpoints, deployments, _ = _connect(config, announce)
-        endpoint = endpoints.get(options.endpoint or endpoints.default_name())
-        names = sorted(endpoint.traffic)
-        if options.deployment is None:
-            endpoints.delete(str(endpoint.name))
-            facts = {"deleted": f"endpoint {endpoint.name} with its deployments: {', '.join(names) or 'none'}"}
-        else:
-            _delete_deployment(deployments, endpoint, options.deployment)
-            left = ", ".join(name for name in names if name != options.deployment)
-            facts = {
-                "deleted": f"deployment {options.deployment}",
-                "left": f"endpoint {endpoint.name}: {left or 'empty'}",
-            }
-    tables.show_facts({**facts, "kept": "the registered models"})
-
-
-def _delete_deployment(deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str) -> None:
-    if name not in endpoint.traffic:
-        raise no_deployment(endpoint, name)
-    if endpoint.traffic[name]:
-        raise ServiceError(
-            f"deployment {name!r} takes {endpoint.traffic[name]} % of the requests; first move them: python -m "
-            "bikeml.azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
-            temporary=False,
-        )
-    deployments.find(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
-    deployments.delete(str(endpoint.name), name)
 
 
 def _connect(config: Config, announce: Announce) -> tuple[Endpoints, Deployments, Models]:
@@ -197,15 +142,6 @@ def _advise(name: str, share: int) -> str:
     return f"it gets no requests; look at its log in the Studio, or take it away: undeploy deployment={name}"
 
 
-def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
-    """Return the rows of a table, shape (n_rows, n_columns), as an MLflow model behind an endpoint takes them."""
-    cells = table.astype(object).to_numpy().tolist()
-    return {
-        "columns": list(table.columns),
-        "data": [[None if pd.isna(cell) else cell for cell in row] for row in cells],
-    }
-
-
 def _let_it_answer(
     endpoints: Endpoints,
     endpoint: ManagedOnlineEndpoint,
@@ -220,13 +156,3 @@ def _let_it_answer(
     }:
         endpoints.move_traffic(endpoint, traffic)
     return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new)
-
-
-def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
-    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
-    wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
-    known = ", ".join(sorted(endpoint.traffic)) or "none"
-    return ServiceError(
-        f"endpoint {endpoint.name!r} has no {wanted}; it has: {known}; set deployment=NAME",
-        temporary=False,
-    )

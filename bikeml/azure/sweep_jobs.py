@@ -1,9 +1,8 @@
-"""What can be done with a workspace beside a sweep: its table, its cluster, and the jobs of a sweep that was left."""
+"""The jobs of a sweep that was left: read, followed and cancelled."""
 
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bikeml.azure.jobs.limits import check
 from bikeml.azure.jobs.service import Job, ServiceError, is_ours, sweep_tag
@@ -13,32 +12,8 @@ from bikeml.azure.workspace.logs import Log
 from bikeml.config.composition import compose, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.errors import BikemlError, ClusterError
-from bikeml.experiment.pipeline import find_tolerance
 from bikeml.records.sweep_folder import SweepFolder
-from bikeml.table.data import read_bytes, read_table
 from bikeml.terminal.tables import show_notice
-
-
-def register_data(overrides: Iterable[str]) -> str:
-    """
-    Register the table of a config as a data asset, at the version of its sha256, and return name:version.
-
-    Raises ConfigError where Azure ML takes no such names, DataError where the table does not fit the config, and
-    ClusterError.
-    """
-    config = _config(overrides)
-    table = read_table(config.data, find_tolerance(config))
-    with TemporaryDirectory(prefix="bikeml-") as folder:
-        file = Path(folder) / "table.csv"
-        file.write_bytes(read_bytes(config.data.path))
-        return connect(config.azure).register_table(table.sha256, file)
-
-
-def create_compute(overrides: Iterable[str]) -> str:
-    """Make the cluster of a config where there is none of its name, and return the name; raises ClusterError."""
-    config = _config(overrides)
-    connect(config.azure).make_cluster()
-    return config.azure.compute.name or "serverless compute, which needs no cluster"
 
 
 def read_jobs(folder: Path, overrides: Iterable[str] = ()) -> list[Job]:

@@ -1,0 +1,1 @@
+"""What is done with a workspace beside a sweep; a module for each task."""

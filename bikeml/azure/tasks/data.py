@@ -1,0 +1,30 @@
+"""Register the table of a config as a data asset of the workspace."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bikeml.azure.jobs.limits import check
+from bikeml.azure.workspace.connection import connect
+from bikeml.config.fields import Section
+from bikeml.config.schema import Config
+from bikeml.experiment.pipeline import find_tolerance
+from bikeml.table.data import read_bytes, read_table
+
+
+class Options(Section):
+    """The keys of conf/task/data.yaml: none."""
+
+
+def register_data(config: Config, options: Options) -> None:  # noqa: ARG001  every task takes both
+    """
+    Register the table at the version of its sha256, and print name:version.
+
+    Raises ConfigError if Azure ML takes no such names, DataError if the table does not fit the config, and
+    ClusterError.
+    """
+    check(config)
+    table = read_table(config.data, find_tolerance(config))
+    with TemporaryDirectory(prefix="bikeml-") as folder:
+        file = Path(folder) / "table.csv"
+        file.write_bytes(read_bytes(config.data.path))
+        print(connect(config.azure).register_table(table.sha256, file))

@@ -1,0 +1,74 @@
+"""The tasks of the command line, by name. The code of a task is imported when the task is done, not before."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from bikeml.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from bikeml.config.fields import Section
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: where its code is, and what --help says of it."""
+
+    place: str
+    """Its function, as "module:function"."""
+    line: str
+    has_options: bool = True
+    """Whether conf/task/NAME.yaml holds its options. The function of another task reads the words of its command."""
+
+    def load_function(self) -> Callable[..., None]:
+        """Import its function: of the words of the command, or of the config and the options."""
+        module, _, name = self.place.partition(":")
+        return cast(Callable[..., None], getattr(importlib.import_module(module), name))
+
+    def load_options(self) -> "type[Section]":
+        """Import the schema of its options, which stands beside the function."""
+        return cast("type[Section]", importlib.import_module(self.place.partition(":")[0]).Options)
+
+
+TASKS = {
+    "explore": Task("bikeml.tasks.explore:explore", "look at a table before any model"),
+    "predict": Task("bikeml.tasks.predict:predict", "predict the rows of a table with a recorded run"),
+    "register": Task("bikeml.tasks.register:register", "give a run's model a name, a version and an alias"),
+    "serve": Task("bikeml.tasks.serve:serve", "answer requests with a run's model on this machine"),
+    "reproduce": Task("bikeml.tasks.reproduce:reproduce", "run a recorded run again and compare every figure"),
+    "report": Task("bikeml.tasks.report:report", "make a sweep's leaderboard and page again", has_options=False),
+    "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
+    "azure data": Task("bikeml.azure.tasks.data:register_data", "register a table as a data asset"),
+    "azure compute": Task("bikeml.azure.tasks.compute:make_compute", "make the cluster"),
+    "azure jobs": Task(
+        "bikeml.azure.tasks.jobs:show_jobs", "list, follow or cancel the jobs of a sweep", has_options=False
+    ),
+    "azure deploy": Task("bikeml.azure.tasks.deploy:deploy", "deploy a run's model as an online endpoint"),
+    "azure invoke": Task("bikeml.azure.tasks.invoke:invoke", "ask an endpoint for predictions"),
+    "azure undeploy": Task("bikeml.azure.tasks.undeploy:undeploy", "delete an endpoint or a deployment"),
+}
+"""By the words that choose them: the first of a command line, or the first two."""
+GROUPS = {name.partition(" ")[0] for name in TASKS if " " in name}
+
+
+def find_task(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+    """
+    Return the task that a command line begins with, and the words behind it; None if it asks for an experiment.
+
+    Raises ConfigError if it begins with a word that is no task.
+    """
+    if not argv or argv[0].startswith(("-", "~", "+")) or "=" in argv[0]:
+        return None
+    n_words = 2 if argv[0] in GROUPS else 1
+    name = " ".join(argv[:n_words])
+    if name in TASKS:
+        return name, argv[n_words:]
+    known = [task for task in TASKS if n_words == 1 or task.startswith(f"{argv[0]} ")]
+    hint = did_you_mean(name, known) or ";"
+    raise ConfigError(f"there is no task {name!r}{hint} tasks: {', '.join(known)}; an experiment takes key=value")
+
+
+def describe_tasks(prefix: str = "") -> str:
+    """Return the tasks whose name begins with `prefix`, a line each."""
+    return "\n".join(f"  {name:<22}{task.line}" for name, task in TASKS.items() if name.startswith(prefix))

@@ -1,0 +1,87 @@
+"""The command of a task: its words are read, its options and the config composed, and its function called."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
+from bikeml.tasks.catalogue import TASKS
+
+if TYPE_CHECKING:
+    from bikeml.config.fields import Section
+    from bikeml.config.schema import Config
+
+Options = TypeVar("Options", bound="Section")
+
+
+def do_task(name: str, words: Sequence[str]) -> None:
+    """
+    Do a task as the words behind its name say.
+
+    The words of a task with options override these and every value of the config, as those of an experiment do.
+    Raises what the task raises, ConfigError for wrong words, and SystemExit after --help.
+    """
+    task = TASKS[name]
+    if not task.has_options:
+        task.load_function()(words)
+        return
+    overrides = read_overrides(name, words)  # before the imports of the task, which take seconds
+    function = task.load_function()
+    config, options = compose_task(name, task.load_options(), overrides)
+    logging.captureWarnings(capture=True)  # libraries' warnings are no part of what a task says
+    function(config, options)
+
+
+def read_overrides(name: str, words: Sequence[str]) -> list[str]:
+    """
+    Return the overrides of the words behind a task.
+
+    Raises SystemExit after --help, and ConfigError for an unknown option.
+    """
+    description, *examples = read_comments(_file(name))
+    program = f"python -m bikeml {name}"
+    parser = argparse.ArgumentParser(
+        prog=program,
+        usage=f"{program} [option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
+        description=f"{description}.\n\n{_describe_options(name)}"
+        "The groups and values of a config are those of python -m bikeml --help.",
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="a folder with config groups of your own")
+    chosen, unknown = parser.parse_known_intermixed_args(words)
+    refuse_unknown_options(unknown)
+    own = [f"hydra.searchpath=[{str(chosen.config_dir.absolute())!r}]"] if chosen.config_dir else []
+    return [*own, *chosen.overrides]
+
+
+def compose_task(name: str, options: type[Options], overrides: Sequence[str]) -> tuple["Config", Options]:
+    """
+    Return the typed config, and the typed options of the task that stand beside its sections.
+
+    Raises ConfigError.
+    """
+    from bikeml.config.schema import typed  # pydantic's import takes as long as all that --help needs
+    from bikeml.config.validation import validate
+
+    sections = resolve(compose([f"+task={_option(name)}", *overrides]))
+    own = {key: sections.pop(key) for key in options.model_fields if key in sections}
+    return typed(sections), validate(options, own)
+
+
+def _describe_options(name: str) -> str:
+    lines = _file(name).read_text(encoding="utf-8").splitlines()
+    options = [f"  {line.replace(': ', '=', 1)}\n" for line in lines if line and not line.startswith("#")]
+    return f"Its options, with their defaults:\n{''.join(options)}\n" if options else ""
+
+
+def _option(name: str) -> str:
+    """Return the option of the config group `task`: "azure deploy" is deploy."""
+    return name.rpartition(" ")[2]
+
+
+def _file(name: str) -> Path:
+    return config_dir() / "task" / f"{_option(name)}.yaml"
