@@ -162,6 +162,15 @@ def config_of(*overrides: str) -> Config:
 
 
 @pytest.fixture
+def full_disk():
+    """Let no file of this process grow beyond so many bytes, from the call on."""
+    resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
 def refuse(call, workdir):
     """Call the task of a test file, its fixture `call`, which must end with `status` and one `message`, and leave nothing behind."""
 

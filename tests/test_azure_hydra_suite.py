@@ -10,6 +10,7 @@ import inspect
 from typing import Any
 
 import pytest
+from hydra.core.plugins import Plugins
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 
 from bikeml.azure.launch import launcher
@@ -43,7 +44,13 @@ OVERRIDES = (
 
 
 @pytest.fixture
-def registered(hydra_restore_singletons: Any) -> None:
+def scanned() -> None:
+    """Let Hydra look for its plugins before what is there is kept: a later look would make its classes anew."""
+    Plugins.instance()
+
+
+@pytest.fixture
+def registered(scanned: None, hydra_restore_singletons: Any) -> None:
     launcher.register(LAUNCHER)
 
 

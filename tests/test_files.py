@@ -89,7 +89,9 @@ def test_a_run_is_complete_in_a_folder_that_renames_nothing(workdir, refusing):
 
 @pytest.mark.parametrize("content", ["[" * 200_000, "a: " + "{a: " * 200_000, "- " * 200_000 + "1"])
 def test_yaml_of_too_many_levels_is_refused_before_it_can_end_the_process(content):
-    with pytest.raises((ValueError, yaml.YAMLError), match="more than 100 levels|did not find expected|maximum nesting depth"):
+    with pytest.raises(
+        (ValueError, yaml.YAMLError), match="more than 100 levels|did not find expected|maximum nesting depth"
+    ):
         parse_yaml(content)
 
 
