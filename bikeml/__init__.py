@@ -15,13 +15,11 @@ def run(*overrides: str) -> "Result":
 
     Raises the errors of :func:`bikeml.experiment.story.run`, and ConfigError for a wrong override.
     """
-    from bikeml.config.composition import choices, compose, resolve, run_folder
-    from bikeml.config.schema import typed
+    from bikeml.config.composition import compose, run_folder
 
     composed = compose(overrides)
-    config = typed(resolve(composed))
-    from bikeml.multirun import run as experiment
-    from bikeml.records.run import Invocation
+    from bikeml.multirun.run import read_composed
+    from bikeml.multirun.run import run as run_config
 
     command = f"bikeml.run({', '.join(map(repr, overrides))})"
-    return experiment.run(config, Invocation(run_folder(composed), command, choices(composed.hydra.runtime.choices)))
+    return run_config(*read_composed(composed, composed.hydra, run_folder(composed), command))

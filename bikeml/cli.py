@@ -1,29 +1,36 @@
 """The command line: do a task or run an experiment, and say plainly what came of it."""
 
-import logging
 import math
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from bikeml.config.composition import COMPOSITION_ERRORS, choices, config_dir, explain, refuse_unknown_options, resolve
+from bikeml.config.composition import (
+    COMPOSITION_ERRORS,
+    config_dir,
+    describe_options,
+    explain,
+    refuse_unknown_options,
+)
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
 from bikeml.tasks.catalogue import GROUPS, TASKS, describe_tasks, find_task
 from bikeml.tasks.command import do_task
-from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report
+from bikeml.tasks.completion import complete
+from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
@@ -39,13 +46,14 @@ def start(argv: Sequence[str]) -> int:
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
     """
     try:
-        if argv and argv[0] in GROUPS and argv[1:2] and argv[1] in HELP:
+        if argv and argv[0] in GROUPS and {*HELP} & {*argv[1:2]}:
             print(f"tasks, each with --help:\n{describe_tasks(f'{argv[0]} ')}")
             return DONE
         found = find_task(argv)
         if found is None:
             return run_experiment(argv)
-        _check_extra(found[0])
+        if not {*HELP} & {*found[1]}:
+            _check_extra(found[0])
         do_task(*found)
     except SystemExit as stop:  # argparse's and Hydra's, after --help for example
         return stop.code if isinstance(stop.code, int) else DONE
@@ -69,7 +77,7 @@ class BegunSweep(Callback):
         """Note the sweep."""
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.is_ours = config.hydra.sweeper._target_ == SWEEPER
-        _begun.get().append(self)
+        _begun.get([]).append(self)  # another program may run our conf/
 
 
 class Experiment:
@@ -88,31 +96,27 @@ class Experiment:
             from bikeml.multirun.cell import run_cell
 
             return run_cell(composed)
-        folder = Path(hydra_config.runtime.output_dir)
         try:
-            return _run(composed, folder, choices(hydra_config.runtime.choices))
+            return _run(composed, hydra_config)
         except Exception as error:  # noqa: BLE001  run_experiment reports it
             self.error = error
             return math.nan
         finally:
-            remove_if_empty(folder)
+            remove_if_empty(Path(hydra_config.runtime.output_dir))
 
 
 def run_experiment(argv: Sequence[str]) -> int:
     """Run an experiment or a sweep, or do what an option of Hydra's asks for, and return the exit status."""
     args, experiment = _parse(argv), Experiment()
-    begun: list[BegunSweep] = []
-    with _process_of(argv):
-        token = _begun.set(begun)
-        try:
-            _call_hydra(args, experiment)
-            error: BaseException | None = experiment.error
-        except KeyboardInterrupt as interrupt:
-            error = interrupt
-        except Exception as raised:  # noqa: BLE001  an error of no known kind is printed whole
-            error = experiment.error or _explain_start(raised)
-        finally:
-            _begun.reset(token)
+    variables = {"HYDRA_FULL_ERROR": "1"}  # or Hydra would print a message of its own, and exit with 1
+    if args.shell_completion and "COMP_LINE" in os.environ:
+        tasks, line = complete(os.environ["COMP_LINE"])
+        print(*tasks, sep="\n")
+        if line is None:
+            return DONE
+        variables["COMP_LINE"] = line
+    with _process_of(argv, variables), _noted_sweeps() as begun:
+        error = _call_hydra(args, experiment)
         status = DONE if error is None else report(error)
         if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
             status = max(status, _finish_sweep(begun[0]))
@@ -121,7 +125,9 @@ def run_experiment(argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> Namespace:
     """Return what Hydra is asked for; raises ConfigError for an unknown option, or a task that does not come first."""
-    args, unknown = get_args_parser().parse_known_intermixed_args(argv)
+    parser = get_args_parser()
+    parser.prog = "python -m bikeml"
+    args, unknown = parser.parse_known_intermixed_args(argv)
     rerun = [] if args.experimental_rerun is None else ["--experimental-rerun"]  # it would load a pickle
     refuse_unknown_options([*unknown, *rerun])
     task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)
@@ -133,35 +139,46 @@ def _parse(argv: Sequence[str]) -> Namespace:
 
 
 @contextmanager
-def _process_of(argv: Sequence[str]) -> Iterator[None]:
-    """
-    Let the process be as if it had been started with `argv`.
-
-    What records a command reads it in sys.argv. The variable makes Hydra raise; it would print a message of its own,
-    and exit with 1 whatever the error.
-    """
-    words, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv, os.environ["HYDRA_FULL_ERROR"] = [words[0], *argv], "1"
+def _process_of(argv: Sequence[str], variables: Mapping[str, str]) -> Iterator[None]:
+    """Let the process be as if it had been started with `argv`, where a record finds its command, and `variables`."""
+    words, environment = sys.argv, {name: os.environ.get(name) for name in variables}
+    sys.argv = [words[0], *argv]
+    os.environ.update(variables)
     try:
         yield
     finally:
         sys.argv = words
-        os.environ.pop("HYDRA_FULL_ERROR")
-        if full_error is not None:
-            os.environ["HYDRA_FULL_ERROR"] = full_error
+        for name, value in environment.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _call_hydra(args: Namespace, experiment: Experiment) -> None:
-    """Do as hydra.main does, with arguments that are parsed already."""
-    Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
-    from bikeml.azure.launch import launcher
-    from bikeml.multirun import sweeper
+@contextmanager
+def _noted_sweeps() -> Iterator[list[BegunSweep]]:
+    token = _begun.set([])
+    try:
+        yield _begun.get()
+    finally:
+        _begun.reset(token)
 
-    sweeper.register(SWEEPER)
-    launcher.register(LAUNCHER)
-    OmegaConf.register_new_resolver("bikeml.tasks", describe_tasks, replace=True)  # for the text of --help
-    version.setbase("1.3")
-    _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
+
+def _call_hydra(args: Namespace, experiment: Experiment) -> BaseException | None:
+    """Do as hydra.main does, with arguments that are parsed already, and return what went wrong."""
+    try:
+        Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
+        from bikeml.azure.launch import launcher
+        from bikeml.multirun import sweeper
+
+        sweeper.register(SWEEPER)
+        launcher.register(LAUNCHER)
+        for name, describe in (("tasks", describe_tasks), ("options", describe_options)):  # the text of --help has them
+            OmegaConf.register_new_resolver(f"bikeml.{name}", describe, replace=True)
+        version.setbase("1.3")
+        _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
+        return experiment.error or _explain_start(error)
+    return experiment.error
 
 
 def _finish_sweep(begun: BegunSweep) -> int:
@@ -189,23 +206,18 @@ def _explain_start(error: Exception) -> Exception:
     return error
 
 
-def _run(composed: DictConfig, folder: Path, options: dict[str, str]) -> float:
-    from bikeml.config.schema import typed
-
-    config = typed(resolve(composed))
-    if config.reuse != "none":
-        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=none")
-    logging.captureWarnings(capture=True)  # what libraries warn of goes to the run's log
-    logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
+def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     import bikeml.experiment.lean_skops  # noqa: F401  before skops
     from bikeml.multirun import display
-    from bikeml.multirun.run import run
+    from bikeml.multirun.run import read_composed, run
     from bikeml.records.provenance import command_line
-    from bikeml.records.run import METRIC, Invocation
     from bikeml.terminal.progress import progress
 
+    config, invocation = read_composed(composed, hydra_config, Path(hydra_config.runtime.output_dir), command_line())
+    if config.reuse not in (None, "none"):
+        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
+    settle_logging()
     with progress() as announce:
-        result = run(config, Invocation(folder, command_line(), options), announce)
+        result = run(config, invocation, announce)
     display.show(result)
-    score = result.metrics[METRIC]
-    return math.nan if score is None else score
+    return result.score

@@ -1,23 +1,23 @@
 """
-What can go wrong.
+The errors that a user can cause, and `did_you_mean` for their messages.
 
     BikemlError
-    ├── ConfigError      the configuration cannot be used as it is
+    ├── ConfigError      the configuration cannot be used
     ├── DataError        the table does not fit the configuration
     ├── FitError         an estimator refuses the data or its arguments
-    ├── RunFolderError   the result cannot be written
-    │   └── FolderTakenError  another process writes there, or the files there are not a run's
+    ├── RunFolderError   the folder of a run or a sweep cannot be created or written
+    │   └── FolderTakenError  another process writes to the folder, or other files in it have the names of a run's
     ├── RecordError      a file of a run or a sweep is missing, broken, or of another experiment
-    ├── ModelFileError   a saved model is refused
+    ├── ModelFileError   a saved model is missing, damaged, or not trusted
     ├── TrackingError    a run could not be recorded in the tracking store, or read from it
-    ├── SweepStoppedError  the cell was left out, since more cells failed than may fail
+    ├── SweepStoppedError  the cell was skipped, since too many cells had failed
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
-    ├── DetachedError    no failure: the sweep goes on without this process
-    ├── PlannedError     no failure: a plan was asked for, and shown
-    ├── RunNotFoundError the store has no such run, or one that is of no use here
+    ├── DetachedError    not a failure: the sweep goes on without this process
+    ├── PlannedError     not a failure: only a plan was requested, and it was shown
+    ├── RunNotFoundError the store has no such run, or the run cannot be used here
     ├── ServeError       a model cannot be served on this machine
-    ├── ReproduceError   a recorded experiment cannot be run again, or ends with other figures
-    └── FingerprintError the experiment is another than the one asked for
+    ├── ReproduceError   a recorded experiment cannot be run again, or gives different figures
+    └── FingerprintError the experiment does not have the expected fingerprint
 
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -27,11 +27,11 @@ from collections.abc import Iterable
 
 
 class BikemlError(Exception):
-    """Base of every error that a user can cause and mend."""
+    """Base of every error that a user can cause and fix."""
 
 
 class ConfigError(BikemlError):
-    """The configuration cannot be used as it is."""
+    """The configuration cannot be used."""
 
 
 class DataError(BikemlError):
@@ -43,11 +43,11 @@ class FitError(BikemlError):
 
 
 class RunFolderError(BikemlError):
-    """A folder that a run or a sweep writes to cannot be made or written."""
+    """The folder of a run or a sweep cannot be created or written."""
 
 
 class FolderTakenError(RunFolderError):
-    """Another process writes to the folder, or files in it have the names of a run's and are not."""
+    """Another process writes to the folder, or other files in it have the names of a run's."""
 
 
 class RecordError(BikemlError):
@@ -55,35 +55,35 @@ class RecordError(BikemlError):
 
 
 class ModelFileError(BikemlError):
-    """A saved model is missing, damaged, or holds what is not trusted."""
+    """A saved model is missing, damaged, or holds types that are not trusted."""
 
 
 class TrackingError(BikemlError):
-    """A run could not be recorded in the tracking store, or read from it; what is in the run folder is safe."""
+    """A run could not be recorded in the tracking store, or read from it; its run folder is safe."""
 
 
 class SweepStoppedError(BikemlError):
-    """The cell of a sweep was left out, since more cells had failed than sweep.max_failures allows."""
+    """The cell of a sweep was skipped, since more cells had failed than sweep.max_failures allows."""
 
 
 class ClusterError(BikemlError):
-    """The Azure ML workspace refuses what is asked of it, or cannot be reached."""
+    """The Azure ML workspace refuses a request, or cannot be reached."""
 
 
 class DetachedError(BikemlError):
-    """The process leaves before the sweep has come to its end, as it was asked to."""
+    """The process ends before the sweep does, as the user requested."""
 
 
 class PlannedError(BikemlError):
-    """Only a plan was asked for; it was shown, and nothing was done."""
+    """Only a plan was requested; it was shown, and nothing was run."""
 
 
 class FingerprintError(BikemlError):
-    """The experiment is another than the one that was asked for by its fingerprint."""
+    """The experiment does not have the fingerprint that its caller expects."""
 
 
 class RunNotFoundError(BikemlError):
-    """The tracking store has no run of that name, or the run failed or lacks what is wanted of it."""
+    """The tracking store has no run of that name, or the run failed or lacks what the task needs."""
 
 
 class ServeError(BikemlError):
@@ -91,11 +91,11 @@ class ServeError(BikemlError):
 
 
 class ReproduceError(BikemlError):
-    """A recorded experiment cannot be run again, or ends with other figures than those recorded."""
+    """A recorded experiment cannot be run again, or gives figures that differ from the recorded ones."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return '; did you mean 'x'?' for the nearest known word, else ''."""
+    """Return ``; did you mean 'x'?`` with the known word nearest to `word`, or '' if none is near."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -9,7 +9,6 @@ figure that is not the untouched record's, unless it names what is broken. Each 
 """
 
 import argparse
-import contextlib
 import os
 import signal
 import sys
@@ -54,18 +53,9 @@ def _parse(kinds: list[str]) -> argparse.Namespace:
 
 
 def _attack(cases: list, seed: int, number: int) -> int:
-    from tests.attacks.session import Tally, run
+    from tests.attacks.session import attack
 
-    tally = Tally()
-    with contextlib.suppress(KeyboardInterrupt):  # what has been found until then is shown
-        for found in run(cases, seed, range(number)):
-            tally.add(found)
-            if not found.complaint:
-                continue
-            case = found.case
-            print(
-                f"--case {found.number}: {case.command}, {case.mutation}, {found.done}: {found.complaint}", flush=True
-            )
+    tally = attack(cases, seed, number)
     print("\n".join(tally.describe()))
     return 1 if tally.bad else 0
 

@@ -87,7 +87,7 @@ def simulate(recorded: dict[str, object], service: LoopbackAzureML) -> None:
 
     def behave(job: object) -> Behaviour:
         words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))  # type: ignore[attr-defined]
-        content = json.dumps(recorded | {"fingerprint": words.get("sweep.fingerprint")}).encode()
+        content = json.dumps(recorded | {"fingerprint": words.get("BIKEML_FINGERPRINT")}).encode()
         return Behaviour(seconds=0, files={"default": {"result.json": content}})
 
     service.lifecycle.behave = behave

@@ -55,7 +55,8 @@ def bare_hydra() -> None:
     import hydra
     from omegaconf import OmegaConf
 
-    OmegaConf.register_new_resolver("bikeml.options", lambda: "")
+    for name in ("tasks", "options"):
+        OmegaConf.register_new_resolver(f"bikeml.{name}", lambda: "")
     hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(lambda _: None)()
 
 

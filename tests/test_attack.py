@@ -16,7 +16,7 @@ import pytest
 from tests.attacks import forked, rows
 from tests.attacks.forked import Ending, call, watch
 from tests.attacks.mutations import mutate_file, names_for
-from tests.attacks.session import Case, Tally, judge_ending, run
+from tests.attacks.session import Case, Tally, attack, judge_ending, run
 from tests.attacks.values import TREE, find_places, mutate_tree
 from tests.conftest import ROOT
 from tests.recorded import STORE, restore
@@ -161,6 +161,14 @@ def test_a_case_is_the_same_alone_as_among_others():
     (alone,) = run(cases, 7, [11])
     assert alone == together[11]
     assert len({found.done for found in together}) == 12
+
+
+def test_a_bad_case_is_printed_and_the_progress_told_on_stderr(capsys):
+    cases = [Case("result.json", "report", "missing", lambda _: ("a is missing", ending(), "silence"))]
+    attack(cases, 0, 201)
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[200] == "--case 200: report, missing, a is missing: silence"
+    assert re.sub(r"\d+ s", "0 s", shown.err) == "100 of 201 cases, 100 bad, 0 s\n200 of 201 cases, 200 bad, 0 s\n"
 
 
 def test_a_tally_counts_the_bad_cases_of_each_command_and_file():

@@ -37,7 +37,7 @@ GOOD = Report(
 
 
 def make_job(cell: str, generation: int, status: str = "Completed", *, is_lost: bool = False) -> Job:
-    job = Job(f"bikeml-{cell}-{generation}", {"command": f"python -m bikeml sweep.fingerprint={cell}"}, 0.0, status)
+    job = Job(f"bikeml-{cell}-{generation}", {"command": f"BIKEML_FINGERPRINT={cell} python -m bikeml"}, 0.0, status)
     job.behaviour = Behaviour(preempted_fails=is_lost)
     return job
 

@@ -1,6 +1,5 @@
 """Sweeps on a workspace in memory: what is bought, what is told, and what happens on the way."""
 
-import hashlib
 import random
 import re
 from collections import Counter
@@ -12,42 +11,13 @@ import pytest
 
 from bikeml.azure.jobs import executor as executor_module
 from bikeml.azure.jobs.executor import Executor
-from bikeml.azure.jobs.ledger import Policy
-from bikeml.azure.jobs.service import QuotaError, Request, sweep_tag
+from bikeml.azure.jobs.service import QuotaError, sweep_tag
 from bikeml.errors import ClusterError
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import FINGERPRINT
 from tests.builders import run_record
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed
-
-POLICY = Policy(
-    reuse="all",
-    wait=True,
-    max_parallel_jobs=None,
-    timeout_minutes=60,
-    max_node_hours=1e6,
-    preemptions=2,
-    poll_seconds=20,
-    patience_minutes=30,
-    on_quota="stop",
-)
-
-
-def cells(count, folder=Path("sweep")):
-    """Return requests for so many cells, the same ones at every call."""
-    return [
-        Request(
-            fingerprint=hashlib.sha256(f"cell {number}".encode()).hexdigest(),
-            generation=0,
-            display_name=f"cell {number}",
-            command=f"python -m bikeml model.estimator.alpha={number}",
-            table="sha256 of the table",
-            checkpoints=False,
-            experiment_name="sweep",
-            folder=folder / str(number),
-        )
-        for number in range(count)
-    ]
+from tests.launches import POLICY, cells
 
 
 class Told:

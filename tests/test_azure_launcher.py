@@ -31,7 +31,7 @@ from tests.conftest import config_of
 
 Main = Callable[..., int]
 Behave = Callable[[Any], Behaviour]
-CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none", "reuse=all")
+CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none")
 SWEEP = Path("sweep")
 PIN_ONCE = cache(requirements.pin)
 ALIKE = pytest.mark.slow
@@ -56,7 +56,7 @@ def succeed(recorded: dict[str, Any]) -> Behave:
     def behave(job: Any) -> Behaviour:
         words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
         metrics = recorded["metrics"] | {"cv_r2_mean": R2[words["model"]]}
-        told = {"fingerprint": words["sweep.fingerprint"], "identity": None, "files": {}, "metrics": metrics}
+        told = {"fingerprint": words["BIKEML_FINGERPRINT"], "identity": None, "files": {}, "metrics": metrics}
         content = json.dumps(recorded | told)
         return Behaviour(seconds=0, files={"default": {"result.json": content.encode()}})
 
@@ -66,7 +66,7 @@ def succeed(recorded: dict[str, Any]) -> Behave:
 def test_what_a_job_is_not_told_changes_no_figure() -> None:
     keys = [*flatten(config_of("search=grid").model_dump()), "tracking", "hydra.run.dir"]
     untold = {key for key in keys if f"{key}=".startswith(LEFT_OUT)}
-    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.parent_run_id", "data.path", "search.checkpoint_dir"}
+    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.max_failures", "data.path", "search.checkpoint_dir"}
     marked = {"hydra", *names_not_in_result()}
     assert [key for key in untold if key not in marked and key.partition(".")[0] not in marked] == []
 
@@ -206,8 +206,16 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     (job,) = workspace.jobs.by_name.values()
     fingerprint = job.spec["tags"]["bikeml.fingerprint"]
     assert shlex.split(job.spec["command"]) == [
-        *("python", "-m", "bikeml", "model=tree", "model.estimator.max_depth=3", "tracking.experiment_name=rentals"),
-        *("tracking=azureml", f"sweep.fingerprint={fingerprint}", "hydra.run.dir=outputs"),
+        *(
+            f"BIKEML_FINGERPRINT={fingerprint}",
+            "python",
+            "-m",
+            "bikeml",
+            "model=tree",
+            "model.estimator.max_depth=3",
+            "tracking.experiment_name=rentals",
+        ),
+        *("tracking=azureml", "hydra.run.dir=outputs"),
         "data.path='${{inputs.table}}'",
     ]
     assert job.spec["experimentName"] == "rentals"
@@ -468,7 +476,6 @@ REFUSED = [
     (["model=linear", "hydra.launcher.wait=false", "hydra.launcher.max_parallel_jobs=1"], 2, r"wait=false submits everything"),
     (["model=linear", "azure.workspace_name=w"], 2, r"azure subscription_id, resource_group and workspace_name go together"),
     (["model=linear", "azure.compute.size=STANDARD_X1"], 1, r"make the cluster 'cpu-cluster': .*STANDARD_X1.* is not supported.*; choose another azure.compute.size, which az ml compute list-sizes -g \S+ -w \S+ lists"),
-    (["model=linear", "azure.write_config=true"], 2, r"write_config=true writes the three names to config.json; set all three"),
     (["model=linear", "azure.compute.max_instances=99"], 1, r"make the cluster .* cores quota of 20 .* azure.compute.max_instances; or wait for room with hydra.launcher.on_quota=wait"),
     (["model=linear", "azure.data=my table"], 2, r"azure.data='my table' should have only letters, digits, - and _"),
     (["model=linear", f"tracking.experiment_name={'n' * 257}"], 2, r"tracking.experiment_name='n+…' has 257 characters, and Azure ML takes at most 256"),
@@ -557,20 +564,43 @@ def test_without_a_workspace_it_says_where_names_come_from(
 NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
 
 
-def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them_if_asked(
+def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(
     sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workdir / "config.json").unlink()
     assert sweep("model=linear", *NAMES) == 0
     assert not (workdir / "config.json").exists()
-    assert sweep("model=tree", *NAMES[:2], "azure.workspace_name=none", "azure.write_config=true") == 1
-    assert not (workdir / "config.json").exists()
-    assert sweep("model=tree", *NAMES, "azure.write_config=true") == 0
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(["configure", *NAMES]) == 0
+        assert capsys.readouterr().out == f"config.json names {WORKSPACE} of {GROUP}\n"
     assert sweep("model=rf") == 0
-    assert sweep("model=rf,linear", *NAMES, "azure.write_config=true") == 0
-    (workdir / "config.json").write_text("{}")
-    assert sweep("model=linear,rf", *NAMES, "azure.write_config=true") == 2
-    assert "config.json says something else; take it away" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("there", "names", "status", "message"),
+    [
+        (None, (), 2, "there are no names to write to config.json; set them: azure.subscription_id=NAME"),
+        ("{}", NAMES, 2, "config.json names something else; move it away, or work in another folder"),
+        (None, (*NAMES[:2], "azure.workspace_name=none"), 1, "cannot find the workspace"),
+    ],
+)
+def test_names_that_cannot_be_written_are_one_message(
+    workspace: LoopbackAzureML,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+    there: str | None,
+    names: tuple[str, ...],
+    status: int,
+    message: str,
+) -> None:
+    file = workdir / "config.json"
+    file.unlink()
+    if there is not None:
+        file.write_text(there)
+    assert main(["configure", *names]) == status
+    assert f"bikeml: {message}" in capsys.readouterr().err
+    assert (file.read_text() if file.exists() else None) == there
 
 
 def test_the_snapshot_holds_the_code_and_no_secret(

@@ -139,9 +139,10 @@ def test_the_address_of_an_environment_is_checked(
 def test_where_versions_differ_the_fingerprint_check_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"numpy": "1.26.4", "scipy": metadata.version("scipy")}
     monkeypatch.setattr(provenance, "describe_checkout", lambda: {"versions": asked})
-    message = rf"sweep.fingerprint=another was asked for: numpy is {NUMPY} here, not 1\.26\.4$"
+    message = rf"BIKEML_FINGERPRINT=another was asked for: numpy is {NUMPY} here, not 1\.26\.4$"
+    monkeypatch.setenv("BIKEML_FINGERPRINT", "another")
     with pytest.raises(FingerprintError, match=message):
-        bikeml.run("tracking=none", "hydra.run.dir=out", "sweep.fingerprint=another")
+        bikeml.run("tracking=none", "hydra.run.dir=out")
 
 
 @pytest.mark.slow

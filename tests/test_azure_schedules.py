@@ -24,7 +24,7 @@ from bikeml.azure.jobs.service import STATES, State, job_name
 from bikeml.errors import ClusterError
 from bikeml.records.run_folder import RunFolder
 from tests.fake_workspace import FakeService, FakeWorkspace, Killed, suffer, valid_result
-from tests.test_azure_executor import POLICY, cells
+from tests.launches import POLICY, cells
 
 CELLS = 3
 PREEMPTIONS = 1

@@ -123,11 +123,14 @@ def test_a_job_that_loses_its_node_goes_on_from_its_checkpoints_and_records_its_
         pd.testing.assert_series_equal(rows["predicted"].loc[held_out.index], held_out["predicted"])
 
 
-def test_a_job_whose_experiment_is_another_there_says_so(workspace: LoopbackAzureML) -> None:
-    with start("model=linear", "tracking=none", "sweep.fingerprint=another") as process:
+def test_a_job_whose_experiment_is_another_there_says_so(
+    workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIKEML_FINGERPRINT", "another")
+    with start("model=linear", "tracking=none") as process:
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert "and sweep.fingerprint=another was asked for" in err
+    assert "and BIKEML_FINGERPRINT=another was asked for" in err
     assert not list(Path("outputs").rglob("*"))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bikeml.azure.jobs.explainer import Explainer
 from bikeml.azure.jobs.service import Job
-from bikeml.azure.jobs.waiting import Waits
 from bikeml.records.sweep import JobRecord
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.blobs import ARTIFACTS
@@ -82,10 +82,10 @@ def test_a_service_that_does_not_say_why_costs_nothing(told):
 
 def test_how_long_a_job_is_queued_is_counted_anew_when_it_comes_back():
     fake, clock = FakeWorkspace(queue_error="no room"), FakeClock()
-    waits = Waits(FakeService(fake), 10, clock)
+    explainer = Explainer(FakeService(fake), 10, clock)
 
     def note(status: str) -> str | None:
-        (job,) = waits.explain([Job("bikeml-a-0", status, {})])
+        (job,) = explainer.explain([Job("bikeml-a-0", status, {})])
         return job.note
 
     assert note("Queued") is None

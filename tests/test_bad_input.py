@@ -125,8 +125,8 @@ COMMANDS = [
     ("-m 'model=glob(x*)'", r"the sweep has no cells: a glob\(\) or range\(\) among its overrides gives no value"),
     ("-m 'seed=range(0)'", r"the sweep has no cells"),
     # unknown targets
-    ("model.estimator._target_=''", r"_target_='' names no module; name a class such as"),
-    ("model.estimator._target_=sklearn", r"_target_='sklearn' names no module"),
+    ("model.estimator._target_=''", r"_target_='' has no module; name a class such as"),
+    ("model.estimator._target_=sklearn", r"_target_='sklearn' has no module"),
     ("model.estimator._target_=sklearn..Lasso", r"_target_='sklearn..Lasso' cannot be imported"),
     ("model.estimator._target_=sklearn.linear_model.lasso", r"did you mean 'Lasso'"),
     ("model.estimator._target_=sklearn.base.RegressorMixin", r"is not a regressor class"),
@@ -148,7 +148,7 @@ COMMANDS = [
     ),
     ("model=tree search=grid '+model.grid.max_dept=[3]'", r"no such key in model.estimator; did you mean 'max_depth'"),
     ("model=tree search=grid 'model.grid.max_depth=[3,deep]'", r"model.grid.max_depth: .* Got 'deep'"),
-    ("search=grid search.scoring=R2", r"search.scoring='R2' is no scorer of scikit-learn; did you mean 'r2'"),
+    ("search=grid search.scoring=R2", r"search.scoring='R2' is not a scorer of scikit-learn; did you mean 'r2'"),
     # contradictions
     ("search=grid ~model.grid.positive ~model.grid.fit_intercept", r"search=grid needs axes to search"),
     ("search.n_jobs=2", r"unknown key 'search.n_jobs'; allowed here: kind"),
@@ -272,7 +272,7 @@ TABLES = {
     "percentages": ("a,b,y\n5%,2,3\n", [], r"'a' is not a number in row 1: '5%'"),
     "a very long cell": (f"a,b,y\n{'x' * 9999},2,3\n", [], r"row 1: 'x{59}\.\.\.; "),
     "too large for a float": (f"a,b,y\n{10**400},2,3\n", [], r"'a' is (infinite|not a number) in row 1: '?10"),
-    "Infinity": ("a,b,y\n1,2,3\nInfinity,2,4\n", [], r"'a' is infinite in row 2: inf; mend the cells"),
+    "Infinity": ("a,b,y\n1,2,3\nInfinity,2,4\n", [], r"'a' is infinite in row 2: inf; fix the cells"),
     "mixed numbers and words": ("a,b,y\nTrue,2,3\nFalse,x,4\n", [], r"'b' is not a number in row 2: 'x'"),
     "a constant target": ("a,b,y\n1,2,3\n2,3,3\n", [], r"target 'y' is 3 in every row; there is nothing to learn"),
     "a target constant in the held-out rows": (

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bikeml
+from bikeml.cli import start
 from bikeml.experiment import story as experiment
 from bikeml.system.redaction import redact
 from tests.conftest import DAILY
@@ -188,15 +191,14 @@ def test_a_normal_run_prints_nothing_but_the_table(workdir):
 
 
 def test_help_and_the_config_need_no_heavy_library():
-    for flag in ("--help", "--cfg=job"):
+    commands = [["--help"], ["--cfg", "job"], ["predict", "--help"], ["report", "--help"], ["azure", "jobs", "--help"]]
+    for words in commands:
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "bikeml", *flag.split("=")],
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-X", "importtime", "-m", "bikeml", *words], capture_output=True, text=True, check=True
         )
-        assert "model" in done.stdout
-        assert not {"sklearn", "mlflow", "pandas"} & {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert re.search("model|sweep", done.stdout)
+        imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert not {"sklearn", "mlflow", "pandas", "pydantic", "azure"} & imported, words
 
 
 def test_a_python_without_hydra_is_told_what_to_do():
@@ -217,6 +219,24 @@ def test_the_console_script_and_the_module_are_the_same_program():
 
 def test_the_python_call_reads_the_environment_of_no_other_hydra_app():
     assert bikeml.run(*FAST, "hydra.run.dir=a").fingerprint == bikeml.run(*FAST, "hydra.run.dir=b").fingerprint
+
+
+def test_a_wrong_value_of_an_option_names_the_program(capsys):
+    assert start(["--cfg", "jobs"]) == 2
+    assert "python -m bikeml: error: argument --cfg/-c: invalid choice: 'jobs'" in capsys.readouterr().err
+
+
+def test_a_start_leaves_the_process_as_it_was(monkeypatch, capsys):
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    argv, environment = sys.argv[:], dict(os.environ)
+    assert [start(["modle=rf"]), start(["--cfg", "job"]), start(["-m", "model=rff"])] == [2, 0, 2]
+    assert (sys.argv, dict(os.environ)) == (argv, environment)
+
+
+def test_a_second_start_knows_nothing_of_the_first(workdir, capsys):
+    assert start(["-m", *FAST, "seed=0", "model.estimator=null", "hydra.sweep.dir=sweep"]) == 2
+    assert start([*FAST, "hydra.run.dir=out"]) == 0
+    assert json.loads((workdir / "out" / "result.json").read_text())["command"].endswith("hydra.run.dir=out")
 
 
 @pytest.mark.parametrize(

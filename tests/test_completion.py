@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bikeml.cli import start
+from bikeml.tasks.completion import complete
+
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -70,6 +73,51 @@ def test_tab_completes_an_option_a_group_and_a_value(terminal):
     terminal.read_until("essing")
     terminal.type("\x15bikeml search=grid model.estimator.fit_\t")
     terminal.read_until("intercept=")
+
+
+@pytest.mark.slow
+def test_tab_completes_a_task_its_options_and_a_task_of_a_group(terminal):
+    terminal.type("bikeml regis\t")
+    terminal.read_until("ter")
+    terminal.type(" registered_\t")
+    terminal.read_until("model=")
+    terminal.type("\x15bikeml azure unde\t")
+    terminal.read_until("ploy")
+
+
+@pytest.mark.parametrize(
+    ("line", "tasks", "for_hydra"),
+    [
+        ("bikeml re", ["record", "register", "report", "reproduce"], "bikeml re"),
+        ("bikeml azure", ["azure"], "bikeml azure"),
+        ("bikeml azure ", ["compute", "data", "deploy", "invoke", "jobs", "undeploy"], None),
+        ("bikeml azure de", ["deploy"], None),
+        ("bikeml predict ", [], "bikeml +task=predict "),
+        ("bikeml predict run=best int", [], "bikeml +task=predict run=best int"),
+        ("bikeml azure deploy tr", [], "bikeml +task=deploy tr"),
+        ("bikeml record multi", [], None),
+        ("bikeml azure jobs ", [], None),
+        ("bikeml model=ri", [], "bikeml model=ri"),
+        ("bikeml -m model=rf pre", [], "bikeml -m model=rf pre"),
+    ],
+)
+def test_a_line_has_its_tasks_and_the_rest_is_hydras(line, tasks, for_hydra):
+    assert complete(line) == (tasks, for_hydra)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("bikeml pre", {"predict", "preprocessing=", "preprocessing."}),
+        ("bikeml predict in", {"interval="}),
+        ("bikeml predict run=best data=", {"data=csv", "data=daily"}),
+    ],
+)
+def test_tasks_and_options_stand_beside_the_config_groups(line, expected, monkeypatch, capsys):
+    monkeypatch.setenv("COMP_LINE", line)
+    assert start(["-sc", "query=bash"]) == 0
+    assert set(capsys.readouterr().out.split()) == expected
+    assert os.environ["COMP_LINE"] == line
 
 
 def test_a_tab_imports_no_heavy_library():

@@ -119,12 +119,12 @@ BAD_CONTENT = {
     "a bad date format": (
         b"a,b,d,y\n1,2,2011-01-01,3\n4,5,2011-01-02,6\n",
         ["data.date=d", "data.date_format=%Q"],
-        r"data.date_format='%Q' is no format of dates: .*write one such as",
+        r"data.date_format='%Q' is not a date format: .*write one such as",
     ),
     "a directive twice": (
         b"a,b,d,y\n1,2,2011-01-01,3\n4,5,2011-01-02,6\n",
         ["data.date=d", "data.date_format='%d %d'"],
-        r"data.date_format='%d %d' is no format of dates: redefinition of group name 'd' .*write one such as",
+        r"data.date_format='%d %d' is not a date format: redefinition of group name 'd' .*write one such as",
     ),
     "text beside a gap": (
         b"a,b,c,y\n1,2,x,3\n,5,z,6\n",

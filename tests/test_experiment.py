@@ -237,7 +237,7 @@ def test_predictions_that_are_not_finite_are_a_fit_error(workdir):
 
 
 def test_an_unknown_scorer_is_named_before_the_table_is_read():
-    with pytest.raises(ConfigError, match=r"search.scoring='r3' is no scorer.*'r2'"):
+    with pytest.raises(ConfigError, match=r"search.scoring='r3' is not a scorer.*'r2'"):
         bikeml.run(*FAST, "search=grid", "search.scoring=r3", "data=csv", "data.path=none.csv")
 
 

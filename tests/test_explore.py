@@ -93,7 +93,7 @@ def test_a_bad_date_format_is_told_where_the_split_is_by_date(date_format):
     assert look_at_daily("split=random", *words).held_out is not None
     looked = look_at_daily("split=chronological", *words)
     assert looked.held_out is None
-    assert looked.why_not_split.startswith(f"data.date_format='{date_format}' is no format of dates: ")
+    assert looked.why_not_split.startswith(f"data.date_format='{date_format}' is not a date format: ")
     assert "No rows can be held out" in hints(looked)
 
 
@@ -146,8 +146,8 @@ def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workd
     status, out, err = call(*CSV, "max_rows=1000", "output=my/table")
     assert (status, out, err) == (0, "my/table/explore.html\n", "20,000 rows, 3 columns\n")
     page = (workdir / "my/table/explore.html").read_text()
-    assert re.search(r"<dd>20,000 <small>1,000 looked at</small>", page)
-    assert "All of it is of 1,000 rows drawn at random." in page
+    assert re.search(r"<dd>20,000 <small>1,000 sampled</small>", page)
+    assert "All values come from 1,000 rows drawn at random." in page
 
 
 def table_of(**columns):

@@ -97,3 +97,8 @@ def test_yaml_of_too_many_levels_is_refused_before_it_can_end_the_process(conten
 
 def test_yaml_of_a_few_levels_is_read():
     assert parse_yaml("a: [[1, {b: 2}], 3]") == {"a": [[1, {"b": 2}], 3]}
+
+
+def test_yaml_that_would_take_seconds_is_refused_at_once():
+    with pytest.raises(ValueError, match="it has 3,000,000 bytes, and at most 2,000,000 are read"):
+        parse_yaml("a: " + "x" * 2_999_997)

@@ -62,7 +62,10 @@ def shout(values):
 def test_a_type_that_is_not_trusted_is_named(workdir):
     pipeline = make_pipeline(FunctionTransformer(shout), LinearRegression()).fit(X, y)
     skops.io.dump(pipeline, workdir / FILE_NAME)
-    with pytest.raises(ModelFileError, match=r"holds types that are not trusted: .*shout; load it with skops.io.load"):
+    with pytest.raises(
+        ModelFileError,
+        match=r"holds types that are not trusted: .*shout; if you know who wrote it, load it with skops.io.load",
+    ):
         load_pipeline(workdir)
 
 

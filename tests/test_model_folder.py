@@ -163,7 +163,11 @@ TAMPERED = [
     ("python_function", {"env": {"conda": "other.yaml"}}, r"says python_function.env="),
     ("sklearn", {"serialization_format": "cloudpickle"}, r"says sklearn.serialization_format='cloudpickle'"),
     ("sklearn", {"code": "code"}, r"says sklearn.code='code'"),
-    ("sklearn", {"skops_trusted_types": ["os.system"]}, r"calls types trusted that are not: os.system"),
+    (
+        "sklearn",
+        {"skops_trusted_types": ["os.system"]},
+        r"lists types as trusted that bikeml does not trust: os.system",
+    ),
     ("sklearn", {"skops_trusted_types": None}, r"says sklearn.skops_trusted_types=None in its MLmodel"),
     ("sklearn", {"skops_trusted_types": 5}, r"says sklearn.skops_trusted_types=5 in its MLmodel"),
     ("sklearn", {"skops_trusted_types": "os.system"}, r"says sklearn.skops_trusted_types='os.system' in its MLmodel"),
@@ -193,14 +197,22 @@ def test_an_mlmodel_that_lacks_a_line_is_refused(folder, missing):
 
 
 CHANGED_FILES = [
-    ("code/sitecustomize.py", "import os", r"holds code/sitecustomize.py, which no run writes and a server might run"),
+    (
+        "code/sitecustomize.py",
+        "import os",
+        r"holds code/sitecustomize.py, which bikeml does not write and a server might run",
+    ),
     ("requirements.txt", "evil @ https://example.org/evil.whl\n", r"asks for 'evil @ https://example.org/evil.whl'"),
     ("requirements.txt", "--index-url https://example.org\n", r"asks for '--index-url"),
     ("requirements.txt", "requests==2.0\n", r"asks for 'requests==2.0'"),
-    ("requirements.txt", "numpy==1.0\n", r"asks for something else in its conda.yaml than in its requirements.txt"),
-    ("conda.yaml", "dependencies: [curl]\n", r"asks for something else in its conda.yaml"),
-    ("python_env.yaml", "python: 3.11.1\nbuild_dependencies: [evil]\n", r"asks for something else in its "),
-    ("python_env.yaml", "python: '3.11; evil'\n", r"asks for something else in its conda.yaml"),
+    ("requirements.txt", "numpy==1.0\n", r"has a conda.yaml that does not match its other files"),
+    ("conda.yaml", "dependencies: [curl]\n", r"has a conda.yaml that does not match its other files"),
+    (
+        "python_env.yaml",
+        "python: 3.11.1\nbuild_dependencies: [evil]\n",
+        r"has a conda.yaml that does not match its other files",
+    ),
+    ("python_env.yaml", "python: '3.11; evil'\n", r"has a conda.yaml that does not match its other files"),
     ("MLmodel", "flavors: [1]\n", r"has no flavors in its MLmodel"),
     ("MLmodel", "a: [", r"cannot be read"),
     ("model.skops", "no zip", r"is not a model that bikeml wrote, or is damaged"),

@@ -223,7 +223,7 @@ TABLES = {
     ),
     "a word among numbers": (
         edit(400, hum="wet"),
-        r"rows 301 to 450 of new.csv do not fit the model:\n +column 'hum' is not a number in row 401: 'wet'; the model takes double there; mend",
+        r"rows 301 to 450 of new.csv do not fit the model:\n +column 'hum' is not a number in row 401: 'wet'; the model takes double there; fix",
     ),
     "several problems": (
         edit(3, hum="wet", season="9.5", temp="inf"),
@@ -234,7 +234,7 @@ TABLES = {
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"new.csv is not a text file"),
     "half a Parquet file": (b"PAR1\x15\x04", r"cannot read 'new.csv': Parquet file size is 6 bytes"),
     "not UTF-8": (HEADER.replace("day", "dä").encode("latin-1"), r"new.csv is not utf-8"),
-    "a line too long": (HEADER + "1," * 90 + "1\n", r"new.csv is not a table: .*; mend the line"),
+    "a line too long": (HEADER + "1," * 90 + "1\n", r"new.csv is not a table: .*; fix the line"),
     "a very long cell": (edit(0, hum="x" * 9_999_999), r"is not a number in row 1: 'x{59}\.\.\.; "),
     "a page that asks to log in": ("<!DOCTYPE html>\n<p>Log in</p>\n", r"it has \['<!DOCTYPE html>'\]"),
 }

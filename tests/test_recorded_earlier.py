@@ -104,12 +104,11 @@ def test_an_earlier_run_is_reproduced_by_its_own_commit_and_changes(earlier, run
     assert "with the recorded changes" in done.code
 
 
-def test_the_report_of_an_earlier_sweep_is_made_again(earlier, monkeypatch):
-    from bikeml.pages.report import main
+def test_the_report_of_an_earlier_sweep_is_made_again(earlier):
+    from bikeml.cli import start
 
     before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
-    monkeypatch.setattr(sys, "argv", ["report", "sweep"])
-    main()
+    assert start(["report", "sweep"]) == 0
     now = pd.read_csv(earlier / "sweep" / "leaderboard.csv")
     pd.testing.assert_frame_equal(now[list(before)], before, rtol=1e-12)
     assert list(now["status"]) == ["finished", "failed"]
@@ -135,18 +134,21 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
     assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
 
 
-def test_an_earlier_run_is_recorded_in_another_store_once(earlier):
+@pytest.mark.parametrize(
+    ("folder", "param", "value"), [("lasso", "model.estimator.alpha", "1.0"), ("rf", "search.scoring", "r2")]
+)
+def test_an_earlier_run_is_recorded_in_another_store_once(earlier, folder, param, value):
     from mlflow import MlflowClient
 
     from bikeml.cli import start
 
-    words = ["record", "lasso", "--uri", f"sqlite:///{earlier}/other.db"]
+    words = ["record", folder, "--uri", f"sqlite:///{earlier}/other.db"]
     assert [start(words), start(words)] == [0, 0]
     client = MlflowClient(f"sqlite:///{earlier}/other.db")
     (run,) = client.search_runs([client.get_experiment_by_name("bikeml").experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["test_r2"] == result_of(earlier / "lasso")["metrics"]["test_r2"]
-    assert run.data.params["model.estimator.alpha"] == "1.0"
+    assert run.data.metrics["test_r2"] == result_of(earlier / folder)["metrics"]["test_r2"]
+    assert run.data.params[param] == value
 
 
 def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
@@ -155,7 +157,10 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.tasks.predict import _read_allowed
 
     model = earlier / "lasso" / "model"
-    for content, problem in (("{", "JSONDecodeError"), ('{"columns": ["a", {"b": 1}], "data": []}', "not all names")):
+    for content, problem in (
+        ("{", "JSONDecodeError"),
+        ('{"columns": ["a", {"b": 1}], "data": []}', "are not all text"),
+    ):
         (model / "input_example.json").write_text(content)
         with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
             read_example(model)

@@ -220,7 +220,7 @@ def test_what_cannot_be_reproduced_is_one_message_and_leaves_nothing(call, workd
 
 
 def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):
-    search = {"kind": "grid", "folds": 3, "n_jobs": 2, "checkpoint": True}  # before search.backend
+    search = {"kind": "grid", "folds": 3, "n_jobs": 2, "checkpoint": True}  # before search.scheduler
     _write_options(
         {"seed": 0, "search": search, **{key: {} for key in ("data", "split", "preprocessing", "model")}}, tmp_path
     )
@@ -228,7 +228,7 @@ def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):
 
 
 def test_what_is_written_to_run_again_is_all_that_can_change_a_figure(tmp_path):
-    recorded = config_of("search=grid", "search.backend=dask", "search.scheduler=tcp://127.0.0.1:1").model_dump()
+    recorded = config_of("search=grid", "search.scheduler=tcp://127.0.0.1:1").model_dump()
     _write_options(recorded, tmp_path)
     groups = {name: yaml.safe_load((tmp_path / name / "recorded.yaml").read_text()) for name in GROUPS}
     rest = yaml.safe_load((tmp_path / "experiment" / "recorded.yaml").read_text())

@@ -242,7 +242,8 @@ def test_a_search_killed_at_random_moments_again_and_again_ends_bit_identical(wo
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_more_workers_change_nothing(backend):
     alone = bikeml.run(*SEARCH)
-    shared = bikeml.run(*SEARCH, "search.n_jobs=2", f"search.backend={backend}")
+    with parallel_config(backend):
+        shared = bikeml.run(*SEARCH, "search.n_jobs=2")
     assert shared.metrics == alone.metrics
     assert shared.fingerprint == alone.fingerprint
 
@@ -251,13 +252,13 @@ def test_more_workers_change_nothing(backend):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_a_dask_cluster_of_two_worker_processes_changes_nothing():
     from distributed import Client, LocalCluster
-    from joblib import Parallel, delayed, parallel_config
+    from joblib import Parallel, delayed
 
     alone = bikeml.run(*SEARCH)
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
-        shared = bikeml.run(*SEARCH, "search.backend=dask", f"search.scheduler={cluster.scheduler_address}")
+        shared = bikeml.run(*SEARCH, f"search.scheduler={cluster.scheduler_address}")
         with Client(cluster), parallel_config(backend="dask"):
             (backends,) = Parallel()([delayed(nested_backends)()])
     assert shared.metrics == alone.metrics
@@ -277,23 +278,17 @@ def nested_backends():
         return before, type(get_active_backend()[0]).__name__
 
 
-@pytest.mark.parametrize("override", ["search.backend=dask", "search.scheduler=tcp://127.0.0.1:1"])
-def test_dask_needs_a_scheduler_and_a_scheduler_dask(override):
-    with pytest.raises(ConfigError, match="search.backend=dask and search.scheduler=ADDRESS go together"):
-        config_of("search=grid", override)
-
-
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("bikeml.experiment.workers.CONNECT_TIMEOUT_SECONDS", 1)
     with pytest.raises(FitError, match="cannot reach a Dask scheduler at search.scheduler='tcp://127.0.0.1:1'"):
-        bikeml.run(*SEARCH, "search.backend=dask", "search.scheduler=tcp://127.0.0.1:1")
+        bikeml.run(*SEARCH, "search.scheduler=tcp://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("search.n_jobs=0", "search.n_jobs=0 is no number of workers; use 1 or more"),
-        ("search.backend=klingon", "search.backend='klingon' should be 'loky', 'threading' or 'dask'"),
+        ("search.scheduler=8786", "search.scheduler=8786 should be text"),
         ("search.child_runs=some", "search.child_runs"),
         ("search.child_runs=-1", "search.child_runs"),
         ("search.checkpoint=perhaps", "search.checkpoint='perhaps' should be true or false"),

@@ -297,7 +297,7 @@ def test_a_model_that_overwrites_its_input_spoils_no_other():
 @pytest.mark.parametrize(
     ("model", "grid", "reason"),
     [
-        (GradientBoostingRegressor(), {"n_estimators": [2, 5]}, "random_state=None is no integer"),
+        (GradientBoostingRegressor(), {"n_estimators": [2, 5]}, "random_state=None is not an integer"),
         (
             GradientBoostingRegressor(random_state=0, warm_start=True),
             {"n_estimators": [2, 5]},
@@ -309,7 +309,7 @@ def test_a_model_that_overwrites_its_input_spoils_no_other():
             {"n_estimators": [2, 5]},
             "no rule for Mine",
         ),
-        (DecisionTreeRegressor(random_state=0), {"max_depth": [2, 5]}, "cut off"),
+        (DecisionTreeRegressor(random_state=0), {"max_depth": [2, 5]}, "cut to a smaller depth"),
         (Lasso(), {"alpha": [0.1, 1.0]}, "no rule for Lasso"),
         (
             Pipeline([("s", FunctionTransformer(lambda x: x)), ("m", GradientBoostingRegressor(random_state=0))]),
@@ -320,7 +320,7 @@ def test_a_model_that_overwrites_its_input_spoils_no_other():
         (
             GradientBoostingRegressor(random_state=0),
             {"learning_rate": [0.1, 0.2]},
-            "another one with every value",
+            "every value of it gives another",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_fits_one_machine_is_set_for_any_and_nothing_is_added():
 
 
 def test_what_runs_elsewhere_has_the_same_result():
-    here = config_of("search=grid", "search.checkpoint=true", "search.backend=threading", "search.n_jobs=2")
+    here = config_of("search=grid", "search.checkpoint=true", "search.scheduler=tcp://h:1", "search.n_jobs=2")
     there = validate(Config, move_elsewhere(here.model_dump()))
-    assert (there.search.checkpoint, there.search.backend, there.search.n_jobs) == (False, None, 2)
+    assert (there.search.checkpoint, there.search.scheduler, there.search.n_jobs) == (False, None, 2)
     assert result_sections(there) == result_sections(here)

@@ -47,7 +47,7 @@ def start(*arguments, cwd):
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch, position):
-    monkeypatch.setattr("bikeml.multirun.story.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
+    monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)  # the last cell is launched with the second batch
     values = ["null", "[0,0,0,0,0,0,0,0,0,0]"]
     values.insert(position, FAILS)
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1
@@ -143,12 +143,12 @@ def test_a_finished_cell_is_reused_and_a_changed_one_says_why_it_runs(bikeml_mai
     assert list(first["note"]) == ["no finished run of these options is recorded"] * 2
     assert list(second["status"]) == ["reused"]
     assert list(third["status"]) == ["reused", "finished", "reused", "finished"]
-    assert third["note"][1] == "seed is 1, recorded was 0"
-    assert "model.estimator.random_state is 1, recorded was 0" in third["note"][3]
+    assert third["note"][1] == "seed is 1, the recorded run has 0"
+    assert "model.estimator.random_state is 1, the recorded run has 0" in third["note"][3]
     figures = ["cv_r2_mean", "test_r2", "test_r2_low", "fingerprint", "run_id"]
     assert third.loc[[0, 2], figures].to_numpy().tolist() == first[figures].to_numpy().tolist()
     assert (workdir / "third" / "0" / "predictions.csv").is_file()
-    assert "seed is 1, recorded was 0" in capsys.readouterr().out
+    assert "seed is 1, the recorded run has 0" in capsys.readouterr().out
 
 
 def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(bikeml_main, workdir):
@@ -194,7 +194,7 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     assert store.find(fingerprint(identity), failures=True) is None
     assert explain() == "recorded by an earlier version of bikeml, whose fingerprints have another form"
     record(identity_tags(identity), seed=1)
-    assert explain() == "seed is 0, recorded was 1"
+    assert explain() == "seed is 0, the recorded run has 1"
 
 
 def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
@@ -205,14 +205,14 @@ def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     shutil.rmtree(workdir / "mlartifacts")
     assert bikeml_main(*sweep, "hydra.sweep.dir=b") == 0
     assert list(board_of(workdir / "b")["status"]) == ["finished"]
-    assert "cannot be reused: its files are gone" in board_of(workdir / "b")["note"][0]
+    assert "cannot be reused: its files are missing" in board_of(workdir / "b")["note"][0]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["-m", "reuse=finished", "tracking=none"], "reuse=finished takes recorded runs; choose tracking=local"),
-        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=none"),
+        (["reuse=all"], "reuse=all is a sweep's; add -m, or leave reuse=null"),
         (["-m", "reuse=some"], "reuse='some' should be 'none', 'finished' or 'all'"),
         (["-m", "sweep.max_failures=-1"], "sweep.max_failures=-1 should be greater than or equal to 0"),
     ],

@@ -170,7 +170,7 @@ def test_the_code_of_a_task_is_where_the_table_says(name):
             ["predcit"],
             r"there is no task 'predcit'; did you mean 'predict'\? tasks: explore, predict, .*; an experiment takes key=value",
         ),
-        (["azure"], r"there is no task 'azure'.* tasks: azure data, azure compute, "),
+        (["azure"], r"there is no task 'azure'; tasks: azure data, azure compute, "),
         (["azure", "deplyo"], r"there is no task 'azure deplyo'; did you mean 'azure deploy'\? tasks: azure data, "),
         (["model=rf", "predict"], r"'predict' is a task, and a task comes first: python -m bikeml predict \.\.\."),
         (["-m", "azure", "model=rf"], r"'azure' is a task, and a task comes first: python -m bikeml azure \.\.\."),

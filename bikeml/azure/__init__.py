@@ -1,14 +1,10 @@
 """
-Sweeps on an Azure ML workspace: every cell one job, exactly once.
+Sweeps, data, models and endpoints on an Azure ML workspace.
 
-    jobs        what a job is called, how it stands, what the service must do; pure
-    executor    submit what is missing and wait for it, whatever gets lost on the way; pure, and made of
-                ledger, finding, submission, waiting, endings (what is known, sought, sent, why a job waits, and what an
-                end means), verdict (what the service says of an end) and pace
-    limits      what the service takes of names and values; pure
-    snapshot    the code that jobs run; requirements: the packages, which `packages` installs where they are missing
-    client      the service itself; with artifacts, cluster, connection, login and refusals the only modules that
-                import azure
-    launching   the story of a launch, which recorder writes into the cells' folders
-    launcher    the shell that Hydra finds
+    jobs        what a job is called, how it stands and what the service must do; the executor submits what is missing
+                and waits for it, whatever gets lost on the way; pure
+    workspace   the service itself: login, connection, client, assets and the store of runs
+    launch      a sweep as jobs, each cell exactly once; the launcher is what Hydra finds
+    endpoint    a model that answers requests: endpoints, deployments, and the code that runs there
+    tasks       what the command line does with a workspace
 """

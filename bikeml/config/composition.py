@@ -17,6 +17,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from bikeml.config.removed import explain_removed
 from bikeml.errors import ConfigError, did_you_mean
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
@@ -48,10 +49,6 @@ def read_comments(file: Path) -> list[str]:
     """Return the lines of a config file that are comments: the first says what it is."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
-
-
-# For the text of --help in conf/config.yaml.
-OmegaConf.register_new_resolver("bikeml.options", describe_options, replace=True)
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -123,7 +120,8 @@ def _unknown_key(error: ConfigKeyError) -> str:
     allowed = f"; allowed here: {', '.join(known)}" if known else ""
     if str(error.full_key).startswith(OPEN_SECTIONS):
         allowed += f"; to add a key, write +{error.full_key}=VALUE"
-    return f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
+    removed = explain_removed(str(error.full_key))
+    return removed or f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
 
 
 def _unknown_option(missing: str, options: Sequence[str]) -> str:

@@ -101,7 +101,6 @@ class GridSearch(Section):
     scoring: Name
     folds: Annotated[int, Field(ge=2)]
     n_jobs: Annotated[Workers | None, NotInResult]
-    backend: Annotated[Literal["loky", "threading", "dask"] | None, Elsewhere(None)]
     scheduler: Annotated[Name | None, Elsewhere(None)]
     child_runs: Annotated[ChildRuns, NotInResult]
     checkpoint: Annotated[bool, Elsewhere(value=False)]
@@ -127,11 +126,9 @@ class TrackingConfig(Section):
 
 
 class SweepConfig(Section):
-    """What a sweep does beyond its cells, and what it tells them."""
+    """What a sweep does beyond its cells."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
-    parent_run_id: Name | None
-    fingerprint: Name | None
 
 
 class ComputeConfig(Section):
@@ -157,7 +154,6 @@ class AzureConfig(Section):
     subscription_id: Name | None
     resource_group: Name | None
     workspace_name: Name | None
-    write_config: bool
     compute: ComputeConfig
     price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     identity: Literal["user", "managed", "none"]
@@ -179,8 +175,6 @@ class AzureConfig(Section):
                 "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
                 "those of config.json"
             )
-        if self.write_config and not all(names):
-            raise ValueError("write_config=true writes the three names to config.json; set all three")
         return self
 
 
@@ -196,7 +190,7 @@ class Config(Section):
     evaluation: EvaluationConfig
     tracking: Annotated[TrackingConfig, NotInResult]
     azure: Annotated[AzureConfig, NotInResult]
-    reuse: Annotated[Literal["none", "finished", "all"], NotInResult]
+    reuse: Annotated[Literal["none", "finished", "all"] | None, NotInResult]
     sweep: Annotated[SweepConfig, NotInResult]
 
     @model_validator(mode="after")
@@ -205,8 +199,6 @@ class Config(Section):
             raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
         if self.split.kind == "chronological" and self.data.date is None:
             raise ValueError("split=chronological needs a date column; set data.date")
-        if self.search.kind == "grid" and (self.search.backend == "dask") != (self.search.scheduler is not None):
-            raise ValueError("search.backend=dask and search.scheduler=ADDRESS go together; set both or neither")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
         return self
@@ -215,7 +207,6 @@ class Config(Section):
 class LauncherConfig(Section):
     """The keys of hydra.launcher where it is azureml."""
 
-    reuse: Literal["finished", "all"]
     plan: bool
     wait: bool
     on_interrupt: Literal["detach", "cancel"]

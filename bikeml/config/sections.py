@@ -11,6 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from bikeml.config.fields import AddedLater, Elsewhere, NotInResult, Section
+from bikeml.config.removed import drop_removed, unset_removed
 from bikeml.config.schema import Config
 
 ARGUMENTS_NOT_IN_RESULT = ("n_jobs", "verbose", "pre_dispatch", "backend")
@@ -60,8 +61,8 @@ def keep_result(sections: Mapping[str, Any], schema: type[Section]) -> dict[str,
 
 
 def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
-    """Return the `sections` of a recorded run with the keys that were added later, at what the run did."""
-    completed = dict(sections)
+    """Return the `sections` of a recorded run with the keys of this version: those added later at what the run did."""
+    completed = drop_removed(sections)
     for name, field in schema.model_fields.items():
         later = _find_mark(field, AddedLater)
         if later and name not in sections:
@@ -73,11 +74,11 @@ def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dic
 
 def move_elsewhere(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
     """Return the `sections` of a recorded run so that they run on any machine, to the same figures."""
-    moved = dict(sections)
+    moved = unset_removed(sections)
     for name in sections.keys() & schema.model_fields:
         field = schema.model_fields[name]
         mark = _find_mark(field, Elsewhere)
-        moved[name] = mark.value if mark else _below(field, sections[name], move_elsewhere)
+        moved[name] = mark.value if mark else _below(field, moved[name], move_elsewhere)
     return moved
 
 

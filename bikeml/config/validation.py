@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from bikeml.config.fields import Section
+from bikeml.config.removed import explain_removed
 from bikeml.errors import ConfigError, did_you_mean
 from bikeml.system.redaction import redact
 
@@ -42,7 +43,8 @@ def _problem(root: type[BaseModel], name: str, details: Mapping[str, Any]) -> st
         return "unknown key 'experiment'; a recipe's file begins with the line # @package _global_"
     if details["type"] == "extra_forbidden":
         known = list(model.model_fields) if model is not None else []
-        return f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
+        unknown = f"unknown key {key!r}{did_you_mean(path[-1], known)}; allowed here: {', '.join(known)}"
+        return explain_removed(key) or unknown
     if details["type"] == "missing":
         return f"{key} is missing; set it, or put the line back into the file it was taken from"
     message = _SAID_SHORTER.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")

@@ -1,1 +1,1 @@
-"""How good a fitted pipeline is: functions of arrays."""
+"""Measure how good a fitted pipeline is, with functions of arrays."""

@@ -17,9 +17,9 @@ from bikeml.config.schema import EvaluationConfig
 from bikeml.table.split import Fold
 
 METRICS = ("mse", "rmse", "mae", "r2")
-BOOTSTRAP_BATCH_CELLS = 250_000  # bounds the memory of the resampled rows to some megabytes
-MANY_ROWS = 10_000  # above it, blocks of rows are drawn instead of rows
-BLOCKS = 5_000  # the width of an interval from so many blocks is right within 1 % (standard error)
+BOOTSTRAP_BATCH_CELLS = 250_000  # limits the memory of the resampled rows to some megabytes
+MANY_ROWS = 10_000  # of more rows, blocks are drawn instead of single rows
+BLOCKS = 5_000  # with so many blocks, the width of an interval has a standard error of 1 %
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class CrossValidation:
     rmse: tuple[float, ...]
     """In the target's unit."""
     n_fit: tuple[int, ...]
-    """How many rows each fold was fitted on."""
+    """The number of rows that each fold was fitted on."""
     n_score: tuple[int, ...]
-    """How many rows each fold was scored on."""
+    """The number of rows that each fold was scored on."""
     folds: str
-    """The sha256 of the folds' rows: scores of two configurations can be compared in pairs where it is the same."""
+    """The sha256 of the folds' rows; if two configurations have the same, their scores can be compared in pairs."""
     predictions: tuple[np.ndarray, ...]
-    """Of the rows that each fold was scored on, shape (n_score,) each."""
+    """For the rows that each fold was scored on, shape (n_score,) each."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """How much the test R2 falls when one column is shuffled."""
+    """The fall of the test R2 when one column is shuffled."""
 
     columns: tuple[str, ...]
     mean: tuple[float, ...]
@@ -62,10 +62,12 @@ def measure(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
 
 def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
     """
-    Return percentile bootstrap intervals of the metrics over the held-out rows, drawn in pairs.
+    Return percentile bootstrap intervals of the metrics over the held-out rows.
 
-    Both arrays have shape (n_rows,). Of more than MANY_ROWS rows, BLOCKS random blocks are drawn whole: that makes
-    intervals as wide as from rows drawn one by one, in a time that hardly grows with their number.
+    Both arrays have shape (n_rows,) and are drawn in pairs. More than MANY_ROWS rows are put at random into BLOCKS
+    blocks, and whole blocks are drawn. The intervals are as wide as with single rows, in a time that hardly depends on
+    the number of rows.
+
     Sources: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; for sums over random groups in
     place of rows, Wolter, Introduction to Variance Estimation (2007), chapter 2.
     """
@@ -94,8 +96,8 @@ def _metrics_of_draws(y_true: np.ndarray, y_pred: np.ndarray, axis: int = -1) ->
 
 
 def _block_sums(y_true: np.ndarray, y_pred: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Return for each block its number of rows and its sums of squared and absolute errors, of y, and of its square."""
-    block = rng.permutation(len(y_true)) % BLOCKS  # at random, whatever the order of the rows
+    """Return for each block its row count, and its sums of squared and absolute errors, centred y and its square."""
+    block = rng.permutation(len(y_true)) % BLOCKS  # random, since the rows may be sorted
     error, centred = y_true - y_pred, y_true - y_true.mean()
     sums = (np.ones_like(error), error**2, np.abs(error), centred, centred**2)
     return tuple(np.bincount(block, weights=values, minlength=BLOCKS) for values in sums)
@@ -114,7 +116,7 @@ def cross_validation(
     """
     Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
 
-    There is an estimator for each fold, since the folds of a nested search depend on the rows that it gets.
+    Each fold has its own estimator, since the folds of a nested search depend on the rows that the search is given.
     """
     r2: list[float] = []
     rmse: list[float] = []

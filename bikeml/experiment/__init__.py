@@ -1,1 +1,1 @@
-"""One experiment: its story, its pipeline, its fits, and its model as a file."""
+"""Run one experiment: check the estimators, build the pipeline, fit, judge, and write the model."""

@@ -1,4 +1,4 @@
-"""Hold what a config says of estimators against scikit-learn before anything is read or fitted."""
+"""Check the estimators of a config with scikit-learn, before anything is read or fitted."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from bikeml.experiment.pipeline import build, find_class
 
 
 def check_estimators(config: Config) -> None:
-    """Build every estimator that `config` names, and try its grid; raises ConfigError with every problem at once."""
+    """Build every estimator of `config`, and try its grid; raises ConfigError with a list of all problems."""
     problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
     for kind, steps in (
         ("numeric", config.preprocessing.numeric),
@@ -30,7 +30,7 @@ def check_estimators(config: Config) -> None:
 
 
 def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
-    """Yield what is wrong with the estimator at `key`, which must have the `role` of a mixin class."""
+    """Yield the problems of the estimator at `key`, which must be a subclass of the mixin class `role`."""
     try:
         estimator_class = find_class(key, str(spec["_target_"]), role)
     except ConfigError as error:
@@ -52,14 +52,14 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
     parameters = inspect.signature(estimator_class).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in arguments:
-        # Hydra's own _args_, _partial_ and the like are no arguments of an estimator, whatever it takes.
+        # Hydra's own _args_, _partial_ and the like are never arguments of an estimator.
         if name.startswith("_") or (name not in parameters and not takes_any):
             hint = did_you_mean(name, parameters)
             yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
 
 
 def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the estimators inside an argument, with their keys: in a mapping or a list, at any depth."""
+    """Yield the estimators inside an argument with their keys, at any depth of mappings and lists."""
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, item in items:
         if isinstance(item, Mapping) and "_target_" in item:
@@ -71,12 +71,12 @@ def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, A
 def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
     try:
         estimator = build(spec)
-        # The check that fit() makes first; nothing public makes it without data (scikit-learn 1.9).
-        if hasattr(estimator, "_parameter_constraints"):  # only scikit-learn's own are sure to have them
+        # The check that fit() makes first; no public function makes it without data (scikit-learn 1.9).
+        if hasattr(estimator, "_parameter_constraints"):  # other packages' estimators may have none
             estimator._validate_params()  # noqa: SLF001
     except InvalidParameterError as error:
         yield f"{key}: {error}"
-    except Exception as error:  # noqa: BLE001  a constructor of any package may refuse its arguments in any way
+    except Exception as error:  # noqa: BLE001  a constructor of any package may raise any error
         yield f"{key}: {type(error).__name__}: {error}"
 
 
@@ -85,13 +85,13 @@ def _scoring_problems(scoring: str) -> Iterator[str]:
     if scoring not in known:
         hint = did_you_mean(scoring, known)
         common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
-        yield f"search.scoring={scoring!r} is no scorer of scikit-learn{hint}; common ones are {common}"
+        yield f"search.scoring={scoring!r} is not a scorer of scikit-learn{hint}; common ones are {common}"
         return
     X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
     try:
         get_scorer(scoring)(DummyRegressor().fit(X, y), X, y)
     except (ValueError, AttributeError, TypeError) as error:
-        yield f"search.scoring={scoring!r} is no scorer for regression: {str(error).splitlines()[0]}"
+        yield f"search.scoring={scoring!r} is not a scorer for regression: {str(error).splitlines()[0]}"
 
 
 def _grid_problems(model: ModelConfig) -> Iterator[str]:

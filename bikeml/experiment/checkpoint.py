@@ -1,4 +1,4 @@
-"""A shared-fit search that tells how far it is, and that goes on where a killed one was."""
+"""Run a shared-fit search that reports its progress, and resumes after it was killed."""
 
 import shutil
 import warnings
@@ -26,7 +26,7 @@ Task = tuple[Fold, Group]
 
 
 class _Kept(Value, allow_inf_nan=True, ser_json_inf_nan="constants"):
-    """The result of one candidate on one fold, as scikit-learn has it; of a fit that failed nothing is kept."""
+    """The result of one candidate on one fold, in scikit-learn's form; failed fits are not kept."""
 
     fit_error: None
     test_scores: float | dict[str, float]
@@ -46,15 +46,16 @@ class _KeptOutcome(Value, allow_inf_nan=True, ser_json_inf_nan="constants"):
 @dataclass(frozen=True)
 class Checkpoint:
     """
-    The finished tasks of one search, a JSON file each: reading them runs no code, and floats come back bit for bit.
+    The finished tasks of one search, in a JSON file each.
 
-    The folder's name must stand for everything that determines the search; bikeml's fingerprint does.
+    To read them runs no code, and floats are restored bit for bit. The name of the folder must identify everything that
+    determines the search; bikeml uses the fingerprint.
     """
 
     folder: Path
 
     def load(self, number: int, n_candidates: int) -> Outcome | None:
-        """Return the outcome of a task that was finished, or None, also where its file is not what `keep` writes."""
+        """Return the outcome of a finished task, or None if its file is missing or is not what `keep` writes."""
         try:
             kept = _KeptOutcome.model_validate_json((self.folder / f"{number}.json").read_bytes())
         except (OSError, ValueError):
@@ -63,7 +64,7 @@ class Checkpoint:
         return Outcome(results, kept.n_fits) if len(results) == n_candidates >= kept.n_fits else None
 
     def keep(self, number: int, outcome: Outcome) -> None:
-        """Write the outcome of a finished task, unless a fit of it failed; raises OSError."""
+        """Write the outcome of a finished task, unless one of its fits failed; raises OSError."""
         if any(result["fit_error"] for result in outcome.results):
             return
         kept = _KeptOutcome.model_validate(_plain(outcome._asdict()), strict=False)
@@ -71,12 +72,12 @@ class Checkpoint:
         write_text(self.folder / f"{number}.json", kept.model_dump_json(exclude_unset=True))
 
     def remove(self) -> None:
-        """Forget the search, which has come to its end."""
+        """Delete the checkpoint of a finished search."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  scores of any scorer
-    """Turn NumPy's numbers into Python's of the same value."""
+    """Return the value with Python's numbers in place of NumPy's."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -84,33 +85,33 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  scores of any scorer
     return value.item() if hasattr(value, "item") else value
 
 
-def _show_nothing(done: int, total: int) -> None:
-    """Take a progress report and leave it at that."""
+def _ignore_progress(done: int, total: int) -> None:
+    """Ignore a progress report."""
 
 
 class ResumableGridSearchCV(SharedFitGridSearchCV):
     """
     SharedFitGridSearchCV with a checkpoint and a progress report.
 
-    Both are set on the instance and are no parameters: a clone, as in a nested cross-validation, has neither.
+    Both are attributes and not parameters: a clone, as in a nested cross-validation, has neither.
 
     Attributes
     ----------
     checkpoint : Checkpoint or None
-        Where finished tasks are kept, and found.
+        Keeps the finished tasks, and returns them in a later search.
     on_progress : callable
-        Called with the number of tasks done and their total; a task is one fit that serves a group of candidates.
+        Called with the number of finished tasks and of all tasks; a task is one fit for a group of candidates.
     n_fits_resumed_ : int
-        How many fits were found in the checkpoint instead of being made.
+        The number of fits that were read from the checkpoint and not made.
     """
 
     checkpoint: Checkpoint | None = None
-    on_progress: Callable[[int, int], None] = staticmethod(_show_nothing)
+    on_progress: Callable[[int, int], None] = staticmethod(_ignore_progress)
     n_fits_resumed_: int = 0
     _warned: bool = False
 
     def _shares_enough(self, plan: Any) -> bool:  # noqa: ANN401, ARG002
-        return True  # also a search without anything to share has progress, and can be resumed
+        return True  # a search that shares nothing can report its progress and be resumed too
 
     def _evaluate(self, tasks: Sequence[Task], X: Data, y: Data, job: Job) -> list[Outcome]:
         outcomes = dict(self._load(tasks))
@@ -131,7 +132,7 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
                 yield number, outcome
 
     def _keep(self, number: int, outcome: Outcome) -> None:
-        """Keep the outcome of a task, and warn of the first that cannot be kept: the search does not need it."""
+        """Keep the outcome of a task; warn once if that fails, since the search can go on without."""
         if self.checkpoint is None:
             return
         try:
@@ -140,7 +141,7 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
             if not self._warned:
                 warnings.warn(
                     f"cannot keep fits in {str(self.checkpoint.folder)!r}: {error.strerror or error}; the search goes "
-                    "on, and makes them again where it is killed; set search.checkpoint_dir to another folder, or "
+                    "on, and repeats them if it is killed; set search.checkpoint_dir to another folder, or "
                     "search.checkpoint=false",
                     stacklevel=2,
                 )
@@ -149,14 +150,14 @@ class ResumableGridSearchCV(SharedFitGridSearchCV):
     def _work(
         self, waiting: Sequence[tuple[int, Fold, Group]], X: Data, y: Data, job: Job
     ) -> Iterator[tuple[int, Outcome]]:
-        """Yield the outcomes as they come, from joblib's backend, whichever is active."""
+        """Yield the outcomes from joblib's active backend as they finish."""
         estimator = clone(self.estimator)
         calls = ((number, estimator, X, y, group, fold, job) for number, fold, group in waiting)
         try:
             if effective_n_jobs(self.n_jobs) == 1:
                 yield from (_evaluate_numbered(*call) for call in calls)
                 return
-            # multiprocessing cannot hand over its results one by one
+            # multiprocessing cannot return its results one by one
             one_by_one = getattr(get_active_backend()[0], "supports_return_unordered", False)
             return_as = "generator_unordered" if one_by_one else "list"
             parallel = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as)

@@ -24,10 +24,10 @@ from bikeml.terminal.progress import Announce
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """What a search found on the training rows."""
+    """The result of a search on the training rows."""
 
     best_params: Mapping[str, Any]
-    """Arguments of the estimator, without the step's prefix."""
+    """Arguments of the estimator, without the prefix of the pipeline's step."""
     best_score: float
     candidates: pd.DataFrame
     """GridSearchCV's cv_results_, one row per candidate."""
@@ -36,10 +36,10 @@ class SearchOutcome:
     n_fits_avoided: int
     """Models that GridSearchCV would have fitted in addition."""
     n_fits_resumed: int
-    """Of `n_fits`, those found in the checkpoint of a killed search."""
+    """How many of `n_fits` were read from the checkpoint of a killed search."""
 
     def counts(self) -> dict[str, int]:
-        """Return how many candidates there were, and how many fits they took, spared and found."""
+        """Return the numbers of candidates, fits, avoided fits and resumed fits."""
         return {
             "candidates": len(self.candidates),
             "fits": self.n_fits,
@@ -50,21 +50,22 @@ class SearchOutcome:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The final pipeline, and how it was found."""
+    """The final pipeline, and the search that found it."""
 
     pipeline: Pipeline
     outcome: SearchOutcome | None
     nested: Sequence[BaseEstimator]
-    """An unfitted search for each fold of the cross-validation, if the search itself is to be judged."""
+    """With evaluation.nested, an unfitted search for each fold of the cross-validation."""
     seconds: float
     checkpoint: Checkpoint | None = None
 
 
 def fit(config: Config, table: Table, split: Split, name: str, announce: Announce) -> Fitted:
     """
-    Return the pipeline of `config` fitted on the training rows; `name`, a fingerprint, is that of its checkpoint.
+    Return the pipeline of `config`, fitted on the training rows.
 
-    Raises FitError when an estimator refuses the data or its arguments.
+    `name` is the fingerprint, which names the folder of the checkpoint. Raises FitError if an estimator refuses the
+    data or its arguments.
     """
     X, y = table.X.iloc[split.train], table.y[split.train]
     pipeline = build_pipeline(config, list(table.X.columns))
@@ -102,7 +103,7 @@ def _build_search(
 
 @contextmanager
 def estimator_errors() -> Iterator[None]:
-    """Raise a FitError for whatever an estimator has against the data or its arguments."""
+    """Raise a FitError if an estimator refuses the data or its arguments in the block."""
     try:
         yield
     except (ValueError, TypeError, AttributeError, MemoryError, ArithmeticError) as error:
@@ -111,10 +112,10 @@ def estimator_errors() -> Iterator[None]:
 
 def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     """
-    Return the pipeline with every n_jobs in its regressor unset.
+    Return the pipeline with n_jobs=None everywhere in its regressor.
 
-    A forest on several threads adds its trees' predictions in the order in which they come, and so differs in the last
-    digits from call to call. Its fit does not; a search has n_jobs of its own.
+    A forest on several threads adds the predictions of its trees in the order in which they finish. So they differ in
+    the last digits from call to call. Its fit does not differ, and a search has its own n_jobs.
     """
     parameters = pipeline[REGRESSOR].get_params(deep=True).items()
     threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value is not None}

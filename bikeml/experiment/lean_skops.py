@@ -1,9 +1,9 @@
 """
-Import skops without its walk through scikit-learn; for processes of bikeml's own alone.
+Import skops without its list of scikit-learn's estimators; only for bikeml's own processes.
 
-skops 0.16 imports every estimator there is (and with them dask and pytest, where they are installed), to know their
-names when a file is loaded: a second and 60 MiB. model_file knows scikit-learn's estimators without that list; other
-code in the process that loads with skops would miss it.
+To know their names when it loads a file, skops 0.16 imports every estimator, and with them dask and pytest if they are
+installed. That takes a second and 60 MiB. model_file knows scikit-learn's estimators without that list. Other code that
+loads files with skops in the same process needs it, so do not import this module there.
 """
 
 import sys

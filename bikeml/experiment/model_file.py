@@ -1,4 +1,4 @@
-"""A fitted pipeline as a file that runs no code when it is loaded."""
+"""Save a fitted pipeline to a file, and load it without running code from the file."""
 
 import hashlib
 import importlib
@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
-from bikeml.system.files import parse_yaml
+from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
-    "numpy.ascontiguousarray",  # the columns as they are
+    "numpy.ascontiguousarray",  # for columns that are not transformed
     "numpy.dtype",
     "numpy.ma.core.masked_object",  # gaps in text
     "sklearn.tree._tree.Tree",
@@ -29,16 +29,14 @@ TRUSTED_TYPES = (
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.utils._bunch.Bunch",
 )
-"""Types beyond skops' own list that may be loaded; a model file cannot add to it."""
-MOST_YAML_BYTES = 2_000_000
-"""Of a file beside a model; that of a table with 10,000 columns has a tenth."""
+"""Types that may be loaded in addition to skops' own list; a model file cannot add to them."""
 NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
-"""Parts of scikit-learn that hold no estimator for a model; nothing is imported from them."""
+"""Parts of scikit-learn without estimators for a model; nothing is imported from them."""
 
 
 def save_pipeline(pipeline: Pipeline, folder: Path) -> Path:
-    """Write `pipeline`, compressed, to `folder`/model.skops and return its path."""
-    import skops.io  # where a process only plans or tells of models, it is not needed
+    """Write `pipeline`, compressed, to `folder`/model.skops, and return the path of the file."""
+    import skops.io  # slow, and many processes neither save nor load a model
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / FILE_NAME
@@ -48,9 +46,9 @@ def save_pipeline(pipeline: Pipeline, folder: Path) -> Path:
 
 def load_pipeline(path: str | Path) -> Pipeline:
     """
-    Load a pipeline from a model.skops or a folder with one.
+    Load a pipeline from a model.skops or from its folder.
 
-    Raises ModelFileError when it is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
+    Raises ModelFileError if the file is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
     """
     import skops.io
 
@@ -63,20 +61,20 @@ def load_pipeline(path: str | Path) -> Pipeline:
         estimators = {name for name in unknown if _is_estimator(name)}
         untrusted = sorted(unknown - estimators)
         pipeline = None if untrusted else skops.io.load(file, trusted=[*TRUSTED_TYPES, *estimators])
-    except Exception as error:  # a damaged file can make skops and scikit-learn stumble over anything
+    except Exception as error:  # with a damaged file skops and scikit-learn may raise any error
         raise ModelFileError(
             f"{str(file)!r} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
         ) from error
     if untrusted:
         raise ModelFileError(
-            f"{str(file)!r} holds types that are not trusted: {', '.join(untrusted)}; load it with skops.io.load and a "
-            "list of your own, if you know who wrote it"
+            f"{str(file)!r} holds types that are not trusted: {', '.join(untrusted)}; if you know who wrote it, "
+            "load it with skops.io.load and your own list of trusted types"
         )
     return pipeline
 
 
 def _is_estimator(type_name: str) -> bool:
-    """Whether a type is an estimator of scikit-learn: where `lean_skops` was at work, skops has no list of them."""
+    """Tell whether a type is an estimator of scikit-learn; with `lean_skops`, skops has no list of them."""
     module, _, name = type_name.rpartition(".")
     if not module.startswith("sklearn.") or NO_ESTIMATORS & set(module.split(".")):
         return False
@@ -89,16 +87,16 @@ def _is_estimator(type_name: str) -> bool:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What stands beside a recorded model: enough to know whether it can be used here, and on what."""
+    """The part of a model's MLmodel file that says with which columns and which scikit-learn it works."""
 
     inputs: Mapping[str, str]
-    """The columns that it takes, in their order, with MLflow's names of their types, such as double."""
+    """The columns that the model takes, in order, with MLflow's names of their types, such as double."""
     sklearn_version: str
-    """That it was fitted with."""
+    """The version that fitted the model."""
 
 
 def read_description(folder: Path) -> ModelDescription:
-    """Read the MLmodel file of a recorded model; raises ModelFileError where it is missing or says too little."""
+    """Read the MLmodel file of a recorded model; raises ModelFileError if it is missing or incomplete."""
     file = folder / DESCRIPTION_NAME
     try:
         content: dict[str, Any] = read_yaml(file)
@@ -112,25 +110,25 @@ def read_description(folder: Path) -> ModelDescription:
 
 
 def read_yaml(file: Path) -> Any:  # noqa: ANN401  any YAML value
-    """Return what a small file holds; raises ValueError, YAMLError and OSError."""
+    """Return the value of a small YAML file; raises ValueError, YAMLError and OSError."""
     size = file.stat().st_size
     if size > MOST_YAML_BYTES:
-        raise ValueError(f"it has {size:,} bytes, and at most {MOST_YAML_BYTES:,} are read")
+        raise ValueError(f"it has {size:,} bytes; at most {MOST_YAML_BYTES:,} are allowed")
     return parse_yaml(file.read_text(encoding="utf-8"))
 
 
 def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
     """
-    Load a recorded model, of which scikit-learn promises that it predicts here what it predicted there.
+    Load a recorded model that was fitted with the minor version of scikit-learn that is installed here.
 
-    Raises ModelFileError as :func:`load_pipeline` does, and where it was fitted with another minor version: between
-    those scikit-learn changes what its fitted models hold (https://scikit-learn.org/stable/model_persistence.html).
+    Raises ModelFileError as :func:`load_pipeline` does, and if the model was fitted with another minor version, since
+    fitted models may change between those (https://scikit-learn.org/stable/model_persistence.html).
     """
     description = read_description(folder)
     if _minor(description.sklearn_version) != _minor(sklearn_version):
         raise ModelFileError(
-            f"the model was fitted with scikit-learn {description.sklearn_version}, and {sklearn_version} may predict "
-            f"something else with it; install scikit-learn=={description.sklearn_version}, or fit the model again"
+            f"the model was fitted with scikit-learn {description.sklearn_version}, and here {sklearn_version} is "
+            f"installed; install scikit-learn=={description.sklearn_version}, or fit the model again"
         )
     return load_pipeline(folder), description
 
@@ -140,7 +138,7 @@ def _minor(version: str) -> list[str]:
 
 
 def hash_model(folder: Path) -> str:
-    """Return the sha256 of the model file in `folder`; raises ModelFileError where there is none."""
+    """Return the sha256 of the model file in `folder`; raises ModelFileError if there is none."""
     try:
         return hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
     except OSError as error:

@@ -1,10 +1,10 @@
 """
-An MLflow model folder: written as mlflow.sklearn.save_model would, and checked before it is handed on.
+Write an MLflow model folder as mlflow.sklearn.save_model does, and check one before it is registered or served.
 
-MLflow itself takes seconds to import, would write the model uncompressed, and infers requirements in a subprocess.
+MLflow itself takes seconds to import, writes the model uncompressed, and infers requirements in a subprocess.
 
-A server believes what it finds in the folder: the types that the file calls trusted, the module that loads it, the
-packages that it asks for. So a folder is handed on only where each of these is what bikeml itself would have written.
+A server trusts the contents of the folder: the list of trusted types, the module that loads the model, the packages to
+install. So a folder passes the check only if each of these is what bikeml would have written.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
 FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
-"""What a server needs to load the model, in the order of requirements.txt."""
+"""The packages that a server needs to load the model, in the order of requirements.txt."""
 ANYTHING = object()
 _SAME_FOR_ALL: Mapping[str, Any] = {
     "is_signature_from_type_hint": False,
@@ -52,16 +52,16 @@ _SAME_FOR_ALL: Mapping[str, Any] = {
     },
     "type_hint_from_example": False,
 }
-"""What MLflow 3.15 writes in the MLmodel file of every model with an example."""
+"""The keys that MLflow 3.15 writes alike in the MLmodel file of every model with an example."""
 _PIN = re.compile(rf"({'|'.join(PACKAGES)})==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
 
 def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, folder: Path) -> None:
     """
-    Write a fitted `pipeline` to `folder` as a model that plain MLflow loads, predicts with and serves.
+    Write a fitted `pipeline` to `folder` as a model that MLflow can load and serve without bikeml.
 
-    `example` has rows of features, shape (n_rows, n_features), in which every column shows its type; `fingerprint` is
+    `example` has rows of features, shape (n_rows, n_features), which show the type of every column; `fingerprint` is
     that of the run. Raises OSError.
     """
     save_pipeline(pipeline, folder)
@@ -75,7 +75,7 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
         "flavors": _build_flavors(python, versions["scikit-learn"], list(TRUSTED_TYPES)),
         "metadata": {"fingerprint": fingerprint},
         "mlflow_version": versions["mlflow"],
-        "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # save_model counts no more files
+        "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # as save_model: not the files below
         "model_uuid": uuid.uuid4().hex,
         "signature": infer_signature(example, pipeline.predict(example)),
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
@@ -87,7 +87,7 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
 
 
 def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str, dict[str, Any]]:
-    """Return how a server loads the model, with the versions that it was fitted with and the types that it trusts."""
+    """Return how a server loads the model: with these versions of Python and scikit-learn, and these trusted types."""
     return {
         "python_function": {
             "env": {"conda": CONDA, "virtualenv": PYTHON_ENV},
@@ -107,7 +107,7 @@ def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str
 
 
 def _build_environments(python: str, requirements: Sequence[str]) -> dict[str, str]:
-    """Return the text of the three files that say what a server installs, by file name."""
+    """Return the texts of the three files that list the packages of a server, by file name."""
     conda = {
         "name": "mlflow-env",
         "channels": ["conda-forge"],
@@ -123,10 +123,10 @@ def _build_environments(python: str, requirements: Sequence[str]) -> dict[str, s
 
 def check_folder(folder: Path) -> Pipeline:
     """
-    Return the pipeline in `folder`, where a server can be trusted with all that lies there.
+    Return the pipeline in `folder`, after a check that every file there is safe for a server.
 
-    Raises ModelFileError where something is missing or is not as bikeml writes it, where the model holds a type that is
-    not trusted, and where it was fitted with another minor version of scikit-learn than the one here.
+    Raises ModelFileError if a file is missing or differs from what bikeml writes, if the model holds a type that is not
+    trusted, or if another minor version of scikit-learn fitted it.
     """
     _check_files(folder)
     _check_flavors(folder, _read_flavors(folder))
@@ -135,7 +135,7 @@ def check_folder(folder: Path) -> Pipeline:
 
 
 def read_example(folder: Path) -> pd.DataFrame:
-    """Return the rows of features that the model in `folder` has as its example; raises ModelFileError."""
+    """Return the rows of features that are the example of the model in `folder`; raises ModelFileError."""
     file = folder / EXAMPLE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -148,7 +148,7 @@ def read_example(folder: Path) -> pd.DataFrame:
 
 def _check_names(columns: list[Any]) -> list[str]:
     if not all(isinstance(name, str) for name in columns):
-        raise TypeError(f"columns={columns!r} are not all names")
+        raise TypeError(f"columns={columns!r} are not all text")
     return columns
 
 
@@ -168,7 +168,7 @@ def _check_files(folder: Path) -> None:
     if missing:
         raise ModelFileError(f"the model in {str(folder)!r} lacks {', '.join(missing)}; record the run again")
     if strange:
-        raise _refusal(folder, f"holds {', '.join(strange)}, which no run writes and a server might run")
+        raise _refusal(folder, f"holds {', '.join(strange)}, which bikeml does not write and a server might run")
 
 
 def _read_flavors(folder: Path) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> No
         raise _refusal(folder, f"says sklearn.skops_trusted_types={trusted!r} in its {DESCRIPTION_NAME}")
     more = sorted({*map(str, trusted)} - {*TRUSTED_TYPES})
     if more:
-        raise _refusal(folder, f"calls types trusted that are not: {', '.join(more)}")
+        raise _refusal(folder, f"lists types as trusted that bikeml does not trust: {', '.join(more)}")
 
 
 def _check_environments(folder: Path) -> None:
@@ -204,12 +204,12 @@ def _check_environments(folder: Path) -> None:
     expected = _build_environments(python, lines) if _PYTHON.fullmatch(python) else {}
     for name in (CONDA, PYTHON_ENV):
         if _read_yaml(folder / name) != yaml.safe_load(expected.get(name, "")):
-            raise _refusal(folder, f"asks for something else in its {name} than in its {REQUIREMENTS}")
+            raise _refusal(folder, f"has a {name} that does not match its other files")
 
 
 def _refusal(folder: Path, what: str) -> ModelFileError:
     return ModelFileError(
-        f"the model in {str(folder)!r} {what}; it was changed, or bikeml did not write it: record the run again"
+        f"the model in {str(folder)!r} {what}; it was changed, or bikeml did not write it; record the run again"
     )
 
 

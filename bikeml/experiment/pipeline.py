@@ -1,4 +1,4 @@
-"""Build the scikit-learn Pipeline that a config describes, out of estimators of allowed packages only."""
+"""Build the scikit-learn Pipeline of a config, only from estimators of allowed packages."""
 
 import importlib
 import json
@@ -22,20 +22,20 @@ from bikeml.errors import ConfigError, did_you_mean
 from bikeml.table.problems import Tolerance
 
 ALLOWED_PACKAGES = ("sklearn",)
-"""Packages whose estimators a config may name. More come from BIKEML_ALLOWED_PACKAGES only, never from a config."""
+"""Packages whose estimators a config may name. Only BIKEML_ALLOWED_PACKAGES can add to them, never a config."""
 ALLOWED_PACKAGES_VARIABLE = "BIKEML_ALLOWED_PACKAGES"
 REGRESSOR = "regressor"
-"""The name of the model's step, as in the tutorial."""
+"""The name of the model's step in the pipeline, as in the tutorial."""
 
 
 def build_pipeline(config: Config, columns: Sequence[str], text: Collection[str] = ()) -> Pipeline:
-    """Return the unfitted pipeline over `columns`, the features in table order; those in `text` hold text."""
+    """Return the unfitted pipeline for `columns`, the features in table order; the columns in `text` hold text."""
     preprocessor = _build_preprocessor(config.preprocessing, config.data, columns, text)
     return Pipeline([("preprocessor", preprocessor), (REGRESSOR, build(config.model.estimator))])
 
 
 def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
-    """Return False where the split or any estimator draws without a seed: such a run is never called reproducible."""
+    """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
     if config.split.kind == "random" and config.split.random_state is None:
         return False
     axes = config.model.grid.items() if config.search.kind != "none" else ()
@@ -46,12 +46,12 @@ def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
 
 
 def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
-    """Return the model's grid for a search over the whole pipeline, its keys with the step's prefix."""
+    """Return the model's grid for a search over the whole pipeline: its keys have the prefix of the step."""
     return {f"{REGRESSOR}__{name}": [build(value) for value in values] for name, values in model.grid.items()}
 
 
 def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argument of an estimator can be anything
-    """Return `value` with every spec in it, at any depth, as an estimator; other values stay to the letter."""
+    """Return `value` with an estimator for every mapping with a `_target_`, at any depth; keep other values."""
     if isinstance(value, list):
         return [build(item, key) for item in value]
     if not isinstance(value, Mapping):
@@ -65,7 +65,7 @@ def _build_preprocessor(
 ) -> ColumnTransformer:
     numeric = [column for column in columns if column in data.numeric]
     categorical = [column for column in columns if column in data.categorical]
-    if preprocessing.numeric == preprocessing.categorical:  # treated alike, they stay together in table order
+    if preprocessing.numeric == preprocessing.categorical:  # with the same steps, they stay together in table order
         parts = [("columns", preprocessing.numeric, list(columns))]
     else:
         parts = [
@@ -83,15 +83,15 @@ def _build_preprocessor(
 
 
 def _build_steps(steps: Mapping[str, Mapping[str, Any]], *, has_text: bool = False) -> BaseEstimator:
-    built = [_build_gaps()] * has_text + [build(spec) for spec in steps.values()]
-    # LinearRegression's last digits depend on the memory order, and a "passthrough" hands on whatever pandas holds.
+    built = [_build_none_to_nan()] * has_text + [build(spec) for spec in steps.values()]
+    # LinearRegression's last digits depend on the memory order, and "passthrough" would keep that of pandas.
     as_array = FunctionTransformer(np.ascontiguousarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
     return make_pipeline(*built) if built else as_array
 
 
-def _build_gaps() -> FunctionTransformer:
-    """Return a step that turns None, which JSON and MLflow's server have for a gap, into NaN, which a table has."""
-    # scikit-learn takes them for two categories; numpy masks the one, and pandas writes the other where it is masked
+def _build_none_to_nan() -> FunctionTransformer:
+    """Return a step that turns None, a gap in JSON and in MLflow's server, into NaN, a gap in a table."""
+    # scikit-learn takes None and NaN for two categories; numpy masks None, and pandas writes NaN for a masked cell
     mask = FunctionTransformer(np.ma.masked_object, kw_args={"value": None}, feature_names_out="one-to-one")
     return mask.set_output(transform="pandas")
 
@@ -101,7 +101,7 @@ WORDS: Sequence[object] = ("a", "b", "c", "d") * 5
 
 
 def find_tolerance(config: Config) -> Tolerance:
-    """Try the preprocessing on a few cells, and read the model's tags, to learn whether they take text and gaps."""
+    """Return which cells the pipeline accepts: try the preprocessing on a few cells, and read the model's tags."""
     gaps_may_pass = bool(get_tags(build(config.model.estimator)).input_tags.allow_nan)
     return _try_steps(json.dumps(config.preprocessing.model_dump()), gaps_may_pass=gaps_may_pass)
 
@@ -111,7 +111,7 @@ def _try_steps(preprocessing: str, *, gaps_may_pass: bool) -> Tolerance:
     numeric, categorical = (_build_steps(json.loads(preprocessing)[kind]) for kind in ("numeric", "categorical"))
 
     def takes(steps: BaseEstimator, harder: list[Sequence[object]], plain: list[Sequence[object]]) -> bool:
-        """Whether `steps` work on harder cells; or on no plain ones either, and the fit shall say why."""
+        """Tell whether `steps` work on the harder cells; if they fail on plain ones too, let the fit say why."""
         works = [_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in harder]
         return any(works) or not any(_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in plain)
 
@@ -131,13 +131,13 @@ def _works(steps: BaseEstimator, cells: Sequence[object], *, gaps_may_pass: bool
             warnings.simplefilter("ignore")
             made = clone(steps).fit_transform(pd.DataFrame({"column": cells}), np.arange(len(cells)))
             numbers = np.asarray(made.data if issparse(made) else made, dtype=float)
-    except Exception:  # noqa: BLE001  a transformer of any package may refuse in any way
+    except Exception:  # noqa: BLE001  a transformer of any package may raise any error
         return False
     return gaps_may_pass or not np.isnan(numbers).any()
 
 
 def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
-    """Return the estimator class called `target`; raises ConfigError for everything else."""
+    """Return the estimator class called `target`; raises ConfigError if it is not one of an allowed package."""
     allowed = [*ALLOWED_PACKAGES, *filter(None, os.environ.get(ALLOWED_PACKAGES_VARIABLE, "").split(","))]
     module_name, _, class_name = target.rpartition(".")
     where = f"{key}._target_={target!r}"
@@ -145,7 +145,7 @@ def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     such_as = f"name a class such as sklearn.{example}"
     widen = f"to allow another package, set {ALLOWED_PACKAGES_VARIABLE} in the environment"
     if not module_name:
-        raise ConfigError(f"{where} names no module; {such_as}")
+        raise ConfigError(f"{where} has no module; {such_as}")
     if module_name.split(".")[0] not in allowed:
         raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {widen}")
     try:

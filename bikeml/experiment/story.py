@@ -1,4 +1,4 @@
-"""One experiment, from the config to the record: the whole story, top to bottom."""
+"""Run one experiment from the config to its record."""
 
 import time
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from bikeml.experiment.pipeline import find_tolerance
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
 from bikeml.records import provenance
 from bikeml.records.fingerprint import fingerprint, identify
-from bikeml.records.run import Invocation, RunRecord
+from bikeml.records.run import FINGERPRINT, Invocation, RunRecord
 from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
 from bikeml.table.split import Split, split_table
 from bikeml.terminal.progress import Announce, silent
 
 ROWS_FOR_THREADS = 20_000
-"""Of fewer, OpenMP's threads wait for each other longer than they work, and many times as long on a busy machine."""
+"""With fewer rows, OpenMP's threads wait for each other longer than they work, and far longer on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An experiment that is in its folder."""
+    """An experiment whose folder is written."""
 
     pipeline: Pipeline
     record: RunRecord
@@ -38,10 +38,10 @@ class Finished:
 
 def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent) -> Finished:
     """
-    Run the experiment that `config` describes, and write it to its `folder`, which the caller has claimed.
+    Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
 
-    Raises ConfigError or DataError before anything is fitted, FitError when an estimator refuses the data, and
-    RunFolderError when the result cannot be written.
+    Raises ConfigError or DataError before anything is fitted, FingerprintError if sweep.fingerprint is another one,
+    FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
     """
     started = time.time()
     check_estimators(config)
@@ -51,8 +51,8 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)
-    _check_fingerprint(config.sweep.fingerprint, identity)
-    # One BLAS thread: the last digits of a product depend on how it is cut into threads. OpenMP's change no digit.
+    _check_fingerprint(invocation.fingerprint, identity)
+    # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
         fitted = fit(config, table, split, fingerprint(identity), announce)
         judged = _judge(config, table, split, fitted, announce)
@@ -77,7 +77,7 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
 
 
 def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> None:
-    """Raise FingerprintError if the experiment is another here than where it was asked for."""
+    """Raise FingerprintError if the experiment does not have the `expected` fingerprint."""
     found = fingerprint(identity)
     if expected not in (None, found):
         versions, asked = identity["versions"], provenance.describe_checkout().get("versions", {})
@@ -86,9 +86,9 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
         ]
         listed = ", ".join(f"{name} {number}" for name, number in versions.items())
         what = f"the config, the code, the table (sha256 {identity['data_sha256']}) or a version ({listed})"
-        reason = "; ".join(differing) or f"{what} is another here"
+        reason = "; ".join(differing) or f"{what} differs here"
         raise FingerprintError(
-            f"this experiment has the fingerprint {found}, and sweep.fingerprint={expected} was asked for: {reason}"
+            f"this experiment has the fingerprint {found}, and {FINGERPRINT}={expected} was asked for: {reason}"
         )
 
 
@@ -101,7 +101,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds)} folds")
         cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
-        announce("judging")
+        announce("computing importances")
         importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = evaluate.measure(y_test, predicted)
     intervals = evaluate.intervals(y_test, predicted, config.evaluation)

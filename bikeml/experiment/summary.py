@@ -1,4 +1,4 @@
-"""What a fitted and judged experiment is remembered by: its record, and the files beside it."""
+"""Build the record of a fitted and judged experiment, and write the files beside it."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -33,13 +33,13 @@ MANY_LEAVES, LEVELS_OF_A_LARGE_TREE = 1_000, 5
 
 @dataclass(frozen=True)
 class Judged:
-    """What a fitted pipeline is worth."""
+    """The predictions and scores of a fitted pipeline."""
 
     predicted: np.ndarray
-    """Of the held-out rows, shape (n_test,)."""
+    """For the held-out rows, shape (n_test,)."""
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    """Of the test metrics, at evaluation.confidence."""
+    """Of the test metrics, at the level evaluation.confidence."""
     cv: CrossValidation
     importance: Importance
     seconds: float
@@ -47,7 +47,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that an experiment has been, on the way to its record."""
+    """Everything that the record and the files of an experiment are made from."""
 
     config: Config
     invocation: Invocation
@@ -60,11 +60,11 @@ class Experiment:
     started: float
     """Unix time."""
     seconds: float
-    """From the start to the end of the judging."""
+    """From the start of the experiment to the end of the evaluation."""
 
 
 def build_record(experiment: Experiment) -> RunRecord:
-    """Return the record of an experiment, but for the digests of its files."""
+    """Return the record of an experiment, without the digests of its files."""
     config, judged, fitted = experiment.config, experiment.judged, experiment.fitted
     return RunRecord(
         id=uuid.uuid4().hex,
@@ -88,7 +88,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         destination=records.Destination(
             uri=config.tracking.uri and redact(absolute(config.tracking.uri)),
             experiment_name=config.tracking.experiment_name,
-            parent_run_id=config.sweep.parent_run_id,
+            parent_run_id=experiment.invocation.parent_run_id,
         ),
         files={},
     )
@@ -148,7 +148,7 @@ def _describe_table(config: Config, table: Table, split: Split) -> records.Datas
 
 
 def write_files(experiment: Experiment, folder: Path) -> None:
-    """Write to `folder` what an experiment has computed, and what it was; raises OSError."""
+    """Write the model, predictions, candidates, rules, config and code diff to `folder`; raises OSError."""
     fitted, split, table = experiment.fitted, experiment.split, experiment.table
     train = table.X.iloc[split.train]
     model_folder.write_folder(fitted.pipeline, _example(train), fingerprint(experiment.identity), folder / MODEL)
@@ -167,13 +167,13 @@ def write_files(experiment: Experiment, folder: Path) -> None:
 
 
 def _example(X: pd.DataFrame) -> pd.DataFrame:
-    """Return the first rows; if they have gaps, with cells from further below, so that every type shows."""
+    """Return the first rows, with gaps filled from rows further below, so that every column shows its type."""
     rows = X.head(5)
     return X.bfill().head(5) if rows.isna().any(axis=None) else rows
 
 
 def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
-    """Return the predictions of each fold for the rows that it did not fit: row and fold (from 1), and two values."""
+    """Return the predictions of each fold for its scored rows: row and fold (from 1), actual and predicted value."""
     table, split = experiment.table, experiment.split
     scored = [split.train[score] for _, score in split.folds]
     rows = np.concatenate(scored)
@@ -188,7 +188,7 @@ def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
 
 
 def _explain_tree(fitted: Fitted) -> str | None:
-    """Return the rules of the model if it is one tree; of a large one those of its first levels."""
+    """Return the rules of the model if it is a single tree; for a large tree, only its first levels."""
     regressor = fitted.pipeline[REGRESSOR]
     if not isinstance(regressor, BaseDecisionTree):
         return None

@@ -1,7 +1,5 @@
 """One cell of a sweep, in whatever process a launcher runs it: a result in its folder, or why there is none."""
 
-import logging
-import math
 import time
 from pathlib import Path
 
@@ -10,18 +8,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import bikeml.experiment.lean_skops  # noqa: F401  before skops
-from bikeml.config.composition import choices, resolve
-from bikeml.config.schema import Config, typed
+from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
-from bikeml.multirun.run import run
+from bikeml.multirun.run import read_composed, run
 from bikeml.records.provenance import command_line
-from bikeml.records.run import METRIC, Invocation
+from bikeml.records.run import Invocation
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
-from bikeml.terminal.status import describe_error, log_error
-
-SWEEPERS_OWN = "sweep.parent_run_id="
-"""What the sweeper adds to a cell's overrides, and nobody would type again."""
+from bikeml.terminal.status import describe_error, log_error, settle_logging
 
 
 def run_cell(composed: DictConfig) -> float:
@@ -30,39 +24,35 @@ def run_cell(composed: DictConfig) -> float:
 
     What goes wrong is in the cell's folder before it is raised, as an error that can be carried between processes.
     """
-    started, sweep_folder = time.time(), Path(HydraConfig.get().sweep.dir).absolute()
-    invocation = _invocation(HydraConfig.get())
-    logging.captureWarnings(capture=True)  # what libraries warn of goes to the cell's log
-    logging.raiseExceptions = False  # a full disk is told once, by what it keeps from being written
-    config = None
+    started, hydra = time.time(), HydraConfig.get()
+    folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
+    overrides, command = _ask_alone(hydra)
+    is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # not by a sweeper that is not ours
+    settle_logging()
+    asked = None
     try:
-        config = typed(resolve(composed))
-        _stop_after(config.sweep.max_failures, sweep_folder)
-        score = run(config, invocation).metrics[METRIC]
+        asked = read_composed(composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared)
+        _stop_after(asked[0].sweep.max_failures, sweep_folder)
+        return run(*asked).score
     except SweepStoppedError:
-        invocation.folder.rmdir()  # Hydra has made it, and nothing has run in it
+        folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
     except Exception as error:
         log_error(error)
-        write_failure(invocation.folder, describe_error(error), invocation.overrides, command=invocation.command)
+        write_failure(folder, describe_error(error), overrides, command=command)
         # A store, a disk or a table out of reach may be there again next time; the same code will fail again.
-        if config is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
-            _record(config, invocation, sweep_folder, describe_error(error), started)
+        if asked is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
+            _record(*asked, sweep_folder, describe_error(error), started)
         if isinstance(error, BikemlError):
             raise
         raise FitError(describe_error(error)) from None
-    return math.nan if score is None else score
 
 
-def _invocation(hydra_config: HydraConf) -> Invocation:
-    """Return how this cell alone would be asked for."""
-    overrides = [word for word in hydra_config.overrides.task if not word.startswith(SWEEPERS_OWN)]
-    sources = hydra_config.runtime.config_sources
-    folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
-    folder = Path(hydra_config.runtime.output_dir)
-    command = command_line([*folders, *overrides])
-    is_prepared = (Path(hydra_config.sweep.dir) / SweepRecord.FILE).is_file()  # not by a sweeper that is not ours
-    return Invocation(folder, command, choices(hydra_config.runtime.choices), tuple(overrides), is_prepared)
+def _ask_alone(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
+    """Return the overrides of this cell, and the command that would ask for it alone."""
+    overrides = tuple(hydra.overrides.task)
+    sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    return overrides, command_line([*(f"--config-dir={path}" for path in sources), *overrides])
 
 
 def _stop_after(max_failures: int | None, folder: Path) -> None:

@@ -157,22 +157,24 @@ def is_repeatable(config: Config) -> bool:
     return is_reproducible(config, build_pipeline(config, config.data.features))
 
 
-def reuse_recorded(planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder) -> list[PlannedCell]:
+def reuse_recorded(
+    planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder, *, failures: bool
+) -> list[PlannedCell]:
     """
-    Return the plan with what the store already has: its files are copied into the cells' folders.
+    Return the plan with what the store already has, `failures` too: its files are copied into the cells' folders.
 
     A cell that must run says why. Raises TrackingError if the store cannot be used.
     """
-    return [_reuse(each, store, sweep.path / each.folder) for each in planned]
+    return [_reuse(each, store, sweep.path / each.folder, failures=failures) for each in planned]
 
 
-def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path) -> PlannedCell:
+def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path, *, failures: bool) -> PlannedCell:
     cell = planned.cell
     if planned.identity is None or cell.fingerprint is None:
         return replace(planned, reason="its table cannot be read")
     if not is_repeatable(planned.config):
         return replace(planned, reason="a random_state is null, so that no two runs are the same")
-    found = store.find(cell.fingerprint, failures=planned.config.reuse == "all")
+    found = store.find(cell.fingerprint, failures=failures)
     if found is None:
         return replace(planned, reason=store.explain(planned.identity, planned.choices))
     if found.error is not None:

@@ -19,10 +19,13 @@ LOCAL = "local"
 MASK = "***"
 
 
-def publish(folder: RunFolder, config: Config, announce: Announce = silent) -> None:
+def publish(
+    folder: RunFolder, config: Config, announce: Announce = silent, *, parent_run_id: str | None = None
+) -> None:
     """
     Draw the figures of a run that is in its folder, and record it in the store of `config` if there is one.
 
+    There it is nested under the run `parent_run_id`.
     Raises RunFolderError, and TrackingError, which names the command that records the run later.
     """
     announce("drawing")
@@ -37,7 +40,7 @@ def publish(folder: RunFolder, config: Config, announce: Announce = silent) -> N
 
     try:
         with folder_errors(folder.path):
-            record.record(folder, config)
+            record.record(folder, config, parent_run_id)
     except TrackingError as error:
         raise TrackingError(
             f"{error}; nothing is lost, the result is in {str(folder.path)!r}: record it later with "
@@ -56,7 +59,8 @@ def record_folder(
     """
     if (path / RESULT).is_file():
         folder = RunFolder(path)
-        yield path, _record_run(folder, _find_config(folder, uri, experiment_name))
+        config = _find_config(folder, uri, experiment_name)
+        yield path, _record_run(folder, config, _find_parent(folder, config))
     elif (path / SweepRecord.FILE).is_file():
         yield from _record_sweep(SweepFolder(path), uri, experiment_name)
     else:
@@ -64,7 +68,7 @@ def record_folder(
         raise RecordError(f"{str(path)!r} has {names}; name the folder of a run or a sweep")
 
 
-def _record_run(folder: RunFolder, config: Config) -> StoreRecord:
+def _record_run(folder: RunFolder, config: Config, parent_run_id: str | None) -> StoreRecord:
     from bikeml.tracking import record
 
     with folder_errors(folder.path), folder.claim(is_prepared=True):  # what was changed is found out below
@@ -72,7 +76,7 @@ def _record_run(folder: RunFolder, config: Config) -> StoreRecord:
             from bikeml.pages import figures
 
             figures.save(folder)
-        return record.record(folder, config)
+        return record.record(folder, config, parent_run_id)
 
 
 def _record_sweep(
@@ -91,8 +95,7 @@ def _record_sweep(
         stored = store.begin(sweep.record)
         stored.write(folder.path)
         for each, config in zip(done, configs, strict=True):
-            parent = config.sweep.model_copy(update={"parent_run_id": stored.run_id})
-            yield each.path, _record_run(each, config.model_copy(update={"sweep": parent}))
+            yield each.path, _record_run(each, config, stored.run_id)
         status = "FAILED" if sweep.has_failures else "FINISHED"
         store.end(stored.run_id, folder.list_files(), count_cells(build_leaderboard(sweep)), status)
         yield folder.path, stored
@@ -110,11 +113,15 @@ def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None
     name = experiment_name or (destination and destination.experiment_name)
     chosen = {key: value for key, value in {"uri": wanted, "experiment_name": name}.items() if value}
     elsewhere: dict[str, Any] = {key: present[key] for key in names_not_in_result() & present.keys()}
-    if destination and destination.uri == wanted:  # the sweep's own run is in no other store
-        elsewhere["sweep"] |= {"parent_run_id": destination.parent_run_id}
     azure = {**_section(present, "azure"), **_section(recorded, "azure")}
     tracking = {**_section(present, "tracking"), **chosen}
     return typed(recorded | elsewhere | {"azure": azure, "tracking": tracking})
+
+
+def _find_parent(folder: RunFolder, config: Config) -> str | None:
+    """Return the sweep's own run, which is in the store that the run was to be recorded in and in no other."""
+    destination = folder.require().destination
+    return destination.parent_run_id if destination and destination.uri == config.tracking.uri else None
 
 
 def _read_uri(sections: Mapping[str, Any]) -> str | None:

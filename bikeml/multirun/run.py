@@ -1,17 +1,21 @@
 """An experiment as a user asks for it: run, drawn and recorded; and what is handed back."""
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.conf import HydraConf
+from omegaconf import DictConfig
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.schema import Config
+from bikeml.config.composition import choices, resolve
+from bikeml.config.schema import Config, typed
 from bikeml.experiment import story
 from bikeml.multirun.publish import publish
-from bikeml.records.run import Invocation, RunRecord, StoreRecord
+from bikeml.records.run import METRIC, Invocation, RunRecord, StoreRecord
 from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
 from bikeml.terminal.progress import Announce, silent
 
@@ -32,6 +36,17 @@ class Result:
     def metrics(self) -> Mapping[str, float | None]:
         """The metrics by name, those of the held-out rows as test_r2 and those of the folds as cv_r2_mean."""
         return self.record.metrics
+
+    @property
+    def score(self) -> float:
+        """The mean R2 over the folds, which cells are ranked by; not a number if it is undefined."""
+        score = self.metrics[METRIC]
+        return math.nan if score is None else score
+
+    @property
+    def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
+        """The ends of the bootstrap intervals of the metrics on the held-out rows, by the name of the metric."""
+        return self.record.intervals
 
     @property
     def fingerprint(self) -> str:
@@ -70,6 +85,24 @@ class Result:
         return f"Result({self.record.run_name!r}, test_r2={shown}, folder={str(self.folder)!r})"
 
 
+def read_composed(
+    composed: DictConfig,
+    hydra: HydraConf,
+    folder: Path,
+    command: str,
+    *,
+    overrides: tuple[str, ...] = (),
+    is_prepared: bool = False,
+) -> tuple[Config, Invocation]:
+    """
+    Return the typed values of what Hydra has composed: the config of an experiment, and how it is asked for.
+
+    `hydra` is Hydra's own section; the others are the arguments of :class:`Invocation`. Raises ConfigError.
+    """
+    chosen = choices(hydra.runtime.choices)
+    return typed(resolve(composed)), Invocation(folder, command, chosen, overrides, is_prepared)
+
+
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
     """
     Run the experiment that `config` describes, draw its figures and record it; return it.
@@ -82,5 +115,5 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         finished = story.run(config, invocation, folder, announce)
-        publish(folder, config, announce)
+        publish(folder, config, announce, parent_run_id=invocation.parent_run_id)
     return Result(finished.pipeline, finished.record, folder.path)

@@ -6,20 +6,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_loader import ConfigLoader
-from hydra.plugins.launcher import Launcher
 from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
-from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.multirun.display import show_leaderboard
 from bikeml.multirun.follower import follow
+from bikeml.multirun.launcher import CellLauncher
 from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
 from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
 from bikeml.pages.report import write_report
 from bikeml.records.provenance import command_line
+from bikeml.records.run import PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
 from bikeml.system.redaction import redact
@@ -28,13 +27,9 @@ from bikeml.terminal.status import describe_error
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
-PARENT_KEY = "sweep.parent_run_id"
-SERIAL_BATCH = 20
-"""Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
-
 
 def run_sweep(
-    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], launcher: Launcher
+    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], launcher: CellLauncher
 ) -> None:
     """
     Run a cell for each of `combinations`, lists of overrides to `master`, the sweep's own config.
@@ -46,7 +41,7 @@ def run_sweep(
         raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
     cores, started = _cores_of_a_cell(master), time.time()
     planned, dropped = plan_cells(compose_cells(loader, master, combinations))
-    _announce(launcher, planned)
+    launcher.announce(planned)
     folder = SweepFolder(Path(str(master.hydra.sweep.dir)).absolute())
     with ExitStack() as stack:
         with _writing(folder.path):
@@ -59,13 +54,14 @@ def _run_claimed(
     folder: SweepFolder,
     planned: list[PlannedCell],
     dropped: list[str],
-    launcher: Launcher,
+    launcher: CellLauncher,
     started: float,
     cores: int | None,
 ) -> None:
     store, stored = _open_store(planned[0]), None
-    if store is not None and _is_asked_for_records(launcher, planned[0].config, store):
-        planned = reuse_recorded(planned, store, folder)
+    reuse = planned[0].config.reuse or ("all" if launcher.keeps_jobs else "none")
+    if store is not None and reuse != "none" and not (launcher.keeps_jobs and store.holds_jobs):
+        planned = reuse_recorded(planned, store, folder, failures=reuse == "all")
     cells, command = tuple(each.cell for each in planned), redact(command_line())
     record = SweepRecord(command=command, started=started, cells=cells, dropped=tuple(dropped))
     if store is not None:
@@ -85,28 +81,9 @@ def _run_claimed(
         conclude(folder, record, store, interrupted=interrupted)
 
 
-def _announce(launcher: Launcher, planned: Sequence[PlannedCell]) -> None:
-    """Tell a launcher that wants to know what is coming: a cluster's may refuse it, or only show it."""
-    announce, config = getattr(launcher, "announce", None), planned[0].config
-    if announce is not None:
-        announce(planned)
-    elif config.reuse != "none" and config.tracking.uri is None:
-        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=none")
-
-
-def _is_asked_for_records(launcher: Launcher, config: Config, store: "SweepStore") -> bool:
-    """Whether the store is asked about each cell; jobs that are its runs are listed all at once by their launcher."""
-    return config.reuse != "none" and not (_submits_jobs(launcher) and store.holds_jobs)
-
-
-def _is_kept(launcher: Launcher, cell: Cell, folder: SweepFolder) -> bool:
+def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
     """Whether the cell's folder has what a launcher of jobs would only fetch again."""
-    return _submits_jobs(launcher) and is_collected(folder.folder_of(cell), cell.fingerprint)
-
-
-def _submits_jobs(launcher: Launcher) -> bool:
-    """Whether the cells become jobs of a cluster, which keeps its own record of them."""
-    return hasattr(launcher, "announce")
+    return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
 
 
 def _open_store(first: PlannedCell) -> "SweepStore | None":
@@ -144,20 +121,16 @@ def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[st
     """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
     job = [*planned.overrides, subdir_override(planned.folder)]
     if run_id is not None:
-        job.append(f"{PARENT_KEY}={run_id}")
+        job.append(f"+hydra.job.env_set.{PARENT_RUN_ID}='{run_id}'")
     if cores is not None:
         job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
     return job
 
 
-def _launch(launcher: Launcher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
+def _launch(launcher: CellLauncher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
     """Launch the cells that must run; what breaks the launcher itself costs only the cell that it happens in."""
-    size = SERIAL_BATCH if isinstance(launcher, BasicLauncher) else max(1, len(jobs))
-    for first in range(0, len(jobs), size):
-        _launch_batch(launcher, folder, jobs[first : first + size])
-
-
-def _launch_batch(launcher: Launcher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
+    if not jobs:
+        return
     try:
         launcher.launch([job for _, job in jobs], initial_job_idx=0)
     except BikemlError:
@@ -172,7 +145,7 @@ def _has_ended(folder: SweepFolder, cell: Cell) -> bool:
     return folder.read_outcome(cell).status in ("finished", "failed")
 
 
-def _launch_alone(launcher: Launcher, folder: SweepFolder, cell: Cell, job: list[str]) -> None:
+def _launch_alone(launcher: CellLauncher, folder: SweepFolder, cell: Cell, job: list[str]) -> None:
     try:
         launcher.launch([job], initial_job_idx=0)
     except Exception as error:  # noqa: BLE001  it was this one

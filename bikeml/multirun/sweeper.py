@@ -10,14 +10,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from bikeml.errors import BikemlError
+from bikeml.multirun.launcher import adapt
 
 
 class Sweeper(BasicSweeper):
     """
     Hydra's basic sweeper over experiments that have an identity: the same grammar, then :mod:`bikeml.multirun.story`.
 
-    Launchers stay plain: they are handed the overrides of the cells that must run, with a folder for each. What became
-    of a cell is read from its folder, never from the launcher's word.
+    Launchers stay plain: they are handed the overrides of the cells that must run, with a folder for each.
     """
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
@@ -27,7 +27,7 @@ class Sweeper(BasicSweeper):
         """Remember what Hydra hands over, and make the launcher."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self._loader, self._master = hydra_context.config_loader, config
-        self._launcher = cast(Launcher, self.launcher)
+        self._launcher = adapt(cast(Launcher, self.launcher))
 
     def sweep(self, arguments: list[str]) -> None:
         """

@@ -1,1 +1,1 @@
-"""What people look at: figures, leaderboards and HTML pages, made from folders of records."""
+"""Draw the figures of runs and sweeps, and write leaderboards and HTML pages, from folders of records."""

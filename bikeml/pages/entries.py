@@ -1,4 +1,4 @@
-"""The cells of a sweep as its page tells of them: outcome, place in the leaderboard, config against the best one's."""
+"""Build the entries of a sweep's page: each cell with its outcome, leaderboard row and differences from the best."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ MANY_COMPARED = 100  # cells, best first, whose config is compared with the best
 
 
 class Difference(NamedTuple):
-    """A value of a config that the best cell has otherwise."""
+    """A value of a config that is different in the best cell."""
 
     path: str
     best: str
@@ -26,7 +26,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell as the page shows it."""
+    """What the page shows of a cell."""
 
     outcome: Outcome
     row: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """The command that runs the cell alone."""
+        """Return the command that runs the cell alone."""
         left = self.outcome.record or self.outcome.failure
         alone = shlex.join(["python", "-m", "bikeml", *self.outcome.cell.overrides])
         return left.command or alone if left else alone
@@ -60,7 +60,7 @@ def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:
-    """Return what a cell's config says that changes a figure; empty if it cannot be read, which its page need not."""
+    """Return the sections of a cell's config that can change a figure; empty if the config cannot be read."""
     if not folder.has(CONFIG):
         return {}
     try:
@@ -72,16 +72,16 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
 
 
 def find_differences(best: Any, here: Any, path: str = "") -> Iterator[Difference]:  # noqa: ANN401  any YAML value
-    """Yield what differs between two configs; estimators of different classes are one difference, not many."""
+    """Yield the differences between two configs. Two estimators of different classes are one difference."""
     if best == here:
         return
     is_both = isinstance(best, dict) and isinstance(here, dict) and best and here
     if not is_both or best.get("_target_") != here.get("_target_"):
-        is_class = is_both and "_target_" in best  # whose arguments are in the best cell's own config
+        is_class = is_both and "_target_" in best  # its arguments are in the best cell's own config
         yield Difference(path, _class_name(best) if is_class else _describe(best), _describe(here))
         return
     for key in dict.fromkeys([*best, *here]):
-        if (path, key) != ("model", "grid"):  # what a search made of it is in the parameters it found
+        if (path, key) != ("model", "grid"):  # the parameters that the search found show it
             below = f"{path}.{key}" if path else str(key)
             yield from find_differences(best.get(key), here.get(key), below)
 

@@ -1,4 +1,4 @@
-"""The figures of a run, drawn from its folder and nothing else."""
+"""Draw the figures of a run from the files in its folder."""
 
 import io
 from pathlib import Path
@@ -18,7 +18,7 @@ DPI = 120
 
 
 def draw(folder: RunFolder) -> dict[str, Figure]:
-    """Return the figures of a run by file name, none of a run of form 1, which drew its own; raises RecordError."""
+    """Return the figures of a run by file name; empty for form 1, which drew its own figures; raises RecordError."""
     record = folder.require()
     if record.importance is None or record.confidence is None or record.dataset.target is None:
         return {}
@@ -36,13 +36,13 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
 
 
 def save(folder: RunFolder) -> None:
-    """Draw the figures of a run and write them beside its record; raises RecordError and OSError."""
+    """Draw the figures of a run and write them to its folder; raises RecordError and OSError."""
     for name, figure in draw(folder).items():
         save_figure(figure, folder.path / name)
 
 
 def save_figure(figure: Figure, file: Path) -> None:
-    """Write a figure as PNG: the pixels of its savefig, which would draw it twice and look long for the last tenth."""
+    """Write a figure as PNG. `savefig` writes the same pixels, but draws twice and compresses slowly for 10 % less."""
     figure.set_dpi(DPI)
     content = io.BytesIO()
     FigureCanvasAgg(figure).print_png(content, pil_kwargs={"compress_level": 3})
@@ -50,7 +50,7 @@ def save_figure(figure: Figure, file: Path) -> None:
 
 
 def _list_candidates(record: RunRecord) -> pd.DataFrame:
-    """Return the candidates of a search as a table, shape (n_candidates, 1 + n_scores): params, and scores by name."""
+    """Return the candidates of a search as a table of scores and params, shape (n_candidates, n_scores + 1)."""
     candidates = record.search.candidates if record.search else ()
     scores = pd.DataFrame([dict(candidate.scores) for candidate in candidates]).astype(float)
     return scores.assign(params=pd.Series([dict(candidate.params) for candidate in candidates], dtype=object))

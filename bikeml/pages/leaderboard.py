@@ -1,4 +1,4 @@
-"""The leaderboard of a sweep: every cell once, with its uncertainty, and how sure its distance to the best is."""
+"""Build the leaderboard of a sweep: each cell with its scores, their intervals and a comparison with the best cell."""
 
 import math
 from collections.abc import Sequence
@@ -21,23 +21,24 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far a cell is from the best one, over the folds that both were scored on."""
+    """The comparison of a cell with the best one, over the folds that both were scored on."""
 
     difference: float
-    """Mean of the differences in R2, negative where the cell is worse."""
+    """Mean of the differences in R2; negative if the cell is worse."""
     low: float
     high: float
-    """The ends of the 95 % interval of that mean."""
+    """The ends of the 95 % interval of the mean."""
     p_value: float
-    """Two-sided, of no difference at all."""
+    """Of the two-sided test; the null hypothesis is no difference."""
 
 
 def compare(scores: Sequence[float], best: Sequence[float], n_fit: float, n_score: float) -> Comparison:
     """
-    Compare scores on the same folds, shape (n_folds,) each, of `n_fit` rows fitted and `n_score` scored on average.
+    Compare `scores` with `best` by the corrected resampled t-test; both are of the same folds, shape (n_folds,).
 
-    The folds share their training rows, so the variance of a plain t-test would be too small. Source: Nadeau and
-    Bengio, Inference for the Generalization Error, Machine Learning 52 (2003): the corrected resampled t-test.
+    `n_fit` and `n_score` are the mean numbers of rows that a fold was fitted and scored on. The folds share training
+    rows, so the variance of a plain t-test would be too small. Source: Nadeau and Bengio, Inference for the
+    Generalization Error, Machine Learning 52 (2003).
     """
     differences = np.asarray(scores) - np.asarray(best)
     n_folds = len(differences)
@@ -52,9 +53,10 @@ def compare(scores: Sequence[float], best: Sequence[float], n_fit: float, n_scor
 
 def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
     """
-    Return the leaderboard, a row per cell: those with a result by rank, then the others, each in override order.
+    Return the leaderboard, a row per cell: cells with a result by rank, then the other cells in override order.
 
-    A cell that was scored on other rows than the best one (another table or split) has a rank but no difference.
+    Cells of equal score are in override order. A cell that was scored on other rows than the best one (another table
+    or split) has a rank but no difference.
     """
     rows = [_row(outcome) for outcome in sweep.outcomes]
     done = sorted((row for row in rows if not math.isnan(row[METRIC])), key=lambda row: -row[METRIC])
@@ -74,7 +76,7 @@ def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
 
 
 def count_cells(leaderboard: pd.DataFrame) -> dict[str, float]:
-    """Return how many cells have come to what, and the best score, as metrics of the sweep's run."""
+    """Return the metrics of the sweep's run: the number of cells by status, and the best score."""
     counts = leaderboard["status"].value_counts()
     metrics = {f"cells_{str(status).replace(' ', '_')}": float(count) for status, count in counts.items()}
     return metrics | {f"best_{METRIC}": float(score) for score in leaderboard[METRIC].head(1).dropna()}
@@ -111,14 +113,14 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _note(outcome: Outcome) -> str:
-    """Return what is wrong with a cell or delays it, or why it had to run although recorded runs might be reused."""
+    """Return why a cell failed, is broken or is delayed, or why no recorded run could be reused for it."""
     if outcome.failure is not None:
         log = f" (log: {outcome.cell.folder}/{outcome.failure.log})" if outcome.failure.log else ""
         return outcome.failure.error + log
     if outcome.problem is not None:
         return outcome.problem
     if outcome.job is not None:
-        return outcome.job.reason or ""  # it may have been there without any record here
+        return outcome.job.reason or ""  # the job may be an earlier one; Cell.reason does not apply then
     return outcome.cell.reason or ""
 
 

@@ -1,4 +1,4 @@
-"""Figures of a table: each draws on axes, in the colours of a page or of a picture."""
+"""Draw the distribution of a column and its relation to the target, for a page or for a picture."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,17 @@ from bikeml.pages.plots import bin_edges
 from bikeml.pages.svg import ACCENT, FAINT, INK, MUTED, WARM
 from bikeml.table.look import Column, Look
 
-WIDTH, HEIGHT = 3.6, 2.7  # inches: some 350 pixels in the page, so that text has its size on a phone too
+WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 MANY_POINTS = 1_000
-MANY_ROWS = 5_000  # above it, points beyond the whiskers are left out: they would be most of the page
-MANY_LEVELS = 12  # the most frequent ones are drawn
+MANY_ROWS = 5_000  # with more rows, points beyond the whiskers are left out: they would be most of the page's size
+MANY_LEVELS = 12  # only the most frequent ones are drawn
 LONG_LABEL = 14  # characters
-PER_ROW = 4  # figures beside each other in a picture
+PER_ROW = 4  # figures side by side in a picture
 TICKS = 4
 
 
 class Palette(NamedTuple):
-    """Colours by what they are for."""
+    """The colours of a figure, by use."""
 
     ink: str
     muted: str
@@ -35,7 +35,7 @@ PICTURE = Palette("#1d2126", "#5d6670", "#dfe2e5", "#2563a8", "#b4430d")
 
 
 def draw_distribution(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
-    """Draw how often which values occur, with the mean and median of numbers, and the held-out part as an outline."""
+    """Draw the histogram of numbers, with mean, median and the held-out part as an outline, or the counts of levels."""
     cells = look.frame[column.name]
     if column.kind == "number":
         bins = bin_edges(cells.dropna().to_numpy(), min(40, max(5, column.n_levels)))
@@ -56,7 +56,7 @@ def draw_distribution(axes: Axes, look: Look, column: Column, colours: Palette) 
 
 
 def draw_relation(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
-    """Draw the target over a column: points with the least-squares line of a number, boxes of a category's levels."""
+    """Draw the target over a column: for numbers points and the least-squares line, for categories a box per level."""
     both = look.frame[[column.name, look.target.name]].dropna()
     if column.kind == "number":
         many = len(both) > MANY_POINTS
@@ -94,7 +94,7 @@ def _draw_boxes(axes: Axes, x: pd.Series, y: pd.Series, colours: Palette) -> Non
 
 
 def _in_order(levels: pd.Index) -> list[str]:
-    """Return levels as a person would count them, whole numbers by their size."""
+    """Return levels in order: whole numbers by size, then text."""
     return sorted(map(str, levels), key=lambda level: (len(level), level) if level.isdigit() else (LONG_LABEL, level))
 
 
@@ -117,7 +117,7 @@ def make_panel() -> tuple[Figure, Axes]:
 
 
 def make_picture(titles: list[str]) -> tuple[Figure, list[Axes]]:
-    """Return a figure with room for a small one under each title."""
+    """Return a figure and its axes, one under each title."""
     n_rows = -(-len(titles) // PER_ROW)
     columns = min(PER_ROW, len(titles))
     figure = Figure(figsize=(WIDTH * columns, HEIGHT * n_rows), layout="constrained")

@@ -1,4 +1,4 @@
-"""One HTML file that needs no other: its style, its script and its figures are in it."""
+"""Render an HTML page as one file that contains its style, script and figures."""
 
 import base64
 import hashlib
@@ -21,12 +21,12 @@ class Panel(NamedTuple):
 
 
 def embed(figure: Figure, label: str, prefix: str) -> Markup:
-    """Return a figure for a page; see :func:`bikeml.pages.svg.to_svg`."""
+    """Return a figure as SVG for a page; see :func:`bikeml.pages.svg.to_svg`."""
     return Markup(to_svg(figure, label, prefix))  # noqa: S704  text in it is escaped by the XML writer
 
 
 def render(template: str, filters: Mapping[str, Callable[..., str]], **values: object) -> str:
-    """Return the page that a template of the package makes of `values`, which it escapes."""
+    """Return the page that a template of this package renders; it escapes `values`."""
     loader = PackageLoader("bikeml.pages")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

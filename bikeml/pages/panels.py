@@ -1,4 +1,4 @@
-"""The figures of a sweep's page, from what its cells left in their folders."""
+"""Draw the figures of a sweep's page from the files in its cells' folders."""
 
 import io
 import math
@@ -16,12 +16,12 @@ from bikeml.records.run import METRIC
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
 
-MANY_PANELS = 9  # small multiples of one kind
-LARGEST = 1e150  # of the numbers that axes are laid out for: their squares are finite
+MANY_PANELS = 9  # figures in one section
+LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square of a larger one is not finite
 
 
 def draw_groups(sweep: Sweep, ranked: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield the R2 of the cells by each key that varies."""
+    """Yield a figure for each key that varies: the R2 of the cells by its value."""
     if not ranked:
         return
     means, stds = scores(ranked)
@@ -43,7 +43,7 @@ def scores(ranked: Sequence[Entry]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
-    """Return the best cell of each model, or the best cells where there is one model only."""
+    """Return the best cell of each model, or the best cells if all have the same model."""
     best: dict[object, Entry] = {}
     for entry in ranked:
         best.setdefault(entry.outcome.cell.varies.get("model"), entry)
@@ -51,7 +51,7 @@ def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
 
 
 def draw_predictions(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield predicted against actual values of the held-out rows; a file that is broken is said in its panel."""
+    """Yield predicted against actual values of the held-out rows. A broken file is reported in its panel."""
     for entry in entries:
         try:
             table = _read_table(sweep, entry, PREDICTIONS, ("actual", "predicted"))
@@ -70,7 +70,7 @@ def _title(entry: Entry) -> str:
 
 
 def _read_table(sweep: Sweep, entry: Entry, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
-    """Return a table that a cell left, or None if it left none; raises RecordError if it is broken."""
+    """Return a table from a cell's folder, or None if it is missing; raises RecordError if it is broken."""
     folder = RunFolder(sweep.folder / entry.outcome.cell.folder)
     if not folder.has(name):
         return None
@@ -87,7 +87,7 @@ def _read_table(sweep: Sweep, entry: Entry, name: str, columns: Sequence[str]) -
 
 
 def draw_curves(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield the score over each axis of the searches, which is the only view of a long one's course."""
+    """Yield the score over each axis of each cell's search. A broken file is reported in its panel."""
     for entry in entries:
         try:
             table = _read_table(sweep, entry, CANDIDATES, ("mean_test_score", "std_test_score"))
@@ -110,7 +110,7 @@ def _draw_axes(entry: Entry, table: pd.DataFrame) -> Iterator[Panel]:
 
 
 def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield what a better score costs, unless there is one time only, which says nothing."""
+    """Yield the score of the cells over their time, if at least two cells have one."""
     timed = [entry for entry in ranked if entry.row["seconds"] is not None]
     if len(timed) > 1:
         means, stds = scores(timed)
@@ -119,7 +119,7 @@ def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
 
 
 def show_r2(value: float | None, digits: int = 4) -> str:
-    """Return an R2 as text, or a dash where there is none."""
+    """Return an R2 as text, or a dash if it is None or not finite."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0 makes a plain zero of -0.0
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0

@@ -1,4 +1,4 @@
-"""Figures of one run: pure functions that return a matplotlib Figure and never show it."""
+"""Draw the figures of one run and of a leaderboard; each function returns a matplotlib Figure and never shows it."""
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,12 @@ from scipy.stats import t as student_t
 
 from bikeml.records.run import Importance
 
-MANY_ROWS = 5_000  # above it, points hide each other and a density is drawn instead
-MANY_COLUMNS = 30  # the most important ones are drawn
-TICKS = 5  # on an axis at most: more of them say no more, and to lay out their labels is half the time of a figure
+MANY_ROWS = 5_000  # with more rows, points would hide each other, so a density is drawn instead
+MANY_COLUMNS = 30  # only the most important ones are drawn
+TICKS = 5  # on an axis at most: the layout of their labels takes half the time of a figure
 MAX_LABEL = 40  # characters
 LABEL_POINTS = 10
-MANY_CELLS = 40  # the best ones are drawn
+MANY_CELLS = 40  # only the best ones are drawn
 POINT_COLOUR = "#3b6fb6"
 LINE_COLOUR = "#c2410c"
 MUTED_COLOUR = "#8a8a8a"
@@ -27,7 +27,8 @@ def plot_evaluate(
     """
     Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line.
 
-    `r2` is the test R2 with the ends of its interval at `confidence`, at which the band around the line is drawn too.
+    `r2` is the test R2 and the two ends of its interval at `confidence`. The band around the line has that confidence
+    too.
     """
     figure = _framed(6.5, 6.5)
     axes = figure.subplots()
@@ -68,9 +69,10 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
 
 def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
     """
-    Return the edges of a histogram of finite values, shape (n_values,), where `bins` is a number or a rule of numpy's.
+    Return the edges of a histogram of finite values, shape (n_values,); `bins` is a number or a rule of NumPy's.
 
-    Between 1e16 and its neighbour there is no float for an edge: of values so near each other one bin holds all.
+    Neighbouring floats, such as 1e16 and the next one, have no float between them for an edge. Such values share one
+    bin.
     """
     try:
         return np.histogram_bin_edges(values, bins)
@@ -96,9 +98,9 @@ def plot_importance(importance: Importance) -> Figure:
 
 def _framed(width: float, height: float, left: float = 0.95) -> Figure:
     """
-    Return a figure of that size with fixed margins, all in inches.
+    Return a figure of this size with fixed margins, all in inches.
 
-    A layout engine of matplotlib measures every label three times, which is more than a third of a figure's time.
+    A layout engine would measure every label three times, which takes more than a third of a figure's time.
     """
     figure = Figure(figsize=(width, height))
     figure.subplots_adjust(left=left / width, right=1 - 0.2 / width, bottom=0.6 / height, top=1 - 0.45 / height)
@@ -152,7 +154,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
 def _draw_fitted_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
     """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
     if np.ptp(x) == 0:
-        return  # no line goes through one actual value
+        return  # a line needs two different actual values
     slope, intercept = np.polyfit(x, y, 1)
     grid = np.linspace(x.min(), x.max(), 100)
     line = slope * grid + intercept
@@ -171,8 +173,8 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     """
     Draw the scores of a search: a line with the fold spread over one axis, or a heat map over two.
 
-    `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). With more axes than two, the two with the
-    most values are drawn, at the best of the others.
+    `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). If the search has more than two axes, the
+    two with the most values are drawn, each point at the best of the others.
     """
     labels = pd.DataFrame(
         [{name: _as_label(value) for name, value in params.items()} for params in candidates["params"]]

@@ -1,4 +1,4 @@
-"""The page of a sweep: report.html, one file that needs no other, made from what the cells left in their folders."""
+"""Write the page of a sweep, report.html, from the files in its cells' folders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", 
 
 @dataclass(frozen=True)
 class Scale:
-    """Where an R2 lies in the bars of the table, in percent of their width."""
+    """The scale of the bars in the table: the place of an R2, in percent of their width."""
 
     low: float
     high: float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value; one below the scale lies on its end."""
+        """Return the place of a value; a value outside the scale lies on its end."""
         return round(2 + 96 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
 
 
@@ -46,7 +46,7 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
     """
     Write report.html to the sweep's folder and return its path; raises OSError.
 
-    A file of a cell that is broken is said in its place.
+    If a file of a cell is broken, the page says so in its place.
     """
     path = sweep.folder / PAGE
     write_text(path, render_report(sweep, leaderboard))
@@ -85,7 +85,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
 
 
 def _group_by_reason(sweep: Sweep) -> dict[str, list[int]]:
-    """Return why cells had to run although recorded runs might have been reused, with their numbers."""
+    """Return the numbers of the cells for which no recorded run could be reused, by the reason."""
     reasons: dict[str, list[int]] = {}
     for cell in sweep.cells:
         if cell.reason and not cell.reused:
@@ -105,7 +105,7 @@ def _find_scale(ranked: Sequence[Entry]) -> Scale:
 
 
 def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
-    """Return where the best cell that tells it was run."""
+    """Return the environment of the best cell that recorded one."""
     records = [entry.outcome.record for entry in ranked if entry.outcome.record]
     found = next((record.environment for record in records if record.environment), None)
     if found is None:

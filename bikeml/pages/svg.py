@@ -1,4 +1,4 @@
-"""Figures as SVG inside a page: in the page's colours, light or dark, and with ids of their own."""
+"""Convert a matplotlib figure to SVG for a page: in the page's colours, light or dark, and with unique ids."""
 
 import io
 import re
@@ -9,24 +9,24 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 INK, MUTED, FAINT, ACCENT, WARM = "#010102", "#010103", "#010104", "#010105", "#010106"
-"""Colours for figures that :func:`to_svg` draws: names for the page's, which follow light and dark."""
+"""Colours for figures that :func:`to_svg` converts. It replaces them with the page's colours, light or dark."""
 _ROLES = {INK: "--ink", MUTED: "--muted", FAINT: "--line", ACCENT: "--accent", WARM: "--warm"}
 _REFERENCE = re.compile(r"#([^)]+)")
 _FONT = re.compile(r"font-family: [^;]*; ?")
 _DIGITS = re.compile(r"(\.\d\d)\d+")
-PIXELS_PER_POINT = 2.0  # what a figure grows to at the most, where there is room
+PIXELS_PER_POINT = 2.0  # the largest size of a figure, if the page has room
 
 
 def to_svg(figure: Figure, label: str, prefix: str) -> str:
     """
-    Return a figure as an <svg> element for HTML, as wide as its place.
+    Return a figure as an <svg> element for HTML, as wide as its container.
 
-    `label` tells those who cannot see it what is drawn, and `prefix` sets its ids apart from those of other figures.
+    `label` describes the figure for screen readers. `prefix` makes its ids different from those of other figures.
     """
     svg = _draw(figure, prefix)
     for parent in list(svg.iter()):
         for child in list(parent):
-            if child.tag.rpartition("}")[2] in ("metadata", "style"):  # a style would hold for the whole page
+            if child.tag.rpartition("}")[2] in ("metadata", "style"):  # a style would apply to the whole page
                 parent.remove(child)
     for element in svg.iter():
         _adapt(element, prefix)
@@ -41,14 +41,14 @@ def to_svg(figure: Figure, label: str, prefix: str) -> str:
 def _draw(figure: Figure, salt: str) -> ET.Element:
     file = io.StringIO()
     with warnings.catch_warnings(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        # The browser has its own fonts: those that matplotlib measures with may lack a character.
+        # The browser uses its own fonts; matplotlib's may lack a character.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
     return ET.fromstring(file.getvalue())  # noqa: S314  written by matplotlib just now
 
 
 def _adapt(element: ET.Element, prefix: str) -> None:
-    """Fit an element into HTML: no namespaces, ids of its own, the page's fonts and colours, and no idle digits."""
+    """Change an element for HTML: no namespaces, unique ids, the page's fonts and colours, two decimals."""
     element.tag = element.tag.rpartition("}")[2]
     attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
     if "id" in attributes:
@@ -69,7 +69,7 @@ def _adapt(element: ET.Element, prefix: str) -> None:
 
 
 def _share_style(element: ET.Element) -> None:
-    """Say once what all points of a cloud look like, and where their shape is: that is most of a figure's size."""
+    """Move the style that all points of a cloud share to their parent: it is most of a figure's size."""
     points = [child for child in element if child.tag == "use"]
     styles = {point.get("style", "") for point in points}
     if len(points) > 1 and len(points) == len(element) and len(styles) == 1:

@@ -1,4 +1,4 @@
-"""Figures of a sweep's page: functions that return a small matplotlib Figure, in the colours of bikeml.pages.svg."""
+"""Draw the small figures of a sweep's page, as matplotlib Figures in the colours of bikeml.pages.svg."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from bikeml.pages.svg import ACCENT, FAINT, INK, MUTED, WARM
 
-WIDTH, HEIGHT = 3.6, 2.7  # inches: some 350 pixels in the page, so that text has its size on a phone too
-MANY_ROWS = 1_000  # above it, points are drawn as pixels
-MANY_VALUES = 24  # of a config group; those with the best cells are drawn
+WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
+MANY_ROWS = 1_000  # with more rows, points are drawn as pixels
+MANY_VALUES = 24  # of a config group; only those with the best cells are drawn
 LONG_LABEL = 22  # characters
-LOG_RATIO = 20  # largest to smallest value of an axis, above which it is drawn as logarithms
+LOG_RATIO = 20  # if the largest value of an axis is more times the smallest, the axis is logarithmic
 FENCE = 1.5  # interquartile ranges below the lower quartile (Tukey, 1977)
-WIDE_RATIO = 1_000  # above it, the powers of ten are labelled, and nothing between
-POINT_COLOUR = "#4784c4"  # of pixels, which cannot follow light and dark
+WIDE_RATIO = 1_000  # if the ratio is larger, only the powers of ten have labels
+POINT_COLOUR = "#4784c4"  # of pixels, whose colour cannot change with light and dark
 SPREAD: dict[str, Any] = {"color": MUTED, "linewidth": 1.2, "alpha": 0.55}
 CELL: dict[str, Any] = {"color": ACCENT, "marker": ".", "markersize": 7, "markeredgecolor": "none", "linestyle": "none"}
 BEST: dict[str, Any] = CELL | {"color": WARM, "markersize": 10}
@@ -26,7 +26,7 @@ BEYOND: dict[str, Any] = {"color": MUTED, "markersize": 4, "linestyle": "none", 
 
 
 def find_floor(means: np.ndarray, stds: np.ndarray) -> float:
-    """Return the score down to which cells are drawn; those far behind, shape (n_cells,), would hide what matters."""
+    """Return the lowest score to draw, of means and stds of shape (n_cells,). Outliers would squeeze the others."""
     lower, upper = np.quantile(means, (0.25, 0.75))
     near = means >= lower - FENCE * (upper - lower)
     return float((means - stds)[near].min())
@@ -36,7 +36,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor
     """
     Draw the cross-validated R2 of cells by the value of one key, each cell with its fold spread.
 
-    All are of shape (n_cells,), best cell first. Cells below `floor` are triangles there.
+    All arrays are of shape (n_cells,), best cell first. A cell below `floor` is a triangle at `floor`.
     """
     shown = list(dict.fromkeys(values))[:MANY_VALUES]
     labels = [_shorten(value) for value in shown]
@@ -61,7 +61,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor
 
 
 def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw predicted against actual values, both of shape (n_rows,); predictions far outside lie on the frame."""
+    """Draw predicted against actual values, both of shape (n_rows,). Predictions far outside lie on the frame."""
     figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
     low, high = float(actual.min()), float(actual.max())
     pad = 0.06 * (high - low) or 1.0
@@ -118,7 +118,7 @@ def _as_label(value: object) -> str:
 
 
 def _place_values(axes: Axes, labels: Sequence[str]) -> np.ndarray:
-    """Return where the values of an axis lie: at themselves if all are numbers, else one after the other."""
+    """Return the positions of an axis' values: the values themselves if all are numbers, else 0, 1, 2 and so on."""
     numbers = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(float)
     if np.isfinite(numbers).all():
         _spread_out(axes, numbers)
@@ -129,7 +129,7 @@ def _place_values(axes: Axes, labels: Sequence[str]) -> np.ndarray:
 
 
 def _spread_out(axes: Axes, numbers: np.ndarray) -> None:
-    """Draw numbers over several magnitudes as logarithms."""
+    """Make the axis logarithmic if its numbers span several magnitudes."""
     if numbers.min() > 0 and numbers.max() / numbers.min() > LOG_RATIO:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < WIDE_RATIO else (1,)))
@@ -152,7 +152,7 @@ def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, floor: f
 
 
 def _make_axes(left: float, height: float, bottom: float, top: float) -> tuple[Figure, Axes]:
-    """Return a figure with one frame, its margins in inches: a layout engine would take longer than all the rest."""
+    """Return a figure with one frame and margins in inches. A layout engine would take longer than the drawing."""
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((left / WIDTH, bottom / height, 1 - (left + 0.12) / WIDTH, 1 - (bottom + top) / height))
     axes.set_axisbelow(True)

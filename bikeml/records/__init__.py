@@ -1,1 +1,1 @@
-"""What is remembered of runs and sweeps: typed records, their folders, and the names they go by."""
+"""Typed records of runs and sweeps, the folders that hold them, and the names of their tags."""

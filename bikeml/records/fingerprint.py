@@ -1,10 +1,14 @@
 """
-The fingerprint: what determines a result, hashed; made here and nowhere else.
+Compute the fingerprint of an experiment: a hash of everything that determines its result.
 
-In it: the sections of the config without the keys that the schema marks as NotInResult; the sha256 of the table; the
-source of the modules of bikeml through which a number passes, and of the user's own estimators; the versions of the
-numerical packages. Two runs with one fingerprint have the same figures to the last bit on the same kind of CPU and
-BLAS.
+No other module computes it. The hash covers:
+
+- the sections of the config, without the keys that the schema marks as NotInResult;
+- the sha256 of the table;
+- the source of RESULT_MODULES and of the user's own estimators;
+- the versions of the numerical packages.
+
+Two runs with the same fingerprint have the same figures to the last bit on the same kind of CPU and BLAS.
 """
 
 import hashlib
@@ -33,17 +37,17 @@ RESULT_MODULES = (
     "table/problems",
     "table/split",
 )
-"""The rooms and modules of bikeml that can change a figure; a test holds that the others only carry or show it."""
+"""The rooms and modules of bikeml that can change a figure. A test checks that the others cannot."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 IDENTITY_SCHEMA = 2
-"""The form of an identity, and a part of it: where it changes, all fingerprints change."""
+"""The version of the identity's form. It is part of the identity: a new number changes all fingerprints."""
 OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerprints have another form"
 
-version = cache(metadata.version)  # each look-up reads files, and a sweep makes thousands
+version = cache(metadata.version)  # each call reads files, and a sweep makes thousands of calls
 
 
 def identify(config: Config, data_sha256: str) -> dict[str, Any]:
-    """Return everything that determines the result of `config` on the table of that sha256."""
+    """Return everything that determines the result of `config` on the table with this sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
     return {
         "schema": IDENTITY_SCHEMA,
@@ -56,12 +60,12 @@ def identify(config: Config, data_sha256: str) -> dict[str, Any]:
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """Return the sha256, in hex, of what :func:`identify` found to determine a result."""
+    """Return the sha256, in hex, of what :func:`identify` returns."""
     return hash_identity(identity)
 
 
 def is_comparable(run_tags: Mapping[str, str]) -> bool:
-    """Return False where the identity of a run with these tags has another form, so that no fingerprint is equal."""
+    """Return whether the run with these tags has an identity of the present form. Otherwise no fingerprint matches."""
     return run_tags.get(tags.IDENTITY_SCHEMA) == str(IDENTITY_SCHEMA)
 
 
@@ -82,7 +86,7 @@ def _targeted(value: object) -> Iterator[str]:
 
 @cache
 def _own_source() -> dict[str, str]:
-    """Return the hash of each of RESULT_MODULES, taken once: this process goes on with the code that it has loaded."""
+    """Return the hash of each of RESULT_MODULES, computed once: this process keeps the code that it has loaded."""
     places = {name: Path(__file__).parents[1] / name for name in RESULT_MODULES}
     return {
         name: _hash_files(sorted(place.rglob("*.py")) or [place.with_suffix(".py")]) for name, place in places.items()
@@ -100,5 +104,5 @@ def _hash_files(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode())
-        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))  # a checkout on Windows is the same code
+        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))  # Windows checks out the same code with CRLF
     return digest.hexdigest()

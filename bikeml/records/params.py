@@ -1,4 +1,4 @@
-"""What of a run stands in a store as params and tags, by which runs are found and told apart, and its limits."""
+"""Build the params and tags of a run for a store, within the limits of every store."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from bikeml.config.sections import names_not_in_result
 from bikeml.records import tags as names
 
 # The strictest store is Azure ML: "Service limits in Azure Machine Learning" for tags, azure-sdk-for-python 35685 for
-# parameters. The files of a run hold the whole values.
+# parameters. The run folder holds the full values.
 TAG_VALUE = 1000
 PARAM_VALUE = 500
 PARAMS = 200
-"""Of one run."""
+"""The most parameters of one run."""
 DIGEST = 16
-"""Hexadecimal digits that keep two shortened values apart."""
+"""Hexadecimal digits at the end of a shortened value, so that two different values stay different."""
 
 
 def describe(sections: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sections of a config that determine a result as they are recorded: parameters by dotted key."""
+    """Return the sections of a config that determine a result as parameters, by dotted key."""
     return {key: str(value) for key, value in flatten(sections).items()}
 
 
@@ -32,23 +32,23 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def result_choices(choices: Mapping[str, str]) -> dict[str, str]:
-    """Return the chosen options of the groups that can change a figure."""
+    """Return the chosen options, only of the groups that can change a figure."""
     left_out = names_not_in_result()
     return {group: option for group, option in choices.items() if group not in left_out}
 
 
 def options_tag(choices: Mapping[str, str]) -> str:
-    """Return the chosen options as one tag, by which the earlier runs of the same choice are found."""
+    """Return the chosen options as one tag. Earlier runs of the same options are found by it."""
     return shorten(options_tag_of_form_1(result_choices(choices)), TAG_VALUE)
 
 
 def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
-    """Return the tag as commit 3345f79 wrote it, with the groups that change no figure."""
+    """Return the tag as commit 3345f79 wrote it, which includes the groups that change no figure."""
     return " ".join(f"{group}={option}" for group, option in sorted(choices.items()))
 
 
 def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
-    """Return what determines a result beside its config as tags, to say later what has changed since."""
+    """Return the rest of the identity as tags: table, code and versions. A later sweep reports what changed."""
     versions = " ".join(f"{name}={number}" for name, number in identity["versions"].items())
     source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
     return {
@@ -60,7 +60,7 @@ def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
 
 
 def shorten(value: str, most: int) -> str:
-    """Return a value, or of one that is too long its beginning and a digest, by which it is equal to itself alone."""
+    """Return a value of at most `most` characters. A longer value becomes its beginning and a digest of the whole."""
     if len(value) <= most:
         return value
     end = f"… {hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:DIGEST]}"
@@ -68,5 +68,5 @@ def shorten(value: str, most: int) -> str:
 
 
 def fit_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags with values that every store takes."""
+    """Return the tags, each value shortened to the length that every store takes."""
     return {name: shorten(value, TAG_VALUE) for name, value in tags.items()}

@@ -1,4 +1,4 @@
-"""The predictions that a run keeps, of the held-out rows and of the folds."""
+"""Read the predictions of a run, for the held-out rows and for the folds."""
 
 import io
 
@@ -10,12 +10,12 @@ from bikeml.records.run_folder import RunFolder
 
 def read_predictions(folder: RunFolder, name: str) -> pd.DataFrame:
     """
-    Return a file of predictions as it was recorded: row (from 1), actual, predicted, and the fold of out-of-fold ones.
+    Return a file of predictions, shape (n_rows, 3 or 4): row (from 1), actual, predicted, and fold if out-of-fold.
 
-    Raises RecordError if it is missing, changed or no such file.
+    Raises RecordError if the file is missing, was changed, or holds no predictions.
     """
     try:
-        # float() gives each number to the last bit, and in every version of pandas
+        # float() reads each number to the last bit, in every version of pandas
         exact = {"actual": float, "predicted": float}
         return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=exact).astype({"row": int, **exact})
     except (ValueError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""Where a result came from: code, packages, machine and command."""
+"""Collect where a result comes from: code, packages, machine and command."""
 
 import json
 import os
@@ -21,25 +21,25 @@ from bikeml.system.redaction import redact
 PACKAGES_SHOWN = 10
 
 CODE = ("bikeml", "conf", "scripts", "pyproject.toml", "requirements.lock", "requirements-all.lock")
-"""The parts of a checkout whose uncommitted changes are recorded; notes, data and secrets beside them are not."""
+"""The parts of a checkout whose uncommitted changes are recorded. Notes, data and secrets elsewhere are not."""
 EXACTLY = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-"""What makes git write a diff that it can apply, whatever the settings of its user."""
+"""Options of git diff: the diff can be applied again, and the user's settings do not change it."""
 CHECKOUT = "checkout.json"
-"""The file beside this module in which a copy of the code says what it is a copy of."""
+"""The file in a copied package that describes the checkout it was copied from."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from."""
+    """Where a result comes from: its environment and the uncommitted changes."""
 
     environment: Environment
     git_diff: str
-    """The uncommitted changes of the tracked code; bytes that are no UTF-8 are in it as surrogates."""
+    """The uncommitted changes of the tracked code. Bytes that are not UTF-8 are surrogates in it."""
 
 
 @cache
 def gather() -> Provenance:
-    """Look at the checkout, the packages and the machine, once: the code is the one that this process has loaded."""
+    """Inspect the checkout, the packages and the machine, once: this process keeps the code that it has loaded."""
     checkout = describe_checkout()
     environment = Environment(
         git_commit=checkout["git_commit"],
@@ -47,7 +47,7 @@ def gather() -> Provenance:
         python=platform.python_version(),
         platform=platform.platform(),
         cpu=_cpu(),
-        blas=tuple(  # which threadpoolctl 3.6 lists in an order of chance
+        blas=tuple(  # sorted, since threadpoolctl 3.6 lists the libraries in a random order
             sorted((_describe_blas(library) for library in threadpool_info() if library["user_api"] == "blas"), key=str)
         ),
         packages=dict(sorted(_packages(), key=lambda package: package[0].lower())),
@@ -58,10 +58,10 @@ def gather() -> Provenance:
 @cache
 def describe_checkout() -> dict[str, Any]:
     """
-    Return `git_commit`, `git_diff` and `git_untracked` of the checkout whose code this is.
+    Return `git_commit`, `git_diff` and `git_untracked` of the checkout that this code belongs to.
 
-    A copy of the code, such as a job on a cluster runs, has them from the file that was written when it was copied,
-    with the `versions` of the numerical packages that it was submitted with.
+    In a copy of the code, such as a job on a cluster runs, the values come from CHECKOUT. That file was written when
+    the code was copied; it also holds `versions`, the numerical packages of the machine that submitted the job.
     """
     package = Path(__file__).resolve().parents[1]
     if (package / CHECKOUT).is_file():
@@ -75,22 +75,22 @@ def describe_checkout() -> dict[str, Any]:
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    """Yield the name and version of each installed distribution; its `name` would parse the whole file, three times."""
+    """Yield the name and version of each installed distribution. Its `name` would parse the whole file three times."""
     for distribution in distributions():
         headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
         fields = dict(line.split(": ", 1) for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
-        if len(fields) == 2:  # noqa: PLR2004  what a broken installation left behind has neither
+        if len(fields) == 2:  # noqa: PLR2004  the rest of a broken installation has neither
             yield fields["Name"], fields["Version"]
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
-    """Return the command that started this process, or one with other `arguments`, as one can type it again."""
+    """Return the command that started this process, quoted for a shell; `arguments` replace its own if given."""
     program = "python -m bikeml" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
     return " ".join([program, *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
-    """Return git's answer, or None where there is no git or `checkout` is not the top of a repository."""
+    """Return git's output, or None if git fails or is missing, or `checkout` is not the top of a repository."""
     if not (checkout / ".git").exists():
         return None
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
@@ -108,7 +108,7 @@ def _git(checkout: Path, *arguments: str) -> str | None:
 
 
 def _cpu() -> str:
-    """Return the processor's model name; Linux tells it only in a file."""
+    """Return the processor's model name, which Linux shows only in a file."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -116,14 +116,14 @@ def _cpu() -> str:
 
 
 def _describe_blas(library: dict[str, Any]) -> dict[str, Any]:
-    """Keep what decides the last digits: the library, its version and its kernel; leave the path of this machine."""
+    """Return what decides the last digits: the library, its version and its kernel, without its path."""
     return {
         key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")
     }
 
 
 def find_changes(before: Environment, after: Environment) -> Iterator[str]:
-    """Yield a line for each part of the environment that is another now."""
+    """Yield a line for each part of the environment that has changed."""
     for name in ("python", "platform", "cpu", "blas"):
         was, now = getattr(before, name), getattr(after, name)
         if _sorted(was) != _sorted(now):
@@ -139,7 +139,7 @@ def find_changes(before: Environment, after: Environment) -> Iterator[str]:
 
 
 def _sorted(value: object) -> object:
-    """Return a value of an environment with its libraries in order: runs once recorded them in any."""
+    """Return a value of an environment with its libraries sorted, since early runs recorded them unsorted."""
     return sorted(value, key=str) if isinstance(value, tuple) else value
 
 

@@ -1,4 +1,4 @@
-"""What every file of a record is: one typed value, written and read back by the same class."""
+"""Base classes of the record files: each file is one typed value that one class writes and reads."""
 
 import errno
 import math
@@ -14,7 +14,7 @@ from bikeml.errors import RecordError
 from bikeml.system.files import write_text
 
 MAX_BYTES = 200_000_000
-"""A record of a search with a million candidates has as many; a larger file is not read."""
+"""The size of a record of a search with a million candidates. A larger file is not read."""
 MAX_SHOWN = 80  # characters of a wrong value
 
 Text = Annotated[str, Field(max_length=1_000_000)]
@@ -25,7 +25,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Value(BaseModel):
-    """A part of a record: frozen, without NaN, and without keys that nobody reads."""
+    """A part of a record. It is frozen, and refuses NaN and unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -34,30 +34,32 @@ class Record(Value):
     """A file of a run or a sweep."""
 
     FILE: ClassVar[str]
-    """Its name in the folder."""
+    """The name of the file in its folder."""
     form: Literal[2] = Field(default=2, alias="schema")
-    """Of the file. Form 1, of commit 3345f79, says no number and is read too; a test keeps some of its files."""
+    """The version of the file's form. Form 1, of commit 3345f79, has no number and is read too; tests keep examples."""
 
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
-        """Return the content of a file of form 1 in this form."""
+        """Return the content of a file of form 1, converted to this form."""
         return earlier
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the record in `folder`, or None where there is no such file; raises RecordError as `parse` does."""
+        """Return the record in `folder`, or None if the file is missing; raises RecordError if it cannot be read."""
         file = folder / cls.FILE
         try:
             content = _read_bytes(file)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise RecordError(f"cannot read {str(file)!r}: {error.strerror or error}; mend it, or delete it") from error
+            raise RecordError(
+                f"cannot read {str(file)!r}: {error.strerror or error}; repair it, or delete it"
+            ) from error
         return cls.parse(content, str(file))
 
     @classmethod
     def parse(cls, content: bytes, source: str) -> Self:
-        """Return the record in `content`; raises RecordError, which names `source` and the first wrong field."""
+        """Return the record in `content`; raises RecordError, which names `source` and the first invalid field."""
         try:
             plain = from_json(content, allow_inf_nan=False)
         except ValueError as error:
@@ -68,7 +70,7 @@ class Record(Value):
             return cls.model_validate_json(content)
         except ValidationError as error:
             raise RecordError(f"{source!r} is broken: {_describe(error)}; restore it, or delete it") from error
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # of upgrade
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # raised by upgrade
             raise RecordError(
                 f"{source!r} is broken: {type(error).__name__}: {error}; restore it, or delete it"
             ) from error
@@ -78,13 +80,13 @@ class Record(Value):
         return self.model_dump_json(indent=2, by_alias=True) + "\n"
 
     def write(self, folder: Path) -> None:
-        """Write the record to its file in `folder`, whole or not at all; raises OSError."""
+        """Write the record to its file in `folder`, completely or not at all; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / self.FILE, self.to_json())
 
 
 def _read_bytes(file: Path) -> bytes:
-    """Return the content of a regular file: a pipe would be waited for, a device has no end."""
+    """Return the content of a regular file. Other kinds are refused: a pipe may block, a device never ends."""
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
@@ -105,7 +107,7 @@ def _describe(error: ValidationError) -> str:
 
 
 def as_json(value: Any) -> JsonValue:  # noqa: ANN401  any value of a config or an estimator
-    """Return `value` as JSON holds it exactly, NumPy's numbers as Python's; what JSON has no word for as its repr."""
+    """Return `value` as JSON: NumPy numbers become Python numbers, and what JSON cannot express becomes its repr."""
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if isinstance(value, Mapping):
@@ -118,5 +120,5 @@ def as_json(value: Any) -> JsonValue:  # noqa: ANN401  any value of a config or 
 
 
 def as_score(value: float) -> float | None:
-    """Return a figure as JSON holds it: None if it is not finite."""
+    """Return a figure as a JSON number, or None if it is not finite."""
     return float(value) if math.isfinite(value) else None

@@ -1,9 +1,10 @@
-"""What is remembered of one experiment: result.json, and what a store answered."""
+"""Records of one run: result.json, the result itself, and store.json, where the run is in a store."""
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -13,28 +14,34 @@ from pydantic_core import from_json
 from bikeml.errors import RecordError
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 
+FINGERPRINT, PARENT_RUN_ID = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID"
+"""The environment variables that name the fingerprint a job must have, and the run of a sweep to its cells."""
 METRIC = "cv_r2_mean"
-"""Cells and runs are ranked by cross-validation on the training rows: the held-out rows are too few to choose by."""
+"""The metric that ranks cells and runs: cross-validation on the training rows, since the held-out rows are too few."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """How an experiment was asked for: nothing in it changes a figure."""
+    """How an experiment was started. Nothing in it changes a figure."""
 
     folder: Path
-    """The run folder, as hydra.run.dir or hydra.sweep.dir say."""
+    """The run folder, from hydra.run.dir or hydra.sweep.dir."""
     command: str
     """The command line or the Python call."""
     choices: Mapping[str, str]
     """The option chosen in each config group, such as {"model": "rf"}."""
     overrides: tuple[str, ...] = ()
-    """What was changed against the files of conf/, as on the command line."""
+    """The changes to the values of conf/, written as on the command line."""
     is_prepared: bool = False
-    """Whether a sweep has looked at the folder already and cleared it."""
+    """Whether a sweep has already checked and cleared the folder."""
+    fingerprint: str | None = field(default_factory=lambda: os.environ.get(FINGERPRINT) or None)
+    """The fingerprint that the experiment must have, or else it does not run; None for any."""
+    parent_run_id: str | None = field(default_factory=lambda: os.environ.get(PARENT_RUN_ID) or None)
+    """The run of the sweep in the store."""
 
     @property
     def name(self) -> str:
-        """The chosen options in one word, such as rf-standard-grid."""
+        """Return the chosen options joined, such as rf-standard-grid."""
         words = [self.choices.get(group, "none") for group in ("model", "preprocessing", "search")]
         return "-".join(word for word in words if word != "none")
 
@@ -47,19 +54,19 @@ class Dataset(Value):
     """Its path or URL, without secrets."""
     sha256: Digest
     target: Text | None
-    """None in a record of form 1, as are the columns' types and roles."""
+    """None in a record of form 1, which also has no types and roles of columns."""
     columns: Mapping[str, Text]
-    """The features and the target with their types."""
+    """The type of each feature and of the target, by column."""
     roles: Mapping[str, Text]
     """numeric, categorical, date or target, by column."""
     n_train: Count
     n_test: Count
     gaps: Mapping[str, Count]
-    """How many cells of each feature are missing, if any are."""
+    """How many cells are missing, by feature; features without gaps are left out."""
 
 
 class CrossValidation(Value):
-    """Scores of the same parameters on every fold; None where a score is undefined."""
+    """The score of each fold, None if it is undefined. All folds have the same parameters."""
 
     r2: tuple[float | None, ...]
     rmse: tuple[float | None, ...]
@@ -69,9 +76,9 @@ class CrossValidation(Value):
     n_score: tuple[Count, ...]
     """How many rows each fold was scored on."""
     folds: Text
-    """The sha256 of the folds' rows: scores of two configurations can be compared in pairs where it is the same."""
+    """The sha256 of the folds' rows. Two runs with the same value can be compared fold by fold."""
     tuned_on_these_rows: bool
-    """Whether the folds scored parameters that a search chose on the same rows: the scores then flatter."""
+    """Whether a search chose the parameters on the rows that the folds score; the scores are then optimistic."""
 
     @model_validator(mode="after")
     def _has_every_score_of_every_fold(self) -> Self:
@@ -81,7 +88,7 @@ class CrossValidation(Value):
 
 
 class Importance(Value):
-    """How much the test R2 falls when one column is shuffled, with its standard deviation over the shuffles."""
+    """The fall of the test R2 when one column is shuffled: mean and standard deviation over the shuffles."""
 
     columns: tuple[str, ...]
     mean: tuple[float | None, ...]
@@ -92,31 +99,31 @@ class Candidate(Value):
     """One candidate of a search."""
 
     params: Mapping[str, JsonValue]
-    """Arguments of the estimator, without the step's prefix; what JSON has no word for as its repr."""
+    """Arguments of the estimator, without the step's prefix. What JSON cannot express is stored as its repr."""
     rank: Count
     scores: Mapping[str, float | None]
     """The columns of cv_results_ that begin with mean_ or std_."""
 
 
 class Search(Value):
-    """What a search found on the training rows."""
+    """The result of a search on the training rows."""
 
     scoring: Text | None
     best_params: Mapping[str, JsonValue]
     best_score: float | None
     candidates: tuple[Candidate, ...]
-    """Empty in a record of form 1, which says their number only."""
+    """Empty in a record of form 1, which has only their number."""
     counts: Mapping[str, Count]
-    """candidates; fits that were made, avoided by sharing, and found in the checkpoint."""
+    """Number of candidates, and of fits: made, avoided by sharing, and found in the checkpoint."""
 
 
 class Environment(Value):
     """Where a result came from: code, packages and machine."""
 
     git_commit: Text | None
-    """None where bikeml did not run from a git checkout."""
+    """None if bikeml did not run from a git checkout."""
     git_untracked: tuple[Text, ...]
-    """Code files that git did not know, which code.diff therefore lacks."""
+    """Code files that git did not track. They are not in code.diff."""
     python: Text
     platform: Text
     cpu: Text
@@ -126,22 +133,22 @@ class Environment(Value):
 
 
 class Destination(Value):
-    """Where the run is to be recorded."""
+    """The store that the run is recorded in."""
 
     uri: Text | None
-    """Without secrets, a local file's absolute; None records it nowhere."""
+    """Without secrets; absolute if it is a local file; None if the run is recorded nowhere."""
     experiment_name: Text
     parent_run_id: Text | None
     """The sweep's own run in that store."""
 
 
 class RunRecord(Record):
-    """A finished experiment: everything that a figure, a page, a store and `reproduce` are made from."""
+    """A finished experiment. Figures, pages, stores and `reproduce` read everything from it."""
 
     FILE: ClassVar[str] = "result.json"
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
-    """Of this very run, so that a store holds it once; None in form 1."""
+    """A random id of this run, so that a store holds it only once; None in form 1."""
     run_name: Text
     choices: Mapping[str, Text]
     overrides: tuple[Text, ...]
@@ -149,7 +156,7 @@ class RunRecord(Record):
     started: Seconds | None
     """Unix time."""
     seconds: Mapping[str, Seconds]
-    """fit, judge and total."""
+    """By phase: fit, judge and total."""
     fingerprint: Digest
     identity: Mapping[str, JsonValue] | None
     """What determines the result; the fingerprint is its hash."""
@@ -157,7 +164,7 @@ class RunRecord(Record):
     metrics: Mapping[str, float | None]
     confidence: Annotated[float, Field(gt=0, lt=1)] | None
     intervals: Mapping[str, tuple[float | None, float | None]]
-    """Of the test metrics, at `confidence`."""
+    """The low and high end of each test metric's interval, at `confidence`."""
     cv: CrossValidation
     search: Search | None
     importance: Importance | None
@@ -165,7 +172,7 @@ class RunRecord(Record):
     environment: Environment | None
     destination: Destination | None
     files: Mapping[str, Digest]
-    """The files that were computed, by their path in the folder. Figures and pages can be made again from them."""
+    """The sha256 of each computed file, by its path in the folder. Figures and pages can be made again from them."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -177,7 +184,7 @@ class RunRecord(Record):
 
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
-        """Return the content of form 1 in this form, with None for what it did not say."""
+        """Return the content of form 1 converted to this form, with None for what it lacks."""
         kept = {key: earlier[key] for key in cls.model_fields if key in earlier}
         counts, best = earlier["search"], earlier["best_params"]
         search = {"scoring": None, "best_params": best, "best_score": None, "candidates": (), "counts": counts}
@@ -187,24 +194,24 @@ class RunRecord(Record):
 
 
 def hash_identity(identity: Mapping[str, Any]) -> str:
-    """Return the sha256, in hex, of what determines a result."""
+    """Return the sha256, in hex, of an identity: what determines a result."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def record_id(record: RunRecord) -> str:
-    """Return what tells this very run from every other; of form 1, which has no id, a hash of what it says."""
+    """Return the unique id of a run. A record of form 1 has no id, so the hash of its content is used."""
     return record.id or hashlib.sha256(record.to_json().encode()).hexdigest()[:32]
 
 
 def check_fingerprint(record: RunRecord, expected: str) -> None:
-    """Raise RecordError if a record is of another experiment than the one of the `expected` fingerprint."""
+    """Raise RecordError if a record does not have the `expected` fingerprint, and so is of another experiment."""
     if record.fingerprint != expected:
         found = f"its fingerprint is {record.fingerprint[:16]}, not {expected[:16]}"
         raise RecordError(f"{RunRecord.FILE} is of another experiment: {found}")
 
 
 class StoreRecord(Record):
-    """What a tracking store answered: where a run or a sweep is in it."""
+    """Where a run or a sweep is in a tracking store."""
 
     FILE: ClassVar[str] = "store.json"
 
@@ -213,21 +220,21 @@ class StoreRecord(Record):
     experiment_name: Text
     run_id: Text
     look: Text
-    """What shows it to a person: a command, or a page's address."""
+    """How a person opens it: a command, or the address of a page."""
 
 
 def read_run_id(folder: Path, record_file: str) -> str | None:
     """
-    Return the id that the run or sweep in `folder` has in a store, or None if it is in none; raises RecordError.
+    Return the id of the run or sweep in `folder` in its store, or None if it is not in one; raises RecordError.
 
-    In form 1 the `record_file` itself holds it.
+    In form 1 the id is in `record_file` itself.
     """
     store = StoreRecord.read(folder)
     if store is not None:
         return store.run_id
     try:
         earlier = from_json((folder / record_file).read_bytes())
-    except (OSError, ValueError):  # who reads the record will tell
+    except (OSError, ValueError):  # reading the record reports it
         return None
     run_id = earlier.get("run_id") if isinstance(earlier, dict) else None
     return run_id if isinstance(run_id, str) else None

@@ -1,4 +1,4 @@
-"""The folder of a run: the one place that knows its files by name, writes them and reads them back."""
+"""Read and write the folder of a run. No other module knows how its files are named."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "
 CANDIDATES, RULES, DIFF, LOG = "cv_results.csv", "tree.txt", "code.diff", "bikeml.log"
 RESULT, STORE = RunRecord.FILE, StoreRecord.FILE
 COMPUTED = (MODEL, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
-"""What a run computes; the record names those that it has, with their digests."""
+"""The files and folders that a run may compute. The record lists each file that exists, with its digest."""
 FIGURES = ("evaluate.png", "residuals.png", "importance.png", "search.png")
-"""What is drawn from the record and can be drawn again; they have no digest."""
+"""Figures drawn from the record. They can be drawn again, so they have no digest."""
 ENVIRONMENT = "environment.json"
-"""A file of form 1, whose content is part of the record now."""
+"""A file of form 1 only. In form 2 its content is part of the record."""
 KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
-"""What a sweep keeps of a cell that ran elsewhere; the record comes last, since it says that all is there."""
+"""The files that a sweep keeps of a cell that ran elsewhere. The record is last: it marks the cell as complete."""
 MODEL_FILE = "model.skops"
 UNFINISHED, PREVIOUS = ".unfinished-", "previous.json"
 ADVICE = "choose another hydra.run.dir"
@@ -35,7 +35,7 @@ ADVICE = "choose another hydra.run.dir"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder that holds a run, or will."""
+    """The folder of a run, before or after the run is written."""
 
     path: Path
 
@@ -47,14 +47,14 @@ class RunFolder:
         return record.model_copy(update={"environment": _read_environment(self.path / ENVIRONMENT)})
 
     def require(self) -> RunRecord:
-        """Return the record of the run; raises RecordError if there is none."""
+        """Return the record of the run; raises RecordError if there is none or it is broken."""
         record = self.read()
         if record is None:
-            raise RecordError(f"there is no run in {str(self.path)!r}: it has no {RESULT}; name the folder of one")
+            raise RecordError(f"there is no run in {str(self.path)!r}: it has no {RESULT}; give the folder of a run")
         return record
 
     def read_run_id(self) -> str | None:
-        """Return the id that the run has in a store, or None if it is in none; raises RecordError."""
+        """Return the id of the run in its store, or None if it is not in a store; raises RecordError."""
         return read_run_id(self.path, RESULT)
 
     def read_config(self) -> dict[str, Any]:
@@ -62,11 +62,11 @@ class RunFolder:
         return parse_config(self.read_file(CONFIG), str(self.path / CONFIG))
 
     def read_file(self, name: str) -> bytes:
-        """Return the content of a computed file as it was recorded; raises RecordError if it is missing or another."""
+        """Return the content of a computed file; raises RecordError if it is missing or was changed."""
         return self.check_file(name, self.require())
 
     def check_file(self, name: str, record: RunRecord) -> bytes:
-        """Return the content of a computed file; raises RecordError if it is not the one that `record` names."""
+        """Return the content of a computed file; raises RecordError if its digest is not the one in `record`."""
         file = self.path / name
         try:
             content = file.read_bytes()
@@ -77,22 +77,22 @@ class RunFolder:
         return content
 
     def digest(self, name: str) -> str:
-        """Return the sha256, in hex, of a file as it is now; raises RecordError."""
+        """Return the sha256, in hex, of a computed file; raises RecordError if it is missing or was changed."""
         return hashlib.sha256(self.read_file(name)).hexdigest()
 
     def has(self, name: str) -> bool:
-        """Whether the folder has a file of that name."""
+        """Return whether the folder has a file of that name."""
         return (self.path / name).is_file()
 
     def verify(self) -> None:
-        """Compare every file that the record names, if it is here, with its digest; raises RecordError."""
+        """Compare each file that the record lists, if it exists, with its digest; raises RecordError if one differs."""
         record = self.require()
         for name in record.files:
             if self.has(name):
                 self.check_file(name, record)
 
     def list_files(self, record: RunRecord) -> Iterator[str]:
-        """Yield the files that may leave the folder, by path: those of the record, the figures, and the record last."""
+        """Yield the paths of the files to send to a store: the computed files, the figures, and the record last."""
         listed = record.files or _find_computed(self.path)
         yield from (name for name in (*listed, *FIGURES) if self.has(name))
         yield RESULT
@@ -100,10 +100,11 @@ class RunFolder:
     @contextmanager
     def claim(self, *, is_prepared: bool = False) -> Iterator[None]:
         """
-        Hold the folder as its only writer while the block runs, and leave behind no empty one that was not there.
+        Hold the folder as its only writer while the block runs.
 
-        What a killed run left half written is swept up. A sweep has looked at the folders of its cells already. Raises
-        FolderTakenError if another process holds it or a file in it is not a run's, and OSError.
+        Remove the unfinished files of a killed run. Afterwards remove the folder if it is new and still empty.
+        `is_prepared` skips the check for files of others: a sweep has checked the folders of its cells already.
+        Raises FolderTakenError if another process holds the folder or a file in it is not a run's, and OSError.
         """
         is_new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -112,14 +113,14 @@ class RunFolder:
                 if not is_prepared:
                     self.refuse_others()
                 if is_alone:
-                    self._sweep_up()
+                    self._remove_unfinished()
                 yield
         finally:
             if is_new:
                 remove_if_empty(self.path)
 
-    def _sweep_up(self) -> None:
-        """Remove what a killed run left half written, and what it had moved to its place, if its record is missing."""
+    def _remove_unfinished(self) -> None:
+        """Remove the unfinished files of a killed run, and also the files that it had moved if it wrote no record."""
         left = list(self.path.glob(f"{UNFINISHED}*"))
         if left and not self.has(RESULT):
             self.clear()
@@ -127,7 +128,7 @@ class RunFolder:
             shutil.rmtree(folder, ignore_errors=True)
 
     def refuse_others(self) -> None:
-        """Raise FolderTakenError for the first file that has the name of a run's file and is not one."""
+        """Raise FolderTakenError for the first file that has the name of a run's file but was not written by a run."""
         names = [name for name in (RESULT, *COMPUTED, *FIGURES, STORE) if (self.path / name).exists()]
         if not names:
             return
@@ -139,18 +140,18 @@ class RunFolder:
             raise FolderTakenError(f"{strange} in {str(self.path)!r} is not a run's, or was changed; {ADVICE}")
 
     def _is_known(self, name: str, known: Mapping[str, set[str]]) -> bool:
-        """Whether a run wrote a file or folder; of what has no digest a run's record in the folder must do."""
+        """Return whether a run wrote a file or folder. For a file without a digest, any run's record here is enough."""
         if name not in COMPUTED:
             return bool(known)
         return all(_digest(self.path / path) in known.get(path, ()) for path in _list_paths(self.path, name))
 
     def _known_digests(self) -> tuple[dict[str, set[str]], bool]:
-        """Return what runs have written here by path, and whether the record is of form 1, which says nothing of it."""
+        """Return the digests of runs' files here, by path, and whether a record is of form 1, which has no digests."""
         left = [file for name in (RESULT, PREVIOUS) for file in self.path.glob(f"{UNFINISHED}*/{name}")]
         known: dict[str, set[str]] = {}
         is_of_form_1 = False
         for file in (self.path / RESULT, *left):
-            with suppress(RecordError, OSError):  # what cannot be read is not a run's
+            with suppress(RecordError, OSError):  # a file that cannot be read was not written by a run
                 record = RunRecord.parse(file.read_bytes(), str(file))
                 is_of_form_1 |= not record.files
                 for path, digest in record.files.items():
@@ -158,16 +159,16 @@ class RunFolder:
         return known, is_of_form_1
 
     def clear(self) -> None:
-        """Take away what an earlier run left, the record before all: nothing of two runs is ever mixed."""
+        """Remove the files of an earlier run, its record first, so that the files of two runs are never mixed."""
         for name in (RESULT, STORE, *COMPUTED, *FIGURES):
             _remove(self.path / name)
 
     def write(self, record: RunRecord, compute: Callable[[Path], None]) -> RunRecord:
         """
-        Write what `compute` writes to the folder that it is given, then `record` with its digests; return it.
+        Call `compute` with a folder to write to, then write `record` with the digests of the files; return the record.
 
-        All is written aside first and then moved, the record last: a full disk or an interrupt leaves no file of this
-        run, and those of an earlier one as they were. Raises OSError.
+        All files are written to a temporary folder first and then moved, the record last. If the disk is full or the
+        run is interrupted while they are written, the files of an earlier run stay as they were. Raises OSError.
         """
         with TemporaryDirectory(prefix=UNFINISHED, dir=self.path) as unfinished:
             aside = Path(unfinished)
@@ -176,7 +177,7 @@ class RunFolder:
             whole = record.model_copy(update={"files": {path: _digest(aside / path) for path in paths}})
             whole.write(aside)
             if self.has(RESULT):
-                move(self.path / RESULT, aside / PREVIOUS)  # the next run knows by it whose files it finds
+                move(self.path / RESULT, aside / PREVIOUS)  # it tells the next run which files are a run's
             self.clear()
             for name in (*{path.partition("/")[0]: None for path in paths}, RESULT):
                 move(aside / name, self.path / name)
@@ -184,7 +185,7 @@ class RunFolder:
 
 
 def parse_config(content: bytes, source: str) -> dict[str, Any]:
-    """Return the sections of a config.yaml; raises RecordError, which names the `source`."""
+    """Return the sections of a config.yaml; raises RecordError, which names `source`, if it is not one."""
     try:
         sections = parse_yaml(content)
     except (ValueError, yaml.YAMLError) as error:
@@ -195,7 +196,7 @@ def parse_config(content: bytes, source: str) -> dict[str, Any]:
 
 
 def _read_environment(file: Path) -> Environment:
-    names = {"command"}  # it is in the record itself
+    names = {"command"}  # the record holds it
     plain = {key: value for key, value in _read_plain(file).items() if key not in names}
     try:
         return Environment.model_validate(plain, strict=False)
@@ -212,7 +213,7 @@ def _read_plain(file: Path) -> dict[str, Any]:
 
 
 def _find_computed(folder: Path) -> list[str]:
-    """Return the files of a run of form 1, which names none."""
+    """Return the files of a run of form 1, whose record lists none."""
     return [path for name in (*COMPUTED, ENVIRONMENT) for path in _list_paths(folder, name)]
 
 
@@ -236,7 +237,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def folder_errors(path: Path) -> Iterator[None]:
-    """Raise a RunFolderError for whatever keeps the run folder from being written."""
+    """Raise RunFolderError for an OSError in the block, which writes the run folder at `path`."""
     try:
         yield
     except OSError as error:

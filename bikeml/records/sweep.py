@@ -1,4 +1,4 @@
-"""What is remembered of a sweep: its plan, and of each cell without a result how it stands or why it failed."""
+"""Records of a sweep: its plan, the failure of a cell, and the state of a cell's job on a cluster."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 from bikeml.records.run import RunRecord
 
 COMPLETED = "Completed"
-"""Azure ML's word for a job that has succeeded."""
+"""The status of a job that has succeeded, as Azure ML spells it."""
 Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submitted", "not fetched", "not run"]
 
 
@@ -22,7 +22,7 @@ class WrongFolderError(ValueError):
 
 
 def check_subfolder(folder: str) -> str:
-    """Return `folder` if it is a path below another folder, and never beside or above it; raises WrongFolderError."""
+    """Return `folder` if it is a relative path that stays below the sweep's folder; raises WrongFolderError."""
     posix, windows = PurePosixPath(folder), PureWindowsPath(folder)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or not posix.parts:
         raise WrongFolderError(f"={folder!r} should be a folder below the sweep's; put ${{hydra.job.num}} in it")
@@ -30,26 +30,26 @@ def check_subfolder(folder: str) -> str:
 
 
 class Cell(Value):
-    """One combination of a sweep, as its plan has it."""
+    """One combination of overrides in the plan of a sweep."""
 
     number: Count
     """In override order, from 0."""
     overrides: tuple[Text, ...]
     """As on the command line, without secrets."""
     folder: Annotated[str, AfterValidator(check_subfolder)]
-    """Below the sweep's."""
+    """Relative to the sweep's folder."""
     varies: Mapping[str, Text]
-    """What tells the cell from the others: its overrides by key, without those that all cells have."""
+    """Its overrides by key, without those that all cells share."""
     fingerprint: Digest | None = None
-    """None if its table does not fit."""
+    """None if the table does not fit the config."""
     reused: bool = False
     """Whether its outcome was taken from the store."""
     reason: Text | None = None
-    """Why nothing recorded could be reused, if reuse was asked for."""
+    """Why no recorded run could be reused, if the sweep was to reuse runs."""
 
     @property
     def name(self) -> str:
-        """What tells the cell from the others, in one line."""
+        """Return the overrides that distinguish the cell, in one line."""
         return " ".join(f"{key}={value}" for key, value in self.varies.items()) or "defaults"
 
 
@@ -63,17 +63,17 @@ class SweepRecord(Record):
     """Unix time."""
     cells: tuple[Cell, ...]
     dropped: tuple[Text, ...] = ()
-    """Combinations that are the same experiment as an earlier cell, with its number."""
+    """Combinations left out as the same experiment as an earlier cell, each with the number of that cell."""
 
     @property
     def id(self) -> str:
-        """What tells this very sweep from every other, so that a store holds it once."""
+        """Return the unique id of this sweep, so that a store holds it only once."""
         told = [self.command, self.started, [cell.fingerprint for cell in self.cells]]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
-        """Return the content of form 1 in this form: its run in the store has a file of its own now."""
+        """Return the content of form 1 converted to this form, without run_id, which is in store.json now."""
         return {key: value for key, value in earlier.items() if key != "run_id"}
 
 
@@ -85,46 +85,46 @@ class FailureRecord(Record):
     error: Text
     overrides: tuple[Text, ...]
     log: Text | None = None
-    """The name of its log beside this file."""
+    """The name of the cell's log, in the same folder."""
     command: Text | None = None
-    """What runs the cell alone."""
+    """The command that runs the cell alone."""
     run_id: Text | None = None
-    """The run that recorded the failure."""
+    """The run in the store that holds the failure."""
 
 
 class JobRecord(Record):
-    """How the job of a cell on a cluster stands."""
+    """The state of a cell's job on a cluster."""
 
     FILE: ClassVar[str] = "job.json"
 
     name: Text
     status: Text
-    """In the service's own word."""
+    """As the service spells it."""
     studio: Text
-    """Its page."""
+    """The address of its page."""
     seen: Seconds
-    """Unix time at which it was first seen to stand so."""
+    """Unix time at which this status was first seen."""
     reason: Text | None = None
-    """Why its result is not here although nothing is lost: what it waits for, or what kept it from being fetched."""
+    """Why the result is not here yet: what the job waits for, or why the result could not be fetched."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cell has left in its folder so far."""
+    """What the folder of a cell holds so far."""
 
     cell: Cell
     record: RunRecord | None = None
     failure: FailureRecord | None = None
     job: JobRecord | None = None
     run_id: str | None = None
-    """The run in the store that has the result or the failure."""
+    """The run in the store that holds the result or the failure."""
     problem: str | None = None
-    """Why what lies there is not taken for the cell's."""
+    """Why a file in the folder is not accepted: it is broken, or is of another experiment."""
     has_begun: bool = False
 
     @property
     def status(self) -> Status:
-        """Where the cell stands; a result that could not be recorded in the store is a result all the same."""
+        """Return the status of the cell. A result that could not be recorded in the store still counts as a result."""
         if self.record is not None:
             return "reused" if self.cell.reused else "finished"
         if self.failure is not None:
@@ -137,34 +137,34 @@ class Outcome:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the cell is without a result, or with one that could not be recorded."""
+        """Return whether the cell has no result, or one that could not be recorded."""
         return self.record is None or self.failure is not None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as it stands."""
+    """A sweep with what each cell holds so far."""
 
     folder: Path
     record: SweepRecord
     outcomes: tuple[Outcome, ...]
-    """Of its cells, in override order."""
+    """One per cell, in override order."""
     run_id: str | None = None
-    """The sweep's own run in the store, which its cells are nested under."""
+    """The sweep's own run in the store, the parent of the cells' runs."""
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells, in override order."""
+        """Return the cells, in override order."""
         return self.record.cells
 
     @property
     def has_failures(self) -> bool:
-        """Whether any cell is without a result, or with one that could not be recorded."""
+        """Return whether any cell has no result, or one that could not be recorded."""
         return any(outcome.has_failed for outcome in self.outcomes)
 
 
 def find_varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
-    """Return for each cell the overrides, by key, that not all of them have."""
+    """Return the overrides of each cell, by key, without those that all cells share."""
     common = set(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else set()
     split = [[word.partition("=") for word in each if word not in common] for each in overrides]
     return [{key: value for key, _, value in each} for each in split]

@@ -1,13 +1,13 @@
 """
-The folder of a sweep: its plan, and what each cell leaves in its own folder.
+Read and write the folder of a sweep: its plan, and the files of each cell.
 
     <hydra.sweep.dir>/sweep.json          the cells, in override order
     <hydra.sweep.dir>/store.json          the sweep's own run in the store
     <hydra.sweep.dir>/<cell>/result.json  the cell is done
     <hydra.sweep.dir>/<cell>/failure.json the cell failed, and why
-    <hydra.sweep.dir>/<cell>/job.json     how its job on a cluster stands
+    <hydra.sweep.dir>/<cell>/job.json     the state of its job on a cluster
 
-Nothing else says how a sweep stands: whatever is killed, and wherever the folder is taken, it can be told again.
+These files are the only state of a sweep. It can be read after any process was killed, and from a copy of the folder.
 """
 
 import time
@@ -34,17 +34,17 @@ Kind = TypeVar("Kind", bound=Record)
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """A folder that holds a sweep, or will."""
+    """The folder of a sweep, before or after the sweep is written."""
 
     path: Path
 
     def read(self) -> SweepRecord:
         """
-        Return the plan of the sweep, or, of another sweeper's, the cells that are there.
+        Return the plan of the sweep. If another sweeper ran the cells, build the plan from their folders.
 
-        Raises RecordError if there is none, or its plan is broken.
+        Raises RecordError if there is no sweep, or its plan is broken.
         """
-        return SweepRecord.read(self.path) or self._gather()
+        return SweepRecord.read(self.path) or self._build_plan()
 
     def read_run_id(self) -> str | None:
         """Return the id of the sweep's own run in the store, or None if it has none; raises RecordError."""
@@ -55,20 +55,20 @@ class SweepFolder:
         return RunFolder(self.path / cell.folder)
 
     def read_outcome(self, cell: Cell) -> Outcome:
-        """Look at the folder of one cell; a file that is broken or another experiment's is the outcome's `problem`."""
-        look = _Look(self.folder_of(cell), cell)
-        failure, job = look.read(FailureRecord), look.read(JobRecord)
-        record = look.read_result()
-        run_id = failure.run_id if failure is not None else look.read_run_id() if record is not None else None
-        return Outcome(cell, record, failure, job, run_id, look.problem, look.folder.path.is_dir())
+        """Return the outcome of one cell. A file that is broken or of another experiment becomes its `problem`."""
+        reader = _CellReader(self.folder_of(cell), cell)
+        failure, job = reader.read(FailureRecord), reader.read(JobRecord)
+        record = reader.read_result()
+        run_id = failure.run_id if failure is not None else reader.read_run_id() if record is not None else None
+        return Outcome(cell, record, failure, job, run_id, reader.problem, reader.folder.path.is_dir())
 
     def look(self, record: SweepRecord | None = None) -> Sweep:
-        """Look at the sweep, whose plan is read if it is not given, and at all of its cells; raises RecordError."""
+        """Return the sweep with the outcome of each cell; `record` is its plan if known already; raises RecordError."""
         plan = record or self.read()
-        return Sweep(self.path, plan, tuple(map(self._look_closely, plan.cells)), self.read_run_id())
+        return Sweep(self.path, plan, tuple(map(self._read_checked_outcome, plan.cells)), self.read_run_id())
 
-    def _look_closely(self, cell: Cell) -> Outcome:
-        """Look at a cell, and compare the files that its page is made from with their digests."""
+    def _read_checked_outcome(self, cell: Cell) -> Outcome:
+        """Return the outcome of a cell, and compare the files that its page shows with their digests."""
         outcome, folder = self.read_outcome(cell), self.folder_of(cell)
         if outcome.record is None or outcome.problem is not None:
             return outcome
@@ -82,21 +82,21 @@ class SweepFolder:
 
     def adopt(self, command: str) -> SweepRecord:
         """
-        Return what the cells of another sweeper left here as a sweep, and write its plan.
+        Build the plan of a sweep that another sweeper ran from the folders of its cells; write and return it.
 
-        Raises RecordError if there is nothing, and OSError.
+        Raises RecordError if there are no cells, and OSError.
         """
-        record = self._gather().model_copy(update={"command": command})
+        record = self._build_plan().model_copy(update={"command": command})
         record.write(self.path)
         return record
 
-    def _gather(self) -> SweepRecord:
+    def _build_plan(self) -> SweepRecord:
         files = [file for name in (RESULT, FailureRecord.FILE) for file in self.path.rglob(name)]
         folders = sorted({file.parent for file in files} - {self.path}, key=lambda each: (len(each.name), each))
         if not folders:
             raise RecordError(f"there is no sweep in {str(self.path)!r}; give the folder that hydra.sweep.dir named")
-        left = [_read_what_is_left(folder) for folder in folders]
-        overrides = [each.overrides if each else () for each in left]
+        found = [_read_result_or_failure(folder) for folder in folders]
+        overrides = [each.overrides if each else () for each in found]
         varies = find_varying(overrides)
         cells = tuple(
             Cell(
@@ -106,20 +106,20 @@ class SweepFolder:
                 varies=varies[number],
                 fingerprint=each.fingerprint if isinstance(each, RunRecord) else None,
             )
-            for number, (folder, each) in enumerate(zip(folders, left, strict=True))
+            for number, (folder, each) in enumerate(zip(folders, found, strict=True))
         )
         return SweepRecord(command="", started=min(folder.stat().st_ctime for folder in folders), cells=cells)
 
     def list_files(self) -> list[Path]:
-        """Return the files that may leave the folder for the sweep's own run."""
+        """Return the files to record with the sweep's own run."""
         return [self.path / name for name in (LEADERBOARD, PICTURE, PAGE) if (self.path / name).is_file()]
 
     @contextmanager
     def claim(self) -> Iterator[None]:
         """
-        Hold the folder as its only writer while the block runs, and leave behind no empty one that was not there.
+        Hold the folder as its only writer while the block runs; afterwards remove it if it is new and still empty.
 
-        Raises FolderTakenError if another process holds it or a file in it is not a sweep's, and OSError.
+        Raises FolderTakenError if another process holds the folder or a file in it is not a sweep's, and OSError.
         """
         is_new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -141,9 +141,9 @@ class SweepFolder:
 
     def clear(self, cells: Iterable[str]) -> None:
         """
-        Take away what an earlier sweep left in these folders of cells: nothing of two sweeps is ever mixed.
+        Remove the files of an earlier sweep from these folders of cells, so that two sweeps are never mixed.
 
-        Raises FolderTakenError, before anything is taken away, if one holds files that are not a run's, and OSError.
+        Raises FolderTakenError, before it removes anything, if one holds files that are not a run's, and OSError.
         """
         folders = {name: RunFolder(self.path / name) for name in cells}
         earlier = SweepRecord.read(self.path)
@@ -160,7 +160,7 @@ class SweepFolder:
 
 
 def is_collected(folder: RunFolder, fingerprint: str | None) -> bool:
-    """Whether the folder has the whole result of that experiment's job, which its service called Completed for good."""
+    """Return whether the folder holds the complete result of the job, whose last status is Completed."""
     try:
         job, record = JobRecord.read(folder.path), folder.read()
         if job is None or record is None or job.status != COMPLETED or record.fingerprint != fingerprint:
@@ -171,8 +171,8 @@ def is_collected(folder: RunFolder, fingerprint: str | None) -> bool:
     return True
 
 
-class _Look:
-    """One look at the folder of a cell, and the first problem that it finds."""
+class _CellReader:
+    """Reads the files of one cell, and keeps the first problem that it finds."""
 
     def __init__(self, folder: RunFolder, cell: Cell) -> None:
         self.folder, self._cell = folder, cell
@@ -204,9 +204,9 @@ class _Look:
             return None
 
 
-def _read_what_is_left(folder: Path) -> RunRecord | FailureRecord | None:
+def _read_result_or_failure(folder: Path) -> RunRecord | FailureRecord | None:
     for kind in (RunRecord, FailureRecord):
-        with suppress(RecordError):  # the look at the cell will tell
+        with suppress(RecordError):  # read_outcome reports it
             found = kind.read(folder)
             if found is not None:
                 return found
@@ -216,7 +216,7 @@ def _read_what_is_left(folder: Path) -> RunRecord | FailureRecord | None:
 def write_failure(
     folder: Path, error: str, overrides: Sequence[str], *, command: str | None = None, run_id: str | None = None
 ) -> None:
-    """Write why a cell failed, the command that runs it alone, and the run that recorded it, if there are such."""
+    """Write failure.json: why a cell failed, the command that runs it alone, and the run that recorded the failure."""
     FailureRecord(
         error=error,
         overrides=tuple(map(redact, overrides)),
@@ -228,8 +228,8 @@ def write_failure(
 
 def write_job(folder: Path, name: str, status: str, studio: str, reason: str | None = None) -> None:
     """
-    Write how the job of a cell on a cluster stands now: its name, the service's word for its state, its page.
+    Write job.json: the name of a cell's job on a cluster, its status as the service spells it, and its page.
 
-    `reason` says why its result is not here although nothing is lost.
+    `reason` says why the result is not here yet, although nothing is lost.
     """
     JobRecord(name=name, status=status, studio=studio, seen=time.time(), reason=reason).write(folder)

@@ -1,23 +1,24 @@
 """
-A grid search that fits once where scikit-learn fits many times, with the same result to the last bit.
+Search a grid as scikit-learn does, with fewer fits and the same result to the last bit.
 
-It needs nothing of bikeml and is useful on its own:
+The package does not depend on the rest of bikeml:
 
     search = SharedFitGridSearchCV(GradientBoostingRegressor(random_state=0), {"n_estimators": [20, 50, 100]})
     search.fit(X, y)
     search.explain()
 
-Each module knows one thing:
+Its modules:
 
-    estimator     SharedFitGridSearchCV: the story of one search
+    estimator     SharedFitGridSearchCV: plan, evaluate, rank, refit
     plan          which candidates share a fit, and why the others do not
-    rules         what one fit can serve, and the table of it, which is open to others
-    models        the rules for scikit-learn's own models, a small class for each kind
-    determinism   what surely gives the same result when it is fitted again
-    layers        where the model sits inside pipelines and target transformers
-    cache         a pipeline's fitted transformers, kept for one setting and fold
-    evaluate      one setting on one fold: fit, cut to each size, score
-    stages        what the cut models predict, each stage computed once
+    rules         SharingRule, and the registry of rules, to which users can add
+    models        the rules for scikit-learn's own models, one class for each kind
+    determinism   which estimators give the same result when they are fitted again
+    layers        find and replace the model inside pipelines and target transformers
+    cache         the fitted transformers of one setting and fold
+    evaluate      one group of candidates on one fold
+    sharing       one fit for a group: cut it to each size, and score
+    stages        the predictions of the cut models, each stage computed once
 """
 
 from bikeml.search.determinism import register_deterministic

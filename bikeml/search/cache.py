@@ -1,4 +1,4 @@
-"""A pipeline's fitted transformers, kept for one setting and fold."""
+"""Keep the fitted transformers of a pipeline for one setting and fold."""
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -12,9 +12,9 @@ from bikeml.search.layers import Data, Estimator
 
 class Slot:
     """
-    What was computed for one search, fold and setting of the transformers.
+    The values computed for one search, fold and setting of the transformers.
 
-    Threads that want the same slot wait for each other, so that everything in it is computed once.
+    Threads that need the same slot wait for each other, so that each value is computed once.
     """
 
     def __init__(self, key: Hashable) -> None:
@@ -23,7 +23,7 @@ class Slot:
         self._values: dict[Hashable, Any] = {}
 
     def get(self, name: Hashable, make: Callable[[], Any], *, keep: Callable[[Any], bool]) -> Any:  # noqa: ANN401 of any type
-        """Return the value of that name; make it the first time, and keep it if `keep(value)` says so."""
+        """Return the value of that name; if there is none, make it, and keep it if `keep(value)` is true."""
         with self._lock:
             if name in self._values:
                 return self._values[name]
@@ -35,10 +35,10 @@ class Slot:
 
 class SlotCache:
     """
-    One slot: the last that was asked for.
+    A cache of one slot: the most recent one.
 
-    Tasks come fold by fold and, within a fold, setting by setting, so one slot is enough to fit nothing twice in
-    a process, and no more than one fold's transformed data is held.
+    Tasks are ordered by fold and then by setting. So one slot is enough to fit each transformer once in a process, and
+    memory holds the transformed data of one fold only.
     """
 
     def __init__(self) -> None:
@@ -46,19 +46,19 @@ class SlotCache:
         self._slot: Slot | None = None
 
     def open(self, key: Hashable) -> Slot:
-        """Return the slot of that key; an earlier one is forgotten before anything new is computed."""
+        """Return the slot of that key; a slot with another key is dropped first."""
         with self._lock:
             if self._slot is None or self._slot.key != key:
                 self._slot = Slot(key)
             return self._slot
 
     def clear(self) -> None:
-        """Forget the slot; a task that is at work in it may finish."""
+        """Drop the slot; a task that still uses it may finish."""
         with self._lock:
             self._slot = None
 
 
-# One per process: a joblib worker finds here what its last task has left.
+# One per process: a joblib worker finds here the slot of its previous task.
 PROCESS_CACHE = SlotCache()
 
 
@@ -69,14 +69,14 @@ class StepMemory:
     Parameters
     ----------
     slot : Slot
-        Where fitted transformers and their output are kept.
+        Keeps fitted transformers and their output.
     layer : int
-        Which pipeline this is, counted from the outermost.
+        The number of this pipeline, counted from the outermost.
     keep : callable
-        Whether an output may be handed to several models.
+        Tells whether several models may use an output.
     """
 
-    location = None  # Pipeline clones no transformer then: the whole pipeline is a fresh clone already
+    location = None  # so Pipeline does not clone its transformers: the whole pipeline is a fresh clone already
 
     def __init__(self, slot: Slot, layer: int, *, keep: Callable[[Data], bool]) -> None:
         self._slot = slot
@@ -88,8 +88,8 @@ class StepMemory:
         return self
 
     def cache(self, function: Callable[..., Any], ignore: Sequence[str] | None = None) -> Callable[..., Any]:
-        """Return the function that fits one step after the other, or finds it fitted."""
-        del ignore  # the key is the position of the step, whatever the arguments are
+        """Return a function that takes the steps in order, and fits each or returns it already fitted."""
+        del ignore  # the key is the position of the step and not its arguments
         steps = iter(range(1_000_000))
 
         def fit_transform_one(transformer: Estimator, *args: object, **kwargs: object) -> tuple[Data, Estimator]:
@@ -105,7 +105,7 @@ class StepMemory:
 
 def lock(data: Data) -> bool:
     """
-    Make transformed data read-only, so that no model can change what another is to see.
+    Make transformed data read-only, so that a model cannot change the input of the next one.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def lock(data: Data) -> bool:
     Returns
     -------
     locked : bool
-        Whether that was possible: a DataFrame cannot be locked.
+        Whether it was possible: a DataFrame cannot be locked.
     """
     parts = [data.data, data.indices, data.indptr] if issparse(data) and hasattr(data, "indptr") else [data]
     if not all(isinstance(part, np.ndarray) for part in parts):

@@ -1,4 +1,4 @@
-"""What surely gives the same result when it is fitted again on the same data."""
+"""Decide whether an estimator gives the same result when it is fitted again on the same data."""
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,58 +13,58 @@ _T = TypeVar("_T")
 
 _TRUSTED_PACKAGES = {"sklearn", "numpy", "scipy"}
 _REGISTERED: set[Any] = set()
-# The names scikit-learn gives to "may overwrite its input", which would spoil data that others still need.
+# With these parameters at False, scikit-learn's estimators may overwrite their input, which others still need.
 _COPY_PARAMETERS = {"copy", "copy_x", "copy_X"}
 
 
 def register_deterministic(thing: _T) -> _T:
     """
-    Declare that a class or function of your own always gives the same result for the same input.
+    Declare that your own class or function always gives the same result for the same input.
 
-    A transformer with no randomness and no side effects may then be fitted once for many candidates.
-    Can be used as a decorator.
+    The search may then fit it once for many candidates. Declare only what has no randomness and no side effects. Can be
+    used as a decorator.
 
     Parameters
     ----------
     thing : type or function
-        The class of a transformer or estimator, or a function handed to one.
+        The class of a transformer or estimator, or a function that is a parameter of one.
 
     Returns
     -------
     thing : type or function
-        What was given.
+        The argument.
     """
     _REGISTERED.add(thing)
     return thing
 
 
 def is_integer(value: object) -> bool:
-    """Tell whether a value is a whole number, of Python or NumPy, and not a boolean."""
+    """Tell whether a value is an integer of Python or NumPy and not a boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def why_random(value: object, *, reseeded: bool = False) -> str | None:  # noqa: PLR0911  one kind of value, one line
     """
-    Say why fitting might give another result next time, or None when it surely does not.
+    Return why a second fit might give another result, or None if it cannot.
 
     Parameters
     ----------
     value : object
-        An estimator, or anything that can be a parameter of one; it is searched to any depth.
+        An estimator, or a parameter of one; it is searched to any depth.
     reseeded : bool, default=False
-        Whether an ensemble sets every `random_state` within, so that None is no obstacle.
+        Whether an ensemble sets every `random_state` inside, so that None is allowed.
 
     Returns
     -------
     reason : str or None
-        Words that follow "not shared: ".
+        The words to put after "not shared: ".
     """
     if isinstance(value, type | str | bytes):
         return None
     if hasattr(value, "get_params"):
         return _why_random_estimator(value, reseeded=reseeded)
     if isinstance(value, np.random.RandomState | np.random.Generator):
-        return "a random number generator moves on with every use"
+        return "a random number generator changes with every use"
     if callable(value):
         return _why_random_function(value)
     if isinstance(value, Mapping):
@@ -81,7 +81,7 @@ def _why_random_estimator(estimator: Any, *, reseeded: bool) -> str | None:  # n
     parameters = estimator.get_params(deep=False)
     seed = parameters.pop("random_state", 0)
     if not reseeded and not is_integer(seed):
-        return f"{name} has random_state={seed!r}, which is no integer"
+        return f"{name} has random_state={seed!r}, which is not an integer"
     for parameter in _COPY_PARAMETERS & parameters.keys():
         if parameters[parameter] is False:
             return f"{name} has {parameter}=False and may overwrite its input"
@@ -91,13 +91,13 @@ def _why_random_estimator(estimator: Any, *, reseeded: bool) -> str | None:  # n
 def _why_random_function(function: Any) -> str | None:  # noqa: ANN401 scikit-learn has no types
     if isinstance(function, np.ufunc) or function in _REGISTERED:
         return None
-    # An object such as make_column_selector is known by its class, a function by its own module.
+    # For an object such as make_column_selector the module of its class counts, for a function its own module.
     owner = function if hasattr(function, "__name__") else type(function)
     name = getattr(owner, "__name__", repr(function))
     if not _is_trusted(owner):
         return f"{name} is not known to be deterministic; see register_deterministic"
     if hasattr(function, "__name__") and "random_state" in inspect.signature(function).parameters:
-        return f"{name} draws random numbers"  # mutual_info_regression adds noise, for one
+        return f"{name} draws random numbers"  # for example, mutual_info_regression adds noise
     return None
 
 
@@ -110,7 +110,7 @@ def _first_reason(values: Iterable[object], *, reseeded: bool) -> str | None:
 
 
 def why_layers_random(layers: Sequence[Any]) -> str | None:
-    """Say why the transformers in pipelines and target transformers are not surely the same each time, or None."""
+    """Return why the transformers in pipelines and target transformers may differ at the next fit, or None."""
     parts: list[object] = []
     for layer in layers:
         if type(layer) is Pipeline:

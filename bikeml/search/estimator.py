@@ -1,4 +1,4 @@
-"""SharedFitGridSearchCV: the story of one search."""
+"""Run a grid search whose candidates share fits: SharedFitGridSearchCV."""
 
 import time
 import uuid
@@ -9,7 +9,7 @@ from typing import Any, Self
 # Private in scikit-learn 1.8 to 1.9: validates the constructor's arguments as every fit there does.
 from sklearn.base import _fit_context, clone, is_classifier
 
-# Private in scikit-learn 1.8 to 1.9: the multimetric scorer, and GridSearchCV's own words about failed fits.
+# Private in scikit-learn 1.8 to 1.9: the multimetric scorer, and GridSearchCV's messages about failed fits.
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
@@ -28,8 +28,8 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     """
     Search a grid exactly as GridSearchCV does, with far fewer fits.
 
-    The first 20 trees of a gradient boosting of 100 are the gradient boosting of 20 trees, so one fit with the
-    largest `n_estimators` serves all smaller ones. Likewise for the parameters that `register_rule` knows:
+    The first 20 trees of a gradient boosting with 100 trees are the gradient boosting with 20 trees. So one fit with
+    the largest `n_estimators` serves all smaller ones. These rules are built in, and `register_rule` adds others:
 
     ======================================================  ================  ==========================
     model (regressor and classifier)                        shared parameter  how
@@ -41,32 +41,37 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     DecisionTree, ExtraTree                                 ccp_alpha         one full tree, pruned
     ======================================================  ================  ==========================
 
-    The model may be bare, last in a Pipeline or inside a TransformedTargetRegressor, and needs an integer
-    `random_state`. The transformers of a pipeline are fitted once for each distinct setting and fold (once in each
-    process with `n_jobs`) if they are deterministic: scikit-learn's own are, with an integer `random_state` where
-    they have one; others can be declared with `register_deterministic`. Functions given to a
-    TransformedTargetRegressor or a FunctionTransformer must be NumPy's, or be declared too.
+    The model may stand alone, at the end of a Pipeline or inside a TransformedTargetRegressor. It needs an integer
+    `random_state`.
+
+    Transformers of a pipeline are fitted once for each distinct setting and fold (once in each process with `n_jobs`),
+    if they are deterministic. scikit-learn's own are, provided that a `random_state` is an integer; declare others with
+    `register_deterministic`. The functions of a TransformedTargetRegressor or a FunctionTransformer must be NumPy's, or
+    declared.
 
     Every score, rank, `best_params_` and prediction of `best_estimator_` is the same to the last bit as
-    GridSearchCV's on the same machine, and `cv_results_` has the same columns in the same order. What is not
-    provably the same is fitted as scikit-learn would; `explain` tells which axis is shared and why another is not.
-    A scorer of your own receives a real fitted estimator, cut to size.
+    GridSearchCV's on the same machine, and `cv_results_` has the same columns in the same order. A candidate whose
+    result might differ is fitted as scikit-learn fits it. `explain` says which axes are shared, and why others are not.
+    Your own scorer receives a fitted estimator, cut to size.
 
-    Only the time columns differ: candidates that share a fit each bear an equal part of the time for fitting and
-    scoring them all, so that a column's sum is the time really spent. With `verbose` > 1 there is a line for each
-    fit and not for each candidate, and a warning that scikit-learn would repeat with every fit comes once.
-    The work goes fold by fold and not candidate by candidate: where several fits fail in different ways,
-    error_score="raise" may raise another of their errors.
+    Three things differ from GridSearchCV:
+
+    - Time columns: candidates that share a fit also share its time in equal parts, so the sum of a column is the time
+      really spent.
+    - Output: `verbose` > 1 prints a line for each fit, not for each candidate. A warning that scikit-learn would repeat
+      for every fit appears once.
+    - Order of the fits: by fold, not by candidate. If several fits fail in different ways, error_score="raise" may
+      raise another of their errors.
 
     The constructor's parameters and the fitted attributes are GridSearchCV's; two attributes are new.
 
     Attributes
     ----------
     n_fits_ : int
-        The number of models fitted for cross-validation, that is without the final refit.
+        The number of models fitted for cross-validation; the final refit does not count.
     n_fits_avoided_ : int
-        The number that GridSearchCV would have fitted in addition. Where a shared fit fails it is 0: the
-        candidates are then fitted one by one, to see which of them fail.
+        The number of models that GridSearchCV would have fitted in addition. A shared fit that fails avoids none: its
+        candidates are then fitted one by one, to find which of them fail.
 
     Examples
     --------
@@ -82,7 +87,7 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator] # scikit-learn has no types
     def fit(self, X: Data, y: Data = None, **params: object) -> Self:
         """
-        Try all candidates by cross-validation and fit the best one on all data.
+        Score all candidates by cross-validation, and fit the best one on all data.
 
         Parameters
         ----------
@@ -101,7 +106,7 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
         Raises
         ------
         ValueError
-            If every fit fails, or an axis of the grid is empty: as in GridSearchCV.
+            If every fit fails, or an axis of the grid is empty, as in GridSearchCV.
         """
         plan = self._plan(params)
         if plan is None:
@@ -112,17 +117,19 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
 
     def explain(self) -> dict[str, str]:
         """
-        Say for each axis of the grid what is shared, or why not.
+        Return for each axis of the grid what is shared, or why nothing is.
+
+        It needs no data and no fit, so it cannot foresee fits that fail.
 
         Returns
         -------
         remarks : dict of str to str
-            A sentence for each axis. It needs no data and no fit, and so cannot tell of fits that will fail.
+            A sentence for each axis.
         """
         return dict(make_plan(self.estimator, list(ParameterGrid(self.param_grid))).remarks)
 
     def _plan(self, params: Mapping[str, object]) -> Plan | None:
-        """Return the plan, or None where scikit-learn must do it all."""
+        """Return the plan, or None if GridSearchCV must run the whole search."""
         if hasattr(self, "_skl_callbacks") or any(callable(value) for value in params.values()):
             return None  # a callback or GradientBoosting's `monitor` watches every fit
         if type(self)._run_search is not GridSearchCV._run_search:  # noqa: SLF001 a subclass searches its own way
@@ -130,7 +137,7 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
         try:
             plan = make_plan(self.estimator, list(ParameterGrid(self.param_grid)))
         except (TypeError, ValueError):
-            return None  # the grid is malformed, and GridSearchCV says so after it has looked at the rest
+            return None  # the grid is malformed; GridSearchCV raises the error after its other checks
         return plan if self._shares_enough(plan) else None
 
     def _shares_enough(self, plan: Plan) -> bool:
@@ -152,12 +159,12 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
             error_score=self.error_score,
             verbose=self.verbose,
         )
-        # The order of the work: fold by fold and setting by setting, so that one slot of the cache is enough.
+        # Ordered by fold and then by setting, so that one slot of the cache is enough.
         tasks = list(product(folds, plan.groups))
         candidates = list(ParameterGrid(self.param_grid))
         self._announce(len(tasks), len(candidates))
         results = self._collect(tasks, self._evaluate(tasks, X, y, job), len(candidates))
-        self._judge(candidates, results, refit_metric)
+        self._rank(candidates, results, refit_metric)
         if self.refit:
             self._refit(X, y, routed.estimator.fit)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers  # noqa: SLF001 as there
@@ -183,9 +190,9 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
 
     def _evaluate(self, tasks: Sequence[tuple[Fold, Group]], X: Data, y: Data, job: Job) -> list[Outcome]:
         """
-        Run the tasks on joblib's backend, whichever is active, and return their outcomes in the same order.
+        Run the tasks on joblib's active backend, and return their outcomes in the order of the tasks.
 
-        This is the place to skip tasks that an earlier, interrupted search has finished, or to count those done.
+        A subclass can override it to skip tasks that an interrupted search has finished, or to report progress.
         """
         estimator = clone(self.estimator)
         parallel = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
@@ -200,7 +207,7 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     def _collect(
         self, tasks: Sequence[tuple[Fold, Group]], outcomes: Sequence[Outcome], n_candidates: int
     ) -> list[Result]:
-        """Put the results into scikit-learn's order: candidate by candidate, and in each fold by fold."""
+        """Put the results into scikit-learn's order: by candidate, then by fold."""
         if not tasks:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         ordered: dict[int, Result] = {}
@@ -211,7 +218,7 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
         self.n_fits_avoided_ = n_candidates * self.n_splits_ - self.n_fits_
         return [ordered[position] for position in range(len(ordered))]
 
-    def _judge(self, candidates: list[Params], results: list[Result], refit_metric: Any) -> None:  # noqa: ANN401 str or callable
+    def _rank(self, candidates: list[Params], results: list[Result], refit_metric: Any) -> None:  # noqa: ANN401 str or callable
         """Fill cv_results_ and choose the best, with GridSearchCV's own functions."""
         _warn_or_raise_about_fit_failures(results, self.error_score)
         if callable(self.scoring):

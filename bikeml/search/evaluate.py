@@ -1,4 +1,4 @@
-"""A group of candidates on one fold: sharing a fit, or each alone as scikit-learn does it."""
+"""Evaluate a group of candidates on one fold: with one shared fit, or one by one as scikit-learn does."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -8,8 +8,8 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
 
-# Private in scikit-learn 1.8 to 1.9: what GridSearchCV itself calls for each candidate and fold. Nothing public does
-# it: cross_validate knows no groups, and the handling of failing scorers must be the same.
+# Private in scikit-learn 1.8 to 1.9: GridSearchCV calls it for each candidate and fold. No public function replaces it:
+# cross_validate has no groups, and failing scorers must be handled in the same way.
 from sklearn.model_selection._validation import _fit_and_score
 
 from bikeml.search.layers import Data, Estimator
@@ -19,14 +19,14 @@ from bikeml.search.sharing import Fold, Job, Result, Sharing
 
 class Outcome(NamedTuple):
     """
-    A group's results on one fold.
+    The results of a group on one fold.
 
     Attributes
     ----------
     results : list of dict
         One for each candidate of the group, in its order.
     n_fits : int
-        How many models were fitted for them.
+        The number of models fitted for them.
     """
 
     results: list[Result]
@@ -37,13 +37,13 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
     """
     Fit and score a group of candidates on a fold.
 
-    Whatever goes wrong on the way that is shared, the candidates are then done one by one by scikit-learn itself, so
-    that every message, warning and error score is its own.
+    If the shared fit fails in any way, scikit-learn evaluates the candidates one by one, so that every message, warning
+    and error score is its own.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; it is cloned.
+        Unfitted; it is cloned.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
     group : Group
@@ -59,7 +59,7 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
         try:
             with _staying_on_this_thread():
                 return Outcome(Sharing(group, fold, job).evaluate(estimator, X, y), 1)
-        except Exception:  # noqa: BLE001, S110 it comes again below where it is the user's
+        except Exception:  # noqa: BLE001, S110 a user's error occurs again below
             pass
     return Outcome(
         [_evaluate_alone(estimator, X, y, params, fold, job) for params in group.candidates],
@@ -69,13 +69,13 @@ def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: F
 
 def _staying_on_this_thread() -> AbstractContextManager[Any]:
     """
-    Keep the nested parallel work of a Dask task, such as a ColumnTransformer's, on its own thread.
+    Run the nested parallel work of a Dask task, such as a ColumnTransformer's, on the task's own thread.
 
-    joblib's backend gives the place of a task that waits for such work to another one, and that one may wait for what
-    the first keeps locked: both would wait forever.
+    While a task waits for nested work, joblib's Dask backend starts another task in its place. That one may wait for a
+    lock that the first holds, and both would wait forever.
     """
     backend, _ = get_active_backend()
-    is_dask = type(backend).__name__ == "DaskDistributedBackend"  # which cannot be imported where Dask is not
+    is_dask = type(backend).__name__ == "DaskDistributedBackend"  # by name, since Dask may not be installed
     return parallel_config(backend="sequential") if is_dask else nullcontext()
 
 

@@ -1,4 +1,4 @@
-"""Where the model sits inside pipelines and target transformers, and how to put another in its place."""
+"""Find and replace the model inside pipelines and target transformers."""
 
 import copy
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ class Place(NamedTuple):
 
 def find_model(estimator: Estimator, overrides: Mapping[str, object]) -> Place:
     """
-    Find the innermost model of an estimator that is not fitted.
+    Find the innermost model of an unfitted estimator.
 
-    Only the exact classes Pipeline and TransformedTargetRegressor are looked into: a subclass may do anything.
+    Only the exact classes Pipeline and TransformedTargetRegressor are searched, since a subclass may behave otherwise.
 
     Parameters
     ----------
     estimator : estimator
         A bare model, or one at the end of pipelines and inside target transformers, in any order.
     overrides : mapping of str to object
-        A candidate's parameters, which may put another object in a step's place.
+        A candidate's parameters, which may replace a step by another object.
 
     Returns
     -------
     place : Place
-        The model, and the prefix its parameters have in the grid.
+        The model, and the prefix of its parameters in the grid.
     """
     place = Place("", estimator)
     while (name := _name_of_child(place.model)) and f"{place.prefix}steps" not in overrides:
@@ -45,7 +45,7 @@ def find_model(estimator: Estimator, overrides: Mapping[str, object]) -> Place:
 
 
 def list_layers(estimator: Estimator) -> list[Estimator]:
-    """List the pipelines and target transformers around the model, outermost first, fitted ones if there are."""
+    """Return the pipelines and target transformers around the model, outermost first; fitted ones if they exist."""
     layers = []
     while _name_of_child(estimator):
         layers.append(estimator)
@@ -62,18 +62,18 @@ def get_fitted_model(estimator: Estimator) -> Estimator:
 
 def replace_model(fitted: Estimator, model: Estimator, parameter: str, value: object) -> Estimator:
     """
-    Copy a fitted estimator around another fitted model; only the layers are copied, and the given stays as it is.
+    Copy a fitted estimator with another fitted model in it; only the layers are copied, and `fitted` is not changed.
 
     Parameters
     ----------
     fitted : estimator
         A fitted bare model, pipeline or target transformer.
     model : estimator
-        The fitted model that takes the innermost place.
+        The fitted model that becomes the innermost one.
     parameter : str
-        The name of the parameter in which that model differs, as seen from `fitted` ('model__n_estimators').
+        The parameter in which that model differs, with its prefix in `fitted` ('model__n_estimators').
     value : object
-        Its value: the parameters of every layer tell it too.
+        The value of that parameter, which is set in every layer too.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def replace_model(fitted: Estimator, model: Estimator, parameter: str, value: ob
 
 
 def view_model(fitted: Estimator, model: Estimator) -> Estimator:
-    """Put a fitted model into the fitted target transformers alone: it predicts from what `transform` returns."""
+    """Put a fitted model into the fitted target transformers only: it predicts from the output of `transform`."""
     if not _name_of_child(fitted):
         return model
     child = view_model(_fitted_child(fitted), model)
@@ -107,7 +107,7 @@ def view_model(fitted: Estimator, model: Estimator) -> Estimator:
 
 
 def transform(fitted: Estimator, X: Data) -> Data:
-    """Take data of shape (n_samples, n_features) through the transformers of all pipelines around the model."""
+    """Apply the transformers of all pipelines around the model to data of shape (n_samples, n_features)."""
     for layer in list_layers(fitted):
         if type(layer) is Pipeline:
             for _, step in layer.steps[:-1]:
@@ -124,7 +124,7 @@ def _name_of_child(estimator: Estimator) -> str:
 
 
 def _has_steps(pipeline: Estimator) -> bool:
-    # What is malformed is left to scikit-learn, which says so when it is fitted.
+    # scikit-learn reports malformed steps when it fits the pipeline.
     steps = pipeline.steps
     return isinstance(steps, list) and bool(steps) and isinstance(steps[-1], tuple) and len(steps[-1]) == 2  # noqa: PLR2004 name and estimator
 

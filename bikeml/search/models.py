@@ -1,4 +1,4 @@
-"""The rules for scikit-learn's own models."""
+"""Define the sharing rules for scikit-learn's own models."""
 
 import copy
 import inspect
@@ -40,13 +40,13 @@ from bikeml.search.stages import StagedRule
 
 
 class GradientBoostingRule(StagedRule):
-    """The first n trees of a gradient boosting are the gradient boosting of n trees."""
+    """The first n trees of a gradient boosting are the gradient boosting with n trees."""
 
     models = (GradientBoostingRegressor, GradientBoostingClassifier)
     parameter = "n_estimators"
 
     def why_not(self, model: Estimator) -> str | None:
-        # The initial model is fitted anew by each; with a random one there is nothing to share.
+        # Every fit begins with a new initial model; a random one makes every fit different.
         return super().why_not(model) or why_random(model.init)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
@@ -63,11 +63,11 @@ class GradientBoostingRule(StagedRule):
 
     @contextmanager
     def fitting(self, model: Estimator) -> Iterator[None]:
-        """Spare the trees what their booster has checked before them: of a small tree's fit that is a third."""
+        """Skip the checks of each tree that its booster has done already: a third of the time to fit a small tree."""
         if not _has_known_stage(model):
             yield
             return
-        model._fit_stage = _spare_checks(model)  # noqa: SLF001 hides the class's own, for this fit alone
+        model._fit_stage = _skip_checks(model)  # noqa: SLF001 hides the method of the class during this fit
         try:
             yield
         finally:
@@ -75,20 +75,20 @@ class GradientBoostingRule(StagedRule):
 
 
 def _has_known_stage(model: Estimator) -> bool:
-    # Private in scikit-learn 1.8 to 1.9: it fits the trees of one stage. One of any other form is left alone.
+    # Private in scikit-learn 1.8 to 1.9: it fits the trees of one stage. If its signature differs, it is not replaced.
     stage = getattr(model, "_fit_stage", None)
     return stage is not None and str(inspect.signature(stage)) == (
         "(i, X, y, raw_predictions, sample_weight, sample_mask, random_state, X_csc=None, X_csr=None)"
     )
 
 
-def _spare_checks(model: Estimator) -> Callable[..., Any]:
+def _skip_checks(model: Estimator) -> Callable[..., Any]:
     """
-    Return a `_fit_stage` that gives the same trees.
+    Return a `_fit_stage` that gives the same trees with fewer checks.
 
-    The booster hands every tree its own parameters, which it has validated. And it makes weights of 1 where it was
-    given none, which every tree checks; without weights it counts a row as 1.0, in the very same sums. With another
-    loss or with subsampling the stage itself needs weights.
+    The booster has validated the parameters that it passes to every tree, so trees need not validate them again. If it
+    has no sample weights, it makes weights of 1, which every tree checks. A tree without weights counts each row as
+    1.0, in the same sums. With another loss or with subsampling the stage itself needs the weights.
     """
     fit_stage = model._fit_stage  # noqa: SLF001 as above
     only_trees_use_weights = model.loss == "squared_error" and model.subsample == 1.0
@@ -105,28 +105,28 @@ def _spare_checks(model: Estimator) -> Callable[..., Any]:
 
 
 class HistGradientBoostingRule(StagedRule):
-    """The first n iterations of a histogram gradient boosting are the one of n iterations."""
+    """The first n iterations of a histogram gradient boosting are the boosting with n iterations."""
 
     models = (HistGradientBoostingRegressor, HistGradientBoostingClassifier)
     parameter = "max_iter"
 
     def why_not(self, model: Estimator) -> str | None:
         if callable(model.scoring):
-            return "scoring is a function that may do anything between two iterations"
+            return "scoring is a function, which may do anything between two iterations"
         return super().why_not(model)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
         cut = copy.copy(model)
         cut.max_iter = value
-        cut._predictors = model._predictors[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9 keep the trees here alone
-        # The scores begin with that of the model without any tree, and are empty without early stopping.
+        cut._predictors = model._predictors[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9 keep the trees only here
+        # The first score is of the model without trees; without early stopping there are no scores.
         cut.train_score_ = model.train_score_[: value + 1]
         cut.validation_score_ = model.validation_score_[: value + 1]
         return cut
 
 
 class ForestRule(SharingRule):
-    """The first n trees of a forest are the forest of n trees: seeds are drawn tree after tree."""
+    """The first n trees of a forest are the forest with n trees: their seeds are drawn one after the other."""
 
     models = (RandomForestRegressor, RandomForestClassifier, ExtraTreesRegressor, ExtraTreesClassifier)
     parameter = "n_estimators"
@@ -138,12 +138,12 @@ class ForestRule(SharingRule):
         return cut
 
     def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
-        # With several threads scikit-learn adds the trees up in the order in which they finish. A
-        # classifier's `predict` is left alone because it asks its own predict_proba.
+        # With several threads scikit-learn adds the trees up in the order in which they finish. A classifier's
+        # `predict` needs nothing here, because it calls its own predict_proba.
         wanted = "predict_proba" if is_classifier(model) else "predict"
         if method != wanted or model.n_outputs_ > 1 or joblib.effective_n_jobs(model.n_jobs) != 1:
             return None
-        check = cache(lambda: model._validate_X_predict(X))  # noqa: SLF001 scikit-learn 1.8 to 1.9: as a forest does it
+        check = cache(lambda: model._validate_X_predict(X))  # noqa: SLF001 scikit-learn 1.8 to 1.9: the forest's own check
         total, reached = 0.0, 0
 
         def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
@@ -157,7 +157,7 @@ class ForestRule(SharingRule):
 
 
 class _ReseededRule(SharingRule):
-    """The models of an ensemble of any estimator, each of which is given a seed of its own."""
+    """For ensembles of any estimator that give each of their models its own seed."""
 
     parameter = "n_estimators"
 
@@ -166,14 +166,14 @@ class _ReseededRule(SharingRule):
 
 
 class AdaBoostRule(_ReseededRule):
-    """The first n models of an AdaBoost are the AdaBoost of n models."""
+    """The first n models of an AdaBoost are the AdaBoost with n models."""
 
     models = (AdaBoostRegressor, AdaBoostClassifier)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
         cut = copy.copy(model)
         cut.n_estimators = value
-        # After an early end there are fewer models than weights, which then end in their initial values.
+        # If AdaBoost stopped early, there are fewer models than weights, and the last weights have initial values.
         cut.estimators_ = model.estimators_[:value]
         cut.estimator_weights_ = model.estimator_weights_[:value]
         cut.estimator_errors_ = model.estimator_errors_[:value]
@@ -181,7 +181,7 @@ class AdaBoostRule(_ReseededRule):
 
 
 class BaggingRule(_ReseededRule):
-    """The first n models of a bagging are the bagging of n models: each has a seed of its own."""
+    """The first n models of a bagging are the bagging with n models: each has its own seed."""
 
     models = (BaggingRegressor, BaggingClassifier)
 
@@ -190,12 +190,12 @@ class BaggingRule(_ReseededRule):
         cut.n_estimators = value
         cut.estimators_ = model.estimators_[:value]
         cut.estimators_features_ = model.estimators_features_[:value]
-        cut._seeds = model._seeds[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9: estimators_samples_ is made from them
+        cut._seeds = model._seeds[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9: estimators_samples_ comes from them
         return cut
 
 
 class PruningRule(SharingRule):
-    """Minimal cost-complexity pruning starts from the full tree, whatever ccp_alpha is."""
+    """Minimal cost-complexity pruning starts from the full tree for every value of ccp_alpha."""
 
     models = (DecisionTreeRegressor, DecisionTreeClassifier, ExtraTreeRegressor, ExtraTreeClassifier)
     parameter = "ccp_alpha"
@@ -210,13 +210,13 @@ class PruningRule(SharingRule):
     def cut(self, model: Estimator, value: object) -> Estimator:
         cut = copy.copy(model)
         cut.ccp_alpha = value
-        cut._prune_tree()  # noqa: SLF001 scikit-learn 1.8 to 1.9: the last line of fit; it gives the copy a new tree_
+        cut._prune_tree()  # noqa: SLF001 scikit-learn 1.8 to 1.9: the last line of fit; it sets a new tree_ on the copy
         return cut
 
     def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
-        # Checking a few hundred rows takes ten times as long as a tree's prediction of them.
-        check = cache(lambda: model._validate_X_predict(X, check_input=True))  # noqa: SLF001 1.8 to 1.9: as a tree does it
-        predict = getattr(type(model), method)  # the class's: a cut model's own is lent to it, and would ask here again
+        # To check a few hundred rows takes ten times as long as to predict them with a tree.
+        check = cache(lambda: model._validate_X_predict(X, check_input=True))  # noqa: SLF001 1.8 to 1.9: the tree's own
+        predict = getattr(type(model), method)  # of the class: a cut model's own method would call this one again
         return lambda cut: predict(cut, check(), check_input=False)
 
 

@@ -1,4 +1,4 @@
-"""Which candidates of a grid share a fit, and why the others do not."""
+"""Decide which candidates of a grid share a fit, and say why the others do not."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -21,7 +21,7 @@ Params: TypeAlias = Mapping[str, Any]  # one candidate, as in cv_results_["param
 @dataclass(frozen=True)
 class Group:
     """
-    Candidates that one fit serves; a candidate that shares with none is a group of one without a rule.
+    Candidates that share one fit; a candidate that shares no fit is a group of one without a rule.
 
     Attributes
     ----------
@@ -30,13 +30,13 @@ class Group:
     candidates : tuple of mapping
         Their parameters.
     setting : int
-        Candidates with the same number have the same parameters outside of the model.
+        Groups with the same number have the same parameters outside of the model.
     rule : SharingRule or None
         How the fit is shared.
     axis : str
-        The shared parameter's name in the grid.
+        The name of the shared parameter in the grid.
     keeps_transformers : bool
-        Whether the fitted transformers of the pipelines may be kept for the next group of this setting.
+        Whether the next group of this setting may use the fitted transformers of this one.
     """
 
     indices: tuple[int, ...]
@@ -48,12 +48,12 @@ class Group:
 
     @cached_property
     def values(self) -> list[Any]:
-        """The shared parameter's values, ascending."""
+        """The values of the shared parameter, in ascending order."""
         return [params[self.axis] for params in self.candidates]
 
     @cached_property
     def leader(self) -> Params:
-        """The parameters to fit with."""
+        """The parameters of the shared fit."""
         if self.rule is None:
             return self.candidates[0]
         return {**self.candidates[-1], self.axis: self.rule.choose_leader(self.values)}
@@ -62,12 +62,12 @@ class Group:
 @dataclass(frozen=True)
 class Plan:
     """
-    The groups of a grid, those with the same transformers side by side, and what there is to say about its axes.
+    The groups of a grid, and a remark on each of its axes.
 
     Attributes
     ----------
     groups : tuple of Group
-        Every candidate is in exactly one.
+        Every candidate is in exactly one group. Groups with the same transformers stand together.
     remarks : mapping of str to str
         A sentence for each axis of the grid.
     """
@@ -77,7 +77,7 @@ class Plan:
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether anything at all is shared."""
+        """Whether anything is shared."""
         return any(group.rule or group.keeps_transformers for group in self.groups)
 
 
@@ -88,9 +88,9 @@ def make_plan(estimator: Estimator, candidates: Sequence[Params]) -> Plan:
     Parameters
     ----------
     estimator : estimator
-        What is searched; it is not changed.
+        The estimator of the search; it is not changed.
     candidates : sequence of mapping
-        The grid's candidates in scikit-learn's order.
+        The candidates of the grid in scikit-learn's order.
 
     Returns
     -------
@@ -120,7 +120,7 @@ class _Planner:
         return Plan(tuple(groups), self._explain())
 
     def _key(self, index: int, params: Params, place: Place) -> Hashable:
-        """Make the same key for candidates that differ in nothing but the shared parameter."""
+        """Return the same key for candidates that differ only in the shared parameter."""
         rule = get_rule(place.model)
         if rule is None:
             return index
@@ -128,7 +128,7 @@ class _Planner:
         if axis not in params:
             return index
         if not rule.accepts(params[axis]):
-            self.notes[axis][f"{params[axis]!r} is left to scikit-learn to judge"] += 1
+            self.notes[axis][f"scikit-learn decides whether {params[axis]!r} is valid"] += 1
             return index
         return axis, frozenset((name, _identify(value)) for name, value in params.items() if name != axis)
 
@@ -139,7 +139,7 @@ class _Planner:
         if len(members) == 1:
             return alone
         rule = get_rule(place.model)
-        if rule is None:  # pragma: no cover # _key has put it alone
+        if rule is None:  # pragma: no cover # _key gives it a key of its own
             return alone
         axis = place.prefix + rule.parameter
         members = sorted(members, key=lambda member: self.candidates[member[0]][axis])
@@ -206,7 +206,7 @@ class _Planner:
         owner: Params = next((params for params in self.candidates if axis in params), {})
         place = find_model(self.estimator, owner)
         if axis == place.prefix.removesuffix("__"):
-            return "not shared: another model is another fit"
+            return "not shared: every model needs its own fit"
         if not axis.startswith(place.prefix):
             return self._explain_outside(owner, place)
         name = axis.removeprefix(place.prefix)
@@ -216,7 +216,7 @@ class _Planner:
             return "not shared: it has one value for each setting of the other parameters"
         if rule is None:
             return f"not shared: there is no rule for {model}; see register_rule"
-        return f"not shared: {_INEXACT.get(name, f'a {model} is another one with every value of it')}"
+        return f"not shared: {_INEXACT.get(name, f'every value of it gives another {model}')}"
 
     def _explain_outside(self, owner: Params, place: Place) -> str:
         why = self.keeping.get(self._number_setting(owner, place), "no two candidates have the same transformers")
@@ -226,20 +226,20 @@ class _Planner:
 
 
 _INEXACT = {
-    "max_depth": "a deep tree cut off is not bit for bit the tree that scikit-learn grows",
-    "random_state": "every seed is another model",
+    "max_depth": "a deep tree cut to a smaller depth is not bit for bit the tree that scikit-learn grows",
+    "random_state": "every seed gives another model",
 }
 
 
 def _build(estimator: Estimator, params: Params) -> Estimator | None:
     try:
         return clone(estimator).set_params(**clone(dict(params), safe=False))
-    except Exception:  # noqa: BLE001 whatever is wrong, scikit-learn says it when it does the same in the search
+    except Exception:  # noqa: BLE001 scikit-learn raises the same error in the search
         return None
 
 
 def _identify(value: object) -> Hashable:
-    """Make a key that is the same for the same plain value, or else for the same object of the grid."""
+    """Return a key that is equal for equal plain values; for other objects, only for the same object."""
     if value is None or isinstance(value, Number | str | bytes | np.generic):
-        return type(value), repr(value)  # repr tells 0.0 from -0.0
+        return type(value), repr(value)  # repr distinguishes 0.0 from -0.0
     return id(value)

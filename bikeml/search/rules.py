@@ -1,4 +1,4 @@
-"""What one fit can serve: the form of a rule, and the table of them, which is open to others."""
+"""Define what a sharing rule is, and register the rules of all models, built-in and your own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,15 +11,15 @@ from bikeml.search.layers import Data, Estimator
 
 class SharingRule(ABC):
     """
-    How one fit serves every value of one parameter, exactly.
+    How one fit serves every value of one parameter exactly.
 
-    Subclass it for an estimator of your own and hand an instance to `register_rule`. Instances travel to joblib's
-    workers and hold no state.
+    Subclass it for your own estimator, and pass an instance to `register_rule`. Instances are sent to joblib's workers
+    and hold no state.
 
     Attributes
     ----------
     models : tuple of type
-        The exact classes that the rule is for; a subclass of them needs a registration of its own.
+        The exact classes to which the rule applies; a subclass of them must be registered separately.
     parameter : str
         The parameter whose values share a fit.
     """
@@ -30,25 +30,25 @@ class SharingRule(ABC):
     @abstractmethod
     def cut(self, model: Estimator, value: object) -> Estimator:
         """
-        Return the estimator that a fit with that value would have given.
+        Return the estimator that a fit with that value would give.
 
         Parameters
         ----------
         model : estimator
-            Fitted with what `choose_leader` returned; it must stay as it is (copy.copy is enough for most).
+            Fitted with the value that `choose_leader` returned. It must not be changed; copy.copy is enough for most.
         value : object
-            One that `accepts` agreed to.
+            A value that `accepts` accepted.
 
         Returns
         -------
         cut : estimator
-            Of the same class, fitted, its parameter set to `value` and every fitted attribute cut to it.
+            Fitted, of the same class, with its parameter set to `value` and every fitted attribute cut to it.
         """
 
     def why_not(self, model: Estimator) -> str | None:
-        """Say why this very model cannot share, or None; the model is not fitted and has its parameters set."""
+        """Return why this unfitted model cannot share, or None if it can; its parameters are those of the fit."""
         if not is_integer(model.random_state):
-            return f"random_state={model.random_state!r} is no integer, so that every fit draws other numbers"
+            return f"random_state={model.random_state!r} is not an integer, so every fit draws other numbers"
         if getattr(model, "warm_start", False):
             return "warm_start=True continues an earlier fit"
         if getattr(model, "oob_score", False):
@@ -56,20 +56,20 @@ class SharingRule(ABC):
         return None
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a value is surely valid; what is not is fitted as scikit-learn would, and refused there."""
+        """Tell whether a value is surely valid; scikit-learn fits all others alone, and refuses the invalid ones."""
         return is_integer(value) and value >= 1  # type: ignore[operator] # is_integer has looked
 
     def choose_leader(self, values: Sequence[object]) -> object:
-        """Choose the value to fit with; it need not be one of those given."""
+        """Return the value to fit with; it need not be one of `values`."""
         return max(values)  # type: ignore[type-var] # accepted values have an order
 
     def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
         """
-        Return a function of a cut model that gives what its `method(X)` would, or None.
+        Return a function that takes a cut model and returns its `method(X)` faster, or None.
 
-        An optional short cut for scikit-learn's own scorers, which look at nothing but predictions: without
-        it every cut model predicts on its own. It must be exact to the last bit. The function is called with
-        models in ascending order of the parameter, some of which may be left out; what it raises is the scorer's
+        It is optional, and serves only scikit-learn's own scorers, since they need nothing but predictions. Without it
+        every cut model predicts by itself. The predictions must be exact to the last bit. The function is called with
+        models in ascending order of the parameter, and may skip some. An error that it raises counts as the scorer's
         failure for that model.
 
         Parameters
@@ -77,7 +77,7 @@ class SharingRule(ABC):
         model : estimator
             The fitted leader.
         X : array of shape (n_samples, n_features)
-            What the model sees, behind all transformers.
+            The input of the model, after all transformers.
         method : str
             'predict', 'predict_proba' or 'decision_function'; the model has it.
 
@@ -90,12 +90,12 @@ class SharingRule(ABC):
 
     def fitting(self, model: Estimator) -> AbstractContextManager[None]:
         """
-        Return a context in which the leader is fitted, so that a rule can spare it work of no consequence.
+        Return a context for the fit of the leader, in which a rule can skip work that does not change the result.
 
         Parameters
         ----------
         model : estimator
-            Not fitted, with the leader's parameters. It may be cloned before it is fitted.
+            Unfitted, with the leader's parameters. It may be cloned before it is fitted.
         """
         del model
         return nullcontext()
@@ -106,17 +106,17 @@ _RULES: dict[type, SharingRule] = {}
 
 def register_rule(rule: SharingRule) -> SharingRule:
     """
-    Let the models of a rule share fits from now on.
+    Register a rule, so that its models share fits from now on.
 
     Parameters
     ----------
     rule : SharingRule
-        It takes the place of an earlier one for the same class.
+        It replaces an earlier rule for the same class.
 
     Returns
     -------
     rule : SharingRule
-        What was given.
+        The argument.
     """
     _RULES.update(dict.fromkeys(rule.models, rule))
     return rule

@@ -1,4 +1,4 @@
-"""One fit on a fold for a group of candidates: cut to each size, and scored."""
+"""Fit once on a fold for a group of candidates, cut the model to each size, and score it."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from sklearn.base import clone
 
-# Private in scikit-learn 1.8 to 1.9: the scorers' classes, which alone tell that nobody else sees the estimator.
+# Private in scikit-learn 1.8 to 1.9: the classes of its scorers. A scorer of these classes sees only predictions.
 from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer, _Scorer
 
 # Private in scikit-learn 1.8 to 1.9: how GridSearchCV scores; failing scorers must be handled in the same way.
@@ -32,22 +32,22 @@ from bikeml.search.plan import Group
 from bikeml.search.stages import Stages
 
 Scores: TypeAlias = dict[str, float] | float
-Result: TypeAlias = dict[str, Any]  # what scikit-learn's own function returns for a candidate and fold
+Result: TypeAlias = dict[str, Any]  # the result of scikit-learn's own function for a candidate and fold
 
 
 @dataclass(frozen=True)
 class Job:
     """
-    What all tasks of a search have in common.
+    The values that all tasks of a search share.
 
     Attributes
     ----------
     token : str
-        Tells this search from others whose transformers may be in the cache.
+        Identifies the search in the cache, which may hold the transformers of another one.
     scorer : callable
         As scikit-learn prepares it.
     fit_params, score_params : mapping
-        For the estimator's fit and the scorer; arrays are cut to the fold.
+        Parameters for the estimator's fit and for the scorer; arrays are cut to the fold.
     return_train_score, error_score, verbose
         As in GridSearchCV.
     """
@@ -62,7 +62,7 @@ class Job:
 
 
 class Fold(NamedTuple):
-    """The fold's number and the positions of its rows, each of shape (n_rows,)."""
+    """The number of a fold, and the positions of its rows, each of shape (n_rows,)."""
 
     number: int
     train: np.ndarray
@@ -80,14 +80,14 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Sharing:
-    """One fit for a group of candidates on a fold; raises whatever goes wrong with it."""
+    """One fit for a group of candidates on a fold."""
 
     group: Group
     fold: Fold
     job: Job
 
     def evaluate(self, estimator: Estimator, X: Data, y: Data) -> list[Result]:
-        """Fit a clone of `estimator` and return the group's results, in its order."""
+        """Fit a clone of `estimator`, and return the results in the order of the group; raises any error of the fit."""
         start = time.perf_counter()
         fitted = clone(estimator).set_params(**clone(dict(self.group.leader), safe=False))
         parts = self._split(fitted, X, y)
@@ -105,7 +105,7 @@ class Sharing:
                 "fit_error": None,
                 **{name: of_part[member] for name, of_part in scores.items()},
                 "n_test_samples": n_test_samples,
-                # Everyone bears an equal part, so that the columns add up to the time that was spent.
+                # In equal parts, so that the sum of a column is the time really spent.
                 "fit_time": fit_time / len(self.group.indices),
                 "score_time": score_time / len(self.group.indices),
             }
@@ -139,7 +139,7 @@ class Sharing:
             self._set_memory(estimator, lambda _: None)
 
     def _may_keep(self, transformed: Data) -> bool:
-        # The models that have a rule leave their input alone; of others only a lock makes sure.
+        # A model with a rule does not change its input; any other might, unless the data is locked.
         return lock(transformed) or self.group.rule is not None
 
     @staticmethod
@@ -147,7 +147,7 @@ class Sharing:
         for number, layer in enumerate(list_layers(estimator)):
             if type(layer) is Pipeline:
                 layer.memory = make(number)
-            elif hasattr(layer, "regressor_"):  # fitted: the pipeline that was cloned has got the memory too
+            elif hasattr(layer, "regressor_"):  # fitted: the pipeline that it cloned has the memory too
                 Sharing._set_memory(layer.regressor, make)
 
     def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
@@ -163,9 +163,9 @@ class Sharing:
 
     def _looks_at_predictions_only(self, part: _Part) -> bool:
         """
-        Tell whether the scorer is scikit-learn's own, so that nobody sees from where the predictions come.
+        Tell whether the scorer is scikit-learn's own and so needs nothing but predictions.
 
-        Any other is given the whole estimator, cut to size, and the data as they are.
+        Any other scorer gets the whole estimator, cut to size, and the untransformed data.
         """
         scorer: Any = self.job.scorer
         inner = scorer._scorers.values() if type(scorer) is _MultimetricScorer else [scorer]  # noqa: SLF001 1.8 to 1.9

@@ -1,4 +1,4 @@
-"""A leader's predictions, stage after stage: computed once, and lent to the models that are cut from it."""
+"""Compute the predictions of all models cut from one leader, each stage once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ _METHODS = ("predict", "predict_proba", "decision_function")
 
 class Stages:
     """
-    What the models cut from a leader predict for the same rows, each computed when it is first asked for.
+    The predictions of the models cut from a leader, for the same rows; each is computed when it is first needed.
 
-    An ensemble of 500 trees holds that of 490: adding ten trees to its sum is what the ensemble would do itself.
+    An ensemble of 500 trees contains the one of 490. So its prediction is that of the 490, plus ten more trees.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class Stages:
     @contextmanager
     def lent_to(self, cut: Estimator) -> Iterator[None]:
         """
-        Let a model take its predictions for these rows from here, and only for the time being.
+        Replace the prediction methods of a cut model while the block runs, so that it predicts these rows from here.
 
-        What is lent refers to the model and to the data, a cycle that only gc would free. Models come in ascending
-        order of the shared parameter.
+        Call it for models in ascending order of the shared parameter. The methods must go at the end: they refer to the
+        model and to the data, a cycle that only the garbage collector would free.
         """
         for method, predictor in self._predictors.items():
             setattr(cut, method, self._lend(cut, method, predictor))
@@ -57,12 +57,12 @@ class Stages:
         def predict(X: Data) -> Any:  # noqa: ANN401 scikit-learn has no types
             return predictor(cut) if X is self._X else own(X)
 
-        predict.__name__ = method  # scikit-learn looks at it to know what it gets
+        predict.__name__ = method  # scikit-learn reads the name to know what the method returns
         return predict
 
 
 class StagedRule(SharingRule):
-    """For a model that offers its predictions stage by stage."""
+    """A rule for models with `staged_predict` and the like."""
 
     def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
         if not hasattr(model, f"staged_{method}"):
@@ -72,10 +72,10 @@ class StagedRule(SharingRule):
 
         def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
             nonlocal stages, reached, latest
-            if reached == 0:  # also when the first stage failed, which it then does again
+            if reached == 0:  # also if the first stage failed before: it then fails again
                 stages = getattr(model, f"staged_{method}")(X)
             value = getattr(cut, self.parameter)
-            # A model that stopped early has no more stages: its last one stands.
+            # A model that stopped early has no more stages: its last one is the result.
             for stage in islice(stages, value - reached):
                 latest = stage
             reached = value

@@ -1,1 +1,1 @@
-"""Files, locks, processes, and text without secrets: what the operating system gives."""
+"""Work with the operating system: files, locks, processes; and take secrets out of text."""

@@ -1,8 +1,8 @@
 """
-Write files whole or not at all, and read YAML safely.
+Write files completely or not at all, and read YAML safely.
 
-A file is written aside and moved to its place. Some mounted stores refuse to rename, as blobfuse may below the outputs
-of an Azure ML job (hi-ml #258; azure-storage-fuse #798, #964, #1264): there it is written in its place.
+A file is written under a temporary name and then renamed. Some mounted stores refuse to rename, such as blobfuse below
+the outputs of an Azure ML job (hi-ml #258; azure-storage-fuse #798, #964, #1264). The file is then copied.
 """
 
 import errno
@@ -14,18 +14,20 @@ from typing import Any
 import yaml
 
 REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EIO})
-"""What a file system answers that does not rename, or not here. One that does not write either refuses the copy too."""
+"""The errors of a file system that cannot rename. If it cannot write either, the copy that follows fails too."""
 MOST_LEVELS = 100
-"""Of what is nested in a YAML file."""
+"""How deeply the values of a YAML file may be nested."""
+MOST_YAML_BYTES = 2_000_000
+"""The limit for a config, or a YAML file of a model. With 10,000 columns a model's file has a tenth of that."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8, so that no reader sees half of it where its file system can rename; raises OSError."""
+    """Write a text file in UTF-8 as :func:`write_bytes` does; raises OSError."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, so that no reader sees half of it where its file system can rename; raises OSError."""
+    """Write a file; if its file system can rename, no reader sees half of it; raises OSError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)
@@ -35,13 +37,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file or a folder in the place of `target`, by copying it where it cannot be renamed; raises OSError."""
+    """Move a file or a folder to `target`, and copy it if it cannot be renamed; raises OSError."""
     try:
         source.replace(target)
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        if source.exists():  # blobfuse may rename and answer EIO all the same (azure-storage-fuse #964)
+        if source.exists():  # blobfuse may rename and still answer EIO (azure-storage-fuse #964)
             _copy(source, target)
             _remove(source)
 
@@ -54,7 +56,7 @@ def _remove(path: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy contents alone: a store that does not rename may know no modes and times either."""
+    """Copy contents only: a store that cannot rename may not support modes and times either."""
     if not source.is_dir():
         shutil.copyfile(source, target)
         return
@@ -64,7 +66,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Remove a folder in which nothing was done, and the empty ones above it below the working folder."""
+    """Remove `folder` if it is empty, and then its empty parents up to the working folder."""
     here = Path.cwd()
     for empty in (folder, *(above for above in folder.parents if here in above.parents)):
         if empty == here or not empty.is_dir() or any(empty.iterdir()):
@@ -74,14 +76,15 @@ def remove_if_empty(folder: Path) -> None:
 
 def parse_yaml(content: str | bytes) -> Any:  # noqa: ANN401  any YAML value
     """
-    Return what YAML holds, without running code; raises ValueError and yaml.YAMLError.
+    Return the value of a YAML document, without running code; raises ValueError and yaml.YAMLError.
 
-    libyaml's loader calls itself for each level and ends the process where the stack does (PyYAML 6.0), so that levels
-    are counted first.
+    Levels are counted first: libyaml's loader is recursive, and a stack overflow would end the process (PyYAML 6.0).
     """
+    if len(content) > MOST_YAML_BYTES:
+        raise ValueError(f"it has {len(content):,} bytes, and at most {MOST_YAML_BYTES:,} are read")
     loader, depth = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
     for event in yaml.parse(content, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_LEVELS:
             raise ValueError(f"it has more than {MOST_LEVELS} levels")
-    return yaml.load(content, Loader=loader)  # noqa: S506  it is safe
+    return yaml.load(content, Loader=loader)  # noqa: S506  a safe loader

@@ -1,4 +1,4 @@
-"""One writer for a folder: who holds it is said, and a process that dies holds nothing."""
+"""Lock a folder for one writer; a process that dies releases its lock."""
 
 import json
 import logging
@@ -22,8 +22,8 @@ def hold(folder: Path, advice: str) -> Iterator[bool]:
     """
     Hold `folder` as its only writer while the block runs, and yield True.
 
-    A mounted folder can refuse locks: then a warning says so, and the block runs without one, for False. Raises
-    FolderTakenError if another process holds the folder: it says which one, and ends with `advice`.
+    A mounted folder can refuse locks: then log a warning, run the block without a lock, and yield False. Raises
+    FolderTakenError if another process holds the folder; the message names that process and ends with `advice`.
     """
     file = folder / LOCK
     lock = FileLock(file, mode=0o666, fallback_to_soft=False)  # a soft lock would outlive a killed process
@@ -34,21 +34,21 @@ def hold(folder: Path, advice: str) -> Iterator[bool]:
     except (OSError, NotImplementedError) as error:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise
-        logging.getLogger("bikeml").warning("%s cannot be locked: %s; see that one process writes to it", folder, error)
+        logging.getLogger("bikeml").warning("%s cannot be locked: %s; let only one process write to it", folder, error)
         yield False
         return
     try:
-        with suppress(OSError):  # Windows lets nobody write to a locked file, nor read who holds it
+        with suppress(OSError):  # Windows lets nobody read or write a locked file
             file.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
         yield True
     finally:
-        with suppress(OSError):  # while it is held: whoever waits for it sees that it is gone, and makes another
+        with suppress(OSError):  # before the release: a process that waits for the file sees it go, and creates another
             file.unlink()
         lock.release()
 
 
 def _read_holder(file: Path) -> str:
-    """Return who holds a lock, as far as its file says."""
+    """Return the process that holds a lock, or 'another process' if the file does not name it."""
     try:
         holder = json.loads(file.read_text(encoding="utf-8"))
         since = datetime.fromtimestamp(holder["since"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""A child process that ends when the block that needs it does, with all that it started."""
+"""Run a child process for the length of a block, and end it with all the processes that it started."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import IO
 
 GRACE_SECONDS = 10.0
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
-"""What a terminal that is closed and a connection that is dropped send; Windows has none."""
+"""The signal of a closed terminal or a dropped connection; Windows has none."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
 
 
@@ -20,9 +20,9 @@ def child(
     command: Sequence[str], variables: Mapping[str, str], output: IO[bytes], folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """
-    Run a command in a process group of its own while the block runs, and end the group whatever happens.
+    Run a command in its own process group while the block runs, and always end the group afterwards.
 
-    A Ctrl-C of the terminal therefore reaches this process alone. `variables` stand beside the environment's.
+    So a Ctrl-C in the terminal reaches only this process. `variables` are added to those of the environment.
     """
     process = subprocess.Popen(
         command,
@@ -46,14 +46,14 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_SECONDS)
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # also what it started and left behind
+        os.killpg(process.pid, signal.SIGKILL)  # also processes that it started and left running
     process.wait()
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let no interrupt disturb the block, such as a second Ctrl-C the cleaning up after the first."""
-    if threading.current_thread() is not threading.main_thread():  # no other one gets them
+    """Ignore interrupts while the block runs, such as a second Ctrl-C during the clean-up after the first."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets interrupts
         yield
         return
     before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}

@@ -7,5 +7,5 @@ _QUERY = re.compile(r"(?<=[?&])([\w.-]*(?:sig|token|secret|password|key|credenti
 
 
 def redact(text: str) -> str:
-    """Return `text` with the user part of URLs, and the signatures and keys in their queries, as ``***``."""
+    """Return `text` with ``***`` for the user part of URLs and for the signatures and keys in their queries."""
     return _QUERY.sub(r"\1=***", _USER.sub("***@", text))

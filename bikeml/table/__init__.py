@@ -1,1 +1,1 @@
-"""From a file to typed rows: reading, what does not fit, the split, and the embedded tables."""
+"""Turn a file into typed rows: read it, report what does not fit, and split it; with the embedded tables."""

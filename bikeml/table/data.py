@@ -1,4 +1,4 @@
-"""Read the table, whole and checked."""
+"""Read a whole table from a file, a URL or the package, and check it against the config."""
 
 import csv
 import hashlib
@@ -25,16 +25,16 @@ from bikeml.system.redaction import redact
 from bikeml.table.problems import Tolerance, as_numbers, find_problems, parse_dates, show_cell
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
-# What pandas takes for a gap where nobody says otherwise
+# The words that pandas reads as a gap by default
 GAPS = ["", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "None"]
 GAPS += ["NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]
 EMBEDDED = "pkg://bikeml.datasets/"
-"""How configs name the embedded tables. No other package can be named: to look into one would run its code."""
+"""The prefix of the embedded tables in data.path. No other package may be named: to import it would run its code."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A checked table and where it came from."""
+    """A checked table and its source."""
 
     name: str
     source: str
@@ -45,14 +45,14 @@ class Table:
     y: np.ndarray
     """The target, shape (n_rows,)."""
     dates: pd.Series | None
-    """The date of each row, shape (n_rows,), where data.date names a column."""
+    """The date of each row, shape (n_rows,); None unless data.date names a column."""
 
 
 def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
     """
-    Read the table, and check it for a pipeline of some `tolerance`; gaps in the target or the dates never pass.
+    Read the table at data.path, and check that it fits `data` and a pipeline with this `tolerance`.
 
-    Raises DataError with everything that does not fit `data`.
+    Gaps in the target or the dates are never accepted. Raises DataError with a list of all problems.
     """
     content = read_bytes(data.path)
     frame = parse_csv(content, data)
@@ -71,15 +71,15 @@ def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
 
 
 def read_bytes(path: str) -> bytes:
-    """Return the content of a file, a URL or an embedded table; raises DataError where it cannot."""
+    """Return the content of a file, a URL or an embedded table; raises DataError if it cannot be read."""
     with reading_errors(path), open_table(path) as stream:
         return stream.read()
 
 
 def open_table(path: str) -> IO[bytes]:
-    """Open a file, a URL or an embedded table; see :func:`reading_errors`."""
+    """Open a file, a URL or an embedded table; :func:`reading_errors` turns the errors into a DataError."""
     if path.startswith(EMBEDDED):
-        name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: no way out of the folder
+        name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: it cannot leave the folder
         return importlib.resources.files("bikeml.table.datasets").joinpath(name).open("rb")
     if path.startswith(("http://", "https://", "file://")):
         reply: IO[bytes] = urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS)  # noqa: S310  the schemes are listed
@@ -89,7 +89,7 @@ def open_table(path: str) -> IO[bytes]:
 
 @contextmanager
 def reading_errors(path: str) -> Iterator[None]:
-    """Raise a DataError for whatever keeps the table at `path` from being read."""
+    """Raise a DataError if the block cannot read the table at `path`."""
     shown = redact(path)
     try:
         yield
@@ -103,7 +103,7 @@ def reading_errors(path: str) -> Iterator[None]:
 
 
 def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
-    """Parse a CSV table, shape (n_rows, n_columns); raises DataError where it is none."""
+    """Parse a CSV table, shape (n_rows, n_columns); raises DataError if the content is not one."""
     header = read_header(io.BytesIO(content), data)
     if len(header) == 1:
         raise DataError(
@@ -116,13 +116,13 @@ def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
 
 
 def csv_options(data: DataConfig) -> dict[str, Any]:
-    """Return how pandas reads the table at data.path; what stands for a gap is for the caller to say."""
+    """Return the arguments with which pandas reads the table at data.path; the caller adds its words for gaps."""
     return {"sep": data.separator, "encoding": data.encoding, "index_col": False, "keep_default_na": False}
 
 
 @contextmanager
 def parsing_errors(data: DataConfig) -> Iterator[None]:
-    """Raise a DataError for whatever keeps pandas from making a table of the text at data.path."""
+    """Raise a DataError if pandas cannot parse the text at data.path in the block."""
     shown = redact(data.path)
     try:
         with warnings.catch_warnings():
@@ -131,27 +131,27 @@ def parsing_errors(data: DataConfig) -> Iterator[None]:
             yield
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise DataError(f"{shown} is not a table: {reason}; mend the line, or set data.separator") from error
+        raise DataError(f"{shown} is not a table: {reason}; fix the line, or set data.separator") from error
     except UnicodeError as error:
         raise _not_text(data, error) from error
 
 
 def read_header(stream: BinaryIO, data: DataConfig) -> list[str]:
     """
-    Return the column names of a CSV table as they stand, before pandas renames those that occur twice.
+    Return the column names of a CSV table as written: pandas would rename duplicates.
 
-    Raises DataError where it is no text or there are none, or two of the same name.
+    Raises DataError if the content is not text, is empty, has no valid header, or has two columns of the same name.
     """
     shown = redact(data.path)
     content = stream.read(4096)
     stream.seek(0)
-    is_wide = any(width in data.encoding for width in ("16", "32"))  # where every other byte may be 0
+    is_wide = any(width in data.encoding for width in ("16", "32"))  # there every other byte may be 0
     if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or (b"\x00" in content and not is_wide):
         raise DataError(f"{shown} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16")
     try:
         text = io.TextIOWrapper(stream, encoding=data.encoding, newline="")
         first = next(text, "")
-        text.detach()  # or it would close the stream
+        text.detach()  # otherwise it would close the stream
     except UnicodeError as error:
         raise _not_text(data, error) from error
     if not first.strip():
@@ -159,20 +159,20 @@ def read_header(stream: BinaryIO, data: DataConfig) -> list[str]:
     try:
         header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
     except csv.Error as error:
-        raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or mend the header") from error
+        raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or fix the header") from error
     check_names(header, data.path)
     return header
 
 
 def check_names(names: Sequence[str], path: str) -> None:
-    """Raise a DataError where two columns have the same name."""
+    """Raise a DataError if two columns have the same name."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{redact(path)} has columns of the same name: {twice}; rename all but one of each")
 
 
 def suggest_separator(name: str, data: DataConfig) -> str:
-    """Return what to say of a table whose only column has this name: perhaps it has others, set apart otherwise."""
+    """Return advice for a table whose only column has this name: if the name holds a separator, set data.separator."""
     other = next((sign for sign in ",;\t|: " if sign in name.strip() and sign != data.separator), None)
     return f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
 
@@ -183,9 +183,9 @@ def _not_text(data: DataConfig, error: UnicodeError) -> DataError:
 
 def _with_categories_as_written(frame: pd.DataFrame, content: bytes, data: DataConfig) -> pd.DataFrame:
     """
-    Read the categorical columns that hold text again, all of their cells as text and only empty ones as gaps.
+    Read the categorical columns of text again: every cell as text, and only empty cells as gaps.
 
-    A word such as NA or None may well be a category, and 1 and 1.0 are the same number to pandas.
+    A word such as NA or None may be a category, and pandas takes 1 and 1.0 for the same number.
     """
     text = [name for name in data.categorical if name in frame and not is_numeric_dtype(frame[name])]
     if not text:

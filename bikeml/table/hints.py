@@ -1,4 +1,4 @@
-"""What a person should look at in a table before fitting anything."""
+"""Find what a person should look at in a table before fitting a model."""
 
 from collections.abc import Iterator
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from bikeml.table.look import Column, Look
 
-NEARLY_ONE = 0.98  # an association above it is rather a copy of the target than a feature of it
-SIGNIFICANT = 0.01  # of drift, over all columns together (Bonferroni)
+NEARLY_ONE = 0.98  # a column with a higher association is probably a copy of the target
+SIGNIFICANT = 0.01  # level of the drift tests, over all columns together (Bonferroni)
 MANY_LEVELS = 50
 NAMES_SHOWN = 6
 MANY_MISSING = 0.3
 
 
 def find_hints(look: Look) -> Iterator[tuple[str, str]]:
-    """Yield what a person should look at before fitting anything, gravest first: a headline, and what to do."""
+    """Yield hints for a person, the most serious first: a headline, and what to do."""
     features = [column for column in look.columns if column.role != "target"]
     for column in features:
         if (column.association or 0) >= NEARLY_ONE:
-            used = "leave it out of the features" if column.role == "feature" else "it is no feature now; keep it so"
-            yield f"{column.name} is almost the target", f"Their association is {column.association:.3f}: {used}."
+            advice = "leave it out of the features" if column.role == "feature" else "keep it out of the features"
+            yield f"{column.name} is almost the target", f"Their association is {column.association:.3f}: {advice}."
     if look.n_shared:
         yield (
             f"{look.n_shared:,} held-out rows have a twin in the rest",
-            "The same features stand on both sides of the split, so the score on the held-out rows may flatter.",
+            "Rows with the same features are on both sides of the split, so the held-out score may be too good.",
         )
     if look.n_duplicates:
         yield f"{look.n_duplicates:,} rows are copies of earlier ones", "Leave them out, unless they are true repeats."
@@ -33,12 +33,12 @@ def find_hints(look: Look) -> Iterator[tuple[str, str]]:
         more = f" and {len(drifting) - NAMES_SHOWN} more" if len(drifting) > NAMES_SHOWN else ""
         yield (
             f"{len(drifting)} {'column drifts' if len(drifting) == 1 else 'columns drift'}",
-            f"The held-out part differs from the rest, from 0 to 1, in {shown}{more}: a model is judged on other rows.",
+            f"The held-out rows are not like the rest in {shown}{more} (a distance from 0 to 1).",
         )
     for one, other, correlation in _find_pairs(look):
         yield (
             f"{one} and {other} say almost the same",
-            f"Their correlation is {correlation:.3f}; coefficients and importances are shared out between them.",
+            f"Their correlation is {correlation:.3f}; coefficients and importances are divided between them.",
         )
     for column in look.columns:
         yield from _hint_at(column, len(look.frame))
@@ -47,14 +47,14 @@ def find_hints(look: Look) -> Iterator[tuple[str, str]]:
 
 
 def _find_drift(look: Look) -> list[Column]:
-    """Return the columns whose held-out part differs from the rest by more than chance, farthest first."""
+    """Return the columns whose held-out part differs from the rest by more than chance, the largest drift first."""
     tested = [column for column in look.columns if column.drift_p is not None]
     drifting = [column for column in tested if (column.drift_p or 0) * len(tested) < SIGNIFICANT]
     return sorted(drifting, key=lambda column: -(column.drift or 0))
 
 
 def _find_pairs(look: Look) -> Iterator[tuple[str, str, float]]:
-    """Yield the pairs of numeric features that are almost the same up to a factor, with their correlation."""
+    """Yield the pairs of numeric features that are almost proportional, with their correlation."""
     names = [column.name for column in look.columns if column.role == "feature" and column.kind == "number"]
     correlations = look.frame[names].corr().to_numpy()
     for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
@@ -64,12 +64,12 @@ def _find_pairs(look: Look) -> Iterator[tuple[str, str, float]]:
 
 def _hint_at(column: Column, n_rows: int) -> Iterator[tuple[str, str]]:
     if column.kind == "empty":
-        yield f"{column.name} is empty", "No row has a value to use; leave it out."
+        yield f"{column.name} is empty", "It has no value to use; leave it out."
     elif column.n_levels == 1 and n_rows > 1:
-        yield f"{column.name} is constant", "It tells no row from another; leave it out."
+        yield f"{column.name} is constant", "Its value is the same in every row; leave it out."
     elif column.role == "target" and column.n_missing:
-        yield f"{column.name} is missing in {column.n_missing:,} rows", "A row without its target teaches nothing."
+        yield f"{column.name} is missing in {column.n_missing:,} rows", "Leave these rows out."
     elif column.share_missing >= MANY_MISSING:
         yield f"{column.name} is missing in {column.share_missing:.0%} of rows", "Fill the gaps, or leave it out."
     elif column.kind == "category" and column.n_levels > MANY_LEVELS and column.role == "feature":
-        yield f"{column.name} has {column.n_levels:,} levels", "Each becomes a column by preprocessing=standard."
+        yield f"{column.name} has {column.n_levels:,} levels", "preprocessing=standard makes a column of each."

@@ -1,4 +1,4 @@
-"""What there is to know of a table before any model: columns, their relation to the target, drift, leaks."""
+"""Describe a table before any model: its columns, their relation to the target, drift, and leaks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from bikeml.table.data import Table
 from bikeml.table.problems import as_numbers, parse_dates
 from bikeml.table.split import split_table
 
-FENCE = 1.5  # interquartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)
-FEW_LEVELS = 12  # a number that the config says nothing of, and that has no more values, is rather a category
+FENCE = 1.5  # outliers are so many interquartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)
+FEW_LEVELS = 12  # a numeric column with at most so many values is a category, unless data.numeric lists it
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table, without its cells; what does not apply or cannot be told is None."""
+    """A column of the table, without its cells; a value that does not apply or cannot be computed is None."""
 
     name: str
     kind: str
@@ -38,30 +38,31 @@ class Column:
     high: float | None = None
     n_outliers: int | None = None
     correlation: float | None = None
-    """Pearson's with the target, of a number."""
+    """Pearson's correlation of a number with the target."""
     association: float | None = None
-    """With the target, from 0 to 1: |Spearman's| of a number, the correlation ratio of a category."""
+    """With the target, from 0 to 1: |Spearman's correlation| of a number, the correlation ratio of a category."""
     drift: float | None = None
-    """Between the held-out part and the rest, from 0 to 1: Kolmogorov-Smirnov's or the total variation distance."""
+    """Distance of the held-out part from the rest, 0 to 1: Kolmogorov-Smirnov of a number, else total variation."""
     drift_p: float | None = None
 
 
 @dataclass(frozen=True)
 class Look:
-    """A table, looked at."""
+    """A table, described."""
 
     columns: Sequence[Column]
     frame: pd.DataFrame
-    """The rows that were looked at; numbers are numbers and everything else is text."""
+    """The rows that were read; numbers are numbers and everything else is text."""
     held_out: np.ndarray | None
-    """Which of them the split holds out, shape (n_rows,); None where it cannot."""
+    """Which of these rows the split holds out, shape (n_rows,); None if it cannot split."""
     why_not_split: str
+    """Why the split cannot hold out rows; empty if it can."""
     n_rows: int
     """Of the whole table."""
     n_duplicates: int
-    """Rows of the whole table that stand above already."""
+    """Rows of the whole table that are copies of earlier ones."""
     n_shared: int
-    """Held-out rows whose features are those of a row of the rest."""
+    """Held-out rows with the same features as a row of the rest."""
 
     @property
     def target(self) -> Column:
@@ -71,9 +72,9 @@ class Look:
 
 def look_at(frame: pd.DataFrame, config: Config, max_rows: int) -> Look:
     """
-    Look at a table, shape (n_rows, n_columns), as the config describes it; at `max_rows` of them at the most.
+    Describe a table, shape (n_rows, n_columns), with the roles that the config gives, from at most `max_rows` rows.
 
-    Raises DataError where the target is not there or is no column of numbers: all the rest is for the page to tell.
+    Raises DataError if the target is missing or is not a column of numbers; the page reports all other problems.
     """
     data = config.data
     held_out, why_not = _hold_out(frame, config)
@@ -97,7 +98,7 @@ def look_at(frame: pd.DataFrame, config: Config, max_rows: int) -> Look:
 
 
 def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, str]:
-    """Return which rows the split of the config holds out, or why it can hold out none."""
+    """Return which rows the split of the config holds out, or None and the reason why it cannot."""
     data = config.data
     known = frame[data.target].notna().to_numpy()
     dates = None
@@ -106,7 +107,7 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
             has_dates = data.date is not None and data.date in frame.columns
             dates = parse_dates(frame[data.date], data.date_format)[known] if has_dates else None
             if dates is None or dates.isna().any():
-                return None, "the column of dates is not there, or not in every row a date"
+                return None, "the column of dates is missing, or has a row without a date"
         table = Table("", data.path, "", frame[known], as_numbers(frame[data.target][known]).to_numpy(), dates)
         test = split_table(table, config.split, None).test
     except DataError as error:
@@ -121,7 +122,7 @@ def _kind(column: pd.Series, data: DataConfig) -> str:
     if column.isna().all() or (is_number and not np.isfinite(column).any()):
         return "empty"
     if column.name == data.target:
-        return "number"  # also where its cells are booleans, or integers of more than 64 bits
+        return "number"  # also if its cells are booleans, or integers of more than 64 bits
     if column.name == data.date:
         return "date"
     is_meant = column.name in data.numeric or column.nunique() > FEW_LEVELS
@@ -170,10 +171,10 @@ def _summarise(cells: pd.Series) -> dict[str, float | int]:
 
 
 def _relate(cells: pd.Series, y: pd.Series, kind: str) -> dict[str, float]:
-    """Return how a column goes with the target, where both vary; rows with a gap in either are left out."""
+    """Return how a column is associated with the target, if both vary; rows with a gap in either are left out."""
     both = cells.notna() & y.notna()
     x, y = cells[both], y[both]
-    if x.nunique() < 2 or y.nunique() < 2:  # noqa: PLR2004  what is constant goes with nothing
+    if x.nunique() < 2 or y.nunique() < 2:  # noqa: PLR2004  a constant has no association
         return {}
     if kind == "category":
         return {"association": correlation_ratio(x, y)}
@@ -185,19 +186,19 @@ def correlation_ratio(x: pd.Series, y: pd.Series) -> float:
     """
     Return the correlation ratio of y, shape (n_rows,), given the level of x, from 0 to 1.
 
-    Its square is the share of y's variance between the levels, less what many levels explain by chance alone (Kelley,
-    An unbiased correlation ratio measure, PNAS 21 (1935)).
+    Its square is the share of y's variance between the levels, corrected for what many levels explain by chance
+    (Kelley, An unbiased correlation ratio measure, PNAS 21 (1935)).
     """
     groups = y.groupby(x.to_numpy())
     n_levels = groups.ngroups
     if n_levels == len(y):
-        return 0.0  # every level occurs once: nothing can be told
+        return 0.0  # every level occurs once, so there is no variance within a level to compare with
     within = float(((y - groups.transform("mean")) ** 2).sum()) / (len(y) - n_levels)
     return float(np.sqrt(max(0.0, 1 - within / float(y.var(ddof=1)))))
 
 
 def _compare(held_out: pd.Series, rest: pd.Series, kind: str) -> dict[str, float]:
-    """Return how far a column of the held-out part is from the rest, and the p-value of no difference at all."""
+    """Return the distance of a column's held-out part from the rest, and the p-value of no difference."""
     if held_out.empty or rest.empty:
         return {}
     if kind == "number":

@@ -1,4 +1,4 @@
-"""What in a table does not fit its description: every problem at once, with column, row and value."""
+"""Find everything in a table that does not fit the config, with column, row and value."""
 
 import json
 import math
@@ -20,7 +20,7 @@ PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORE
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a pipeline takes beside finite numbers."""
+    """The cells that a pipeline accepts besides finite numbers."""
 
     text_categories: bool = False
     numeric_gaps: bool = False
@@ -28,16 +28,16 @@ class Tolerance:
 
 
 def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -> Iterator[str]:
-    """Yield what in `frame` does not fit `data`; rows are counted from 1, below the header."""
+    """Yield a line for each problem of `frame` with `data`; rows are counted from 1, below the header."""
     yield from _missing_columns(frame, data)
     if frame.empty:
         yield "it has no rows"
         return
     present = set(frame.columns)
-    numbers = "mend the cells, or list the column in data.categorical"
-    target = "mend the cells, or set data.target to a column of numbers"
+    numbers = "fix the cells, or list the column in data.categorical"
+    target = "fix the cells, or set data.target to a column of numbers"
     has_gaps = frame[[name for name in data.numeric if name in present]].isna().any(axis=None)
-    encoder = "imputed" if has_gaps and not tolerance.numeric_gaps else "standard"  # the one that mends all at once
+    encoder = "imputed" if has_gaps and not tolerance.numeric_gaps else "standard"  # the one that solves all of them
     encoded = f"choose preprocessing={encoder}, which encodes text"
     yield from _each(frame, data.numeric, lambda column: find_non_numbers(column, numbers))
     yield from _each(frame, [data.target], lambda column: find_non_numbers(column, target))
@@ -58,7 +58,7 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
 
 
 def _each(frame: pd.DataFrame, columns: list[str], problems: Callable[[pd.Series], Iterator[str]]) -> Iterator[str]:
-    """Yield the problems of those of `columns` that are there; the others are reported as missing."""
+    """Yield the problems of the columns that `frame` has; missing ones are reported elsewhere."""
     for column in columns:
         if column in frame.columns:
             yield from problems(frame[column])
@@ -86,7 +86,7 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
 
 
 def _as_override(names: list[str]) -> str:
-    """Return a list in Hydra's grammar, in which all but plain words stand in quotes."""
+    """Return a list in Hydra's grammar: everything but a plain word is quoted."""
     return (
         f"[{','.join(name if PLAIN_WORD.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
     )
@@ -106,14 +106,14 @@ def _empty(column: pd.Series) -> Iterator[str]:
 
 
 def find_non_numbers(column: pd.Series, advice: str) -> Iterator[str]:
-    """Yield what of a column is neither a finite number nor missing."""
+    """Yield one line for the cells of a column that are not numbers, and one for infinite cells."""
     numbers = to_numbers(column)
     wrong = column.notna() & numbers.isna()
     if column[wrong].astype(str).str.fullmatch(COMMAS_IN_NUMBER).all():
-        advice = f"write 13.86 for 13,86, or 1000 for 1,000; where it is no number, {advice}"
+        advice = f"write 13.86 for 13,86, or 1000 for 1,000; if it is not a number, {advice}"
     infinite = pd.Series(np.isinf(numbers.to_numpy(dtype=float)), column.index)
     yield from describe_cells("is not a number", column, wrong, advice)
-    yield from describe_cells("is infinite", column, infinite, "mend the cells")
+    yield from describe_cells("is infinite", column, infinite, "fix the cells")
 
 
 def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
@@ -127,18 +127,18 @@ def _not_dates(column: pd.Series, date_format: str | None) -> Iterator[str]:
 
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
-    """Return the dates of `column`, shape (n_rows,); what is no date becomes NaT. Raises DataError for a bad format."""
+    """Return the dates of `column`, shape (n_rows,), with NaT for other cells; raises DataError for a bad format."""
     try:
         dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
-    except (ValueError, re.error) as error:  # the second for a directive that stands there twice
+    except (ValueError, re.error) as error:  # re.error for a directive that occurs twice
         raise DataError(
-            f"data.date_format={date_format!r} is no format of dates: {error}; write one such as %m/%d/%Y"
+            f"data.date_format={date_format!r} is not a date format: {error}; write one such as %m/%d/%Y"
         ) from error
-    return dates.dt.tz_localize(None)  # dates with and without a time zone can be compared
+    return dates.dt.tz_localize(None)  # so that dates with and without a time zone can be compared
 
 
 def describe_cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) -> Iterator[str]:
-    """Yield one line on the cells of `column` that are `wrong`, with the first of them; rows count from index 0."""
+    """Yield one line for the `wrong` cells of `column`, with the first of them; index 0 is row 1."""
     rows = np.flatnonzero(wrong.to_numpy())
     if len(rows) == 0:
         return
@@ -148,10 +148,10 @@ def describe_cells(what: str, column: pd.Series, wrong: pd.Series, advice: str) 
 
 
 def to_numbers(column: pd.Series) -> pd.Series:
-    """Return the numbers of a column; what is none becomes NaN."""
+    """Return the numbers of a column, with NaN for other cells."""
     try:
         return pd.to_numeric(column, errors="coerce")
-    except (ValueError, OverflowError):  # pandas refuses an integer of more than 64 bits all the same
+    except (ValueError, OverflowError):  # pandas still refuses an integer of more than 64 bits
         return column.map(_float_or_nan)
 
 
@@ -168,6 +168,6 @@ def as_numbers(column: pd.Series) -> pd.Series:
 
 
 def show_cell(value: object) -> str:
-    """Return a cell as a message shows it: text in quotes, and not all of it where it is long."""
+    """Return a cell as a message shows it: text in quotes, and only the beginning if it is long."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -1,4 +1,4 @@
-"""Rows for a fitted model: read chunk by chunk, in bounded memory, and held against the model's signature."""
+"""Read rows for a fitted model in chunks, in bounded memory, and check them against the model's signature."""
 
 import shutil
 import sys
@@ -38,32 +38,31 @@ class Chunk(NamedTuple):
     """Some rows of a table."""
 
     X: pd.DataFrame
-    """What the model takes, shape (n_rows, n_features); the index counts the rows of the whole table from 0."""
+    """The features, shape (n_rows, n_features); the index counts the rows of the whole table from 0."""
     key: pa.Array | None
-    """The cells of the key, shape (n_rows,), as they are in the table: of the type of its column, or text of a CSV."""
+    """The cells of the key, shape (n_rows,): of the column's type in Parquet, text in CSV; None without a key."""
 
 
 def read_rows(data: DataConfig, inputs: Mapping[str, str], key: str | None = None) -> Generator[Chunk, None, None]:
     """
-    Yield the rows of the CSV or Parquet table at data.path ("-" is the standard input), chunk by chunk.
+    Yield the rows of the CSV or Parquet table at data.path ("-" is the standard input) in chunks.
 
-    Each chunk has the columns of `inputs` (names and MLflow's types) and the `key` where one is named; further columns
-    of the table are left out. Raises DataError where the table cannot be read or has no rows, and for the first chunk
-    that does not fit.
+    Each chunk has the columns of `inputs` (names and MLflow's types) and of `key`, if it is given; other columns are
+    left out. Raises DataError if the table cannot be read or has no rows, and at the first chunk that does not fit.
     """
     with reading_errors(data.path), _seekable(data.path) as stream:
         is_parquet = stream.read(4) == b"PAR1"
         stream.seek(0)
         if not is_parquet and data.path.endswith(".parquet"):
-            raise DataError(f"{redact(data.path)!r} is no Parquet file: it does not begin with PAR1; name another")
+            raise DataError(f"{redact(data.path)!r} is not a Parquet file: it does not begin with PAR1; name another")
         read = _read_parquet if is_parquet else _read_csv
-        with closing(read(stream, data, inputs, key)) as chunks:  # before the stream is
+        with closing(read(stream, data, inputs, key)) as chunks:  # close the reader before the stream
             yield from _check(chunks, data, inputs)
 
 
 @contextmanager
 def _seekable(path: str) -> Iterator[BinaryIO]:
-    """Open a table so that its beginning can be looked at: what comes down a wire goes to a temporary file first."""
+    """Open a table so that it can be read twice: copy a pipe or a download to a temporary file first."""
     if path == STANDARD_INPUT:
         source = sys.stdin.buffer
     else:
@@ -81,7 +80,7 @@ def _seekable(path: str) -> Iterator[BinaryIO]:
 def _read_csv(
     stream: BinaryIO, data: DataConfig, inputs: Mapping[str, str], key: str | None
 ) -> Generator[Chunk, None, None]:
-    """Yield chunks of a CSV table; of text all cells are as written, and only empty ones gaps, as in training."""
+    """Yield chunks of a CSV table; as in training, text cells stay as written and only empty ones are gaps."""
     header, columns = read_header(stream, data), _columns(inputs, key)
     _check_columns(header, columns, suggest_separator(header[0], data) if len(header) == 1 else "", data)
     stream.seek(0)
@@ -105,7 +104,7 @@ def _read_csv(
 
 
 def _as_text(column: pd.Series, kind: str | None) -> pa.Array:
-    """Return a column of a CSV as text; a number that the model takes is spelt alike in every chunk."""
+    """Return a column of a CSV as text; a number that is an input of the model is written alike in every chunk."""
     spell: Callable[[object], str] = str
     if kind in INTEGERS and column.dtype.kind == "f":  # a chunk with gaps
         spell = "{:.0f}".format
@@ -141,12 +140,12 @@ def _check_columns(present: Sequence[str], wanted: Sequence[str], advice: str, d
         lines = [f"  there is no column {name!r}{did_you_mean(name, present)}" for name in missing]
         raise DataError(
             f"{redact(data.path)} does not fit the model:\n" + "\n".join(lines) + f"\n  it has {list(present)}{advice}"
-            f"\n  needed are {list(wanted)}"
+            f"\n  it needs {list(wanted)}"
         )
 
 
 def _check(chunks: Iterator[Chunk], data: DataConfig, inputs: Mapping[str, str]) -> Iterator[Chunk]:
-    """Yield the chunks with numbers as the model takes them; raise a DataError for the first that does not fit."""
+    """Yield the chunks with numbers of the model's types; raise a DataError at the first chunk that does not fit."""
     rows = 0
     for X, key in chunks:
         seen = f"rows {rows + 1:,} to {rows + len(X):,} of {redact(data.path)}"
@@ -159,7 +158,7 @@ def _check(chunks: Iterator[Chunk], data: DataConfig, inputs: Mapping[str, str])
 
 
 def check_types(rows: pd.DataFrame, inputs: Mapping[str, str], seen: str) -> pd.DataFrame:
-    """Return rows with numbers as the model takes them; raises DataError where a cell is not of its column's type."""
+    """Return rows with numbers of the model's types; raises DataError if a cell does not have its column's type."""
     problems = [line for name, kind in inputs.items() for line in _find_problems(rows[name], kind)]
     if problems:
         raise DataError(f"{seen} do not fit the model:\n" + "\n".join(f"  {problem}" for problem in problems))
@@ -168,8 +167,8 @@ def check_types(rows: pd.DataFrame, inputs: Mapping[str, str], seen: str) -> pd.
 
 
 def _find_problems(column: pd.Series, kind: str) -> Iterator[str]:
-    """Yield what in a column is not of the signature's type."""
-    wanted = f"the model takes {kind} there; mend the cells"
+    """Yield a line for the cells of a column that do not have the signature's type."""
+    wanted = f"the model takes {kind} there; fix the cells"
     if kind in NUMBERS:
         yield from find_non_numbers(column, wanted)
     if kind in INTEGERS:
@@ -180,7 +179,9 @@ def _find_problems(column: pd.Series, kind: str) -> Iterator[str]:
     elif kind == "boolean":
         yield from describe_cells("is neither true nor false", column, ~_each_is(column, (bool, np.bool_)), wanted)
     elif kind not in NUMBERS:
-        raise ModelFileError(f"the model takes {kind} in {column.name!r}, which no model of bikeml does")
+        raise ModelFileError(
+            f"the model takes {kind} in {column.name!r}; bikeml's models take numbers, text and booleans only"
+        )
 
 
 def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
@@ -188,21 +189,21 @@ def _each_is(column: pd.Series, types: type | tuple[type, ...]) -> pd.Series:
 
 
 class UnknownValues:
-    """The values that data.allowed does not list, over all chunks of a table; gaps are none of them."""
+    """Collect the values that data.allowed does not list, over all chunks of a table; gaps do not count."""
 
     def __init__(self, allowed: Mapping[str, Sequence[object]]) -> None:
         self._allowed = allowed
         self._found: dict[str, dict[object, None]] = {}
 
     def look_at(self, X: pd.DataFrame) -> None:
-        """Note those of a chunk, shape (n_rows, n_columns)."""
+        """Add the unknown values of a chunk, shape (n_rows, n_columns)."""
         for name in X.columns.intersection(list(self._allowed)):
             unknown = X[name][X[name].notna() & ~X[name].isin(self._allowed[name])]
             if len(unknown):
                 self._found.setdefault(name, {}).update(dict.fromkeys(unknown.unique()))
 
     def describe(self) -> Iterator[str]:
-        """Yield a line for each column with such values."""
+        """Yield a line for each column with unknown values."""
         for name, found in self._found.items():
             yield f"{name} is {_some(found)} in some rows; data.allowed lists {_some(self._allowed[name])} only"
 

@@ -1,4 +1,4 @@
-"""A model's signature as mlflow.models.infer_signature of MLflow 3.15 gives it, without the seconds of its import."""
+"""Infer a model's signature as mlflow.models.infer_signature of MLflow 3.15 does, without its slow import."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ NUMBERS = {
     **dict.fromkeys(["f2", "f4"], "float"),
     "f8": "double",
 }
-"""Those of numbers, by kind and size in bytes."""
+"""MLflow's names of numeric types, by kind and size in bytes."""
 CELLS = {
     "boolean": "boolean",
     "integer": "long",
@@ -25,17 +25,17 @@ CELLS = {
     "date": "datetime",
     "empty": "any",
 }
-"""MLflow's names by what pandas finds in a column of objects; "empty" is one of gaps alone."""
+"""MLflow's names by what pandas finds in a column of objects; an "empty" column has gaps only."""
 UNKNOWN = [{"type": "any", "required": True}]
-"""What MLflow says of a whole table when it has no name for the type of one column, such as uint64."""
+"""MLflow's schema of a table with a column of an unsupported type, such as uint64."""
 
 
 def infer_signature(example: pd.DataFrame, predicted: Any) -> dict[str, str | None]:  # noqa: ANN401  an estimator's
     """
-    Return the signature of a model that takes the columns of `example` and answers with `predicted`.
+    Return the signature of a model that takes the columns of `example` and returns `predicted`.
 
-    `example` has the shape (n_rows, n_features); `predicted` has n_rows and is what the pipeline's predict returned, an
-    array or a Series. The schemas are JSON texts, as an MLmodel file holds them.
+    `example` has shape (n_rows, n_features). `predicted` is the array or Series that the pipeline's predict returned
+    for it, with n_rows rows. The schemas are JSON texts, as in an MLmodel file.
     """
     return {
         "inputs": json.dumps(_describe_columns(example)),
@@ -52,9 +52,9 @@ def _describe_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _name_type(column: pd.Series) -> str | None:
-    """Return MLflow's name of a column's type, or None where it has none."""
+    """Return MLflow's name of a column's type, or None if it has no name for it."""
     dtype: Any = column.infer_objects().dtype
-    if dtype.kind == "O":  # text, a category, or Python objects: the cells say more
+    if dtype.kind == "O":  # text, a category, or Python objects: look at the cells
         return CELLS.get(infer_dtype(column.to_list(), skipna=True))
     if dtype.kind in "iuf":
         return NUMBERS.get(f"{dtype.kind}{dtype.itemsize}")

@@ -1,4 +1,4 @@
-"""Hold rows out, and fold the rest: the folds belong to the split, so that nothing looks ahead."""
+"""Split a table into held-out rows and folds of the rest; in a chronological split no fold looks ahead."""
 
 import math
 from collections.abc import Sequence
@@ -20,36 +20,37 @@ MIN_ROWS_TO_SCORE = 2  # R2 is undefined on one row
 
 @dataclass(frozen=True)
 class Split:
-    """The rows to train on and those held out, with the folds that judging and searching use."""
+    """The rows to train on, the held-out rows, and the folds for cross-validation and search."""
 
     train: np.ndarray
     """Positions in the table, shape (n_train,)."""
     test: np.ndarray
     """Positions in the table, shape (n_test,)."""
     folds: Sequence[Fold]
-    """The folds on which every configuration is judged."""
+    """The folds of the cross-validation."""
     search_folds: Sequence[Fold]
-    """The folds of a search on all training rows; empty without one."""
+    """The folds of a search on all training rows; empty without a search."""
     nested_folds: Sequence[Sequence[Fold]]
-    """For each of `folds`, the folds of a search on the rows that it fits; positions within those."""
+    """For each of `folds`, the folds of a search on its rows to fit; positions within those rows."""
 
 
 def split_table(
     table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None, *, nested: bool = False
 ) -> Split:
     """
-    Split `table` as `config` says, with `search_folds` folds for a search where there is one.
+    Split `table` as `config` says, with `search_folds` folds for a search; None means no search.
 
-    `nested` asks for the folds of a search inside each fold of the judging too.
+    With `nested`, also make the folds of a search inside each fold of the cross-validation.
 
-    Raises DataError where a fold or the held-out part would have fewer than two rows.
+    Raises DataError if a fold or the held-out part would have fewer than two rows, or if the target is constant in the
+    held-out part.
     """
     try:
         if config.kind == "random":
             split = _random(len(table.y), config, search_folds, nested=nested)
         else:
             split = _chronological(table, config, search_folds, nested=nested)
-    except ValueError as error:  # scikit-learn has more folds to make than rows
+    except ValueError as error:  # from scikit-learn: there are more folds than rows
         raise _too_few(table, config, str(error).rstrip(".")) from error
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
@@ -72,13 +73,13 @@ def _too_few(table: Table, config: RandomSplit | ChronologicalSplit, reason: str
 
 def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, nested: bool) -> Split:
     train, test = train_test_split(np.arange(n_rows), test_size=config.test_size, random_state=config.random_state)
-    judging = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
+    validation = RepeatedKFold(n_splits=config.folds, n_repeats=config.repeats, random_state=config.random_state)
 
     def _search(n_rows: int) -> list[Fold]:
-        # The training rows are in random order by now; unshuffled folds are what GridSearchCV(cv=3) takes.
+        # The training rows are already in random order; GridSearchCV(cv=3) does not shuffle either.
         return list(KFold(search_folds).split(np.arange(n_rows))) if search_folds else []
 
-    folds = list(judging.split(train))
+    folds = list(validation.split(train))
     return Split(train, test, folds, _search(len(train)), [_search(len(fit)) for fit, _ in folds if nested])
 
 
@@ -102,7 +103,7 @@ def _chronological(table: Table, config: ChronologicalSplit, search_folds: int |
 
 
 def _expanding(dates: pd.Series, n_folds: int) -> list[Fold]:
-    """Fold by date, not by row, so that the rows of one date are never on both sides."""
+    """Return folds by date, not by row, so that the rows of one date are never on both sides."""
     unique = np.sort(dates.unique())
     return [
         (np.flatnonzero(dates.isin(unique[fit])), np.flatnonzero(dates.isin(unique[score])))

@@ -41,6 +41,7 @@ TASKS = {
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
     "azure data": Task("bikeml.azure.tasks.data:register_data", "register a table as a data asset"),
     "azure compute": Task("bikeml.azure.tasks.compute:make_compute", "make the cluster"),
+    "azure configure": Task("bikeml.azure.tasks.configure:configure", "write the workspace's names to config.json"),
     "azure jobs": Task(
         "bikeml.azure.tasks.jobs:show_jobs", "list, follow or cancel the jobs of a sweep", has_options=False
     ),
@@ -65,7 +66,7 @@ def find_task(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
     if name in TASKS:
         return name, argv[n_words:]
     known = [task for task in TASKS if n_words == 1 or task.startswith(f"{argv[0]} ")]
-    hint = did_you_mean(name, known) or ";"
+    hint = (name not in GROUPS and did_you_mean(name, known)) or ";"
     raise ConfigError(f"there is no task {name!r}{hint} tasks: {', '.join(known)}; an experiment takes key=value")
 
 

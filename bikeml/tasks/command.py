@@ -1,13 +1,13 @@
 """The command of a task: its words are read, its options and the config composed, and its function called."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
 from bikeml.tasks.catalogue import TASKS
+from bikeml.terminal.status import settle_logging
 
 if TYPE_CHECKING:
     from bikeml.config.fields import Section
@@ -30,7 +30,7 @@ def do_task(name: str, words: Sequence[str]) -> None:
     overrides = read_overrides(name, words)  # before the imports of the task, which take seconds
     function = task.load_function()
     config, options = compose_task(name, task.load_options(), overrides)
-    logging.captureWarnings(capture=True)  # libraries' warnings are no part of what a task says
+    settle_logging()  # libraries' warnings are no part of what a task says
     function(config, options)
 
 

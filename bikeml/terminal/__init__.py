@@ -1,1 +1,1 @@
-"""What a terminal shows: progress, tables, messages, and the exit status of a command."""
+"""Show progress, tables and messages on a terminal, and end a command with an exit status."""

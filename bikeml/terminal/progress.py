@@ -1,4 +1,4 @@
-"""A progress line while something goes on: on a terminal only, and without a trace."""
+"""Show a progress line while a task runs; it appears on a terminal only and disappears at the end."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ from rich.progress import (
 
 
 class Announce(Protocol):
-    """Told what goes on, for a progress display."""
+    """A function that takes the current step, for a progress display."""
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        """Take the name of a step and, where it can be counted, how much of it is done."""
+        """Take the name of a step; if its parts can be counted, also how many are done, and their total."""
 
 
 def silent(step: str, done: int = 0, total: int | None = None) -> None:
@@ -29,7 +29,7 @@ def silent(step: str, done: int = 0, total: int | None = None) -> None:
 
 
 class ProgressLine(Progress):
-    """A progress line with something below it, which is asked for at each refresh."""
+    """A progress line with more lines below it, which are renewed at each refresh."""
 
     def __init__(
         self, *columns: ProgressColumn, below: Callable[[], Iterable[RenderableType]], console: Console
@@ -38,17 +38,17 @@ class ProgressLine(Progress):
         super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     def tell(self, line: str) -> None:
-        """Print a line above."""
+        """Print a line above the progress line."""
         self.console.print(line, markup=False, soft_wrap=True)
 
     def get_renderables(self) -> Iterator[RenderableType]:
-        """Yield what is drawn."""
+        """Yield the progress line and what stands below it."""
         yield from super().get_renderables()
         yield from self._below()
 
 
 def progress_line(*, remaining: bool = False, below: Callable[[], Iterable[RenderableType]] = tuple) -> ProgressLine:
-    """Return a line on stderr with text, a bar and the time so far (and `remaining`), and what `below` yields."""
+    """Return a line on stderr with text, a bar and the elapsed (and `remaining`) time, above what `below` yields."""
     console = Console(stderr=True, highlight=False)
     text = TextColumn("{task.description}", markup=False)
     columns = (
@@ -64,16 +64,20 @@ def progress_line(*, remaining: bool = False, below: Callable[[], Iterable[Rende
 
 @contextmanager
 def progress(*, lines: bool = False) -> Iterator[Announce]:
-    """Yield a function that says what comes next; with `lines`, for long waits, also off a terminal, a line a step."""
+    """
+    Yield a function that shows the current step on a terminal.
+
+    With `lines`, for long waits, each step is also printed as a line if the output is not a terminal.
+    """
     with progress_line() as shown:
         task = shown.add_task("starting", total=None)
-        told = ""
+        printed = ""
 
         def announce(step: str, done: int = 0, total: int | None = None) -> None:
-            nonlocal told
-            if lines and not shown.console.is_terminal and step != told:
+            nonlocal printed
+            if lines and not shown.console.is_terminal and step != printed:
                 shown.console.print(step, markup=False)
-                told = step
+                printed = step
             shown.update(task, description=step, completed=done, total=total)
 
         yield announce

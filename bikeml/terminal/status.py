@@ -1,4 +1,4 @@
-"""How a command ends: one message for a user's mistake, a traceback for a bug of ours, and the exit status."""
+"""Report the error that ends a command: a message for a user's mistake, a traceback for our bug, an exit status."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ BAD_INPUTS = (ConfigError, DataError, RunNotFoundError, RecordError, FolderTaken
 
 
 def report(error: BaseException) -> int:
-    """Print one message for an interrupt or a user's mistake, or the traceback of a bug of ours; return the status."""
+    """Print one message for an interrupt or a user's mistake, or the traceback of our bug; return the exit status."""
     if began_as_interrupt(error):
         print("bikeml: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -40,18 +40,24 @@ def report(error: BaseException) -> int:
 
 
 def began_as_interrupt(error: BaseException | None) -> bool:
-    """Whether a library stumbled over an interrupt, in a finally clause say, and made another error of it."""
+    """Tell whether an error is an interrupt, or one that a library raised from it, such as in a finally clause."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the message of an error, without secrets; of one that is not ours with its type."""
+    """Return the message of an error, without secrets; if the error is not ours, its type comes first."""
     return redact(str(error) if isinstance(error, BikemlError) else f"{type(error).__name__}: {error}")
 
 
+def settle_logging() -> None:
+    """Let warnings of libraries go to the log alone; a full disk is told once, by what it keeps from being written."""
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
+
+
 def log_error(error: BaseException) -> None:
-    """Write the traceback of an error, without secrets, to the cell's log."""
+    """Write the traceback of an error, without secrets, to the log of the cell."""
     trace = redact("".join(traceback.format_exception(error)))
     logging.getLogger("bikeml").error("the cell failed:\n%s", trace)

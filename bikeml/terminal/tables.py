@@ -1,4 +1,4 @@
-"""Tables, facts and notices as text. All that is passed in is shown as it is: rich's markup in it has no effect."""
+"""Print tables, facts and notices. Text is printed literally: rich's markup in it has no effect."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 INDENT = 14
-"""Where the values of facts begin."""
-WIDTH_OF_A_FILE = 140  # columns, where the output is no terminal
+"""The column in which the values of facts begin."""
+WIDTH_OF_A_FILE = 140  # columns, if the output is not a terminal
 
 
 def build_table(
@@ -21,7 +21,7 @@ def build_table(
     right: Collection[str] = (),
     folded: Collection[str] = (),
 ) -> Table:
-    """Return a table with its title on the left; the columns `right` are numbers, the columns `folded` may wrap."""
+    """Return a table with its title on the left; align the columns `right` to the right, and wrap those in `folded`."""
     table = Table(title=title and escape(title), title_justify="left", box=HEAVY_HEAD if title else None)
     for heading in headings:
         overflow: OverflowMethod = "fold" if heading in folded else "ellipsis"
@@ -32,12 +32,12 @@ def build_table(
 
 
 def link(text: str, address: str) -> Text:
-    """Return text that a terminal opens as a link to `address`."""
+    """Return text that a terminal shows as a link to `address`."""
     return Text(text, style=f"link {address}")
 
 
 def show_table(table: Table, *, wide: bool = False) -> None:
-    """Print a table; a `wide` one has the width of a file where the output is no terminal."""
+    """Print a table; a `wide` one has WIDTH_OF_A_FILE columns if the output is not a terminal."""
     console = Console(highlight=False)
     if wide and not console.is_terminal:
         console.width = WIDTH_OF_A_FILE
@@ -45,7 +45,7 @@ def show_table(table: Table, *, wide: bool = False) -> None:
 
 
 def show_facts(facts: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
-    """Print a line for each fact, its name in front; further lines of a value stand below its first."""
+    """Print each fact on a line, with its name in front; further lines of a value are indented below the first."""
     console = Console(highlight=False)
     for name, value in facts.items() if isinstance(facts, Mapping) else facts:
         text = escape(value.replace("\n", "\n" + " " * INDENT))
@@ -53,5 +53,5 @@ def show_facts(facts: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
 
 
 def show_notice(text: str) -> None:
-    """Print a line on stderr, beside whatever else is shown."""
+    """Print a line on stderr."""
     Console(stderr=True, highlight=False).print(f"bikeml: {escape(text)}", soft_wrap=True)

@@ -1,22 +1,21 @@
 """
-Runs in an MLflow store. The only package that imports mlflow.
+Record runs in an MLflow store, and find them again. The only package that imports mlflow.
 
-Each module knows one thing:
-
-    store      how to reach a store, and how a run in it begins and ends
-    recording  what is recorded of an experiment
-    sweeps     a sweep's own run, and the recorded runs that a sweep can take instead of fitting again
-    recorded   a recorded run, and the way to its files
-    runs       find a recorded run by what people call it
-    models     the models of recorded runs, checked
-    backends   what is asked of a store, and which class answers; imported when it is used
+    settings      mlflow's settings, made before mlflow is imported
+    store         reach a store, and begin and end a run in it
+    record        record the folder of a run
+    sweeps        record a sweep's own run, and find recorded runs to reuse in a sweep
+    recorded      a recorded run, and how to fetch its files
+    lookup        find a recorded run by id, alias, "best" or "latest"
+    models        fetch the model of a recorded run, checked
+    backends      what bikeml needs from a store, and which class provides it; imported when it is used
     mlflow_store  MLflow's own stores, and their registry of models
 """
 
 import warnings
 
-from bikeml.tracking import settings  # noqa: F401  before mlflow, which reads its settings once
+from bikeml.tracking import settings  # noqa: F401  before mlflow, which reads its settings when imported
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # mlflow's own imports warn of their dependencies
+    warnings.simplefilter("ignore")  # mlflow's dependencies warn when they are imported
     import mlflow  # noqa: F401

@@ -1,4 +1,4 @@
-"""What the rest of bikeml asks of a store, and which class answers for which tracking.uri."""
+"""Define what bikeml needs from a store, and choose the class for a tracking.uri."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from bikeml.config.schema import Config
 from bikeml.tracking.recorded import RecordedRun
 
 BACKENDS: Mapping[str, str] = {AZUREML: "bikeml.azure.workspace.store:WorkspaceStore"}
-"""The scheme of a tracking.uri, and "module:Class" of what answers for it: imported only when it is used."""
+"""The "module:Class" of a store, by the scheme of its tracking.uri. It is imported only when it is used."""
 OTHERWISE = "bikeml.tracking.mlflow_store:MlflowStore"
 
 
@@ -22,76 +22,76 @@ class Version:
     name: str
     number: str
     run_id: str | None
-    """The run that it is the model of; None where it says nothing of one."""
+    """The run that the model comes from; None if the version does not say."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A version of a registered model, and what its alias means now."""
+    """The result of registering a model: its version and its alias."""
 
     name: str
     version: str
     alias: str | None
     previous: str | None
-    """The version that the alias pointed to before; None where it was new."""
+    """The version that the alias pointed to before; None if the alias is new."""
     is_new: bool
-    """Whether the version was made just now."""
+    """Whether this registration created the version."""
 
 
 class Store(Protocol):
     """
-    A place where runs are recorded and models are registered; the runs themselves are reached by MLflow's client.
+    A place where runs are recorded and models are registered. The runs themselves are read by MLflow's client.
 
-    The methods raise ClusterError where a workspace refuses, TrackingError or one of STORE_ERRORS where another store
-    does. A further store is a class like this that takes the config, and a line in BACKENDS.
+    The methods raise ClusterError if a workspace refuses, and TrackingError or one of STORE_ERRORS if another store
+    does. To add a store, write a class with these methods that takes the config, and add a line to BACKENDS.
     """
 
     @property
     def uri(self) -> str:
-        """Its address for MLflow's client, absolute; raises TrackingError where it cannot be found out."""
+        """Return its absolute address for MLflow's client; raises TrackingError if the address is unknown."""
 
     @property
     def can_order(self) -> bool:
-        """Whether runs can be asked for in the order of a metric."""
+        """Return whether the store can sort runs by a metric."""
 
     @property
     def takes_datasets(self) -> bool:
-        """Whether a run can be given its dataset as an input."""
+        """Return whether a run can have its dataset as an input."""
 
     @property
     def holds_jobs(self) -> bool:
-        """Whether a cluster's jobs are runs in it from the start, so that a launcher of jobs finds them by itself."""
+        """Return whether a cluster's jobs are runs in this store from the start, so that a launcher finds them."""
 
     @property
     def job_run_id(self) -> str | None:
-        """The run that this process has already, since it is a job of a cluster; None where it is none."""
+        """Return the run of the job that this process runs in; None if it is not a job of a cluster."""
 
     @property
     def override(self) -> str:
-        """What leads a further command to the store, such as " tracking=azureml"; empty for the default one."""
+        """Return the override that makes a command use this store, such as " tracking=azureml"; empty by default."""
 
     def look(self, experiment_id: str, run_id: str) -> str:
-        """Return where a person looks at a run: the address of its page, or the command that serves one."""
+        """Return how a person opens a run: the address of its page, or the command that serves one."""
 
     def models(self) -> list[str]:
         """Return the names of all registered models, sorted."""
 
     def version(self, name: str, number: str) -> Version | None:
-        """Return a version of a registered model, or None where there is none."""
+        """Return a version of a registered model, or None if it does not exist."""
 
     def aliased(self, alias: str, name: str | None = None) -> list[Version]:
-        """Return the versions that have the alias, one at the most of each model, or of the one that is named."""
+        """Return the versions with the alias: at most one for each model, or only that of the model `name`."""
 
     def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:
         """
-        Return the version of the registered model `name` that is the run's model, made where there is none, as `alias`.
+        Register the run's model as a version of `name`, unless it is one already, and point `alias` to it.
 
-        `folder` holds the model, checked. Raises ClusterError, and TrackingError where the store has no registry.
+        `folder` holds the checked model. Raises ClusterError, and TrackingError if the store has no registry.
         """
 
 
 def open_store(config: Config) -> Store:
-    """Return the store that a config names; it is not asked for anything yet."""
+    """Return the store that a config names, without connecting to it."""
     scheme = str(config.tracking.uri).partition(":")[0]
     module, _, name = BACKENDS.get(scheme, OTHERWISE).partition(":")
     backend: Callable[[Config], Store] = getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""Find a recorded run by what people call it."""
+"""Find a recorded run by its id, its alias, or as "best" or "latest"."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,15 @@ def find(config: Config, which: str) -> RecordedRun:
     """
     Return the finished run of an experiment that `which` names in the store of the config.
 
-    It is a run's id or the beginning of one, "latest", "best" (the highest cross-validated R2 among those
-    with the table, target and kind of split of the latest run), the alias of a registered model, NAME@ALIAS or
-    NAME/VERSION.
+    `which` is one of:
 
-    Raises RunNotFoundError where there is no such run or it did not finish, ConfigError where the config names no
-    store, TrackingError where the store is out of reach, and ClusterError where a workspace is.
+    - the id of a run, or its first 7 or more characters;
+    - "latest";
+    - "best": the highest cross-validated R2 of the runs with the table, target and kind of split of the latest run;
+    - the alias of a registered model, NAME@ALIAS, or NAME/VERSION.
+
+    Raises RunNotFoundError if there is no such run or it did not finish, ConfigError if the config names no store,
+    TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
     """
     if config.tracking.uri is None:
         raise ConfigError("tracking.uri=null records no runs; choose the tracking option that they were recorded with")
@@ -50,7 +53,7 @@ def find(config: Config, which: str) -> RecordedRun:
 
 
 class _Finder:
-    """One look into a store; its methods raise STORE_ERRORS and RunNotFoundError."""
+    """Searches one store; its methods raise STORE_ERRORS and RunNotFoundError."""
 
     def __init__(self, place: Store, experiment: str) -> None:
         self._store, self._uri, self._name = place, place.uri, experiment
@@ -66,7 +69,7 @@ class _Finder:
         return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
 
     def check(self, run: Run, which: str) -> RecordedRun:
-        """Return the run as a record; only one that finished and was an experiment has anything to give."""
+        """Return the run as a RecordedRun; raises RunNotFoundError unless it is a finished run of an experiment."""
         shown = f"run {run.info.run_id} ({run.info.run_name})"
         if run.info.lifecycle_stage == "deleted":
             raise RunNotFoundError(f"{shown} is deleted; {self._advice()}")
@@ -109,7 +112,7 @@ class _Finder:
         return max(islice(runs, 1 if can_order else None), key=_score)
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
-        """Yield the finished runs of experiments, newest first unless ordered otherwise."""
+        """Yield the finished runs of experiments, newest first unless `order` says otherwise."""
         experiment = self._client.get_experiment_by_name(self._name)
         experiments = [str(experiment.experiment_id)] if experiment else []
         runs = self._search(experiments, f"attributes.status = 'FINISHED'{condition}", order)
@@ -176,7 +179,7 @@ class _Finder:
 
 
 def _is_experiment(run: Run) -> bool:
-    """Whether it is neither a sweep's own run nor a candidate of a search."""
+    """Return whether a run is an experiment: not a sweep's own run, and not a candidate of a search."""
     return FINGERPRINT in run.data.tags and METRIC in run.data.metrics
 
 

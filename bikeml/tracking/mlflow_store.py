@@ -1,4 +1,4 @@
-"""An MLflow store, in a local file or behind a server, with MLflow's own registry of models."""
+"""The store that MLflow itself provides, in a local file or on a server, with its registry of models."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -23,7 +23,7 @@ PAGE = 100
 
 
 class MlflowStore(Store):
-    """The store at a tracking.uri that MLflow itself knows; its methods raise STORE_ERRORS."""
+    """The store at a tracking.uri that MLflow itself supports; its methods raise STORE_ERRORS."""
 
     can_order = True
     takes_datasets = True

@@ -1,4 +1,4 @@
-"""The models of recorded runs, fetched and checked."""
+"""Fetch the model of a recorded run, and check it."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from bikeml.tracking.recorded import RecordedRun
 
 def fetch_checked(run: RecordedRun, folder: Path) -> tuple[Path, Pipeline]:
     """
-    Bring the model of a run below `folder`, fit to be handed to a server; return its folder and the pipeline in it.
+    Download the model of a run below `folder`, check that a server can load it, and return its folder and pipeline.
 
-    Raises RunNotFoundError where the run has no model, ModelFileError where it is not as bikeml writes models, and
+    Raises RunNotFoundError if the run has no model, ModelFileError if bikeml did not write the model so, and
     TrackingError.
     """
     place = run.fetch_model(folder)

@@ -20,21 +20,23 @@ from bikeml.tracking.backends import Store, open_store
 MODEL_FILE = f"{MODEL}/model.skops"
 
 
-def record(folder: RunFolder, config: Config) -> StoreRecord:
+def record(folder: RunFolder, config: Config, parent_run_id: str | None = None) -> StoreRecord:
     """
-    Record the run in `folder` in the store of `config`, unless it is there, and return where it is.
+    Record the run in `folder` in the store of `config`, unless it is there already, and return where it is.
 
-    Only a run whose every file has arrived becomes FINISHED. Raises RecordError if the folder holds no whole run, and
-    TrackingError if the store cannot be used.
+    A cell's run is nested below the run of its sweep, `parent_run_id`. A run becomes FINISHED only after all its files
+    have arrived. Raises RecordError if the folder holds no complete run, and TrackingError if the store cannot be used.
     """
     folder.verify()
     run, place = folder.require(), open_store(config)
     with store.store_errors(place.uri):
         client = store.connect(place.uri)
         if place.job_run_id is not None:
-            return _record_in_job(client, place, folder, config)
+            return _record_in_job(client, place, folder, config, parent_run_id)
         experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = _find_recorded(client, experiment, run) or _record_anew(client, place, experiment, folder, config)
+        run_id = _find_recorded(client, experiment, run) or _record_anew(
+            client, place, experiment, folder, parent_run_id
+        )
     return _remember(place, folder, config, experiment, run_id)
 
 
@@ -44,10 +46,12 @@ def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str
     return str(found[0].info.run_id) if found else None
 
 
-def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: RunFolder, config: Config) -> str:
+def _record_anew(
+    client: MlflowClient, place: Store, experiment: str, folder: RunFolder, parent_run_id: str | None
+) -> str:
     run = folder.require()
     started, ended = _times(folder, run)
-    with store.open_run(client, experiment, run.run_name, _tags(folder, run, config), started, ended) as run_id:
+    with store.open_run(client, experiment, run.run_name, _tags(folder, run, parent_run_id), started, ended) as run_id:
         client.log_batch(run_id, _metrics(run, started), _params(folder, run), [])
         if place.takes_datasets:
             client.log_inputs(run_id, [_dataset(run)])
@@ -57,16 +61,19 @@ def _record_anew(client: MlflowClient, place: Store, experiment: str, folder: Ru
     return run_id
 
 
-def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config: Config) -> StoreRecord:
+def _record_in_job(
+    client: MlflowClient, place: Store, folder: RunFolder, config: Config, parent_run_id: str | None
+) -> StoreRecord:
     """
-    Record in the run that the job has already, and which the service ends; its files are the job's own output.
+    Record in the job's own run. The service ends that run, and keeps the files as the job's output.
 
-    A job that lost its node runs again in the same run. The metrics come last: where they are, all is.
+    If a job loses its node, it starts again in the same run. The metrics are recorded last: a run with metrics is
+    complete.
     """
     there, run = client.get_run(str(place.job_run_id)), folder.require()
     run_id, started = str(there.info.run_id), _times(folder, run)[0]
     if not there.data.metrics:
-        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, config)).items()]
+        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, parent_run_id)).items()]
         client.log_batch(run_id, [], _params(folder, run), tags)
         _record_children(client, there.info.experiment_id, run_id, folder, run)
         client.log_batch(run_id, _metrics(run, started), [], [])
@@ -74,7 +81,7 @@ def _record_in_job(client: MlflowClient, place: Store, folder: RunFolder, config
 
 
 def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
-    """Write beside the record where it is in the store, and return it; raises OSError."""
+    """Write to store.json where the run is in the store, and return the record; raises OSError."""
     stored = StoreRecord(
         uri=redact(place.uri),
         experiment_name=config.tracking.experiment_name,
@@ -86,7 +93,7 @@ def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, 
 
 
 def _times(folder: RunFolder, run: RunRecord) -> tuple[float, float]:
-    """Return the unix times of the start and the end; form 1 says how long it took, until its file was written."""
+    """Return the unix times of the start and the end. Form 1 has no start: count back from the time of its file."""
     seconds = run.seconds.get("total", 0.0)
     started = (folder.path / run.FILE).stat().st_mtime - seconds if run.started is None else run.started
     return started, started + seconds
@@ -112,7 +119,7 @@ def _params(folder: RunFolder, run: RunRecord) -> list[Param]:
 
 
 def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
-    """Return the sections of the config that determine the result; form 1 has them in its config alone."""
+    """Return the sections of the config that determine the result; a run of form 1 has them only in config.yaml."""
     if run.identity is not None:
         return cast(Mapping[str, Any], run.identity["config"])
     left_out = names_not_in_result()
@@ -124,7 +131,7 @@ def to_params(values: Mapping[str, str]) -> list[Param]:
     return [Param(name, redact(value)[:PARAM_VALUE]) for name, value in list(values.items())[:PARAMS]]
 
 
-def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
+def _tags(folder: RunFolder, run: RunRecord, parent_run_id: str | None) -> dict[str, str]:
     tags = {
         names.RECORD: record_id(run),
         names.FINGERPRINT: run.fingerprint,
@@ -139,8 +146,8 @@ def _tags(folder: RunFolder, run: RunRecord, config: Config) -> dict[str, str]:
         tags |= identity_tags(run.identity)
     if run.cv.tuned_on_these_rows:
         tags[names.CV] = "tuned on these rows"
-    if config.sweep.parent_run_id:
-        tags[names.PARENT] = config.sweep.parent_run_id
+    if parent_run_id:
+        tags[names.PARENT] = parent_run_id
     return tags | _environment_tags(folder, run)
 
 
@@ -163,7 +170,7 @@ def _dataset(run: RunRecord) -> DatasetInput:
     dataset = run.dataset
     dataset_entity = Dataset(
         name=dataset.name,
-        digest=dataset.sha256[:36],  # MLflow's column holds no more; the whole is in a tag
+        digest=dataset.sha256[:36],  # the length of MLflow's column; the tag has the full value
         source_type="local",
         source=json.dumps({"uri": dataset.source}),
         schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
@@ -173,7 +180,7 @@ def _dataset(run: RunRecord) -> DatasetInput:
 
 
 def _record_children(client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord) -> None:
-    """Record the best candidates of a search as child runs, as MLflow's own autologging does."""
+    """Record the best candidates of a search as child runs, as MLflow's autologging does."""
     started, ended = _times(folder, run)
     for number, values in _best_candidates(folder, run):
         tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
@@ -185,7 +192,7 @@ def _record_children(client: MlflowClient, experiment: str, parent: str, folder:
 
 
 def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rank, the scores and the params of as many candidates as search.child_runs asks for, best first."""
+    """Yield the rank, the scores and the params of the best search.child_runs candidates, best first."""
     if run.search is None or not run.search.candidates:
         return
     wanted = folder.read_config()["search"]["child_runs"]

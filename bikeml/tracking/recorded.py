@@ -1,4 +1,4 @@
-"""A recorded run, as whoever has found one holds it, and the way to its files."""
+"""A recorded run: its values, and methods that fetch its files and its model."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ ADVICE = "check tracking.uri"
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """An experiment's run in a tracking store, finished and with its metrics."""
+    """A finished run of an experiment in a tracking store."""
 
     run_id: str
     name: str
@@ -30,28 +30,29 @@ class RecordedRun:
     uri: str
     """The address of its store."""
     which: str
-    """What it was found by."""
+    """The argument that it was found by, such as "best"."""
     _artifacts: ArtifactRepository = field(repr=False, compare=False)
-    """The client's own way to it asks for logged models first, which not every server knows of (MLflow 3.15)."""
+    """MLflow 3.15's client would ask for logged models first, which not every server supports."""
 
     @property
     def title(self) -> str:
-        """Return its id and name, and how it came to be meant where that was no id."""
+        """Return its id and name, and `which` if that was not the id."""
         if self.which == "best":
             return f"{self.run_id} ({self.name}), the best on its table, target and split by {METRIC}"
         named = "" if self.run_id.startswith(self.which) else f", {self.which}"
         return f"{self.run_id} ({self.name}){named}"
 
     def holds(self, path: str) -> bool:
-        """Whether the run has an artifact, a file or a folder of the run folder; raises TrackingError."""
+        """Return whether the run has an artifact: a file or a folder of the run folder; raises TrackingError."""
         with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
             return store.find_artifact(self._artifacts, path) is not None
 
     def fetch(self, path: str, folder: Path) -> Path:
         """
-        Bring an artifact, a file or a folder of the run folder such as "model", below a local `folder`.
+        Download an artifact below a local `folder`, and return its path there.
 
-        Returns where it is now. Raises RunNotFoundError where the run has none of that name, and TrackingError.
+        An artifact is a file or a folder of the run folder, such as "model". Raises RunNotFoundError if the run has
+        none of that name, and TrackingError.
         """
         with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
             place = store.find_artifact(self._artifacts, path)
@@ -65,9 +66,9 @@ class RecordedRun:
 
     def fetch_record(self, folder: Path, *names: str) -> RunFolder:
         """
-        Bring the record of the run and the named files of its folder below a local `folder`, as they were recorded.
+        Download the record of the run and the named files below a local `folder`, and check them.
 
-        Raises RecordError if one is broken, changed or another run's, and as :meth:`fetch` does.
+        Raises RecordError if one is broken, was changed, or is of another run; and what :meth:`fetch` raises.
         """
         brought = RunFolder(self.fetch(RESULT, folder).parent)
         for name in names:
@@ -79,18 +80,18 @@ class RecordedRun:
 
     def fetch_model(self, folder: Path) -> Path:
         """
-        Bring the model below a local `folder`, and return its own.
+        Download the model below a local `folder`, check it, and return its folder.
 
-        Raises ModelFileError where it is not the file that was recorded, or where the run does not say which file was,
-        and as :meth:`fetch_record` does.
+        Raises ModelFileError if the model has another sha256 than the one recorded, or none was recorded; and what
+        :meth:`fetch_record` raises.
         """
-        from bikeml.experiment.model_file import hash_model  # its import takes seconds, and not everybody wants a model
+        from bikeml.experiment.model_file import hash_model  # its import takes seconds, and few callers need a model
 
         recorded = self.tags.get(MODEL)
         if recorded is None:
             raise ModelFileError(
-                f"the model of run {self.run_id} ({self.name}) cannot be checked: the run's tag {MODEL!r}, the sha256 "
-                "that every run is recorded with, is missing; find out who took it away, or record the experiment again"
+                f"the model of run {self.run_id} ({self.name}) cannot be checked: the run lacks the tag {MODEL!r}, "
+                "the sha256 of its model; find out who removed it, or record the experiment again"
             )
         brought = self.fetch_record(folder)
         model = self.fetch(MODEL_FOLDER, folder)
@@ -101,12 +102,12 @@ class RecordedRun:
                 f"{found}, and was {recorded}; name another run, or find out who changed it"
             )
         with self._record_errors(brought):
-            brought.verify()  # what stands beside the model too
+            brought.verify()  # the files beside the model too
         return model
 
     @contextmanager
     def _record_errors(self, brought: RunFolder) -> Iterator[None]:
-        """Name the run in place of the temporary folder that its files were brought to."""
+        """Name the run in the error's message, not the temporary folder that its files were downloaded to."""
         try:
             yield
         except RecordError as error:

@@ -1,4 +1,4 @@
-"""Reach an MLflow store, and let a run begin and end in it."""
+"""Connect to an MLflow store, and begin and end runs in it."""
 
 import contextlib
 import hashlib
@@ -28,12 +28,12 @@ from bikeml.system.redaction import redact
 
 LOCK_TIMEOUT_SECONDS = 20
 NEW_STORE_SECONDS = 120
-"""How long a store that another process makes just now is waited for."""
+"""How long to wait for another process that is creating the store."""
 JOB_OUTPUTS = "outputs/"
-"""Where the files of a run lie that was a job on a cluster: it keeps a job's own output there."""
+"""The folder of artifacts that holds the files of a run that was a job on a cluster."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers where there is nothing of a name; of some names it says that they are none."""
-# A refused connection is an OSError; a missing driver of a database an ImportError; nonsense of a server a ParseError.
+"""MLflow's error codes if nothing has the name; it calls some names invalid."""
+# A refused connection is an OSError, a missing database driver an ImportError, an unreadable answer a ParseError.
 STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, ParseError)
 
 
@@ -41,7 +41,7 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, Import
 def store_errors(
     uri: str, what: str = "record the run", advice: str = "check tracking.uri, or choose tracking=none"
 ) -> Iterator[None]:
-    """Raise a TrackingError that says what could not be done, whatever the store at `uri` has against it."""
+    """Raise TrackingError, which says that `what` failed and why, for any of STORE_ERRORS in the block."""
     try:
         yield
     except STORE_ERRORS as error:
@@ -51,24 +51,24 @@ def store_errors(
 
 def connect(uri: str) -> MlflowClient:
     """
-    Return a client of the store at the absolute `uri`; a local store is made where there is none.
+    Return a client of the store at the absolute `uri`; create a local store if it is missing.
 
     Raises one of STORE_ERRORS.
     """
     if uri.partition(":")[0].partition("+")[0] not in STORES:
-        mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 looks up the login for artifacts there, and nowhere else
+        mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 reads the login for artifacts only there
     try:
         return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin choked on its URI
+        raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin cannot parse its URI
 
 
 def _connect_to_file(uri: str) -> MlflowClient:
     path = uri.removeprefix(SQLITE)
-    # MLflow tries a file that cannot be opened again and again, for minutes.
+    # If the file cannot be opened, fail now: MLflow would retry for minutes.
     with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database:
         database.execute("PRAGMA user_version")
-    # Processes that make the tables of one new store at once break each other's migrations (MLflow 3.15).
+    # If two processes create the tables of a new store at once, their migrations break (MLflow 3.15).
     name = f"bikeml-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
     with FileLock(Path(tempfile.gettempdir()) / name, timeout=NEW_STORE_SECONDS, mode=0o666):
         if Path(path).stat().st_size == 0:
@@ -79,8 +79,8 @@ def _connect_to_file(uri: str) -> MlflowClient:
 
 
 def _make_store(path: str) -> None:
-    """Make the tables elsewhere and bring them in one transaction: no run mends migrations that were broken off."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows removes no file in use
+    """Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
         elsewhere = str(Path(folder) / "new.db")
         MlflowClient(tracking_uri=SQLITE + elsewhere).search_experiments(max_results=1)
         with (
@@ -91,7 +91,7 @@ def _make_store(path: str) -> None:
 
 
 def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
-    """Return the id of the experiment of that name, which is made where there is none."""
+    """Return the id of the experiment `name`; create it if it is missing."""
     found = client.get_experiment_by_name(name)
     if found is None:
         return _create_experiment(client, name, uri)
@@ -100,12 +100,12 @@ def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
             f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
         )
     if not found.experiment_id:
-        raise MlflowException("it answers without an experiment's id; is this the address of an MLflow server?")
+        raise MlflowException("the answer has no experiment id; is this the address of an MLflow server?")
     return str(found.experiment_id)
 
 
 def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
-    # Beside the database, wherever the process runs; a server decides for itself.
+    # Artifacts lie beside a local database, whatever the working folder is. A server chooses its own place.
     location = (Path(uri.removeprefix(SQLITE)).parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
     try:
         return str(client.create_experiment(name, artifact_location=location))
@@ -117,26 +117,26 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
 
 
 def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
-    """Begin a run in the experiment of that id, at the unix time `started`, and return its id."""
+    """Begin a run in the experiment with the id `experiment`, at the unix time `started`, and return the run's id."""
     owned = {**fit_tags(tags), OWNER: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
 
 
 def open_artifacts(run: Run, uri: str) -> ArtifactRepository:
-    """Return the files of a run; MLflow 3.15's client asks for logged models first, of which Azure ML knows nothing."""
+    """Return the artifacts of a run. MLflow 3.15's client asks for logged models first, which Azure ML lacks."""
     return get_artifact_repository(str(run.info.artifact_uri), tracking_uri=uri)
 
 
 def find_artifact(artifacts: ArtifactRepository, path: str) -> str | None:
-    """Return where a file or folder of a run folder lies among a run's artifacts, or None where it is not."""
+    """Return where a file or folder of the run folder lies among a run's artifacts, or None if it is missing."""
     first = PurePosixPath(path).parts[0]
     prefixes = (prefix for prefix in ("", JOB_OUTPUTS) if prefix + first in list_names(artifacts, prefix))
     return next((prefix + path for prefix in prefixes), None)
 
 
 def list_names(artifacts: ArtifactRepository, folder: str = "") -> list[str]:
-    """Return the paths of what lies in a folder of a run's artifacts."""
+    """Return the paths of the files and folders in a folder of a run's artifacts."""
     return [str(item.path) for item in artifacts.list_artifacts(folder.rstrip("/") or None)]
 
 
@@ -144,26 +144,26 @@ def list_names(artifacts: ArtifactRepository, folder: str = "") -> list[str]:
 def open_run(
     client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float, ended: float
 ) -> Iterator[str]:
-    """Open a run of those unix times, and end it as FINISHED, or as FAILED or KILLED when the block raises."""
+    """Open a run with these unix times. End it as FINISHED; if the block raises, as FAILED or KILLED."""
     run_id = begin_run(client, experiment, name, tags, started)
     try:
         yield run_id
         client.set_terminated(run_id, "FINISHED", end_time=int(ended * 1000))
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to tell
+        with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to report
             client.set_terminated(run_id, status)
         raise
 
 
 def owner() -> str:
-    """Return what tells this process from every other: host, pid and the time at which the process began."""
+    """Return what identifies this process, as JSON: its host, its pid and its start time."""
     process = psutil.Process()
     return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
 
 
 def is_gone(owner_tag: str) -> bool:
-    """Return True where the process of that tag was on this machine and is no more; of others one cannot know."""
+    """Return whether the process of the tag ran on this machine and has ended; False for other machines."""
     try:
         tag = json.loads(owner_tag)
         host, pid, started = tag["host"], int(tag["pid"]), float(tag["started"])

@@ -1,4 +1,4 @@
-"""A sweep's own run, and the recorded runs that a sweep can take instead of fitting again."""
+"""Record a sweep's own run, and find recorded runs that a sweep can reuse instead of fitting again."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,25 +25,25 @@ from bikeml.tracking.backends import open_store
 from bikeml.tracking.record import to_params
 
 RELATIVES = 20
-"""How many earlier runs of the same options are looked at to say why none of them could be reused."""
+"""How many earlier runs of the same options are compared to explain why none could be reused."""
 DIFFERENCES_SHOWN = 3
 ERROR_FILE = "error.txt"
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run in the store that answers a cell."""
+    """A recorded run that a cell can reuse."""
 
     run_id: str
     error: str | None
-    """What the run failed with; None for a finished one."""
+    """The error that the run failed with; None if it finished."""
 
 
 class SweepStore:
     """
-    A store as a sweep uses it; it is made where there is none, so that cells in parallel need not.
+    The store of a sweep. A missing local store is created here, before cells in parallel would each create it.
 
-    Every method raises TrackingError when the store cannot be used.
+    Every method raises TrackingError if the store cannot be used.
     """
 
     def __init__(self, config: Config) -> None:
@@ -54,7 +54,7 @@ class SweepStore:
             self._client = store.connect(self.uri)
 
     def begin(self, sweep: SweepRecord) -> StoreRecord:
-        """Return the sweep's own run, begun unless there is one; what dead processes here left running is KILLED."""
+        """Begin the sweep's own run, unless it exists, and return where it is. End runs of dead processes as KILLED."""
         with store.store_errors(self.uri, "begin the sweep"):
             self._end_runs_of_dead_processes()
             experiment = store.experiment_id(self._client, self._experiment_name, self.uri)
@@ -80,7 +80,7 @@ class SweepStore:
         return store.begin_run(self._client, experiment, f"sweep of {len(sweep.cells)} cells", tags, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
-        """End the sweep's run as FINISHED, FAILED or KILLED, with its files and figures."""
+        """Record the files and metrics of the sweep's run, and end it as FINISHED, FAILED or KILLED."""
         with store.store_errors(self.uri, "end the sweep"):
             now = int(time.time() * 1000)
             self._client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
@@ -89,7 +89,7 @@ class SweepStore:
             self._client.set_terminated(run_id, status)
 
     def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
-        """Return the latest run with that fingerprint that finished or, if `failures`, failed in the model's code."""
+        """Return the latest run with this fingerprint that finished; with `failures` also one that the model failed."""
         same = f"tags.`{names.FINGERPRINT}` = '{fingerprint}'"
         with store.store_errors(self.uri, "look for recorded runs"):
             for run in self._search(f"{same} and attributes.status = 'FINISHED'", most=1):
@@ -101,9 +101,9 @@ class SweepStore:
 
     def take(self, run_id: str, folder: Path, fingerprint: str) -> None:
         """
-        Copy into a cell's folder what is kept of a recorded run.
+        Download the files of a recorded run that a sweep keeps to a cell's folder.
 
-        Raises RecordError if its files are gone or broken, or are those of another experiment.
+        Raises RecordError if the files are missing or broken, or are of another experiment.
         """
         with store.store_errors(self.uri, f"take run {run_id}"):
             run = self._client.get_run(run_id)
@@ -116,13 +116,13 @@ class SweepStore:
                     move(Path(artifacts.download_artifacts(place, str(folder))), folder / PurePosixPath(place).name)
         taken = RunFolder(folder)
         if not taken.has(RESULT):
-            raise RecordError("its files are gone")
+            raise RecordError("its files are missing")
         check_fingerprint(taken.require(), fingerprint)
         taken.verify()
         self._describe(str(run.info.experiment_id), run_id).write(folder)
 
     def explain(self, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-        """Say in what a cell differs from the nearest finished run of the same options."""
+        """Return how a cell differs from the most similar finished run of the same options."""
         relatives = self._find_relatives(options_tag(choices)) or self._find_relatives(options_tag_of_form_1(choices))
         if not relatives:
             return "no finished run of these options is recorded"
@@ -138,7 +138,7 @@ class SweepStore:
         return "; ".join(nearest[:DIFFERENCES_SHOWN]) + more or "no reproducible run of these options is recorded"
 
     def _find_relatives(self, options: str) -> list[Run]:
-        """Return the latest finished runs of the same options, which are looked for once."""
+        """Return the latest finished runs of the same options; each search runs once."""
         with store.store_errors(self.uri, "look for recorded runs"):
             if options not in self._relatives:
                 same = f"tags.`{names.OPTIONS}` = '{options}' and attributes.status = 'FINISHED'"
@@ -164,12 +164,12 @@ class SweepStore:
 
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
-    """Record a cell that failed in the model's own code, which would fail again; raises TrackingError."""
+    """Record a cell that failed in the model's own code and so would fail again; raises TrackingError."""
     uri = open_store(config).uri
     tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
     tags[names.ERROR] = error
-    if config.sweep.parent_run_id:
-        tags[names.PARENT] = config.sweep.parent_run_id
+    if invocation.parent_run_id:
+        tags[names.PARENT] = invocation.parent_run_id
     with store.store_errors(uri):
         client = store.connect(uri)
         experiment = store.experiment_id(client, config.tracking.experiment_name, uri)
@@ -177,19 +177,19 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
         client.log_batch(
             run_id, params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))})
         )
-        client.log_text(run_id, error, ERROR_FILE)  # of which the tag may hold the beginning only
+        client.log_text(run_id, error, ERROR_FILE)  # the tag may hold only its beginning
         client.set_terminated(run_id, "FAILED")
 
 
 def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) -> list[str]:
-    """Name what determines the result and is another in the recorded run; `now` are the parameters of the cell."""
+    """Return how the recorded run differs in what determines the result; `now` are the parameters of the cell."""
     recorded = run.data.params
     found = [
-        f"{key} is {value}, recorded was {recorded.get(key, 'nothing')}"
+        f"{key} is {value}, the recorded run has {recorded.get(key, 'nothing')}"
         for key, value in now.items()
         if recorded.get(key) != value
     ]
     for name, value in identity_tags(identity).items():
         if run.data.tags.get(name, value) != value:
-            found.append(f"{name.removeprefix('bikeml.')} is {value}, recorded was {run.data.tags[name]}")
+            found.append(f"{name.removeprefix('bikeml.')} is {value}, the recorded run has {run.data.tags[name]}")
     return found

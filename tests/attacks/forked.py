@@ -90,7 +90,8 @@ def _wait(pid: int) -> tuple[int, resource.struct_rusage]:
         done, status, usage = os.wait4(pid, os.WNOHANG)
         if done:
             return status, usage
-        if time.monotonic() - started - _read_queued_seconds(pid) > WALL_SECONDS:
+        seconds = time.monotonic() - started
+        if seconds > WALL_SECONDS and seconds - _read_queued_seconds(pid) > WALL_SECONDS:
             os.kill(pid, signal.SIGXCPU)
         time.sleep(LOOK_SECONDS)
 

@@ -1,7 +1,10 @@
 """Draw cases by seed and number, run them, and count what came of them."""
 
+import contextlib
 import re
 import signal
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +14,8 @@ from tests.attacks.forked import CPU_SECONDS, Ending
 
 TRACEBACK = "Traceback (most recent call last)"
 STATUSES = (0, 1, 2, 3)
+PROGRESS = 100
+"""Cases from one line on the standard error to the next."""
 MOST_OUTPUT = 50_000
 """Characters; who prints more has printed what was altered as a whole."""
 Run = Callable[[Random], tuple[str, Ending, str | None]]
@@ -49,6 +54,22 @@ def run(cases: Sequence[Case], seed: int, numbers: Sequence[int]) -> Iterator[Fo
     for number in numbers:
         case = order[number % len(order)]
         yield Found(number, case, *case.run(Random(f"{seed} {number}")))
+
+
+def attack(cases: Sequence[Case], seed: int, number: int) -> "Tally":
+    """Run so many cases: print each bad one at once, and the progress to the standard error."""
+    tally, started = Tally(), time.monotonic()
+    with contextlib.suppress(KeyboardInterrupt):  # what has been found until then is shown
+        for found in run(cases, seed, range(number)):
+            tally.add(found)
+            if found.complaint:
+                what = f"{found.case.command}, {found.case.mutation}, {found.done}: {found.complaint}"
+                print(f"--case {found.number}: {what}", flush=True)
+            n_done = found.number + 1
+            if n_done % PROGRESS == 0:
+                seconds = time.monotonic() - started
+                print(f"{n_done:,} of {number:,} cases, {len(tally.bad)} bad, {seconds:.0f} s", file=sys.stderr)
+    return tally
 
 
 def judge_ending(ending: Ending) -> str | None:

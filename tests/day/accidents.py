@@ -41,7 +41,7 @@ def choose_behaviour(plan: Plan) -> Callable[[Job], Behaviour]:
 def find_fingerprint(job: Job) -> str:
     """Return the cell that a job is for, as its command says."""
     words = dict(word.partition("=")[::2] for word in shlex.split(job.spec["command"]))
-    return words["sweep.fingerprint"]
+    return words["BIKEML_FINGERPRINT"]
 
 
 class Accidents:

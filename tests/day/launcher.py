@@ -22,7 +22,6 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import EnvironmentCredential
 
 from bikeml.azure.jobs.executor import Executor
-from bikeml.azure.jobs.ledger import Policy
 from bikeml.azure.jobs.service import Job, Request
 from bikeml.azure.workspace import login
 from bikeml.azure.workspace.artifacts import Artifacts
@@ -33,21 +32,10 @@ from bikeml.errors import ClusterError
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.day.moved import MovedClock
 from tests.day.plan import Plan
+from tests.launches import POLICY, request_of
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
-POLICY = Policy(
-    reuse="all",
-    wait=True,
-    max_parallel_jobs=None,
-    timeout_minutes=60,
-    max_node_hours=1e6,
-    preemptions=2,
-    poll_seconds=1200,
-    patience_minutes=60,
-    on_quota="stop",
-    price_per_node_hour=None,
-)
 REQUEST_SECONDS = 0.1
 """What a request takes: ten threads that ask for a second each."""
 TABLE = b"temp,rentals\n0.3,100\n0.4,200\n"
@@ -127,19 +115,8 @@ def connect(clock: MovedClock, nodes: int) -> Workspace:
 
 def build_requests(plan: Plan, folder: Path) -> list[Request]:
     """Return the cells as jobs."""
-    return [
-        Request(
-            fingerprint=fingerprint,
-            generation=0,
-            display_name=f"cell {number}",
-            command=f"python -m bikeml seed={number} sweep.fingerprint={fingerprint}",
-            table=sha256(TABLE).hexdigest(),
-            checkpoints=False,
-            experiment_name="day",
-            folder=folder / "cells" / str(number),
-        )
-        for number, fingerprint in enumerate(plan.fingerprints())
-    ]
+    table = sha256(TABLE).hexdigest()
+    return [request_of(number, key, folder / "cells", table) for number, key in enumerate(plan.fingerprints())]
 
 
 def launch(plan: Plan, folder: Path) -> None:
@@ -156,7 +133,8 @@ def launch(plan: Plan, folder: Path) -> None:
     def prepare(_requests: object) -> None:
         workspace.prepare(code, conda, tables, POLICY.timeout_minutes)
 
-    policy = replace(POLICY, max_parallel_jobs=plan.cells // 10)  # so that submissions go on all day
+    parallel = plan.cells // 10  # so that submissions go on all day
+    policy = replace(POLICY, poll_seconds=1200, patience_minutes=60, max_parallel_jobs=parallel)
     Executor(workspace, policy, Teller(), prepare, clock).run(build_requests(plan, folder))
 
 

@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from bikeml.azure.jobs.endings import Ending, conclude
-from bikeml.azure.jobs.finder import Finder, NotOursError
+from bikeml.azure.jobs.conclusion import Conclusion, conclude
+from bikeml.azure.jobs.explainer import Explainer
+from bikeml.azure.jobs.finder import NotOursError, check_ours, find_last, find_listed, list_latest
 from bikeml.azure.jobs.ledger import Ledger, Policy
-from bikeml.azure.jobs.pace import Clock, Patience
+from bikeml.azure.jobs.pace import Clock
+from bikeml.azure.jobs.patience import PatientService
 from bikeml.azure.jobs.service import (
     Job,
     Listener,
@@ -27,8 +29,6 @@ from bikeml.azure.jobs.service import (
     find_sweep_tag,
     sweep_tag,
 )
-from bikeml.azure.jobs.submission import Submitter
-from bikeml.azure.jobs.waiting import Waits
 from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT
 
@@ -61,17 +61,9 @@ class Executor:
         prepare: Callable[[Sequence[Request]], None],
         clock: Clock = time,
     ) -> None:
-        self._service, self._policy, self._listener, self._prepare = service, policy, listener, prepare
-        self._clock = clock
-        self._patience = Patience(
-            policy.patience_minutes,
-            policy.poll_seconds,
-            clock,
-            waits_for_quota=policy.on_quota == "wait",
-            tell=listener.waits,
-        )
-        self._finder, self._submitter = Finder(service, self._patience), Submitter(service, self._patience, clock)
-        self._waits = Waits(service, policy.patience_minutes, clock)
+        self._policy, self._listener, self._prepare, self._clock = policy, listener, prepare, clock
+        self._service = PatientService(service, policy, clock, listener.waits)
+        self._explainer = Explainer(self._service, policy.patience_minutes, clock)
         self._pool = ThreadPoolExecutor(THREADS)
         self._ledger = Ledger([], policy, clock)
         self._accepted = False
@@ -94,20 +86,28 @@ class Executor:
         try:
             self._conduct(self._decide([asked[0] for asked in self._ledger.asked.values()]))
         finally:  # after an interrupt, what is being submitted still gets into the ledger, but waits for no outage
-            self._patience.end()
+            self._service.end()
             self._pool.shutdown(cancel_futures=True)
 
     def cancel(self) -> None:
         """Ask for the end of every open job; raises ClusterError with those that could not be asked for."""
         names = [job.name for _, job in self._ledger.running()]
         with ThreadPoolExecutor(THREADS) as pool:
-            problems = [problem for problem in pool.map(self._submitter.cancel, names) if problem is not None]
+            problems = [problem for problem in pool.map(self._cancel, names) if problem is not None]
         if problems:
             raise ClusterError("\n".join(problems))
 
+    def _cancel(self, name: str) -> str | None:
+        """Ask for a job's end; return what kept it from being asked for."""
+        try:
+            self._service.cancel_job(name)
+        except ServiceError as error:
+            return f"job {name} was not cancelled and may still run: {error}"
+        return None
+
     def _decide(self, requests: Sequence[Request]) -> list[Request]:
         """Take over the jobs that there are already, and return what is to be submitted."""
-        known = self._finder.list_latest(self._tag)
+        known = list_latest(self._service, self._tag)
         found = self._pool.map(
             lambda request: self._find(request.fingerprint, known.get(request.fingerprint)), requests
         )
@@ -126,7 +126,7 @@ class Executor:
         """Return the job that stands for a cell now; which one it is matters only where a lost one is bought again."""
         if self._policy.reuse == "finished" and (listed is None or _is_lost(listed)):
             with suppress(NotOursError):  # its submission will say so, and cost its cell
-                return self._finder.find_last(fingerprint, listed)
+                return find_last(self._service, fingerprint, listed)
         return listed
 
     def _conduct(self, waiting: list[Request]) -> None:
@@ -146,7 +146,7 @@ class Executor:
 
     def _prepare_all(self, requests: Sequence[Request]) -> None:
         if requests:
-            self._patience.ask(lambda: self._prepare(requests))
+            self._service.ask(lambda: self._prepare(requests))
 
     def _room(self) -> int:
         """Return how many jobs may be submitted now."""
@@ -162,7 +162,7 @@ class Executor:
             elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
-                self._end(request, [Ending(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
+                self._end(request, [Conclusion(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
         """Whether what keeps this one back would keep all others back too, as far as is known."""
@@ -171,7 +171,8 @@ class Executor:
     def _submit(self, request: Request) -> ServiceError | NotOursError | None:
         """Put the cell's job among the open ones, of which there is one; return what keeps this one from it."""
         try:
-            job = self._submitter.submit(request, {FINGERPRINT: request.fingerprint, self._tag: "true"})
+            job = self._service.put_job(request, {FINGERPRINT: request.fingerprint, self._tag: "true"})
+            check_ours(job, request.fingerprint)
         except (ServiceError, NotOursError) as error:
             return error
         self._ledger.note(request, job)
@@ -191,10 +192,10 @@ class Executor:
         self._clock.sleep(max(self._next_look - self._clock.monotonic(), 0))
         began, running = self._clock.monotonic(), self._ledger.running()
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
-        seen = self._finder.find_listed(sorted(tags), {job.name for _, job in running})
-        found = self._pool.map(lambda each: seen.get(each[1].name) or self._finder.get_job(each[1].name), running)
+        seen = find_listed(self._service, sorted(tags), {job.name for _, job in running})
+        found = self._pool.map(lambda each: seen.get(each[1].name) or self._service.get_job(each[1].name), running)
         now = [job or replace(before, status="NotFound") for (_, before), job in zip(running, found, strict=True)]
-        for (request, _), job in zip(running, self._waits.explain(now), strict=True):
+        for (request, _), job in zip(running, self._explainer.explain(now), strict=True):
             self._stand(request, job)
         moment = self._clock.monotonic()
         jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
@@ -204,40 +205,40 @@ class Executor:
         """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
         ended = self._ledger.ended(self._policy.patience_minutes)
         again = []
-        for (request, _), endings in zip(ended, self._pool.map(self._conclude, ended), strict=True):
-            if isinstance(endings, Job):
-                self._stand(request, endings)
+        for (request, _), conclusions in zip(ended, self._pool.map(self._conclude, ended), strict=True):
+            if isinstance(conclusions, Job):
+                self._stand(request, conclusions)
                 continue
-            if endings[0].is_void and buys_void:
+            if conclusions[0].is_void and buys_void:
                 self._ledger.want(request, request.generation + 1)
-            elif not (endings[0].is_preempted and self._ledger.may_be_replaced(request)):
-                self._end(request, endings)
+            elif not (conclusions[0].is_preempted and self._ledger.may_be_replaced(request)):
+                self._end(request, conclusions)
                 continue
             del self._ledger.open[request.fingerprint]
             again.append(replace(request, generation=request.generation + 1))
         return again
 
-    def _conclude(self, ended: tuple[Request, Job]) -> list[Ending] | Job:
+    def _conclude(self, ended: tuple[Request, Job]) -> list[Conclusion] | Job:
         """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
         request, job = ended
         asked = self._ledger.asked[request.fingerprint]
         try:
-            endings = [conclude(each, job, self._service, self._patience) for each in asked]
-            is_failure = endings[0].failure and job.state.is_final
-            last = self._finder.find_last(request.fingerprint, job) if is_failure else job
+            conclusions = [conclude(each, job, self._service, self._policy.patience_minutes) for each in asked]
+            is_failure = conclusions[0].failure and job.state.is_final
+            last = find_last(self._service, request.fingerprint, job) if is_failure else job
         except (ServiceError, NotOursError) as error:
             failure = f"job {job.name} is {job.status}, and nothing more is known: {error}; {job.studio}"
-            return [Ending(failure) for _ in asked]
-        return last if last and last.name != job.name else endings
+            return [Conclusion(failure) for _ in asked]
+        return last if last and last.name != job.name else conclusions
 
-    def _end(self, request: Request, endings: Sequence[Ending]) -> None:
+    def _end(self, request: Request, conclusions: Sequence[Conclusion]) -> None:
         self._ledger.close(request)
-        for asked, ending in zip(self._ledger.asked[request.fingerprint], endings, strict=True):
+        for asked, conclusion in zip(self._ledger.asked[request.fingerprint], conclusions, strict=True):
             told = replace(asked, generation=request.generation)
-            if ending.delay is None:
-                self._listener.ended(told, ending.failure)
+            if conclusion.delay is None:
+                self._listener.ended(told, conclusion.failure)
             else:
-                self._listener.delayed(told, ending.delay)
+                self._listener.delayed(told, conclusion.delay)
 
 
 def _is_lost(job: Job) -> bool:

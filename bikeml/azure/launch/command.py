@@ -8,6 +8,7 @@ from bikeml.azure.jobs.service import Request
 from bikeml.azure.launch.snapshot import CONFIG_FOLDER
 from bikeml.multirun.plan import PlannedCell
 from bikeml.records.params import shorten
+from bikeml.records.run import FINGERPRINT
 
 RUN_FOLDER = "outputs"
 """Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
@@ -36,7 +37,6 @@ def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -
     own = [word for word in planned.overrides if not word.startswith(LEFT_OUT)]
     own += [
         "tracking=none" if config.tracking.uri is None else "tracking=azureml",
-        f"sweep.fingerprint={planned.cell.fingerprint}",
         f"hydra.run.dir={RUN_FOLDER}",
     ]
     # The service puts paths for these names, which must therefore stay outside of the shell's single quotes.
@@ -46,4 +46,5 @@ def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -
         places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")
     config_folder = [f"--config-dir={CONFIG_FOLDER}"] if has_config_folder else []
     begin = "" if config.azure.makes_environment else "python -m bikeml.azure.launch.packages && "
+    begin += f"{FINGERPRINT}={planned.cell.fingerprint} "
     return " ".join([f"{begin}python -m bikeml", *config_folder, *map(shlex.quote, own), *places])

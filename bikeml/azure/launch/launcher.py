@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
@@ -11,26 +11,32 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from bikeml.errors import ConfigError
+from bikeml.multirun.launcher import CellLauncher
+
+if TYPE_CHECKING:
+    from bikeml.multirun.plan import PlannedCell
 
 
-class AzureMLLauncher(Launcher):
+class AzureMLLauncher(Launcher, CellLauncher):
     """
     Every cell of a sweep as one job of an Azure ML workspace; :mod:`bikeml.azure.launch.story` for the rest.
 
     The keyword arguments are the keys of hydra.launcher, as conf/hydra/launcher/azureml.yaml describes them.
     """
 
+    keeps_jobs = True
+
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  checked as a whole when a launch begins
         self._options = options
-        self._planned: Sequence[Any] | None = None
+        self._planned: Sequence[PlannedCell] | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
         """Remember what Hydra hands over; the task function runs in the jobs."""
         self._loader, self._master = hydra_context.config_loader, config
 
-    def announce(self, planned: Sequence[Any]) -> None:
+    def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """
-        Take the cells of a sweep, :class:`bikeml.multirun.plan.Planned` each, before anything of it is written.
+        Take the cells of a sweep, before anything of it is written.
 
         Raises ConfigError where they are no sweep for a cluster, and PlannedError where only a plan was asked for.
         """

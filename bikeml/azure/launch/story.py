@@ -131,7 +131,7 @@ def _execute(
     workspace = connect(config.azure)
     requests = [build_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
     fields = Policy.__dataclass_fields__
-    own = {"reuse": config.reuse, "price_per_node_hour": config.azure.price_per_node_hour}
+    own = {"reuse": config.reuse or "all", "price_per_node_hour": config.azure.price_per_node_hour}
     policy = Policy(**{**{name: value for name, value in launcher if name in fields}, **own})
     with TemporaryDirectory(prefix="bikeml-") as temporary:
         setup = JobSetup(workspace, planned, launcher, Path(temporary))

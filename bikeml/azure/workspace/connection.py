@@ -29,16 +29,41 @@ def connect(config: AzureConfig) -> Workspace:
     """
     Return the workspace that the config, or else a config.json here or above, names.
 
-    Raises ServiceError where there is none, or nobody is logged in, and ConfigError where config.json shall be written
-    and names another one.
+    Raises ServiceError where there is none, or nobody is logged in.
     """
+    client, credential = _log_in(config)
+    return Workspace(client, credential, config)
+
+
+def configure(config: AzureConfig) -> str:
+    """
+    Write the names of a workspace that answers to config.json, where the next command looks for them; say so.
+
+    Raises ConfigError where the config names none, or config.json another one, and ServiceError as :func:`connect`.
+    """
+    names = {key: getattr(config, key) for key in ("subscription_id", "resource_group", "workspace_name")}
+    if not all(names.values()):  # all three are set, or none
+        settings = " ".join(f"azure.{key}=NAME" for key in names)
+        raise ConfigError(f"there are no names to write to {CONFIG_FILE}; set them: {settings}")
+    file = Path(CONFIG_FILE)
+    if file.exists() and _read_json(file) != names:
+        raise ConfigError(f"{CONFIG_FILE} names something else; move it away, or work in another folder")
+    client, _ = _log_in(config)
+    with service_errors("find the workspace"):
+        client.workspaces.get(config.workspace_name)
+    try:
+        write_text(file, json.dumps(names, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigError(f"cannot write {CONFIG_FILE}: {error}; work in a folder that can be written") from error
+    return f"{CONFIG_FILE} names {config.workspace_name} of {config.resource_group}"
+
+
+def _log_in(config: AzureConfig) -> tuple[MLClient, CachedCredential]:
     _silence()
     credential = shared_credential()
     client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
     credential.log_in()
-    if config.write_config:
-        _write_config(config, client)
-    return Workspace(client, credential, config)
+    return client, credential
 
 
 def _silence() -> None:
@@ -63,22 +88,6 @@ def _find_workspace(config: AzureConfig, credential: CachedCredential) -> MLClie
                 "azure.subscription_id, azure.resource_group and azure.workspace_name",
                 temporary=False,
             ) from error
-
-
-def _write_config(config: AzureConfig, client: MLClient) -> None:
-    """Write the names of a workspace that answers to where the next command looks for them."""
-    names = {key: getattr(config, key) for key in ("subscription_id", "resource_group", "workspace_name")}
-    file = Path(CONFIG_FILE)
-    if _read_json(file) == names:
-        return
-    if file.exists():
-        raise ConfigError(f"{CONFIG_FILE} says something else; take it away, or leave azure.write_config=false")
-    with service_errors("find the workspace"):
-        client.workspaces.get(config.workspace_name)
-    try:
-        write_text(file, json.dumps(names, indent=2) + "\n")
-    except OSError as error:
-        raise ConfigError(f"cannot write {CONFIG_FILE}: {error}; leave azure.write_config=false") from error
 
 
 def _read_json(file: Path) -> object:

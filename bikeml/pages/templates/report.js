@@ -1,4 +1,4 @@
-// The page can be read without this. It makes tables sortable, commands copyable, and opens what is to be printed.
+// The page works without this script. It makes tables sortable and commands copyable.
 "use strict";
 
 function sortKey(row, column) {
@@ -18,7 +18,7 @@ function sortTable(table, heading) {
   const column = heading.cellIndex;
   const rows = [...table.tBodies[0].rows].map((row) => [sortKey(row, column), row]);
   rows.sort(([a], [b]) => {
-    if (a === null || b === null) return (a === null) - (b === null); // what has no value stays last
+    if (a === null || b === null) return (a === null) - (b === null); // rows without a value stay last
     return ascending ? compareKeys(a, b) : compareKeys(b, a);
   });
   table.tBodies[0].append(...rows.map(([, row]) => row));
@@ -41,7 +41,7 @@ async function copy(code, button) {
     await navigator.clipboard.writeText(code.textContent);
     button.textContent = "copied";
   } catch {
-    getSelection().selectAllChildren(code); // the browser gives no clipboard: Ctrl-C does it now
+    getSelection().selectAllChildren(code); // the browser refuses the clipboard, so the user presses Ctrl-C
     button.textContent = "selected";
   }
   setTimeout(() => (button.textContent = "copy"), 1500);

@@ -10,7 +10,7 @@ from bikeml.azure.jobs.service import Job, Service, ServiceError, State
 PREPARING, QUEUED = "Preparing", "Queued"
 
 
-class Waits:
+class Explainer:
     """
     What the service says of the jobs of a launch that wait; that it says nothing is no trouble.
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bikeml.azure.jobs.pace import Patience
 from bikeml.azure.jobs.service import Job, Request, Service, ServiceError, State
 from bikeml.errors import RecordError
 from bikeml.records.run import check_fingerprint
@@ -16,7 +15,7 @@ AGAIN = "reuse=finished submits it again; "
 
 
 @dataclass(frozen=True)
-class Ending:
+class Conclusion:
     """The end of a cell's job; the result is in the cell's folder where neither a failure nor a delay is told."""
 
     failure: str | None = None
@@ -29,79 +28,79 @@ class Ending:
     """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
 
 
-def conclude(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+def conclude(request: Request, job: Job, service: Service, patience_minutes: float) -> Conclusion:
     """
     Bring the result of a job that has ended, or that nobody waits for any more, or say why it is not here.
 
     Raises ClusterError where the service does not answer for too long.
     """
     if job.state is State.COMPLETED:
-        return _fetch(request, job, service, patience)
+        return _fetch(request, job, service)
     if job.state.is_final:
-        return _explain(job, service, patience)
-    return Ending(
-        delay=f"job {job.name} has been {job.status} for {patience.minutes:g} minutes and may still run; the same "
+        return _explain(job, service)
+    return Conclusion(
+        delay=f"job {job.name} has been {job.status} for {patience_minutes:g} minutes and may still run; the same "
         f"command looks again; {job.studio}"
     )
 
 
-def _explain(job: Job, service: Service, patience: Patience) -> Ending:
+def _explain(job: Job, service: Service) -> Conclusion:
     """Say why a job has no result: it lost its node, had too little time, was cancelled, or failed by itself."""
     try:
-        verdict = patience.ask(lambda: service.find_verdict(job.name))
+        verdict = service.find_verdict(job.name)
     except ServiceError as error:
-        return Ending(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
+        return Conclusion(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
     if verdict.has_lost_node:
-        return Ending(
+        return Conclusion(
             f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; {AGAIN}{job.studio}",
             is_preempted=True,
         )
     if verdict.has_outrun(job.timeout_minutes):
-        return Ending(
+        return Conclusion(
             f"job {job.name} was ended after {verdict.minutes:.0f} minutes, which is all that "
             f"hydra.launcher.timeout_minutes={job.timeout_minutes:g} gave it; raise that; {AGAIN}{job.studio}"
         )
     if job.state is State.CANCELED:
-        return Ending(f"job {job.name} was cancelled; {AGAIN}{job.studio}")
-    why = _last_words(job, service, patience) or " ".join(verdict.messages) or "the service gives no reason"
-    return Ending(f"{why}\njob {job.name} Failed; {AGAIN}{job.studio}")
+        return Conclusion(f"job {job.name} was cancelled; {AGAIN}{job.studio}")
+    why = _last_words(job, service) or " ".join(verdict.messages) or "the service gives no reason"
+    return Conclusion(f"{why}\njob {job.name} Failed; {AGAIN}{job.studio}")
 
 
-def _last_words(job: Job, service: Service, patience: Patience) -> str:
+def _last_words(job: Job, service: Service) -> str:
     try:
-        return patience.ask(lambda: service.read_last_words(job.name))
+        return service.read_last_words(job.name)
     except ServiceError as error:
         return f"its log cannot be read: {error}"
 
 
-def _fetch(request: Request, job: Job, service: Service, patience: Patience) -> Ending:
+def _fetch(request: Request, job: Job, service: Service) -> Conclusion:
     """Bring a job's result into the cell's folder, unless an earlier launch has."""
     if is_collected(RunFolder(request.folder), request.fingerprint):
-        return Ending()
+        return Conclusion()
     try:
-        problem = _move(request, job, service, patience)
+        problem = _move(request, job, service)
     except ServiceError as error:
         return _wait(job, str(error))
     except OSError as error:
         return _wait(job, f"{str(request.folder)!r} cannot be written: {error.strerror or error}")
     if problem is None:
-        return Ending()
-    return Ending(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_void=True)
+        return Conclusion()
+    return Conclusion(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_void=True)
 
 
-def _wait(job: Job, problem: str) -> Ending:
-    return Ending(
+def _wait(job: Job, problem: str) -> Conclusion:
+    return Conclusion(
         delay=f"job {job.name} is Completed, and its result was not fetched: {problem}; the same command fetches it; "
         f"{job.studio}"
     )
 
 
-def _move(request: Request, job: Job, service: Service, patience: Patience) -> str | None:
+def _move(request: Request, job: Job, service: Service) -> str | None:
     """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
         files = [name for name in KEPT if request.checkpoints or name != CANDIDATES]
-        patience.ask(lambda: service.fetch_result(job.name, files, Path(fetched)))
+        service.fetch_result(job.name, files, Path(fetched))
         failure = _check(RunFolder(Path(fetched)), request)
         if failure is None:
             for file in sorted(Path(fetched).iterdir(), key=lambda path: path.name == RESULT):

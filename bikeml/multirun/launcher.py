@@ -1,0 +1,61 @@
+"""What a sweep asks of a launcher, and the adapter by which any launcher of Hydra answers."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.plugins.launcher import Launcher
+
+from bikeml.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bikeml.multirun.plan import PlannedCell  # with scikit-learn, for which the command line does not wait
+
+SERIAL_BATCH = 20
+"""Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
+
+
+@runtime_checkable
+class CellLauncher(Protocol):
+    """A launcher that knows of cells. What becomes of a cell is read from its folder, never from a launcher's word."""
+
+    keeps_jobs: bool
+    """Whether a cell becomes a job of a service that keeps it, so that the same sweep finds it again."""
+
+    def announce(self, planned: "Sequence[PlannedCell]") -> None:
+        """
+        Take the cells of a sweep before anything is written.
+
+        Raises ConfigError if they cannot be launched, and PlannedError if only a plan was asked for.
+        """
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> object:
+        """Run a cell for each list of overrides, each in the folder that they name, and wait for all."""
+
+
+class PlainLauncher:
+    """A launcher of Hydra that knows nothing of bikeml: Hydra's own, joblib's, submitit's or a user's."""
+
+    keeps_jobs = False
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+
+    def announce(self, planned: "Sequence[PlannedCell]") -> None:
+        """Raise ConfigError if recorded runs are asked for and nothing is recorded."""
+        config = planned[0].config
+        if config.reuse not in (None, "none") and config.tracking.uri is None:
+            raise ConfigError(
+                f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=null"
+            )
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
+        """Run the cells; what Hydra returns of them is not kept."""
+        size = SERIAL_BATCH if isinstance(self._launcher, BasicLauncher) else max(1, len(job_overrides))
+        for first in range(0, len(job_overrides), size):
+            self._launcher.launch(job_overrides[first : first + size], initial_job_idx=initial_job_idx)
+
+
+def adapt(launcher: Launcher | CellLauncher) -> CellLauncher:
+    """Return the launcher of a sweep for one of Hydra's."""
+    return launcher if isinstance(launcher, CellLauncher) else PlainLauncher(launcher)
