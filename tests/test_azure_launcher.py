@@ -729,7 +729,10 @@ def test_tasks_register_a_table_and_make_a_cluster(
     assert first == second
     assert re.fullmatch(r"bikeml-table:[0-9a-f]{30}", first)
     assert len(workspace.log.find("data.put")) == 1
+    assert main(["compute", "azure.compute.name=null"]) == 0
+    assert capsys.readouterr().out == "serverless compute, which needs no cluster\n"
     assert main(["compute", "azure.compute.max_instances=4"]) == 0
+    assert capsys.readouterr().out == "cpu-cluster\n"
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
 
 

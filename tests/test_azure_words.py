@@ -102,8 +102,8 @@ def test_a_plan_of_serverless_compute_names_no_limits_of_a_cluster(bikeml_main: 
 def test_a_plan_tells_the_most_that_it_may_cost_also_in_money(
     bikeml_main: Main, capsys: Shown, price: str, cost: str
 ) -> None:
-    plan = ("hydra.launcher.plan=true", f"azure.price_per_node_hour={price}")
-    assert bikeml_main("-m", *CLUSTER, *plan, "model=linear,tree") == 0
+    plan = ("hydra.launcher.plan=true", f"azure.price_per_node_hour={price}", "hydra.launcher.max_jobs=2")
+    assert bikeml_main("-m", *CLUSTER, *plan, "model=linear,tree") == 0  # just as many jobs as are allowed
     assert f"at most  {cost} hydra.launcher.max_node_hours=1000 allows no more" in capsys.readouterr().out
 
 
