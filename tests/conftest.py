@@ -162,6 +162,14 @@ def config_of(*overrides: str) -> Config:
 
 
 @pytest.fixture
+def unrendered(monkeypatch):
+    """Draw the figures of runs, but write an empty picture for each: to render them takes a third of a small run."""
+    from PIL import Image
+
+    monkeypatch.setattr("bikeml.pages.figures.save_figure", lambda _, file: Image.new("L", (1, 1)).save(file, "png"))
+
+
+@pytest.fixture
 def full_disk():
     """Let no file of this process grow beyond so many bytes, from the call on."""
     resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")

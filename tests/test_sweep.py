@@ -21,6 +21,7 @@ from bikeml.records.sweep_folder import SweepFolder
 from bikeml.tracking import store
 from tests.conftest import DAILY, config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 UNTRACKED = (*FAST, "tracking=none", "hydra.sweep.dir=sweep")
 FITS, FAILS = "null", "[1]"  # of a tree over ten columns; the second is refused only when it is fitted
