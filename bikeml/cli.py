@@ -27,9 +27,8 @@ from bikeml.config.composition import (
 )
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
-from bikeml.tasks.catalogue import GROUPS, TASKS, describe_tasks, find_task
+from bikeml.tasks.catalogue import GROUPS, TASKS, complete, describe_tasks, find_task
 from bikeml.tasks.command import do_task
-from bikeml.tasks.completion import complete
 from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
@@ -46,6 +45,15 @@ def start(argv: Sequence[str]) -> int:
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
     """
     try:
+        status = _do(argv)
+        sys.stdout.flush()  # raises here, and not when Python ends, if the reader of a pipe is gone
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
+        return report(error)
+    return status
+
+
+def _do(argv: Sequence[str]) -> int:
+    try:
         if argv and argv[0] in GROUPS and {*HELP} & {*argv[1:2]}:
             print(f"tasks, each with --help:\n{describe_tasks(f'{argv[0]} ')}")
             return DONE
@@ -57,8 +65,6 @@ def start(argv: Sequence[str]) -> int:
         do_task(*found)
     except SystemExit as stop:  # argparse's and Hydra's, after --help for example
         return stop.code if isinstance(stop.code, int) else DONE
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
-        return report(error)
     return DONE
 
 
@@ -195,7 +201,7 @@ def _finish_sweep(begun: BegunSweep) -> int:
 
 def _explain_start(error: Exception) -> Exception:
     """Say what stopped Hydra before the task function began; an error of no known kind is our own bug."""
-    if isinstance(error, BikemlError) or began_as_interrupt(error):
+    if isinstance(error, BikemlError | BrokenPipeError) or began_as_interrupt(error):
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)

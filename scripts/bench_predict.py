@@ -1,55 +1,62 @@
 """
 Measure what predicting takes: ten rows beyond the imports, and a table of a million rows in time and memory.
 
-    python scripts/bench_predict.py [--rows N] [--repeat N]
+    python scripts/bench_predict.py [--only PART ...] [--rows N] [--repeat N]
 
-Whole processes, in turns: `predict` of ten rows, and a process that imports what it imports and ends. The difference is
-the median over the rounds, with the smallest and the largest in brackets; memory is the largest resident set.
+few   whole processes, in turns: `predict` of ten rows, and a process that imports what it imports and ends
+many  `predict` of a large table
 """
 
-import argparse
-import os
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
-from bench_scale import draw_table, measure
+from bench_scale import draw_table
+from harness import alternate, code, measure, parse, show, spread
 
-PREDICT = """
-import atexit, sys
-from pathlib import Path
-atexit.register(lambda: Path("modules").write_text("\\n".join(sys.modules)))
-from bikeml.cli import start
-sys.exit(start(["predict", "run=latest", "output=out.csv", "data.path=few.csv"]))
-"""
-IMPORT = """
-import contextlib, importlib
-from pathlib import Path
-for name in Path("modules").read_text().split():
-    with contextlib.suppress(Exception):  # modules that only their parents can import
-        importlib.import_module(name)
-"""
+PREDICT = ["predict", "run=latest", "output=out.csv"]
+LIST = Path("modules.txt")
+
+
+def predict() -> None:
+    """Predict as the command line says, and write which modules were imported."""
+    import atexit
+
+    from bikeml.cli import start
+
+    atexit.register(lambda: LIST.write_text("\n".join(sys.modules)))
+    sys.exit(start(sys.argv[1:]))
+
+
+def import_all() -> None:
+    """Import the modules that were written down."""
+    import contextlib
+    import importlib
+
+    for name in LIST.read_text().split():
+        with contextlib.suppress(Exception):  # modules that only their parents can import
+            importlib.import_module(name)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=5, help="how often each is measured")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        measure(["-m", "bikeml", "model=gbr"])
-        draw_table(10, Path("few.csv"))
-        draw_table(arguments.rows, Path("many.csv"))
-        rounds = [(measure(["-c", PREDICT])[0], measure(["-c", IMPORT])[0]) for _ in range(arguments.repeat)]
-        beyond = [ours - imports for ours, imports in rounds]
-        print(
-            f"10 rows     {median(ours for ours, _ in rounds):.2f} s, {median(beyond):.2f} s"
-            f" [{min(beyond):.2f}, {max(beyond):.2f}] beyond the imports; under 1.5 s wanted"
-        )
-        seconds, _, memory = measure(["-m", "bikeml", "predict", "run=latest", "output=out.csv", "data.path=many.csv"])
-        print(f"{arguments.rows:,} rows  {seconds:.1f} s, {memory:.0f} MiB")
+    rows = {"type": int, "default": 1_000_000, "help": "of the large table"}
+    arguments = parse(__doc__, ["few", "many"], rows=rows)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        measure(["-m", "bikeml", "model=gbr"], folder)
+        if "few" in arguments.only:
+            draw_table(10, folder / "few.csv")
+            ours = partial(measure, code("bench_predict.predict", *PREDICT, "data.path=few.csv"), folder)
+            pairs = alternate(ours, partial(measure, code("bench_predict.import_all"), folder), arguments.repeat)
+            whole = f"{median(here.clock for here, _ in pairs):.2f} s"
+            beyond = f"{spread(here.clock - there.clock for here, there in pairs)} s beyond the imports"
+            show("10 rows", whole, beyond, wanted="under 1.5 s")
+        if "many" in arguments.only:
+            draw_table(arguments.rows, folder / "many.csv")
+            found = measure(["-m", "bikeml", *PREDICT, "data.path=many.csv"], folder)
+            show(f"{arguments.rows:,} rows", f"{found.clock:.1f} s", f"{found.memory:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -1,85 +1,67 @@
 """
 Measure a tracked sweep against the tutorial's style and against the bare work, and a sweep of many cells.
 
-    python scripts/bench_sweep.py [--repeat N] [--only style|tax|memory|leaderboard]
+    python scripts/bench_sweep.py [--only PART ...] [--repeat N] [--cells N]
 
 style        10 cells as whole processes, in turns: ours, and a plain @hydra.main script with autolog and log_model
 tax          what a cell of ours takes beyond its fits, predictions and Hydra's composition, measured in turns
-memory       a sweep of 500 cells: growth of the resident memory and of the time per cell
-leaderboard  the leaderboard of 500 and of 2,000 recorded cells, after imports
+leaderboard  the leaderboard of --cells recorded cells, after imports
+memory       a sweep of --cells cells: growth of the resident memory and of the time per cell
 """
 
-import argparse
 import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import psutil
+from harness import alternate, call, code, compare, measure, parse, show, spread
 
 MODELS = ["linear", "lasso", "tree", "rf", "gbr"]
-AXES = [f"model={','.join(MODELS)}", "preprocessing=none,standard"]
-N_CELLS = 10
+PREPROCESSINGS = ["none", "standard"]
+AXES = [f"model={','.join(MODELS)}", f"preprocessing={','.join(PREPROCESSINGS)}"]
+N_CELLS = len(MODELS) * len(PREPROCESSINGS)
+SWEEP = ["-m", "bikeml", "-m"]
+WANTED_TAX = 0.35
 
-STYLE = """
-import hydra, mlflow, numpy as np, pandas as pd, matplotlib
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from hydra.utils import instantiate
-from sklearn.compose import make_column_transformer
-from sklearn.metrics import mean_squared_error, r2_score
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from bikeml.config.composition import config_dir
 
-@hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
-def main(config):
-    mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    mlflow.set_experiment("style")
-    mlflow.autolog(silent=True)
-    with mlflow.start_run():
-        table = pd.read_csv(TABLE)
-        numeric, categorical = list(config.data.numeric), list(config.data.categorical)
-        X, y = table[numeric + categorical].astype(float), table["rentals"]
-        X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
-        columns = preprocessor(config, numeric, categorical)
-        model = make_pipeline(columns, instantiate(config.model.estimator)).fit(X_train, y_train)
-        predicted = model.predict(X_test)
-        figure = plt.figure(figsize=(10, 10))
-        plt.scatter(y_test, predicted)
-        mlflow.log_figure(figure, "evaluate.png")
-        plt.close(figure)
-        mse = mean_squared_error(y_test, predicted)
-        mlflow.log_metrics({"MSE": mse, "RMSE": np.sqrt(mse), "R2": r2_score(y_test, predicted)})
-        mlflow.sklearn.log_model(model, name="own", serialization_format="cloudpickle")
+def compare_style(folder: Path, repeat: int) -> None:
+    """Sweep in turns with the tutorial's style, after one sweep each that makes its store."""
+    style = [*code("rivals.sweep", "-m"), *AXES, "hydra/sweeper=basic", "~hydra.callbacks.sweep"]
+    ours = partial(measure, [*SWEEP, *AXES, "hydra.sweep.dir=style"], folder)
+    theirs = partial(measure, style, folder)
+    alternate(ours, theirs, 1)
+    compare(f"style, {N_CELLS} cells", alternate(ours, theirs, repeat), at_least=10)
 
-def preprocessor(config, numeric, categorical):
-    def build(steps):
-        return make_pipeline(*map(instantiate, steps.values())) if steps else "passthrough"
 
-    parts = [(build(config.preprocessing.numeric), numeric), (build(config.preprocessing.categorical), categorical)]
-    return make_column_transformer(*parts)
+def make_bare_cells() -> None:
+    """Print, for each cell, the seconds of its composition, of its fits and predictions, and of its importance."""
+    from hydra import initialize_config_dir
 
-main()
-"""
+    from bikeml.config.composition import config_dir
 
-BARE = """
-import json, sys, time
-from hydra import compose, initialize_config_dir
-from sklearn.inspection import permutation_importance
-from sklearn.model_selection import cross_validate
-import bikeml.experiment.story
-from bikeml.config.composition import config_dir, resolve
-from bikeml.config.schema import typed
-from bikeml.table.data import read_table
-from bikeml.experiment.pipeline import build_pipeline, find_tolerance
-from bikeml.table.split import split_table
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        _make_bare_cell("baseline", "none")
+        cells = [_make_bare_cell(model, preprocessing) for model in MODELS for preprocessing in PREPROCESSINGS]
+    print(json.dumps(cells))
 
-def cell(model, preprocessing):
+
+def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float]:
+    from hydra import compose
+    from sklearn.inspection import permutation_importance
+    from sklearn.model_selection import cross_validate
+
+    from bikeml.config.composition import resolve
+    from bikeml.config.schema import typed
+    from bikeml.experiment.pipeline import build_pipeline, find_tolerance
+    from bikeml.table.data import read_table
+    from bikeml.table.split import split_table
+
     started = time.perf_counter()
     for _ in range(2):  # Hydra composes each job of a sweep twice: to see whether it can be composed, and to run it
         composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
@@ -88,133 +70,83 @@ def cell(model, preprocessing):
     table = read_table(config.data, find_tolerance(config))
     split = split_table(table, config.split, None)
     X, y = table.X.iloc[split.train], table.y[split.train]
+    X_test, y_test = table.X.iloc[split.test], table.y[split.test]
     started = time.perf_counter()
     pipeline = build_pipeline(config, list(X.columns)).fit(X, y)
-    pipeline.predict(table.X.iloc[split.test])
+    pipeline.predict(X_test)
     cross_validate(pipeline, X, y, cv=split.folds, scoring=("r2", "neg_root_mean_squared_error"))
     fitting = time.perf_counter() - started
     started = time.perf_counter()
-    X_test, y_test = table.X.iloc[split.test], table.y[split.test]
     permutation_importance(pipeline, X_test, y_test, scoring="r2", n_repeats=5, random_state=0)
     return composing, fitting, time.perf_counter() - started
 
-with initialize_config_dir(str(config_dir()), version_base="1.3"):
-    cell("baseline", "none")
-    print(json.dumps([cell(model, preprocessing) for model in sys.argv[1:] for preprocessing in ("none", "standard")]))
-"""
 
-
-def run(command: list[str], folder: Path) -> float:
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return time.perf_counter() - started
-
-
-def sweep_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "bikeml", "-m", *arguments]
-
-
-def spread(values: list[float]) -> str:
-    return f"{median(values):7.2f} [{min(values):.2f}, {max(values):.2f}]"
-
-
-def bench_style(folder: Path, repeat: int) -> None:
-    import bikeml
-
-    table = str(Path(bikeml.__file__).parent / "table" / "datasets" / "daily-bike-share.csv")
-    script = folder / "style.py"
-    script.write_text(f"TABLE = {table!r}\n{STYLE}")
-    style = [sys.executable, str(script), "-m", *AXES, "hydra/sweeper=basic", "~hydra.callbacks.sweep"]
-    ours, theirs = [], []
-    for number in range(repeat + 1):  # the first of each makes its store
-        seconds = run(sweep_command(*AXES, f"hydra.sweep.dir=s{number}"), folder), run(style, folder)
-        if number:
-            ours.append(seconds[0])
-            theirs.append(seconds[1])
-    ratios = [there / here for here, there in zip(ours, theirs, strict=True)]
-    print(f"style        ours {spread(ours)} s, plain {spread(theirs)} s, ratio {spread(ratios)}, at least 10 wanted")
-
-
-def bench_tax(folder: Path, repeat: int) -> None:
-    script = folder / "bare.py"
-    script.write_text(BARE)
-    taxes, ours, parts = [], [], []
-    run(sweep_command("hydra.sweep.dir=store"), folder)
+def measure_tax(folder: Path, repeat: int) -> None:
+    """Print what a cell takes, what its parts take alone, and the difference."""
+    measure([*SWEEP, "hydra.sweep.dir=store"], folder)
+    rounds = []
     for number in range(repeat):
         sweep = folder / f"tax{number}"
-        run(sweep_command("model=baseline", "hydra.sweep.dir=warm"), folder)
-        command = sweep_command(f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}")
-        run(command, folder)
+        measure([*SWEEP, "model=baseline", "hydra.sweep.dir=warm"], folder)
+        measure([*SWEEP, f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}"], folder)
         written = [(sweep / str(cell) / "result.json").stat().st_mtime for cell in range(1, N_CELLS + 2)]
-        ours.append((written[-1] - written[0]) / N_CELLS)
-        done = subprocess.run(
-            [sys.executable, str(script), *MODELS], cwd=folder, capture_output=True, text=True, check=True
-        )
-        composing, fitting, importance = (sum(part) / N_CELLS for part in zip(*json.loads(done.stdout), strict=True))
-        parts.append((composing, fitting, importance))
-        taxes.append(ours[-1] - composing - fitting - importance)
-    composing, fitting, importance = (median(part) for part in zip(*parts, strict=True))
-    print(
-        f"tax          a cell {spread(ours)} s; bare: composing {composing:.2f}, fits and predictions {fitting:.2f}, "
-        f"permutation importance {importance:.2f} s; tax {spread(taxes)} s, at most 0.35 wanted"
-    )
+        bare = json.loads(measure(code("bench_sweep.make_bare_cells"), folder).out)
+        parts = [sum(part) / N_CELLS for part in zip(*bare, strict=True)]
+        rounds.append(((written[-1] - written[0]) / N_CELLS, *parts))
+    names = ("a cell", "composing", "fits and predictions", "permutation importance")
+    figures = [f"{name} {median(part):.2f} s" for name, part in zip(names, zip(*rounds, strict=True), strict=True)]
+    tax = spread(whole - sum(parts) for whole, *parts in rounds)
+    show("tax", *figures, f"tax {tax} s", wanted=f"at most {WANTED_TAX}")
 
 
-def bench_memory(folder: Path, n_cells: int) -> None:
-    command = sweep_command("model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many")
+def measure_leaderboard(folder: Path, n_cells: int) -> None:
+    """Make the leaderboard of a sweep whose cells are copies of one."""
+    from bikeml.pages.leaderboard import build_leaderboard, write_leaderboard
+    from bikeml.records.sweep_folder import SweepFolder
+
+    measure([*SWEEP, "tracking=none", "model=linear", "hydra.sweep.dir=one"], folder)
+    for number in range(n_cells):
+        shutil.copytree(folder / "one" / "0", folder / "copies" / str(number))
+    SweepFolder(folder / "copies").adopt("")
+
+    def make() -> None:
+        sweep = SweepFolder(folder / "copies").look()
+        write_leaderboard(sweep, build_leaderboard(sweep))
+
+    show(f"leaderboard, {n_cells} cells", f"{call(make).clock:.2f} s", wanted="under 3 s for 500, under 8 s for 2,000")
+
+
+def measure_memory(folder: Path, n_cells: int) -> None:
+    """Look at a sweep as it goes on, and compare its beginning, its middle and its end."""
+    command = [sys.executable, *SWEEP, "model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many"]
     process = psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     samples: list[tuple[int, float, float]] = []
     while process.poll() is None:
         n_done = len(list((folder / "many").glob("*/result.json")))
         samples.append((n_done, process.memory_info().rss / 2**20, time.perf_counter()))
         time.sleep(0.5)
-    if process.returncode or not samples or samples[-1][0] < n_cells - 1:
+    if process.returncode or not samples:
         sys.exit(f"the sweep of {n_cells} cells ended with status {process.returncode}")
-    marks = [
-        min(samples, key=lambda sample, at=at: abs(sample[0] - at)) for at in (n_cells // 10, n_cells // 2, n_cells - 1)
-    ]
+    marks = [min(samples, key=lambda sample, at=at: abs(sample[0] - at * n_cells)) for at in (0.1, 0.5, 1)]
     (n0, rss0, t0), (n1, _, t1), (n2, rss2, t2) = marks
-    print(
-        f"memory       {n_cells} cells: {(rss2 - rss0) / (n2 - n0):.3f} MiB more a cell, at most 0.25 wanted; "
-        f"{(t1 - t0) / (n1 - n0):.2f} s a cell in the first half, {(t2 - t1) / (n2 - n1):.2f} s in the second"
-    )
-
-
-def bench_leaderboard(folder: Path) -> None:
-    from bikeml.pages.leaderboard import build_leaderboard, write_leaderboard
-    from bikeml.records.sweep_folder import SweepFolder
-
-    run(sweep_command("tracking=none", "model=linear", "hydra.sweep.dir=one"), folder)
-    for n_cells, wanted in ((500, 3), (2000, 8)):
-        many = folder / f"many{n_cells}"
-        for number in range(n_cells):
-            shutil.copytree(folder / "one" / "0", many / str(number))
-        SweepFolder(many).adopt("")
-        started = time.perf_counter()
-        sweep = SweepFolder(many).look()
-        write_leaderboard(sweep, build_leaderboard(sweep))
-        print(f"leaderboard  {n_cells} cells: {time.perf_counter() - started:.2f} s, under {wanted} wanted")
+    growth = f"{(rss2 - rss0) / (n2 - n0):.3f} MiB more a cell"
+    times = f"{(t1 - t0) / (n1 - n0):.2f} s a cell in the first half, {(t2 - t1) / (n2 - n1):.2f} s in the second"
+    show(f"memory, {n_cells} cells", growth, times, wanted="at most 0.25 MiB")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["style", "tax", "memory", "leaderboard"], help="one of them")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
-    parser.add_argument("--cells", type=int, default=500, help="of the sweep whose memory is measured")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    cells = {"type": int, "default": 500, "help": "of the sweeps for leaderboard and memory"}
+    arguments = parse(__doc__, ["style", "tax", "leaderboard", "memory"], repeat=3, cells=cells)
+    with TemporaryDirectory() as name:
         for part, bench in {
-            "style": lambda: bench_style(folder, arguments.repeat),
-            "tax": lambda: bench_tax(folder, arguments.repeat),
-            "leaderboard": lambda: bench_leaderboard(folder),
-            "memory": lambda: bench_memory(folder, arguments.cells),
+            "style": partial(compare_style, repeat=arguments.repeat),
+            "tax": partial(measure_tax, repeat=arguments.repeat),
+            "leaderboard": partial(measure_leaderboard, n_cells=arguments.cells),
+            "memory": partial(measure_memory, n_cells=arguments.cells),
         }.items():
-            if arguments.only in (None, part):
-                bench()
+            if part in arguments.only:
+                bench(Path(name))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -110,7 +110,9 @@ def test_an_environment_that_is_there_is_taken_and_none_is_made(
     assert job.spec["environmentId"].endswith(
         environment.removeprefix("azureml:").replace("theirs:3", "theirs/versions/3")
     )
-    assert job.spec["command"].startswith("python -m bikeml.azure.launch.packages && python -m bikeml ")
+    fingerprint = job.spec["tags"]["bikeml.fingerprint"]
+    begin = f"python -m bikeml.azure.launch.packages && BIKEML_FINGERPRINT={fingerprint} python -m bikeml "
+    assert job.spec["command"].startswith(begin)
     uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
     lines = (workspace.blobs.download(uri, tmp_path) / packages.FILE).read_text().splitlines()
     assert {f"numpy=={NUMPY}", f"azureml-mlflow=={metadata.version('azureml-mlflow')}"} <= {*lines}

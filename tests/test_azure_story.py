@@ -67,8 +67,8 @@ def told(folder: Path) -> dict[str, Any]:
     del record["dataset"]["source"]
     if record["search"]:
         record["search"]["counts"].pop("fits_resumed")
-    for candidate in record["search"]["candidates"]:
-        candidate["scores"] = {name: score for name, score in candidate["scores"].items() if "time" not in name}
+        for candidate in record["search"]["candidates"]:
+            candidate["scores"] = {name: score for name, score in candidate["scores"].items() if "time" not in name}
     return record | {name: (folder / name).read_text() for name in ("predictions.csv", "folds.csv")}
 
 

@@ -423,9 +423,9 @@ def make_folder_for_a_figure(folder):
 PLACES = [
     ("hydra.run.dir=/dev/null/out", make_file, r"cannot write the run folder: .*; choose another with hydra.run.dir=FOLDER"),
     ("hydra.run.dir=" + "x" * 300, make_file, r"cannot write the run folder: .*File name too long"),
-    ("hydra.run.dir=out", make_foreign_model, r"model in '.*out' is not a run's, or was changed; choose another hydra.run.dir"),
-    ("hydra.run.dir=out", make_model_file, r"model in '.*out' is not a run's, or was changed; choose another hydra.run.dir"),
-    ("hydra.run.dir=out", make_folder_for_a_figure, r"evaluate.png in '.*out' is not a run's, or was changed; choose another"),
+    ("hydra.run.dir=out", make_foreign_model, r"model in '.*out' was not written by a run, or was changed; choose another hydra.run.dir"),
+    ("hydra.run.dir=out", make_model_file, r"model in '.*out' was not written by a run, or was changed; choose another hydra.run.dir"),
+    ("hydra.run.dir=out", make_folder_for_a_figure, r"evaluate.png in '.*out' was not written by a run, or was changed; choose another"),
     ("-m hydra.sweep.dir=/dev/null/sweep", make_file, r"cannot write to '/dev/null/sweep': .*; set hydra.sweep.dir"),
     ("-m hydra.sweep.dir=" + "x" * 300, make_file, r"cannot write to '.*': File name too long"),
 ]  # fmt: skip
@@ -436,5 +436,5 @@ def test_a_folder_that_cannot_be_written_is_one_message_and_keeps_what_was_there
     refuse, workdir, command, prepare, message
 ):
     prepare(workdir)
-    is_anothers = "is not a run's" in message
+    is_anothers = "was not written by a run" in message
     refuse([*FAST, *command.split()], message, status=2 if is_anothers else 1)

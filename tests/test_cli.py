@@ -252,3 +252,22 @@ def test_a_second_start_knows_nothing_of_the_first(workdir, capsys):
 )
 def test_secrets_are_taken_out_of_text(text, shown):
     assert redact(text) == shown
+
+
+@pytest.mark.parametrize("words", ["--help", "predict --help", "--cfg job"])
+def test_a_reader_that_goes_away_gets_no_complaint(workdir, words):
+    """As behind `| head -1`, with a pipe that is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bikeml", *words.split()],
+            check=False,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)  # argparse takes no notice

@@ -13,7 +13,7 @@ from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.conftest import ROOT, heeded
-from tests.pages import PAGES, README, Block, matches, read_blocks, read_commands, split_ours
+from tests.pages import PAGES, README, Block, matches, read_blocks, split_ours
 
 ELSEWHERE = {
     "autoload": "tests/test_completion.py types it into a real shell",
@@ -25,7 +25,11 @@ ELSEWHERE = {
 }
 """Commands that run in other tests, by their first words."""
 AZURE = ROOT / "docs" / "azure.md"
-WALKED = [page for page in PAGES if page != AZURE and any(split_ours(command) for command in read_commands(page))]
+WALKED = [
+    page
+    for page in PAGES
+    if page != AZURE and any(split_ours(command) for block in read_blocks(page) for command in block.commands)
+]
 """The pages with commands of ours; tests/test_docs.py walks through docs/azure.md on a workspace of its own."""
 ENVIRONMENT = {
     "COLUMNS": "130",

@@ -284,7 +284,7 @@ COMMANDS = [
     ("run=" + "0" * 31 + "a", r"there is no run or alias '0+a' in 'sqlite:.*mlflow.db'; name a finished run"),
     ("tracking.experiment_name=empty", r"no finished run is recorded in .*, experiment 'empty'; record one first"),
     ("tracking.uri=sqlite:///other.db", r"there is no store at 'sqlite:.*other.db'; record a run first"),
-    ("tracking=none", r"tracking.uri=null records no runs"),
+    ("tracking=none", r"tracking.uri=null names no store"),
     ("data.path=nowhere.csv", r"there is no table at 'nowhere.csv'; set data.path"),
     ("data.path=.", r"'.' is a folder; set data.path"),
     ("output=out.xlsx", r"output='out.xlsx' should end in .csv or .parquet, or be - for the standard output"),

@@ -78,7 +78,7 @@ def test_a_file_that_was_changed_is_refused(workdir):
 @pytest.mark.parametrize("name", ["config.yaml", "evaluate.png", "result.json", "store.json", "predictions.csv"])
 def test_a_folder_with_a_file_of_the_same_name_that_is_not_a_runs_is_refused_and_untouched(name, workdir):
     (workdir / name).write_text("mine")
-    message = rf"{name} in .* is not a run's, or was changed; choose another"
+    message = rf"{name} in .* was not written by a run, or was changed; choose another"
     with pytest.raises(FolderTakenError, match=message), RunFolder(workdir).claim():
         pytest.fail("the folder was claimed")
     assert [file.name for file in workdir.iterdir()] == [name]
@@ -167,7 +167,7 @@ def test_a_folder_that_refuses_locks_is_written_with_a_warning(workdir, monkeypa
 
 @pytest.mark.parametrize("folder", ["/tmp/x", "../x", "a/../../x", "C:\\x", "\\x", "", "."])
 def test_the_folder_of_a_cell_lies_below_the_sweeps(folder):
-    with pytest.raises(ValueError, match="should be a folder below the sweep's"):
+    with pytest.raises(ValueError, match="should be a folder below the sweep's folder"):
         Cell(number=0, overrides=(), folder=folder, varies={})
 
 
@@ -203,11 +203,14 @@ def test_a_result_counts_as_collected_only_whole_and_of_its_job(workdir):
 
 def test_a_sweep_keeps_out_of_a_folder_with_files_of_a_users(workdir):
     (workdir / "leaderboard.csv").write_text("mine")
-    with pytest.raises(FolderTakenError, match="leaderboard.csv in .* is not a sweep's"), SweepFolder(workdir).claim():
+    with (
+        pytest.raises(FolderTakenError, match="leaderboard.csv in .* was not written by a sweep"),
+        SweepFolder(workdir).claim(),
+    ):
         pytest.fail("the folder was claimed")
     (workdir / "0").mkdir()
     (workdir / "0" / "config.yaml").write_text("mine")
-    with pytest.raises(FolderTakenError, match="config.yaml in .* is not a run's"):
+    with pytest.raises(FolderTakenError, match="config.yaml in .* was not written by a run"):
         SweepFolder(workdir).clear(["0"])
     assert (workdir / "0" / "config.yaml").read_text() == "mine"
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
+from bikeml.records.run import hash_identity
 from bikeml.records.run_folder import RunFolder
 from bikeml.tasks.reproduce import GROUPS, _write_options
 from tests.conftest import DAILY, TASK_SIGNALS, config_of, heeded
@@ -40,6 +41,15 @@ def edit_json(file, edit):
     content = json.loads(file.read_text())
     edit(content)
     file.write_text(json.dumps(content))
+
+
+def edit_environment(workdir, run_id, **new):
+    edit_json(artifact(workdir, run_id, "result.json"), lambda content: content["environment"].update(new))
+
+
+def use_other_code(content):
+    content["identity"]["source"]["search"] = "0" * 64
+    content["fingerprint"] = hash_identity(content["identity"])
 
 
 @pytest.fixture
@@ -108,7 +118,7 @@ def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checko
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert (done.returncode, done.stderr) == (0, "")
     run_id = re.search(r"run (\w{32}) again", done.stdout)[1]
-    edit_json(artifact(workdir, run_id, "environment.json"), lambda content: content.update(git_commit="0" * 40))
+    edit_environment(workdir, run_id, git_commit="0" * 40)
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert done.returncode == 1
     assert re.match(rf"bikeml: the code of run {run_id}, commit 0{{40}}, is not in .*; fetch it", done.stderr)
@@ -122,12 +132,8 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
     run_id = str(result.run_id)
     edit_json(artifact(workdir, run_id, "result.json"), lambda content: content["metrics"].update(test_r2=0.5))
 
-    def another_machine(content):
-        content["cpu"] = "another CPU"
-        content["packages"]["numpy"] = "1.0"
-        content["git_commit"] = None
-
-    edit_json(artifact(workdir, run_id, "environment.json"), another_machine)
+    packages = {**result.record.environment.packages, "numpy": "1.0"}
+    edit_environment(workdir, run_id, cpu="another CPU", packages=packages, git_commit=None)
     status, out, err = call("run=latest")
     assert status == 1
     assert re.search(rf"test_r2 +│ 0.5 +│ {result.metrics['test_r2']!r} +│ NO", out)
@@ -151,9 +157,12 @@ def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chanc
     import mlflow
 
     client = mlflow.MlflowClient("sqlite:///mlflow.db")
-    client.set_tag(run_id, "bikeml.fingerprint", "0" * 64)
+    edit_json(artifact(workdir, run_id, "result.json"), use_other_code)
+    client.set_tag(
+        run_id, "bikeml.fingerprint", json.loads(artifact(workdir, run_id, "result.json").read_text())["fingerprint"]
+    )
     assert "packages and machine are the recorded ones, so the code is another" in call("run=latest")[2]
-    edit_json(artifact(workdir, run_id, "environment.json"), lambda content: content.update(git_commit=None))
+    edit_environment(workdir, run_id, git_commit=None)
     client.delete_tag(run_id, "bikeml.identity_schema")
     assert re.search(f"fingerprint  another\n +note  {OF_AN_EARLIER_VERSION}", call("run=latest")[1])
 
@@ -208,7 +217,7 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
     ("words", "message"),
     [
         (["run=latest"], r"there is no store at .*; record a run first"),
-        (["tracking=none"], r"tracking.uri=null records no runs"),
+        (["tracking=none"], r"tracking.uri=null names no store"),
         (["table=''"], r"table='' should not be empty"),
     ],
 )

@@ -99,8 +99,11 @@ def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, mo
     store.set_registered_model_alias("others", "champion", "1")
     for which, message in (
         ("champion", r"several registered models have the alias 'champion'; write one of others@champion, rentals@c"),
-        ("others@champion", r"'others@champion' is version 1 of others, whose run is not in 'sqlite:.*latest are"),
-        ("rentals@best", r"no registered model 'rentals' has the alias 'best'; registered are: others, rentals"),
+        ("others@champion", r"'others@champion' is version 1 of others, but its run is not in 'sqlite:.*latest are"),
+        (
+            "rentals@best",
+            r"no registered model 'rentals' has the alias 'best'; the registered models are: others, rentals",
+        ),
         ("rentals/7", r"no registered model 'rentals' has the version '7'"),
         ("rental/1", r"no registered model 'rental' has the version '1'"),
     ):
@@ -112,7 +115,7 @@ def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, mo
 def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
     with pytest.raises(RunNotFoundError) as error:
         find(config_of(), which)
-    assert which in str(error.value) or "registered are: none" in str(error.value)
+    assert which in str(error.value) or "the registered models are: none" in str(error.value)
     if "/" not in which:
         assert f"the latest are {recorded[1]['tree'].run_id} (tree), {recorded[1]['searched'].run_id}" in str(
             error.value
@@ -121,7 +124,9 @@ def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
 
 def test_an_ambiguous_beginning_names_the_runs(recorded, store, monkeypatch):
     monkeypatch.setattr("bikeml.tracking.lookup.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
-    with pytest.raises(RunNotFoundError, match=r"'' begins the ids of several runs: .* \(tree\), .*; write more of it"):
+    with pytest.raises(
+        RunNotFoundError, match=r"'' is the beginning of several run ids: .* \(tree\), .*; write more characters"
+    ):
         find(config_of(), "")
 
 
@@ -160,7 +165,7 @@ def test_a_store_without_runs_says_how_to_record_one(store):
 
 
 def test_no_store_and_one_out_of_reach_are_named():
-    with pytest.raises(ConfigError, match=r"tracking.uri=null records no runs; choose the tracking option"):
+    with pytest.raises(ConfigError, match=r"tracking.uri=null names no store; choose the tracking option"):
         find(config_of("tracking=none"), "best")
     with pytest.raises(
         TrackingError, match=r"cannot look for run 'best' in 'http://127.0.0.1:1': .*; check tracking.uri$"

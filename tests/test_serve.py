@@ -150,7 +150,7 @@ def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):
     [
         (["port=0"], 2, r"port=0 should be greater than or equal to 1"),
         (["run=best"], 2, r"there is no store at"),
-        (["tracking=none"], 2, r"tracking.uri=null records no runs"),
+        (["tracking=none"], 2, r"tracking.uri=null names no store"),
     ],
 )
 def test_what_cannot_be_served_is_one_message(capsys, words, status, message):

@@ -77,5 +77,5 @@ def test_a_sweep_ends_with_its_page(scripts, tmp_path):
 
 
 def test_a_table_is_explored(scripts, tmp_path):
-    run([scripts / "python", "-m", "bikeml.tasks.explore"], tmp_path)
+    run([scripts / "bikeml", "explore"], tmp_path)
     assert "rentals" in (tmp_path / "explore" / "explore.html").read_text()

@@ -40,7 +40,7 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     """
     Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
 
-    Raises ConfigError or DataError before anything is fitted, FingerprintError if sweep.fingerprint is another one,
+    Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
     FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
     """
     started = time.time()

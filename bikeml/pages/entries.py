@@ -30,7 +30,7 @@ class Entry:
 
     outcome: Outcome
     row: Mapping[str, Any]
-    """Its row of the leaderboard, with None where there is no value."""
+    """Its row of the leaderboard, with None for a missing value."""
     differences: Sequence[Difference]
 
     @property

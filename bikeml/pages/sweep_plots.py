@@ -26,7 +26,7 @@ BEYOND: dict[str, Any] = {"color": MUTED, "markersize": 4, "linestyle": "none", 
 
 
 def find_floor(means: np.ndarray, stds: np.ndarray) -> float:
-    """Return the lowest score to draw, of means and stds of shape (n_cells,). Outliers would squeeze the others."""
+    """Return the lowest R2 to draw. Cells far below would squeeze the others. Both arrays have shape (n_cells,)."""
     lower, upper = np.quantile(means, (0.25, 0.75))
     near = means >= lower - FENCE * (upper - lower)
     return float((means - stds)[near].min())

@@ -137,7 +137,9 @@ class RunFolder:
             return
         strange = next((name for name in names if not self._is_known(name, known)), None)
         if strange is not None:
-            raise FolderTakenError(f"{strange} in {str(self.path)!r} is not a run's, or was changed; {ADVICE}")
+            raise FolderTakenError(
+                f"{strange} in {str(self.path)!r} was not written by a run, or was changed; {ADVICE}"
+            )
 
     def _is_known(self, name: str, known: Mapping[str, set[str]]) -> bool:
         """Return whether a run wrote a file or folder. For a file without a digest, any run's record here is enough."""

@@ -25,7 +25,7 @@ def check_subfolder(folder: str) -> str:
     """Return `folder` if it is a relative path that stays below the sweep's folder; raises WrongFolderError."""
     posix, windows = PurePosixPath(folder), PureWindowsPath(folder)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or not posix.parts:
-        raise WrongFolderError(f"={folder!r} should be a folder below the sweep's; put ${{hydra.job.num}} in it")
+        raise WrongFolderError(f"={folder!r} should be a folder below the sweep's folder; put ${{hydra.job.num}} in it")
     return folder
 
 

@@ -137,7 +137,7 @@ class SweepFolder:
         with suppress(RecordError):
             if not names or SweepRecord.read(self.path) is not None:
                 return
-        raise FolderTakenError(f"{names[0]} in {str(self.path)!r} is not a sweep's, or was changed; {ADVICE}")
+        raise FolderTakenError(f"{names[0]} in {str(self.path)!r} was not written by a sweep, or was changed; {ADVICE}")
 
     def clear(self, cells: Iterable[str]) -> None:
         """
@@ -160,7 +160,7 @@ class SweepFolder:
 
 
 def is_collected(folder: RunFolder, fingerprint: str | None) -> bool:
-    """Return whether the folder holds the complete result of the job, whose last status is Completed."""
+    """Return whether the folder holds the complete result with this fingerprint, of a job that is Completed."""
     try:
         job, record = JobRecord.read(folder.path), folder.read()
         if job is None or record is None or job.status != COMPLETED or record.fingerprint != fingerprint:

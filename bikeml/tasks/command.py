@@ -23,6 +23,7 @@ def do_task(name: str, words: Sequence[str]) -> None:
     The words of a task with options override these and every value of the config, as those of an experiment do.
     Raises what the task raises, ConfigError for wrong words, and SystemExit after --help.
     """
+    settle_logging()  # libraries' warnings are no part of what a task says
     task = TASKS[name]
     if not task.has_options:
         task.load_function()(words)
@@ -30,7 +31,6 @@ def do_task(name: str, words: Sequence[str]) -> None:
     overrides = read_overrides(name, words)  # before the imports of the task, which take seconds
     function = task.load_function()
     config, options = compose_task(name, task.load_options(), overrides)
-    settle_logging()  # libraries' warnings are no part of what a task says
     function(config, options)
 
 

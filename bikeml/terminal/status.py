@@ -27,6 +27,9 @@ def report(error: BaseException) -> int:
     if began_as_interrupt(error):
         print("bikeml: interrupted", file=sys.stderr)
         return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        drop_output()
+        return FAILED
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
@@ -37,6 +40,11 @@ def report(error: BaseException) -> int:
     if isinstance(error, PlannedError):
         return DONE
     return BAD_INPUT if isinstance(error, BAD_INPUTS) else FAILED
+
+
+def drop_output() -> None:
+    """Drop further output, which nobody reads any more, such as behind `| head`: or Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def began_as_interrupt(error: BaseException | None) -> bool:

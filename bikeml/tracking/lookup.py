@@ -40,7 +40,7 @@ def find(config: Config, which: str) -> RecordedRun:
     TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
     """
     if config.tracking.uri is None:
-        raise ConfigError("tracking.uri=null records no runs; choose the tracking option that they were recorded with")
+        raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")
     place = open_store(config)
     uri = place.uri
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
@@ -141,7 +141,9 @@ class _Finder:
         experiments = [str(each.experiment_id) for each in self._client.search_experiments(max_results=1000)]
         found = list(islice(self._search(experiments, f"attributes.run_id LIKE '{prefix}%'"), RUNS_SHOWN))
         if len(found) > 1:
-            raise RunNotFoundError(f"{prefix!r} begins the ids of several runs: {_show(found)}; write more of it")
+            raise RunNotFoundError(
+                f"{prefix!r} is the beginning of several run ids: {_show(found)}; write more characters"
+            )
         return found[0] if found else None
 
     def _by_version(self, which: str) -> Run:
@@ -151,7 +153,9 @@ class _Finder:
         found = next(iter(self._store.aliased(detail, name)), None) if at else self._store.version(name, detail)
         if found is None:
             what, known = "alias" if at else "version", ", ".join(self._store.models()) or "none"
-            raise RunNotFoundError(f"no registered model {name!r} has the {what} {detail!r}; registered are: {known}")
+            raise RunNotFoundError(
+                f"no registered model {name!r} has the {what} {detail!r}; the registered models are: {known}"
+            )
         return self._of_version(which, found)
 
     def _by_alias(self, alias: str) -> Run:
@@ -167,7 +171,7 @@ class _Finder:
         run = self._by_id(version.run_id) if version.run_id else None
         if run is None:
             raise RunNotFoundError(
-                f"{which!r} is version {version.number} of {version.name}, whose run is not in "
+                f"{which!r} is version {version.number} of {version.name}, but its run is not in "
                 f"{redact(self._uri)!r}; {self._advice()}"
             )
         return run

@@ -13,7 +13,7 @@ def fetch_checked(run: RecordedRun, folder: Path) -> tuple[Path, Pipeline]:
     """
     Download the model of a run below `folder`, check that a server can load it, and return its folder and pipeline.
 
-    Raises RunNotFoundError if the run has no model, ModelFileError if bikeml did not write the model so, and
+    Raises RunNotFoundError if the run has no model, ModelFileError if the model is not as bikeml writes models, and
     TrackingError.
     """
     place = run.fetch_model(folder)

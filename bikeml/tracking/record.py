@@ -34,10 +34,10 @@ def record(folder: RunFolder, config: Config, parent_run_id: str | None = None) 
         if place.job_run_id is not None:
             return _record_in_job(client, place, folder, config, parent_run_id)
         experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = _find_recorded(client, experiment, run) or _record_anew(
+        run_id = _find_recorded(client, experiment, run) or _record_new_run(
             client, place, experiment, folder, parent_run_id
         )
-    return _remember(place, folder, config, experiment, run_id)
+    return _write_store_record(place, folder, config, experiment, run_id)
 
 
 def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str | None:
@@ -46,7 +46,7 @@ def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str
     return str(found[0].info.run_id) if found else None
 
 
-def _record_anew(
+def _record_new_run(
     client: MlflowClient, place: Store, experiment: str, folder: RunFolder, parent_run_id: str | None
 ) -> str:
     run = folder.require()
@@ -77,10 +77,10 @@ def _record_in_job(
         client.log_batch(run_id, [], _params(folder, run), tags)
         _record_children(client, there.info.experiment_id, run_id, folder, run)
         client.log_batch(run_id, _metrics(run, started), [], [])
-    return _remember(place, folder, config, str(there.info.experiment_id), run_id)
+    return _write_store_record(place, folder, config, str(there.info.experiment_id), run_id)
 
 
-def _remember(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
+def _write_store_record(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
     """Write to store.json where the run is in the store, and return the record; raises OSError."""
     stored = StoreRecord(
         uri=redact(place.uri),

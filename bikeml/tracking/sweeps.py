@@ -89,7 +89,7 @@ class SweepStore:
             self._client.set_terminated(run_id, status)
 
     def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
-        """Return the latest run with this fingerprint that finished; with `failures` also one that the model failed."""
+        """Return the latest run of this fingerprint that finished or, with `failures`, failed in the model's code."""
         same = f"tags.`{names.FINGERPRINT}` = '{fingerprint}'"
         with store.store_errors(self.uri, "look for recorded runs"):
             for run in self._search(f"{same} and attributes.status = 'FINISHED'", most=1):
@@ -101,7 +101,7 @@ class SweepStore:
 
     def take(self, run_id: str, folder: Path, fingerprint: str) -> None:
         """
-        Download the files of a recorded run that a sweep keeps to a cell's folder.
+        Download the KEPT files of a recorded run to a cell's folder, and check them.
 
         Raises RecordError if the files are missing or broken, or are of another experiment.
         """
@@ -138,7 +138,7 @@ class SweepStore:
         return "; ".join(nearest[:DIFFERENCES_SHOWN]) + more or "no reproducible run of these options is recorded"
 
     def _find_relatives(self, options: str) -> list[Run]:
-        """Return the latest finished runs of the same options; each search runs once."""
+        """Return the latest finished runs of the same options; ask the store only once."""
         with store.store_errors(self.uri, "look for recorded runs"):
             if options not in self._relatives:
                 same = f"tags.`{names.OPTIONS}` = '{options}' and attributes.status = 'FINISHED'"

@@ -34,7 +34,8 @@ NEVER = GitIgnoreSpec.from_lines(
             ".ssh/",
             *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
         ),
-        *("outputs/", "multirun/", "mlruns/", "mlartifacts/", "*.db", "*.sqlite"),
+        # run folders, by the year that they begin with: bikeml itself has a package multirun
+        *("**/outputs/[0-9]*/", "**/multirun/[0-9]*/", "mlruns/", "mlartifacts/", "*.db", "*.sqlite"),
     )
 )
 """What no job needs to see: caches, keys, run folders and stores."""

@@ -1,7 +1,7 @@
 """
 Live through a day of a large sweep on Azure ML, by moving time, and count what it took.
 
-    python scripts/simulate_azure.py [--cells N] [--nodes N] [--seed N]
+    python -m tests.day [--cells N] [--nodes N] [--seed N]
 
 Tokens and secrets live an hour, 3 % of the jobs lose their node, another program draws from Resource Manager's bucket,
 the launcher is killed twice, and a quota stops it once. tests/day says what is real of it. The accidents are drawn from
@@ -13,17 +13,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.azureml import LoopbackAzureML  # noqa: E402  the tests are no package that is installed
-from tests.day.day import Day  # noqa: E402
-from tests.day.plan import Plan  # noqa: E402
+from tests.azureml import LoopbackAzureML
+from tests.day.day import Day
+from tests.day.plan import Plan
 
 
 def main() -> int:
     """Live through the day and print the counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.day", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cells", type=int, default=2000)
     parser.add_argument("--nodes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
