@@ -56,6 +56,29 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _migrations_run_once() -> Iterator[None]:
+    """Copy the tables of the first local store into each later one: MLflow's migrations take a second of each test."""
+    if "mlflow" not in sys.modules:  # no test of this session imports it at the top; then a store is made as it is
+        yield
+        return
+    from mlflow.store.db import utils
+
+    make_tables, first = utils._initialize_tables, sqlite3.connect(":memory:", check_same_thread=False)
+
+    def copy_tables(engine) -> None:
+        with contextlib.closing(engine.raw_connection()) as store:
+            if first.execute("SELECT 1 FROM sqlite_master").fetchone():
+                first.backup(store.driver_connection)
+            else:
+                make_tables(engine)
+                store.driver_connection.backup(first)
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.closing(first):
+        patch.setattr(utils, "_initialize_tables", copy_tables)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _warnings_as_before() -> Iterator[None]:
     """Undo what a task does in this process: warnings that stay captured would miss the log of a later run."""
@@ -136,6 +159,23 @@ def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
 
 def config_of(*overrides: str) -> Config:
     return typed(resolve(compose(overrides)))
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Draw the figures of runs, but write an empty picture for each: to render them takes a third of a small run."""
+    from PIL import Image
+
+    monkeypatch.setattr("bikeml.pages.figures.save_figure", lambda _, file: Image.new("L", (1, 1)).save(file, "png"))
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file of this process grow beyond so many bytes, from the call on."""
+    resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import inspect
 from typing import Any
 
 import pytest
+from hydra.core.plugins import Plugins
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 
 from bikeml.azure.launch import launcher
@@ -18,9 +19,9 @@ from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError
 
 OWN_CONFIG = {
-    "test_sweep_1_job": "test_every_cell_is_one_job_with_its_own_result",
-    "test_sweep_2_jobs": "test_every_cell_is_one_job_with_its_own_result",
-    "test_sweep_1_job_strict": "test_every_cell_is_one_job_with_its_own_result",
+    "test_sweep_1_job": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
+    "test_sweep_2_jobs": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
+    "test_sweep_1_job_strict": "test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once",
     "test_sweep_2_optimizers": "test_a_sweeper_that_is_not_ours_gets_real_values",
     "test_sweep_over_unspecified_mandatory_default": "test_a_sweeper_that_is_not_ours_gets_real_values",
     "test_sweep_and_override": "test_a_job_runs_this_very_experiment",
@@ -43,7 +44,13 @@ OVERRIDES = (
 
 
 @pytest.fixture
-def registered(hydra_restore_singletons: Any) -> None:
+def scanned() -> None:
+    """Let Hydra look for its plugins before what is there is kept: a later look would make its classes anew."""
+    Plugins.instance()
+
+
+@pytest.fixture
+def registered(scanned: None, hydra_restore_singletons: Any) -> None:
     launcher.register(LAUNCHER)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 
 import bikeml
 from bikeml.azure.jobs.executor import Executor
+from bikeml.azure.launch import setup
 from bikeml.azure.launch.command import LEFT_OUT
 from bikeml.azure.launch.launcher import AzureMLLauncher
+from bikeml.azure.workspace import requirements
 from bikeml.config.sections import names_not_in_result
 from bikeml.records.params import flatten
 from bikeml.records.provenance import describe_checkout
@@ -30,6 +33,9 @@ Main = Callable[..., int]
 Behave = Callable[[Any], Behaviour]
 CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none")
 SWEEP = Path("sweep")
+PIN_ONCE = cache(requirements.pin)
+ALIKE = pytest.mark.slow
+"""Of a case that goes the way of the one before it, up to what a quicker test holds."""
 R2 = {"linear": 0.6, "tree": 0.5, "rf": 0.7}
 
 
@@ -76,10 +82,14 @@ def fail(succeed: Behave) -> Behave:
 
 
 @pytest.fixture
-def workspace(azureml: LoopbackAzureML, workdir: Path, succeed: Behave) -> LoopbackAzureML:
+def workspace(
+    azureml: LoopbackAzureML, workdir: Path, succeed: Behave, monkeypatch: pytest.MonkeyPatch
+) -> LoopbackAzureML:
     names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
     (workdir / "config.json").write_text(json.dumps(names))
     azureml.lifecycle.behave = succeed
+    for module in (requirements, setup):  # what is installed stays so; to read it takes a tenth of a sweep's time
+        monkeypatch.setattr(module, "pin", lambda packages: [*PIN_ONCE(tuple(packages))])
     return azureml
 
 
@@ -125,8 +135,15 @@ def management(workspace: LoopbackAzureML) -> dict[str, int]:
     return counts
 
 
-def test_every_cell_is_one_job_with_its_own_result(sweep: Main, workspace: LoopbackAzureML) -> None:
+def test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once(
+    sweep: Main, workspace: LoopbackAzureML
+) -> None:
     assert sweep("model=linear,tree,rf") == 0
+    requests = management(workspace)
+    assert requests.pop("jobs.put") == 3
+    assert requests.pop("data.put") == requests.pop("environments.put") == requests.pop("codes.put") == 1
+    assert sum(requests.values()) <= 25
+    assert workspace.workspace.clusters["cpu-cluster"].idle_seconds == 180
     assert [read(cell, "result.json")["metrics"]["cv_r2_mean"] for cell in range(3)] == [0.6, 0.5, 0.7]
     jobs = [workspace.job(read(cell, "job.json")["name"]) for cell in range(3)]
     fingerprints = [cell["fingerprint"] for cell in json.loads((SWEEP / "sweep.json").read_text())["cells"]]
@@ -136,30 +153,19 @@ def test_every_cell_is_one_job_with_its_own_result(sweep: Main, workspace: Loopb
     assert "1,2,model=rf" in (SWEEP / "leaderboard.csv").read_text()
 
 
-def test_what_the_sweep_needs_is_made_and_uploaded_once(sweep: Main, workspace: LoopbackAzureML) -> None:
-    assert sweep("model=linear,tree,rf") == 0
-    requests = management(workspace)
-    assert requests.pop("jobs.put") == 3
-    assert requests.pop("data.put") == requests.pop("environments.put") == requests.pop("codes.put") == 1
-    assert sum(requests.values()) <= 25
-    assert workspace.workspace.clusters["cpu-cluster"].idle_seconds == 180
-
-
-def test_the_same_command_again_submits_nothing_and_shows_the_same(sweep: Main, workspace: LoopbackAzureML) -> None:
+def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothing(
+    sweep: Main, workspace: LoopbackAzureML
+) -> None:
     assert sweep("model=linear,tree") == 0
     first = (SWEEP / "leaderboard.csv").read_text()
-    SWEEP.rename("first")
-    assert sweep("model=linear,tree") == 0
-    assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
-    assert (SWEEP / "leaderboard.csv").read_text() == first
-
-
-def test_a_sweep_whose_results_are_all_here_asks_nobody(sweep: Main, workspace: LoopbackAzureML) -> None:
-    assert sweep("model=linear,tree") == 0
     (SWEEP / "report.html").unlink()
     assert sweep("model=linear,tree") == 0
     assert workspace.log.entries == []
     assert (SWEEP / "report.html").is_file()
+    SWEEP.rename("first")
+    assert sweep("model=linear,tree") == 0
+    assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
+    assert (SWEEP / "leaderboard.csv").read_text() == first
 
 
 def test_results_of_other_cells_in_the_folder_are_not_taken(
@@ -183,6 +189,7 @@ def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
     assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=linear,tree") == 0
     before = names(workspace)
@@ -220,7 +227,7 @@ def test_without_a_cluster_jobs_run_on_serverless_nodes_of_the_size_and_tier(
     sweep: Main, workspace: LoopbackAzureML, tier: str, job_tier: str
 ) -> None:
     serverless = ("azure.compute.name=null", "azure.compute.size=STANDARD_DS3_V2", f"azure.compute.tier={tier}")
-    assert sweep("model=linear,tree", *serverless) == 0
+    assert sweep("model=linear", *serverless) == 0
     assert not any(name.startswith("computes.") for name in workspace.log.counts())
     for job in workspace.jobs.by_name.values():
         assert job.spec["resources"]["instanceType"] == "STANDARD_DS3_V2"
@@ -238,6 +245,7 @@ def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, wor
     assert output["uri"].endswith(place)
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +261,7 @@ def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
     assert "model=tree" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_reuse_finished_buys_the_next_generation_of_what_failed(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, succeed: Behave
 ) -> None:
@@ -264,6 +273,7 @@ def test_reuse_finished_buys_the_next_generation_of_what_failed(
     assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.5
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML) -> None:
     def cancel(job: Any) -> Behaviour:
         workspace.clock.call_in(0.3, lambda: workspace.lifecycle.cancel(job))
@@ -276,6 +286,7 @@ def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML
     assert workspace.log.find("jobs.put") == []
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_preempted_job_that_fails_with_its_node_is_bought_again(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave
 ) -> None:
@@ -296,7 +307,14 @@ LOST_NODES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("said", LOST_NODES, ids=["message", "code inside", "message inside"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(LOST_NODES[0], id="message"),
+        pytest.param(LOST_NODES[1], id="code inside", marks=ALIKE),
+        pytest.param(LOST_NODES[2], id="message inside", marks=ALIKE),
+    ],
+)
 def test_a_lost_node_is_recognised_wherever_the_service_says_so(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave, said: Any
 ) -> None:
@@ -308,6 +326,7 @@ def test_a_lost_node_is_recognised_wherever_the_service_says_so(
     assert [name[-2:] for name in names(workspace)] == ["-0", "-1"]
 
 
+@pytest.mark.slow  # test_azure_verdict holds the same of the words alone
 def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
     sweep: Main, workspace: LoopbackAzureML
 ) -> None:
@@ -323,7 +342,9 @@ def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
     assert "got pre-empted" in read(0, "failure.json")["error"]
 
 
-@pytest.mark.parametrize("said", [None, {"code": "UserError", "message": "The job ran out of its time."}])
+@pytest.mark.parametrize(
+    "said", [None, pytest.param({"code": "UserError", "message": "The job ran out of its time."}, marks=ALIKE)]
+)
 def test_a_job_that_outran_its_time_is_told_with_the_key_that_gives_it_more(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave, let_time_pass: Callable[[float], None], said: Any
 ) -> None:
@@ -343,6 +364,7 @@ def test_a_job_that_outran_its_time_is_told_with_the_key_that_gives_it_more(
 # Secrets that run out
 
 
+@pytest.mark.slow  # test_azure_artifacts holds the same of the secrets alone
 def test_a_sweep_that_outlasts_its_secret_loses_no_result(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave, let_time_pass: Callable[[float], None]
 ) -> None:
@@ -357,7 +379,9 @@ def test_a_sweep_that_outlasts_its_secret_loses_no_result(
     assert len(workspace.log.find("datastores.secrets")) >= 4, "one for the table, and one an hour"
 
 
-@pytest.mark.parametrize(("model", "status"), [("model=linear,rf", 3), ("model=linear,tree", 1)])
+@pytest.mark.parametrize(
+    ("model", "status"), [("model=linear,tree", 1), pytest.param("model=linear,rf", 3, marks=ALIKE)]
+)
 def test_results_that_cannot_be_fetched_are_no_failures_and_the_same_command_fetches_them(
     sweep: Main,
     workspace: LoopbackAzureML,
@@ -387,7 +411,7 @@ def test_results_that_cannot_be_fetched_are_no_failures_and_the_same_command_fet
     assert workspace.log.find("jobs.put") == []
 
 
-@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("status", [503, pytest.param(500, marks=ALIKE)])
 def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureML, status: int) -> None:
     workspace.faults.answer(status, "jobs.put", when="after", times=2, retry_after=0.01)
     workspace.faults.reset("jobs.put", when="after", times=1)
@@ -395,6 +419,7 @@ def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureM
     assert len(names(workspace)) == 2
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(
         seconds=0, files={"default": {"result.json": run_record().to_json().encode()}}
@@ -404,6 +429,7 @@ def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: Loo
     assert not (SWEEP / "0" / "result.json").exists()
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_completed_without_a_result_is_a_failure(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(seconds=0)
     assert sweep("model=linear") == 1
@@ -423,6 +449,7 @@ def test_wait_false_submits_and_leaves_with_status_3_and_the_same_command_collec
     assert workspace.log.find("jobs.put") == []
 
 
+@pytest.mark.slow  # test_azure_words holds the same
 def test_a_plan_shows_the_jobs_and_asks_nobody(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], workdir: Path
 ) -> None:
@@ -474,7 +501,8 @@ def test_what_cannot_be_submitted_is_refused_before_any_job(
 
 
 @pytest.mark.parametrize(
-    ("route", "code"), [("computes.put", "ClusterCoreQuotaReached"), ("jobs.put", "QuotaExceeded")]
+    ("route", "code"),
+    [("computes.put", "ClusterCoreQuotaReached"), pytest.param("jobs.put", "QuotaExceeded", marks=ALIKE)],
 )
 def test_a_full_quota_is_waited_for_where_that_is_wanted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str], route: str, code: str
@@ -486,6 +514,7 @@ def test_a_full_quota_is_waited_for_where_that_is_wanted(
     assert "a test asked for answer 400" in notice
 
 
+@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
 def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -498,6 +527,7 @@ def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
     assert len(names(workspace)) == 3
 
 
+@pytest.mark.slow  # test_azure_limits holds the same of the names alone
 def test_a_cell_with_a_long_name_is_shown_with_its_beginning(sweep: Main, workspace: LoopbackAzureML) -> None:
     grids = ",".join(f"{{max_depth:{list(range(1, most))}}}".replace(" ", "") for most in (3, 100))
     assert sweep("model=tree", "search=grid", f"model.grid={grids}", "hydra.launcher.wait=false") == 3
@@ -699,7 +729,10 @@ def test_tasks_register_a_table_and_make_a_cluster(
     assert first == second
     assert re.fullmatch(r"bikeml-table:[0-9a-f]{30}", first)
     assert len(workspace.log.find("data.put")) == 1
+    assert main(["compute", "azure.compute.name=null"]) == 0
+    assert capsys.readouterr().out == "serverless compute, which needs no cluster\n"
     assert main(["compute", "azure.compute.max_instances=4"]) == 0
+    assert capsys.readouterr().out == "cpu-cluster\n"
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
 
 
@@ -741,6 +774,7 @@ def test_tasks_say_in_one_line_what_is_wrong(
     assert workspace.log.entries == []
 
 
+@pytest.mark.slow  # a process of its own; test_task holds the same of every task
 def test_tasks_say_in_one_line_that_they_were_interrupted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:

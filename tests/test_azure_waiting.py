@@ -156,19 +156,14 @@ def test_the_log_of_a_cell_is_followed_by_number_and_by_name(
         assert re.fullmatch(r"bikeml: bikeml-\S+: Failed, https://\S+\n", shown.err)
 
 
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
+def test_a_cell_that_is_not_there_is_named(sweep: Main, workspace: LoopbackAzureML, capsys: Shown) -> None:
+    assert sweep("model=linear") == 0
+    for cell, message in (
         ("7", "has no cell 7; it has 0 to 0"),
         ("bikeml-nothing-0", "there is no job 'bikeml-nothing-0'; give the number"),
-    ],
-)
-def test_a_cell_that_is_not_there_is_named(
-    sweep: Main, workspace: LoopbackAzureML, capsys: Shown, cell: str, message: str
-) -> None:
-    assert sweep("model=linear") == 0
-    assert main(["jobs", str(SWEEP), "--logs", cell]) == 1
-    assert message in capsys.readouterr().err
+    ):
+        assert main(["jobs", str(SWEEP), "--logs", cell]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_before_a_job_runs_its_log_is_that_of_its_image(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.azureml import LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
-from tests.test_azure_launcher import CLUSTER, SWEEP, Main, names, recorded, succeed, sweep, workspace
+from tests.test_azure_launcher import ALIKE, CLUSTER, SWEEP, Main, names, recorded, succeed, sweep, workspace
 
 __all__ = ["recorded", "succeed", "sweep", "workspace"]
 
@@ -102,8 +102,8 @@ def test_a_plan_of_serverless_compute_names_no_limits_of_a_cluster(bikeml_main: 
 def test_a_plan_tells_the_most_that_it_may_cost_also_in_money(
     bikeml_main: Main, capsys: Shown, price: str, cost: str
 ) -> None:
-    plan = ("hydra.launcher.plan=true", f"azure.price_per_node_hour={price}")
-    assert bikeml_main("-m", *CLUSTER, *plan, "model=linear,tree") == 0
+    plan = ("hydra.launcher.plan=true", f"azure.price_per_node_hour={price}", "hydra.launcher.max_jobs=2")
+    assert bikeml_main("-m", *CLUSTER, *plan, "model=linear,tree") == 0  # just as many jobs as are allowed
     assert f"at most  {cost} hydra.launcher.max_node_hours=1000 allows no more" in capsys.readouterr().out
 
 
@@ -126,6 +126,7 @@ def test_a_price_is_a_number(sweep: Main, workspace: LoopbackAzureML, capsys: Sh
     assert workspace.log.entries == []
 
 
+@pytest.mark.slow  # a sweep in a process of its own
 @pytest.mark.usefixtures("workspace")
 def test_redirected_output_has_no_colour_codes_and_no_blank_lines() -> None:
     command = [sys.executable, "-m", "bikeml", "-m", *CLUSTER, "hydra.sweep.dir=sweep", "model=linear"]
@@ -146,7 +147,11 @@ def test_a_run_in_the_workspace_is_looked_at_in_the_studio(bikeml_main: Main, ca
 
 @pytest.mark.parametrize(
     ("identity", "expected"),
-    [("none", None), ("user", {"identityType": "UserIdentity"}), ("managed", {"identityType": "Managed"})],
+    [
+        pytest.param("none", None, marks=ALIKE),
+        ("user", {"identityType": "UserIdentity"}),
+        ("managed", {"identityType": "Managed"}),
+    ],
 )
 def test_a_job_has_the_identity_that_is_asked_for(
     sweep: Main, workspace: LoopbackAzureML, identity: str, expected: dict[str, str] | None

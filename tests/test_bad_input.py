@@ -371,15 +371,6 @@ def test_what_only_the_fit_can_find_out_is_one_message_and_status_1(refuse, comm
     refuse([*FAST, *overrides], rf"the pipeline could not be fitted: \w+: .*{message}", status=1)
 
 
-@pytest.fixture
-def full_disk():
-    """Let no file of this process grow beyond so many bytes, from the call on."""
-    resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("size", [1_000, 30_000, 60_000])
 def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(refuse, full_disk, size):
     full_disk(size)

@@ -25,6 +25,7 @@ from bikeml.tasks.predict import conformal_width
 from tests.builders import agree
 from tests.conftest import DAILY
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 RUN = ("model=tree", "preprocessing=standard")
 COLOURS = ["red", "NA", "", "None", "blue"]

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import seal
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 
 

@@ -196,7 +196,7 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
     slow = "model.estimator.n_estimators=100"
     made = run_in(checkout, "bikeml", "model=rf", slow, "evaluation.importance_repeats=1")
     assert made.returncode == 0, made.stderr
-    from tests.test_azureml_process import processes_with
+    from tests.azureml.processes import processes_with
 
     mark = f"reproduced-{os.getpid()}-{number}"
     variables = {**os.environ, "PYTHONPATH": str(checkout), "BIKEML_TEST_MARK": mark}

@@ -20,6 +20,7 @@ from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from tests.conftest import config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "hydra.run.dir=out")
 SEARCH = (*FAST, "model=gbr", "search=grid", "model.grid.n_estimators=[5,10,20]", "model.grid.learning_rate=[0.1,0.2]")
 RNG = np.random.default_rng(0)

@@ -14,6 +14,7 @@ from bikeml.tracking.mlflow_store import MlflowStore
 from bikeml.tracking.sweeps import SweepStore
 from tests.conftest import DAILY, config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.azureml.processes import free_port
+from tests.azureml.processes import free_port, processes_with
 from tests.builders import seal
 from tests.conftest import TASK_SIGNALS, heeded
-from tests.test_azureml_process import processes_with
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import psutil
 import pytest
 from markupsafe import escape
 from mlflow import MlflowClient
@@ -20,6 +21,7 @@ from bikeml.records.sweep_folder import SweepFolder
 from bikeml.tracking import store
 from tests.conftest import DAILY, config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 UNTRACKED = (*FAST, "tracking=none", "hydra.sweep.dir=sweep")
 FITS, FAILS = "null", "[1]"  # of a tree over ten columns; the second is refused only when it is fitted
@@ -314,10 +316,9 @@ def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir,
     uri = f"sqlite:///{workdir}/mlflow.db"
     client = store.connect(uri)
     experiment = store.experiment_id(client, "bikeml", uri)
-    dead = subprocess.run(
-        [sys.executable, "-c", "from bikeml.tracking.store import owner; print(owner())"],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        began = psutil.Process(ended.pid).create_time()
+    dead = json.dumps(json.loads(store.owner()) | {"pid": ended.pid, "started": began})
     begun = {"alive": store.begin_run(client, experiment, "alive", {}, time.time())}
     for name, tag in {"dead": dead, "elsewhere": dead.replace('"host": "', '"host": "x'), "unknown": "no json"}.items():
         with monkeypatch.context() as patch:
@@ -449,15 +450,11 @@ def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
     assert "Unpicklable: unpicklable" in board["note"][3]
 
 
-def test_a_disk_that_is_full_costs_its_cells_and_one_message(workdir):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)); "
-    code = f"{limit}import sys; from bikeml.cli import start; sys.argv[0] = 'bikeml'; sys.exit(start(sys.argv[1:]))"
-    arguments = ["-m", *UNTRACKED, "model=linear,tree"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=workdir, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "cannot write the run folder" in done.stdout
-    assert "File too large; set hydra.sweep.dir to another folder" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+def test_a_disk_that_is_full_costs_its_cells_and_one_message(bikeml_main, full_disk, workdir, capsys):
+    full_disk(10_000)
+    assert bikeml_main("-m", *UNTRACKED, "model=linear,tree") == 1
+    shown = capsys.readouterr()
+    assert "cannot write the run folder" in shown.out
+    assert "File too large; set hydra.sweep.dir to another folder" in shown.err
+    assert "Traceback" not in shown.out + shown.err
     assert not list(workdir.glob("sweep/*/result.json"))

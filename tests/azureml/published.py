@@ -13,7 +13,7 @@ the tests are skipped there; they are listed all the same.
 
 Of curated environments, only those of environments.py are there; for another, an own one stands in. The client is
 azure-ai-ml 1.35.2: where its newer code differs from the test, such as `e:33` for `azureml:e:33`, the client is right.
-tests/test_azureml_published.py makes these requests and holds each row.
+tests/azureml/tests/test_published.py makes these requests and holds each row.
 
     command_job/e2etests/test_command_job.py
         test_command_job                                 yes

@@ -239,7 +239,7 @@ def recorded_calls(rest: Rest, submit: Rest) -> dict[str, Any]:
 
 def test_replies_have_every_key_that_was_recorded(azureml: LoopbackAzureML, rest: Rest, submit: Rest) -> None:
     azureml.lifecycle.behave = lambda _job: Behaviour(seconds=1)
-    recorded = json.loads((Path(__file__).parent / "azureml/recorded.json").read_text())
+    recorded = json.loads((Path(__file__).parents[1] / "recorded.json").read_text())
     for kind, reply in recorded_calls(rest, submit).items():
         for place, keys in recorded[kind].items():
             found = reply.json()

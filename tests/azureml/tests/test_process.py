@@ -13,9 +13,9 @@ import pytest
 
 from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
-from tests.azureml.processes import Kept
+from tests.azureml.processes import Kept, processes_with
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
@@ -34,19 +34,6 @@ def started(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
             assert line, "it ended without a word"
         yield process, tmp_path
         process.kill()
-
-
-def processes_with(text: str) -> list[int]:
-    """Return the processes whose command line or environment has `text`, our own left out."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if text.encode() in words and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
-    return found
 
 
 def wait_until_clean(folder: Path, seconds: float = 15) -> tuple[list[int], list[Path]]:
