@@ -213,6 +213,7 @@ def _explain_start(error: Exception) -> Exception:
 
 
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
+    settle_logging()  # before libraries are imported, which may warn
     import bikeml.experiment.lean_skops  # noqa: F401  before skops
     from bikeml.multirun import display
     from bikeml.multirun.run import read_composed, run
@@ -222,7 +223,6 @@ def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     config, invocation = read_composed(composed, hydra_config, Path(hydra_config.runtime.output_dir), command_line())
     if config.reuse not in (None, "none"):
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
-    settle_logging()
     with progress() as announce:
         result = run(config, invocation, announce)
     display.show(result)

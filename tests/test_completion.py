@@ -90,7 +90,7 @@ def test_tab_completes_a_task_its_options_and_a_task_of_a_group(terminal):
     [
         ("bikeml re", ["record", "register", "report", "reproduce"], "bikeml re"),
         ("bikeml azure", ["azure"], "bikeml azure"),
-        ("bikeml azure ", ["compute", "data", "deploy", "invoke", "jobs", "undeploy"], None),
+        ("bikeml azure ", ["compute", "configure", "data", "deploy", "invoke", "jobs", "undeploy"], None),
         ("bikeml azure de", ["deploy"], None),
         ("bikeml predict ", [], "bikeml +task=predict "),
         ("bikeml predict run=best int", [], "bikeml +task=predict run=best int"),
