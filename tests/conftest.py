@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # a server that is not there is asked again at once
 
 from bikeml.config.composition import compose, resolve
 from bikeml.config.schema import Config, typed

@@ -24,6 +24,7 @@ from tests.recorded import STORE, restore
 TREE_OF_ALL_TYPES = {"a": 1, "b": {"c": [0.5, "text", None]}, "d": True}
 
 
+@pytest.mark.slow
 def test_altered_records_are_refused_or_named():
     command = [sys.executable, "scripts/attack.py", "records", "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -411,7 +411,7 @@ def test_results_that_cannot_be_fetched_are_no_failures_and_the_same_command_fet
     assert workspace.log.find("jobs.put") == []
 
 
-@pytest.mark.parametrize("status", [503, pytest.param(500, marks=ALIKE)])
+@pytest.mark.parametrize("status", [pytest.param(503, marks=ALIKE), 500])
 def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureML, status: int) -> None:
     workspace.faults.answer(status, "jobs.put", when="after", times=2, retry_after=0.01)
     workspace.faults.reset("jobs.put", when="after", times=1)

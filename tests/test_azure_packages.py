@@ -15,6 +15,9 @@ from bikeml.records import provenance
 from tests.azureml import LoopbackAzureML
 from tests.test_azure_launcher import ALIKE, CLUSTER, Main, names, recorded, succeed, sweep, workspace
 
+pytestmark = pytest.mark.slow
+"""Each test sweeps on the loopback Azure ML; CI runs them."""
+
 __all__ = ["recorded", "succeed", "sweep", "workspace"]
 
 CURATED = "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"

@@ -15,6 +15,9 @@ from tests.fake_workspace import FakeClock, FakeService, FakeWorkspace
 from tests.test_azure_executor import Told, cells, launch
 from tests.test_azure_launcher import SWEEP, Behave, Main, main, names, recorded, succeed, sweep, workspace
 
+pytestmark = pytest.mark.slow
+"""Each test sweeps on the loopback Azure ML; CI runs them."""
+
 __all__ = ["recorded", "succeed", "sweep", "workspace"]
 
 Shown = pytest.CaptureFixture[str]

@@ -13,6 +13,9 @@ from tests.azureml import LoopbackAzureML
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.test_azure_launcher import ALIKE, CLUSTER, SWEEP, Main, names, recorded, succeed, sweep, workspace
 
+pytestmark = pytest.mark.slow
+"""Each test sweeps on the loopback Azure ML; CI runs them."""
+
 __all__ = ["recorded", "succeed", "sweep", "workspace"]
 
 WSID = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/workspaces/{WORKSPACE}"

@@ -37,6 +37,7 @@ ENVIRONMENT = {
 }
 
 
+@pytest.mark.slow
 def test_the_first_run_of_the_readme_shows_what_the_readme_shows(workdir: Path) -> None:
     blocks = read_blocks(README)
     number = next(i for i, block in enumerate(blocks) if any("model=gbr" in command for command in block.commands))

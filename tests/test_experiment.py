@@ -85,6 +85,7 @@ def test_the_same_command_twice_gives_the_same_to_the_last_bit():
     assert first.record.cv == second.record.cv
 
 
+@pytest.mark.slow
 def test_working_folder_and_thread_count_change_nothing(workdir):
     outcomes = []
     for threads, n_jobs in (("1", "null"), ("2", "2")):
