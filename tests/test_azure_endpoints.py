@@ -464,7 +464,7 @@ def test_a_tampered_model_is_refused_before_anything_is_sent(
     workspace.log.clear()
     status, out, err = call("deploy", "run=latest")
     assert (status, out) == (1, "")
-    assert re.match(rf"bikeml: the model of run {runs[1]} \(tree\) is refused: .* not: os.system", err), err
+    assert re.match(rf"bikeml: the model of run {runs[1]} \(tree\) is refused: .* does not trust: os.system", err), err
     assert workspace.log.entries == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bikeml.cli import start
-from bikeml.tasks.catalogue import complete
+from bikeml.cli.catalogue import complete
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
 

@@ -148,6 +148,7 @@ BAD_OVERRIDES = [
     ("seed=${nope}", r"seed cannot be resolved: Interpolation key 'nope' not found"),
     ("seed", r"cannot read the override 'seed'; write key=value"),
     ("seed=[1", r"cannot read the override 'seed=\[1'"),
+    ("split.test_size=0,3", r"split.test_size=0,3 is two values; a decimal has a point: split.test_size=0.3"),
     ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'"),
     ("split=[1,2]", r"not iterable|must be a string"),
     ("data.encoding=base64", r"data.encoding='base64' is no encoding that Python knows"),

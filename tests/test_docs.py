@@ -107,9 +107,9 @@ def test_no_code_span_is_broken_over_two_lines(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_is_understood(page: Path, workdir: Path) -> None:
+    from bikeml.cli.catalogue import TASKS, find_task
+    from bikeml.cli.command import compose_task, read_overrides
     from bikeml.config.composition import compose
-    from bikeml.tasks.catalogue import TASKS, find_task
-    from bikeml.tasks.command import compose_task, read_overrides
 
     for block in read_blocks(page):
         if block.file:

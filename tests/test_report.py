@@ -177,6 +177,17 @@ def test_a_folder_without_a_sweep_is_one_message(tmp_path, report):
     assert report(tmp_path) == (2, "", f"{words}\n")
 
 
+def test_a_folder_of_several_sweeps_is_not_taken_for_one(made, tmp_path, report):
+    for name in ("one", "two"):
+        shutil.copytree(made, tmp_path / "multirun" / name)
+    status, _, err = report(tmp_path)
+    assert status == 2
+    assert (
+        err == f"bikeml: {str(tmp_path)!r} is not a sweep, but holds 2; give one: {str(tmp_path / 'multirun/two')!r}\n"
+    )
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_the_script_explains_itself():
     words = [sys.executable, "-m", "bikeml", "report", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

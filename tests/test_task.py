@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from bikeml.cli import start
+from bikeml.cli.catalogue import TASKS, Task
 from bikeml.config.composition import config_dir, read_comments
 from bikeml.config.fields import Section
 from bikeml.errors import ClusterError, DataError
 from bikeml.system.processes import HANGUP, INTERRUPTS, uninterrupted
-from bikeml.tasks.catalogue import TASKS, Task
 from tests.azureml.fixtures import tolerate_client_warnings
 from tests.conftest import heeded, signals_as_before
 
@@ -168,10 +168,12 @@ def test_the_code_of_a_task_is_where_the_table_says(name):
     [
         (
             ["predcit"],
-            r"there is no task 'predcit'; did you mean 'predict'\? tasks: explore, predict, .*; an experiment takes key=value",
+            r"there is no task 'predcit'; did you mean 'predict'\? tasks: .*explore, predict, .*; an experiment takes key=value",
         ),
         (["azure"], r"there is no task 'azure'; tasks: azure data, azure compute, "),
         (["azure", "deplyo"], r"there is no task 'azure deplyo'; did you mean 'azure deploy'\? tasks: azure data, "),
+        (["model", "=", "rf"], r"write model=VALUE without spaces around ="),
+        (["explore", "--config-dir", "nowhere"], r"--config-dir: there is no folder 'nowhere'"),
         (["model=rf", "predict"], r"'predict' is a task, and a task comes first: python -m bikeml predict \.\.\."),
         (["-m", "azure", "model=rf"], r"'azure' is a task, and a task comes first: python -m bikeml azure \.\.\."),
         (["--experimental-rerun", "config.pickle"], r"there is no option '--experimental-rerun'"),

@@ -1,6 +1,7 @@
 """Compose the configuration with Hydra, and say in one voice what Hydra, OmegaConf and YAML object to."""
 
 import importlib.resources
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,16 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
     if isinstance(error, UnicodeDecodeError):
         return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
     if str(error).startswith(AMBIGUOUS):
-        return ConfigError(f"{_first_line(error)}; add -m to sweep over its values, or write [a,b] for a list")
+        return ConfigError(_ambiguous(_first_line(error)))
     return ConfigError(_plain(str(error)))
+
+
+def _ambiguous(message: str) -> str:
+    number = re.fullmatch(rf"{AMBIGUOUS} '([^=]+)=(\d+),(\d+)'.*", message)
+    if number:
+        key, whole, part = number.groups()
+        return f"{key}={whole},{part} is two values; a decimal has a point: {key}={whole}.{part}"
+    return f"{message}; add -m to sweep over its values, or write [a,b] for a list"
 
 
 def _key_error(error: BaseException | None) -> ConfigKeyError | None:

@@ -23,6 +23,7 @@ SOME_MODELS = "linear,lasso,tree,rf,gbr"
 CELLS_NAMED = 5
 AWAITED = ("submitted", "not fetched")
 """The states of cells whose results the same command brings."""
+TUNED = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
 SCORES = ("cv R²", "to the best (p)", "test R²", "time")
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
@@ -59,12 +60,13 @@ def _facts(result: "Result") -> dict[str, str]:
         facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
         if counts["fits_resumed"]:
             facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
-    if record.cv.tuned_on_these_rows:
-        facts["note"] = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
+    notes = [TUNED] if record.cv.tuned_on_these_rows else []
     if record.dataset.gaps:
         facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
     if not record.reproducible:
-        facts["note"] = "not reproducible: a random_state is null"
+        notes.append("not reproducible: a random_state is null")
+    if notes:
+        facts["note"] = "\n".join(notes)
     facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
     facts["folder"] = str(result.folder)
     if (result.folder / LOG).is_file():
@@ -129,7 +131,7 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
         rows.append([rank, str(row["cell"]), *(varies.get(key, "") for key in keys), *_scores(row), row["status"]])
     headings = ["rank", "cell", *varied, *SCORES, "status"]
-    title = f"{len(leaderboard)} cells, by cross-validated R²"
+    title = f"{len(leaderboard)} cell{'s'[: len(leaderboard) != 1]}, by cross-validated R²"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *SCORES}, folded=varied), wide=True)
     show_facts(_sweep_facts(sweep, leaderboard))
 
@@ -167,7 +169,7 @@ def _enumerate(words: pd.Series) -> str:
 
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["tuned_on_these_rows"].any():
-        yield "*", "tuned on these rows: cv R² flatters a searched run; evaluation.nested=true does not"
+        yield "*", TUNED.replace("cv_r2", "cv R²")
     for line in sweep.record.dropped:
         yield "left out", line
     yield from _causes(leaderboard)

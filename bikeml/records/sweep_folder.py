@@ -93,6 +93,11 @@ class SweepFolder:
     def _build_plan(self) -> SweepRecord:
         files = [file for name in (RESULT, FailureRecord.FILE) for file in self.path.rglob(name)]
         folders = sorted({file.parent for file in files} - {self.path}, key=lambda each: (len(each.name), each))
+        sweeps = sorted(file.parent for file in self.path.glob(f"*/**/{SweepRecord.FILE}"))
+        if sweeps:  # such as in a working folder
+            raise RecordError(
+                f"{str(self.path)!r} is not a sweep, but holds {len(sweeps)}; give one: {str(sweeps[-1])!r}"
+            )
         if not folders:
             raise RecordError(f"there is no sweep in {str(self.path)!r}; give the folder that hydra.sweep.dir named")
         found = [_read_result_or_failure(folder) for folder in folders]

@@ -105,11 +105,14 @@ class _Finder:
 
     def _best(self) -> Run:
         latest = self._latest().data
+        comparable = {key: latest.params[key] for key in COMPARABLE if key in latest.params}
         same = f" and tags.`{TABLE}` = '{latest.tags.get(TABLE, '')}'"
-        same += "".join(f" and params.`{key}` = '{latest.params[key]}'" for key in COMPARABLE if key in latest.params)
+        # MLflow's filters cannot quote every text, such as the name of a column with an apostrophe
+        same += "".join(f" and params.`{key}` = '{value}'" for key, value in comparable.items() if "'" not in value)
         can_order = self._store.can_order
         runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if can_order else ())
-        return max(islice(runs, 1 if can_order else None), key=_score)
+        found = (run for run in runs if comparable.items() <= run.data.params.items())
+        return max(islice(found, 1 if can_order else None), key=_score)
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
         """Yield the finished runs of experiments, newest first unless `order` says otherwise."""

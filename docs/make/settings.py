@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from bikeml.cli.catalogue import TASKS
 from bikeml.config.fields import Section
 from bikeml.config.schema import Config, LauncherConfig
-from bikeml.tasks.catalogue import TASKS
 
 CONF = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """\

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from bikeml.cli.catalogue import TASKS
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
-from bikeml.tasks.catalogue import TASKS
+from bikeml.errors import ConfigError
 from bikeml.terminal.status import settle_logging
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="a folder with config groups of your own")
     chosen, unknown = parser.parse_known_intermixed_args(words)
     refuse_unknown_options(unknown)
+    if chosen.config_dir and not chosen.config_dir.is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {str(chosen.config_dir)!r}")
     own = [f"hydra.searchpath=[{str(chosen.config_dir.absolute())!r}]"] if chosen.config_dir else []
     return [*own, *chosen.overrides]
 

@@ -18,6 +18,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from bikeml.cli.catalogue import GROUPS, TASKS, complete, describe_tasks, find_task
+from bikeml.cli.command import do_task
 from bikeml.config.composition import (
     COMPOSITION_ERRORS,
     config_dir,
@@ -27,8 +29,6 @@ from bikeml.config.composition import (
 )
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
-from bikeml.tasks.catalogue import GROUPS, TASKS, complete, describe_tasks, find_task
-from bikeml.tasks.command import do_task
 from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
 
 SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"

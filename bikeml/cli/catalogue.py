@@ -65,6 +65,8 @@ def find_task(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
     name = " ".join(argv[:n_words])
     if name in TASKS:
         return name, argv[n_words:]
+    if "=" in argv[1:2]:
+        raise ConfigError(f"write {name}=VALUE without spaces around =")
     known = [task for task in TASKS if n_words == 1 or task.startswith(f"{argv[0]} ")]
     hint = (name not in GROUPS and did_you_mean(name, known)) or ";"
     raise ConfigError(f"there is no task {name!r}{hint} tasks: {', '.join(known)}; an experiment takes key=value")
