@@ -85,7 +85,7 @@ def _packages() -> Iterator[tuple[str, str]]:
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
     """Return the command that started this process, quoted for a shell; `arguments` replace its own if given."""
-    program = "python -m bikeml" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
+    program = "bikeml" if Path(sys.argv[0]).stem == "bikeml" else "python -m bikeml"
     return " ".join([program, *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
 
 
