@@ -38,6 +38,8 @@ def test_a_record_is_read_as_it_was_written(workdir):
         (lambda content: content.update(schema=3), r"schema=3 should be 2"),
         (lambda content: content["identity"].update(more=1), r"fingerprint is not the hash of identity"),
         (lambda content: content["metrics"].pop("cv_r2_mean"), r"metrics should have cv_r2_mean"),
+        (lambda content: content["metrics"].pop("cv_r2_std"), r"metrics should have cv_r2_mean and cv_r2_std"),
+        (lambda content: content["metrics"].pop("test_r2"), r"metrics should have test_r2, which has an interval"),
         (lambda content: content["cv"].update(r2=[]), r"should have a score of each kind for each fold"),
         (lambda content: content["dataset"].update(n_train=-1), r"dataset.n_train=-1 should be greater than or equal to 0"),
     ],

@@ -16,7 +16,7 @@ from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 
 FINGERPRINT, PARENT_RUN_ID = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID"
 """The environment variables that name the fingerprint a job must have, and the run of a sweep to its cells."""
-METRIC = "cv_r2_mean"
+METRIC, SPREAD = "cv_r2_mean", "cv_r2_std"
 """The metric that ranks cells and runs: cross-validation on the training rows, since the held-out rows are too few."""
 
 
@@ -176,8 +176,11 @@ class RunRecord(Record):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if METRIC not in self.metrics:
-            raise ValueError(f"metrics should have {METRIC}")
+        if not {METRIC, SPREAD} <= self.metrics.keys():
+            raise ValueError(f"metrics should have {METRIC} and {SPREAD}")
+        lost = self.intervals.keys() - self.metrics.keys()
+        if lost:
+            raise ValueError(f"metrics should have {', '.join(sorted(lost))}, which has an interval")
         if self.identity is not None and hash_identity(self.identity) != self.fingerprint:
             raise ValueError("fingerprint is not the hash of identity")
         return self
