@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any, BinaryIO
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -98,6 +99,8 @@ def reading_errors(path: str) -> Iterator[None]:
     except IsADirectoryError as error:
         raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
     except (OSError, ValueError, MemoryError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
 
