@@ -131,7 +131,8 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
         rows.append([rank, str(row["cell"]), *(varies.get(key, "") for key in keys), *_scores(row), row["status"]])
     headings = ["rank", "cell", *varied, *SCORES, "status"]
-    title = f"{len(leaderboard)} cell{'s'[: len(leaderboard) != 1]}, by cross-validated R²"
+    n_cells = "1 cell" if len(leaderboard) == 1 else f"{len(leaderboard)} cells"
+    title = f"{n_cells}, by cross-validated R²"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *SCORES}, folded=varied), wide=True)
     show_facts(_sweep_facts(sweep, leaderboard))
 
