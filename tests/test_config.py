@@ -110,12 +110,15 @@ BAD_OVERRIDES = [
     ("evaluation.nested=perhaps", r"evaluation.nested='perhaps' should be true or false"),
     ("evaluation.nested=true", r"evaluation.nested=true judges a search; choose search=grid"),
     ("data=csv", r"data.path has no value; set it with data.path=VALUE"),
-    ("data.target=null", r"data.target=null should be text"),
-    ("data.target=temp", r"data columns \['temp'\] have more than one role"),
+    ("data.path=null", r"data.path=null should be text"),
+    ("data.target=temp", r"data gives columns more than one role: .temp. is in data.target and data.numeric"),
     ("data.numeric=temp", r"data.numeric='temp' should be a list"),
-    ("data.numeric=[season]", r"data columns \['season'\] have more than one role"),
-    ("data.separator=''", r"data.separator='' should not be empty"),
-    ("data.separator=abc", r"data.separator='abc' should be one character"),
+    (
+        "data.numeric=[season]",
+        r"data gives columns more than one role: .season. is in data.numeric and data.categorical",
+    ),
+    ("data.separator=''", r"data.separator='' should be one character, or auto"),
+    ("data.separator=abc", r"data.separator='abc' should be one character, or auto"),
     ("data.encoding=klingon", r"data.encoding='klingon' is no encoding that Python knows"),
     (
         "data=csv data.path=x data.allowed.c=3",
@@ -181,10 +184,10 @@ def test_a_bad_override_is_named_with_what_is_allowed(override, message):
 
 def test_schema_errors_come_all_at_once():
     with pytest.raises(ConfigError) as caught:
-        config_of("seed=-1", "split.folds=1", "+foo=1", "data.target=null")
+        config_of("seed=-1", "split.folds=1", "+foo=1", "data.path=null")
     assert [line.split("=")[0] for line in str(caught.value).splitlines()] == [
         "seed",
-        "data.target",
+        "data.path",
         "split.folds",
         "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, azure, reuse, sweep",
     ]

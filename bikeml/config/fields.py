@@ -1,6 +1,7 @@
 """The kinds of values in conf/, the marks of keys, and what is said of a value of the wrong kind."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,10 +17,13 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
 SQLITE = "sqlite:///"
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+AUTO = "auto"
+"""A value that is found by looking at the table."""
 AZUREML = "azureml"
 """A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
 REGISTERED_ENVIRONMENT = (
@@ -32,6 +36,20 @@ class Section(BaseModel):
     """A section of the config: frozen, and without room for keys that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_later_keys(cls, values: Any) -> Any:  # noqa: ANN401  whatever stands in the file
+        """Take keys that a YAML file of an earlier version lacks at what that version did."""
+        if not isinstance(values, Mapping):
+            return values
+        later = {
+            name: mark.default
+            for name, field in cls.model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, AddedLater)
+        }
+        return {**later, **values}
 
 
 class NotInResult:
@@ -75,10 +93,14 @@ def _estimator_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encoding(name: str) -> str:
+    if name == AUTO:
+        return name
     try:
         "".encode(name)
     except LookupError as error:  # also what Python knows but is not for text, such as base64
-        raise ValueError("is no encoding that Python knows; common ones are utf-8, latin-1, cp1252") from error
+        raise ValueError(
+            "is no encoding that Python knows; common ones are utf-8, latin-1, cp1252, and auto finds it"
+        ) from error
     return name
 
 
@@ -140,7 +162,18 @@ Axis = Annotated[list[Any], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
-Separator = Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)]
+Target = Annotated[str, BeforeValidator(lambda name: "" if name is None else name)]
+"""A column; empty if none is named, which predicting does not need."""
+Sign = Annotated[
+    Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)] | Literal["auto"],
+    _either("one character, or auto"),
+]
+Separator = Sign
+Columns = Annotated[list[Name] | Literal["auto"], _either("a list of columns, such as [temp, hum], or auto")]
+DateColumns = Annotated[Name | list[Name] | None, _either("a column, a list of columns, auto, or null")]
+DateFormat = Annotated[
+    Name | dict[str, Name] | None, _either("a format such as %m/%d/%Y, a mapping of columns to formats, or null")
+]
 Workers = Annotated[int, AfterValidator(_not_zero)]
 ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]

@@ -5,55 +5,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bikeml.config.data import DataConfig
 from bikeml.config.endpoint import EndpointConfig
 from bikeml.config.fields import (
     AZUREML,
+    AddedLater,
     Axis,
     ChildRuns,
     Elsewhere,
-    Encoding,
     EnvironmentName,
     EstimatorSpec,
     Name,
     NotInResult,
     Section,
     Seed,
-    Separator,
     TrackingUri,
-    Value,
     Workers,
 )
 from bikeml.config.validation import validate
-
-
-class DataConfig(Section):
-    """Which table, what to predict, and the columns by kind."""
-
-    name: Annotated[Name | None, NotInResult]
-    path: Annotated[Name, NotInResult]  # the table's sha256 counts
-    target: Name
-    numeric: list[Name]
-    categorical: list[Name]
-    date: Name | None
-    date_format: Name | None
-    allowed: Annotated[dict[str, Annotated[list[Value], Field(min_length=1)]], NotInResult]
-    separator: Separator
-    encoding: Encoding
-
-    @property
-    def features(self) -> list[str]:
-        """The columns that the model sees, in no particular order."""
-        return [*self.numeric, *self.categorical]
-
-    @model_validator(mode="after")
-    def _columns_have_one_role(self) -> Self:
-        columns = [self.target, *self.features, *([self.date] if self.date else [])]
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise ValueError(f"columns {twice} have more than one role among target, numeric, categorical and date")
-        if not self.features:
-            raise ValueError("numeric and categorical are both empty; name at least one column")
-        return self
 
 
 class RandomSplit(Section):
@@ -74,11 +43,23 @@ class ChronologicalSplit(Section):
     folds: Annotated[int, Field(ge=2)]
 
 
-class PreprocessingConfig(Section):
-    """Named transformer steps for each kind of column, applied in their order."""
+Steps = dict[str, EstimatorSpec]
 
-    numeric: dict[str, EstimatorSpec]
-    categorical: dict[str, EstimatorSpec]
+
+class PreprocessingConfig(Section):
+    """
+    Named transformer steps for each kind of column, applied in their order.
+
+    Dates and text without steps are no features.
+    """
+
+    impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
+    cardinality_threshold: Annotated[Annotated[int, Field(ge=1)] | None, AddedLater(None)]
+    numeric: Steps
+    categorical: Steps
+    high_cardinality: Annotated[Steps, AddedLater({})]
+    date: Annotated[Steps, AddedLater({})]
+    text: Annotated[Steps, AddedLater({})]
 
 
 class ModelConfig(Section):

@@ -27,8 +27,9 @@ def result_sections(config: Config) -> dict[str, Any]:
         if len(steps) > 1:  # their order counts, and equal mappings may have another
             sections["preprocessing"][f"{kind}_order"] = list(steps)
     data = sections["data"]
-    data["numeric"], data["categorical"] = sorted(data["numeric"]), sorted(data["categorical"])
-    if config.split.kind == "random":
+    for role in {"numeric", "categorical", "text"} & data.keys():
+        data[role] = sorted(data[role])
+    if config.split.kind == "random" and not config.preprocessing.date:
         del data["date"], data["date_format"]
     if config.search.kind == "none":
         del sections["model"]["grid"]

@@ -17,7 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
-from bikeml.config.schema import Config, DataConfig, ModelConfig, PreprocessingConfig
+from bikeml.config.data import DataConfig
+from bikeml.config.schema import Config, ModelConfig, PreprocessingConfig
 from bikeml.errors import ConfigError, did_you_mean
 from bikeml.table.problems import Tolerance
 

@@ -133,14 +133,14 @@ def _describe_candidates(table: pd.DataFrame) -> Iterator[records.Candidate]:
 def _describe_table(config: Config, table: Table, split: Split) -> records.Dataset:
     data = config.data
     types = {**dict(table.X.dtypes.items()), data.target: table.y.dtype}
-    roles = dict.fromkeys(data.numeric, "numeric") | dict.fromkeys(data.categorical, "categorical")
+    roles = {name: role for role, names in data.roles.items() for name in names}
     return records.Dataset(
         name=table.name,
         source=table.source,
         sha256=table.sha256,
         target=data.target,
         columns={str(column): str(dtype) for column, dtype in types.items()},
-        roles=roles | {data.target: "target"} | ({data.date: "date"} if data.date else {}),
+        roles=roles,
         n_train=len(split.train),
         n_test=len(split.test),
         gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from bikeml.config.schema import DataConfig
+from bikeml.config.data import DataConfig
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.problems import Tolerance, as_numbers, find_problems, parse_dates, show_cell
@@ -65,9 +65,9 @@ def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
         name=data.name or Path(urlsplit(data.path).path).stem,
         source=redact(data.path),
         sha256=hashlib.sha256(content).hexdigest(),
-        X=frame[features].assign(**{name: as_numbers(frame[name]) for name in data.numeric}),
+        X=frame[features].assign(**{name: as_numbers(frame[name]) for name in data.roles["numeric"]}),
         y=as_numbers(frame[data.target]).to_numpy(),
-        dates=parse_dates(frame[data.date], data.date_format) if data.date else None,
+        dates=parse_dates(frame[data.dates[0]], data.date_format_of(data.dates[0])) if data.dates else None,
     )
 
 
@@ -190,7 +190,7 @@ def _with_categories_as_written(frame: pd.DataFrame, content: bytes, data: DataC
 
     A word such as NA or None may be a category, and pandas takes 1 and 1.0 for the same number.
     """
-    text = [name for name in data.categorical if name in frame and not is_numeric_dtype(frame[name])]
+    text = [name for name in data.roles["categorical"] if name in frame and not is_numeric_dtype(frame[name])]
     if not text:
         return frame
     cells = pd.read_csv(io.BytesIO(content), usecols=text, dtype=str, na_values=[""], **csv_options(data))

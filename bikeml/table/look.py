@@ -8,7 +8,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import chi2_contingency, ks_2samp
 
-from bikeml.config.schema import Config, DataConfig
+from bikeml.config.data import DataConfig
+from bikeml.config.schema import Config
 from bikeml.errors import DataError
 from bikeml.table.data import Table
 from bikeml.table.problems import as_numbers, parse_dates
@@ -104,8 +105,8 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
     dates = None
     try:
         if config.split.kind == "chronological":
-            has_dates = data.date is not None and data.date in frame.columns
-            dates = parse_dates(frame[data.date], data.date_format)[known] if has_dates else None
+            date = next((name for name in data.dates if name in frame.columns), None)
+            dates = None if date is None else parse_dates(frame[date], data.date_format_of(date))[known]
             if dates is None or dates.isna().any():
                 return None, "the column of dates is missing, or has a row without a date"
         table = Table("", data.path, "", frame[known], as_numbers(frame[data.target][known]).to_numpy(), dates)
@@ -123,7 +124,7 @@ def _kind(column: pd.Series, data: DataConfig) -> str:
         return "empty"
     if column.name == data.target:
         return "number"  # also if its cells are booleans, or integers of more than 64 bits
-    if column.name == data.date:
+    if column.name in data.dates:
         return "date"
     is_meant = column.name in data.numeric or column.nunique() > FEW_LEVELS
     return "number" if is_number and is_meant and column.name not in data.categorical else "category"
@@ -138,7 +139,7 @@ def _prepare(column: pd.Series, kind: str) -> pd.Series:
 def _describe(shown: pd.DataFrame, name: str, kind: str, part: np.ndarray | None, data: DataConfig) -> Column:
     cells, y = shown[name], shown[data.target]
     role = "target" if name == data.target else "feature" if name in data.features else "unused"
-    role = "date" if name == data.date else role
+    role = "date" if name in data.dates else role
     column = {
         "name": name,
         "kind": kind,

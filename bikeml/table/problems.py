@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bikeml.config.schema import DataConfig
+from bikeml.config.data import DataConfig
 from bikeml.errors import DataError, did_you_mean
 
 EXAMPLES_SHOWN = 3
@@ -34,24 +34,24 @@ def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -
         yield "it has no rows"
         return
     present = set(frame.columns)
+    roles = data.roles
     numbers = "fix the cells, or list the column in data.categorical"
     target = "fix the cells, or set data.target to a column of numbers"
-    has_gaps = frame[[name for name in data.numeric if name in present]].isna().any(axis=None)
+    has_gaps = frame[[name for name in roles["numeric"] if name in present]].isna().any(axis=None)
     encoder = "imputed" if has_gaps and not tolerance.numeric_gaps else "standard"  # the one that solves all of them
     encoded = f"choose preprocessing={encoder}, which encodes text"
-    yield from _each(frame, data.numeric, lambda column: find_non_numbers(column, numbers))
+    yield from _each(frame, roles["numeric"], lambda column: find_non_numbers(column, numbers))
     yield from _each(frame, [data.target], lambda column: find_non_numbers(column, target))
     if not tolerance.text_categories:
-        yield from _each(frame, data.categorical, lambda column: find_non_numbers(column, encoded))
-    yield from _each(frame, [data.target, *([data.date] if data.date else [])], _gaps)
-    yield from _each(frame, data.numeric, _empty if tolerance.numeric_gaps else _feature_gaps)
-    yield from _each(frame, data.categorical, _empty if tolerance.categorical_gaps else _feature_gaps)
+        yield from _each(frame, roles["categorical"], lambda column: find_non_numbers(column, encoded))
+    yield from _each(frame, [data.target, *data.dates], _gaps)
+    yield from _each(frame, roles["numeric"], _empty if tolerance.numeric_gaps else _feature_gaps)
+    yield from _each(frame, roles["categorical"], _empty if tolerance.categorical_gaps else _feature_gaps)
     for column, values in data.allowed.items():
         if column in present:
             wrong = frame[column].notna() & ~frame[column].isin(values)
             yield from describe_cells("is not allowed", frame[column], wrong, f"data.allowed.{column} is {values}")
-    if data.date in present:
-        yield from _not_dates(frame[data.date], data.date_format)
+    yield from _each(frame, data.dates, lambda column: _not_dates(column, data.date_format_of(str(column.name))))
     if data.target in present and (frame[data.target] == frame[data.target].iloc[0]).all():
         value = frame[data.target].iloc[0]
         yield f"target {data.target!r} is {show_cell(value)} in every row; there is nothing to learn"
@@ -66,13 +66,7 @@ def _each(frame: pd.DataFrame, columns: list[str], problems: Callable[[pd.Series
 
 def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
     columns = [str(column) for column in frame.columns]
-    wanted = {
-        "data.target": [data.target],
-        "data.numeric": data.numeric,
-        "data.categorical": data.categorical,
-    }
-    wanted["data.date"] = [data.date] if data.date else []
-    wanted["data.allowed"] = list(data.allowed)
+    wanted = {f"data.{role}": names for role, names in data.roles.items()} | {"data.allowed": list(data.allowed)}
     missing = [(key, name) for key, names in wanted.items() for name in names if name not in columns]
     for key, name in missing:
         yield f"there is no column {name!r} for {key}{did_you_mean(name, columns)}"
@@ -81,7 +75,7 @@ def _missing_columns(frame: pd.DataFrame, data: DataConfig) -> Iterator[str]:
         others = [name for name in columns if name not in numbers and name != data.target]
         yield f"the table has numbers in {numbers} and other values in {others}"
     if {"data.numeric", "data.categorical"} & {key for key, _ in missing}:
-        others = [name for name in others if name != data.date]
+        others = [name for name in others if name not in data.dates]
         yield f"perhaps: 'data.numeric={_as_override(numbers)}' 'data.categorical={_as_override(others)}'"
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from bikeml.config.schema import DataConfig
+from bikeml.config.data import DataConfig
 from bikeml.errors import DataError, ModelFileError, did_you_mean
 from bikeml.system.redaction import redact
 from bikeml.table.data import (

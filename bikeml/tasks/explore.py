@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 from pydantic import Field
 
+from bikeml.config.data import DataConfig
 from bikeml.config.fields import Name, Section
-from bikeml.config.schema import Config, DataConfig
+from bikeml.config.schema import Config
 from bikeml.errors import DataError, RunFolderError, did_you_mean
 from bikeml.system.files import move, write_text
 from bikeml.system.redaction import redact

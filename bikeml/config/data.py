@@ -1,0 +1,101 @@
+"""The typed schema of the data section: which table, how its file is written, and what each column is."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bikeml.config.fields import (
+    AUTO,
+    AddedLater,
+    Columns,
+    DateColumns,
+    DateFormat,
+    Encoding,
+    Name,
+    NotInResult,
+    Section,
+    Separator,
+    Sign,
+    Target,
+    Value,
+)
+
+
+class DataConfig(Section):
+    """
+    Which table, how its file is written, what to predict, and the role of each column.
+
+    A role is a list of columns, or `auto`: then what no list names is decided from the training rows. The keys that an
+    earlier version did not have are at what it did.
+    """
+
+    name: Annotated[Name | None, NotInResult]
+    path: Annotated[Name, NotInResult]  # the table's sha256 counts
+    target: Target
+    missing_target: Annotated[Literal["drop", "refuse"], AddedLater("refuse")]
+    numeric: Columns
+    categorical: Columns
+    date: DateColumns
+    text: Annotated[Columns, AddedLater([])]
+    ignored: Annotated[Columns, AddedLater([]), NotInResult]  # what is left out changes no figure
+    categories: Annotated[Literal["text", "inferred"], AddedLater("inferred")]
+    date_format: DateFormat
+    units: Annotated[dict[str, Name], AddedLater({})]
+    gaps: Annotated[list[Name], AddedLater([])]
+    not_gaps: Annotated[dict[str, list[Name]], AddedLater({})]
+    allowed: Annotated[dict[str, Annotated[list[Value], Field(min_length=1)]], NotInResult]
+    separator: Separator
+    encoding: Encoding
+    decimal: Annotated[Literal[".", ",", "auto"], AddedLater(".")]
+    thousands: Annotated[Sign | None, AddedLater(None)]
+    header: Annotated[bool, AddedLater(default=True)]
+    skip_rows: Annotated[int, Field(ge=0), AddedLater(0)]
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that every model sees, in no particular order; preprocessing says whether it sees the dates."""
+        return [*_listed(self.numeric), *_listed(self.categorical), *_listed(self.text)]
+
+    @property
+    def dates(self) -> list[str]:
+        """The columns of dates that are named; the first is that of split=chronological."""
+        return [self.date] if isinstance(self.date, str) and self.date != AUTO else _listed(self.date)
+
+    @property
+    def roles(self) -> Mapping[str, list[str]]:
+        """The columns that are named, by role."""
+        return {
+            "target": [self.target] if self.target else [],
+            "numeric": _listed(self.numeric),
+            "categorical": _listed(self.categorical),
+            "date": self.dates,
+            "text": _listed(self.text),
+            "ignored": _listed(self.ignored),
+        }
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the lists say all: with both numbers and categories listed, other columns are left out."""
+        return AUTO not in (self.numeric, self.categorical)
+
+    def date_format_of(self, column: str) -> str | None:
+        """Return the format of a column of dates; None is that of ISO dates."""
+        return self.date_format.get(column) if isinstance(self.date_format, Mapping) else self.date_format
+
+    @model_validator(mode="after")
+    def _columns_have_one_role(self) -> Self:
+        named: dict[str, list[str]] = {}
+        for role, columns in self.roles.items():
+            for column in columns:
+                named.setdefault(column, []).append(f"data.{role}")
+        twice = [f"{column!r} is in {' and '.join(keys)}" for column, keys in sorted(named.items()) if len(keys) > 1]
+        if twice:
+            raise ValueError(f"gives columns more than one role: {'; '.join(twice)}; take each from all but one")
+        if self.is_decided and not self.features and not self.dates:
+            raise ValueError("numeric and categorical are both empty; name at least one column")
+        return self
+
+
+def _listed(columns: str | list[str] | None) -> list[str]:
+    return list(columns) if isinstance(columns, list) else []
