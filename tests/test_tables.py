@@ -1,7 +1,12 @@
-"""The truth about the tables of other packages is well-formed; no table is fetched here."""
+"""The truth about the tables of other packages is well-formed, and runs are compared with it; nothing is fetched."""
 
+import json
 import re
 
+import pytest
+import yaml
+
+from tests.conftest import ROOT
 from tests.tables.fetch import read_sources
 from tests.tables.truth import ROLES, read_roles, read_truth
 
@@ -50,3 +55,79 @@ def test_what_may_be_ignored_says_why():
     roles = [(name, role, columns) for name in TRUTH for role, columns in TRUTH[name].items()]
     reasons = [(name, columns) for name, role, columns in roles if "ignored" in role]
     assert [name for name, columns in reasons if not (isinstance(columns, dict) and all(columns.values()))] == []
+
+
+# scripts/try_tables.py
+
+
+@pytest.fixture
+def try_tables(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import try_tables
+
+    return try_tables
+
+
+def record_columns(folder, **roles):
+    run = folder / "outputs" / "2026-01-01" / "00-00-00"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": roles}))
+
+
+def test_a_column_agrees_if_its_role_is_one_that_is_right(try_tables, tmp_path):
+    record_columns(
+        tmp_path, numeric=["sales", "volume", "listings", "inventory", "date"], date="year", categorical=["month"]
+    )
+    columns = try_tables.compare("txhousing.csv", tmp_path)
+    assert columns == {"total": 8, "agreed": 7, "wrong": {"city": ["ignored", "categorical"]}}
+    assert try_tables.say_columns(columns) == "7 of 8; city ignored, not categorical"
+
+
+def test_a_column_without_a_name_is_the_one_that_the_truth_does_not_know(try_tables, tmp_path):
+    record_columns(
+        tmp_path, numeric=["yrs.since.phd", "yrs.service", "column_1"], categorical=["rank", "discipline", "sex"]
+    )
+    assert try_tables.compare("Salaries.csv", tmp_path)["wrong"] == {"": ["numeric", "ignored"]}
+
+
+def test_a_table_without_a_run_has_no_columns(try_tables, tmp_path):
+    assert try_tables.compare("Salaries.csv", tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("reading\nbikeml: no column 'a'\n  perhaps b\n", "no column 'a'"),
+        ("bikeml: it does not fit:\n  no column 'a'\n  no column 'b'\n", "it does not fit: no column 'a'"),
+        ("bikeml: reading\nTraceback (most recent call last):\n  File\nValueError: 3\n", "ValueError: 3"),
+        ("", "nothing: ended at the limit of time"),
+    ],
+)
+def test_a_failure_is_told_by_its_message(try_tables, said, message):
+    assert try_tables.find_message(said) == message
+
+
+@pytest.mark.parametrize(
+    ("target", "typed"), [("wage", "wage"), ("Body Mass (g)", '"Body Mass (g)"'), ("'popul'", "\"'popul'\"")]
+)
+def test_a_target_is_quoted_only_if_it_needs_it(try_tables, target, typed):
+    assert try_tables.quote(target) == typed
+
+
+def test_a_process_is_ended_at_its_limit(try_tables, tmp_path):
+    taken = try_tables.watch(["sleep", "600"], tmp_path, 0.2, None, None)
+    assert taken["status"] == -9
+
+
+def test_the_page_counts_what_worked_and_what_agreed(try_tables, tmp_path, monkeypatch):
+    ran = {"status": 0, "clock": 3.2, "memory": 210.5, "said": ""}
+    failed = {"status": 1, "clock": 2, "memory": 90, "said": "no column 'a|b'"}
+    columns = {"total": 8, "agreed": 7, "wrong": {"city": ["ignored", "categorical"]}}
+    row = {"rf": ran, "linear": failed, "columns": columns}
+    (tmp_path / "results.json").write_text(json.dumps({"txhousing.csv": row}))
+    monkeypatch.setattr("sys.argv", ["try_tables.py", str(tmp_path), "--only", "--page", str(tmp_path / "page.md")])
+    try_tables.main()
+    page = (tmp_path / "page.md").read_text()
+    assert "1 of 2 commands\nworked" in page
+    assert "Of 8 columns 7 (87.5%)" in page
+    assert r"| `txhousing.csv` | `median` |  | 3 s |  | no column 'a\|b' (2 s) |  | 210 | 7 of 8; city ignored" in page
