@@ -11,6 +11,7 @@ ROOMS = {
     "system": set(),
     "config": {"hydra", "omegaconf", "pydantic"},
     "terminal": {"rich"},
+    "table.reading": {"pandas"},
     "table": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
