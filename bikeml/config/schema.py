@@ -93,6 +93,7 @@ class EvaluationConfig(Section):
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    importance: Annotated[Literal["auto", "permutation", "none"], AddedLater("permutation")]
     importance_repeats: Annotated[int, Field(ge=1)]
     nested: bool
     random_state: Annotated[int, Field(ge=0, lt=2**32)]

@@ -1,4 +1,4 @@
-"""Judge a fitted pipeline: metrics with bootstrap intervals, cross-validation, permutation importance."""
+"""Judge a fitted pipeline: metrics with bootstrap intervals, and cross-validation."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
-from sklearn.inspection import permutation_importance
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import cross_validate
 
@@ -37,16 +36,6 @@ class CrossValidation:
     """The sha256 of the folds' rows; if two configurations have the same, their scores can be compared in pairs."""
     predictions: tuple[np.ndarray, ...]
     """For the rows that each fold was scored on, shape (n_score,) each."""
-
-
-@dataclass(frozen=True)
-class Importance:
-    """The fall of the test R2 when one column is shuffled."""
-
-    columns: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    """Over the shuffles."""
 
 
 def measure(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
@@ -147,16 +136,3 @@ def _digest(folds: Sequence[Fold]) -> str:
         digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
         digest.update(b"|")
     return digest.hexdigest()
-
-
-def importance(pipeline: BaseEstimator, X: pd.DataFrame, y: np.ndarray, config: EvaluationConfig) -> Importance:
-    """
-    Return the permutation importance of each column on held-out X, shape (n_rows, n_features), and y, shape (n_rows,).
-
-    Source: Breiman, Random Forests (2001), as in sklearn.inspection.permutation_importance.
-    """
-    drop = permutation_importance(
-        pipeline, X, y, scoring="r2", n_repeats=config.importance_repeats, random_state=config.random_state
-    )
-    columns = tuple(str(column) for column in X.columns)
-    return Importance(columns, tuple(drop.importances_mean.tolist()), tuple(drop.importances_std.tolist()))

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation import evaluate
+from bikeml.evaluation.importance import compute_importance
 from bikeml.experiment.check import check_estimators
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
 from bikeml.experiment.pipeline import find_tolerance
@@ -102,7 +103,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
         announce(f"cross-validating on {len(split.folds)} folds")
         cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
         announce("computing importances")
-        importance = evaluate.importance(fitted.pipeline, X_test, y_test, config.evaluation)
+        importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = evaluate.measure(y_test, predicted)
     intervals = evaluate.intervals(y_test, predicted, config.evaluation)
     return Judged(

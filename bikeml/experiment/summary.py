@@ -13,7 +13,8 @@ from sklearn.tree import BaseDecisionTree, export_text
 
 from bikeml.config.fields import absolute
 from bikeml.config.schema import Config
-from bikeml.evaluation.evaluate import CrossValidation, Importance
+from bikeml.evaluation.evaluate import CrossValidation
+from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.fit import Fitted, SearchOutcome
 from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
@@ -107,7 +108,9 @@ def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> records.CrossVali
 
 def _describe_importance(importance: Importance) -> records.Importance:
     mean, std = (tuple(map(as_score, values)) for values in (importance.mean, importance.std))
-    return records.Importance(columns=importance.columns, mean=mean, std=std)
+    return records.Importance(
+        columns=importance.columns, mean=mean, std=std, n_rows=importance.n_rows, n_repeats=importance.n_repeats
+    )
 
 
 def _describe_search(config: Config, outcome: SearchOutcome) -> records.Search:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.redaction import redact
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
-from bikeml.terminal.tables import build_table, show_facts, show_table
+from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,6 +32,9 @@ def show(result: "Result") -> None:
     """Print the figures, the time, where everything is, and what to do next."""
     show_table(_figures(result))
     show_facts(_facts(result))
+    sampled = _describe_sample(result.record)
+    if sampled:
+        show_notice(sampled)
 
 
 def _figures(result: "Result") -> "Table":
@@ -78,6 +81,21 @@ def _facts(result: "Result") -> dict[str, str]:
         facts["look"] = store.look
     facts["next"] = _next_command(record)
     return facts
+
+
+def _describe_sample(record: RunRecord) -> str:
+    """Say of which rows the importance is, if fewer were shuffled, or less often, than the config allows."""
+    importance, config = record.importance, cast(Any, record.identity or {}).get("config", {})
+    if importance is None or importance.n_rows is None or not importance.columns:
+        return ""
+    asked = (record.dataset.n_test, config["evaluation"]["importance_repeats"])
+    if (importance.n_rows, importance.n_repeats) == asked:
+        return ""
+    return (
+        f"the importance is of {importance.n_rows:,} of the {record.dataset.n_test:,} held-out rows, each column "
+        f"shuffled {importance.n_repeats} times; evaluation.importance=permutation shuffles all rows "
+        f"{asked[1]} times"
+    )
 
 
 def _next_command(record: RunRecord) -> str:

@@ -28,8 +28,9 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
     figures = {
         EVALUATE: plots.plot_evaluate(y, predicted, target, (record.metrics["test_r2"], low, high), record.confidence),
         RESIDUALS: plots.plot_residuals(y, predicted, target),
-        IMPORTANCE: plots.plot_importance(record.importance),
     }
+    if record.importance.columns:
+        figures[IMPORTANCE] = plots.plot_importance(record.importance)
     if record.search is not None:
         figures[SEARCH] = plots.plot_search(_list_candidates(record), record.search.scoring or "score")
     return figures
