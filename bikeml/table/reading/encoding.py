@@ -1,0 +1,75 @@
+"""Find the encoding of a text file, and refuse what is not text."""
+
+import codecs
+from typing import BinaryIO
+
+from bikeml.config.data import DataConfig
+from bikeml.config.fields import AUTO
+from bikeml.errors import DataError
+from bikeml.system.redaction import redact
+
+PIECE_BYTES = 2**20
+BOMS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",  # before utf-16, whose mark is the beginning of this one
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def refuse_binary(stream: BinaryIO, data: DataConfig) -> None:
+    """Raise a DataError if the content is not text."""
+    stream.seek(0)
+    head = stream.read(4096)
+    is_wide = any(width in data.encoding for width in ("16", "32"))  # there every other byte may be 0
+    if data.encoding == AUTO:
+        is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+    if b"\x00" in head and not is_wide:
+        raise DataError(
+            f"{redact(data.path)} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16"
+        )
+
+
+def find_encoding(stream: BinaryIO, path: str) -> str:
+    """
+    Return utf-8, what a byte order mark says, or else Windows' encoding of Western languages; reads to the end.
+
+    Raises DataError if the text is UTF-8 for the most part, with damage.
+    """
+    stream.seek(0)
+    head = stream.read(4)
+    marked = next((encoding for mark, encoding in BOMS.items() if head.startswith(mark)), None)
+    if marked:
+        return marked
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    piece = head
+    while piece:
+        piece = stream.read(PIECE_BYTES)
+        start = stream.tell() - len(piece)
+        try:
+            decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            return _find_old_encoding(stream, max(0, start - PIECE_BYTES), path, error)
+    return "utf-8"
+
+
+def _find_old_encoding(stream: BinaryIO, start: int, path: str, error: UnicodeDecodeError) -> str:
+    stream.seek(start)
+    content = stream.read(2 * PIECE_BYTES)
+    text = content.decode("utf-8", "surrogateescape")
+    broken = sum("\udc80" <= character <= "\udcff" for character in text)
+    if sum(character > "\x7f" for character in text) > 2 * broken:
+        raise not_text(path, "utf-8", error) from error
+    return "latin-1" if any(byte in content for byte in b"\x81\x8d\x8f\x90\x9d") else "cp1252"
+
+
+def not_text(path: str, encoding: str, error: UnicodeError) -> DataError:
+    """Return the error of a file that is not of the encoding."""
+    return DataError(f"{redact(path)} is not {encoding}: {error}; set data.encoding, such as latin-1")
+
+
+def is_utf8(encoding: str) -> bool:
+    """Tell whether text of the encoding is UTF-8."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")

@@ -1,0 +1,219 @@
+"""Open the file of a table, wherever it is and however it is compressed, and tell its format by its first bytes."""
+
+import gzip
+import hashlib
+import importlib.resources
+import shutil
+import sys
+import tempfile
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, Literal, cast
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from zipfile import BadZipFile, ZipFile
+
+from bikeml.errors import DataError
+from bikeml.system.redaction import redact
+
+DOWNLOAD_TIMEOUT_SECONDS = 60
+MAX_DECOMPRESSED_BYTES = 4 * 2**30
+"""More than this comes out of no compressed table: a few kilobytes may hold any number of zeros."""
+EMBEDDED = "pkg://bikeml.datasets/"
+"""The prefix of the embedded tables in data.path. No other package may be named: to import it would run its code."""
+STANDARD_INPUT = "-"
+
+Format = Literal["text", "parquet", "feather", "excel"]
+FORMATS: dict[bytes, Format] = {b"PAR1": "parquet", b"ARROW1": "feather"}
+GZIP, OLD_EXCEL = b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is empty
+BINARY_NAMES = {
+    ".parquet": ("Parquet", "PAR1"),
+    ".feather": ("Feather", "ARROW1"),
+    ".arrow": ("Arrow", "ARROW1"),
+    ".xlsx": ("Excel", "PK"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The content of a table's file, decompressed."""
+
+    stream: BinaryIO
+    """At its beginning, and seekable."""
+    format: Format
+    sha256: str
+    """Of the bytes as stored."""
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the content of a file, a URL or an embedded table; raises DataError if it cannot be read."""
+    with reading_errors(path), _seekable(path) as stream:
+        return stream.read()
+
+
+def open_table(path: str) -> IO[bytes]:
+    """Open a file, a URL or an embedded table; :func:`reading_errors` turns the errors into a DataError."""
+    if path.startswith(EMBEDDED):
+        name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: it cannot leave the folder
+        return importlib.resources.files("bikeml.table.datasets").joinpath(name).open("rb")
+    if path.startswith(("http://", "https://", "file://")):
+        reply: IO[bytes] = urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS)  # noqa: S310  the schemes are listed
+        return reply
+    return Path(path).expanduser().open("rb")
+
+
+@contextmanager
+def reading_errors(path: str) -> Iterator[None]:
+    """Raise a DataError if the block cannot read the table at `path`."""
+    shown = redact(path)
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"there is no table at {shown!r}; set data.path to a table's file or a URL") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{shown!r} is a folder; set data.path to a table's file in it") from error
+    except (OSError, ValueError, MemoryError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
+        reason = getattr(error, "reason", None) or error
+        raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
+
+
+@contextmanager
+def open_source(path: str) -> Iterator[Source]:
+    """
+    Open the table at `path` ("-" is the standard input), decompressed and seekable, and tell its format.
+
+    Raises DataError if there is none, if its format is unknown, or if a zip file does not hold exactly one table.
+    """
+    with reading_errors(path), ExitStack() as files:
+        stream = files.enter_context(_seekable(path))
+        sha256 = hashlib.file_digest(cast("BufferedReader", stream), "sha256").hexdigest()
+        name = urlsplit(path).path if "://" in path else path
+        head = _head(stream)
+        if head.startswith(GZIP):
+            stream, name = files.enter_context(_gunzipped(stream, path)), name.removesuffix(".gz")
+        elif head.startswith(ZIP):
+            stream, name = files.enter_context(_unzipped(stream, name, path))
+        yield Source(stream, _find_format(stream, name, path), sha256)
+
+
+@contextmanager
+def _seekable(path: str) -> Iterator[BinaryIO]:
+    """Open a table so that it can be read twice: copy a pipe or a download to a temporary file first."""
+    with ExitStack() as files:
+        opened = sys.stdin.buffer if path == STANDARD_INPUT else files.enter_context(open_table(path))
+        source = cast("BinaryIO", opened)
+        if path != STANDARD_INPUT and source.seekable():
+            yield source
+            return
+        with tempfile.TemporaryFile() as file:
+            shutil.copyfileobj(source, file)
+            left = getattr(source, "length", None)  # of a reply, which may end before all has come
+            if left:
+                raise OSError(f"IncompleteRead({file.tell()} bytes read, {left} more expected)")
+            file.seek(0)
+            yield cast("BinaryIO", file)
+
+
+@contextmanager
+def _gunzipped(stream: BinaryIO, path: str) -> Iterator[BinaryIO]:
+    with gzip.GzipFile(fileobj=stream) as content, _copied(cast("BinaryIO", content), path) as file:
+        yield file
+
+
+@contextmanager
+def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO, str]]:
+    """Open the one table in a zip file, with its name; an Excel file is a zip file too, and stays as it is."""
+    try:
+        archive = ZipFile(stream)
+    except BadZipFile as error:
+        raise _not_text(path, f"it begins as a zip file does, and is broken: {error}") from error
+    with archive:
+        if "[Content_Types].xml" in archive.namelist():
+            _check_size(sum(info.file_size for info in archive.infolist()), path)
+            stream.seek(0)
+            yield stream, name
+            return
+        members = [info for info in archive.infolist() if _is_table(info.filename) and not info.is_dir()]
+        if len(members) != 1:
+            held = f"{len(members)} files, {[info.filename for info in members]}" if members else "no file"
+            raise DataError(f"{redact(path)} holds {held}, and should hold one table; unpack it and name one file")
+        with _member(archive, members[0].filename, path) as content, _copied(content, path) as file:
+            yield file, members[0].filename
+
+
+def _member(archive: ZipFile, name: str, path: str) -> BinaryIO:
+    try:
+        return cast("BinaryIO", archive.open(name))
+    except (RuntimeError, NotImplementedError) as error:  # a password, or an unusual compression
+        raise DataError(f"cannot read {redact(path)!r}: {error}; unpack it and name the file") from error
+
+
+def _is_table(name: str) -> bool:
+    """Tell whether a file in a zip is not just what macOS or Windows adds."""
+    parts = PurePosixPath(name).parts
+    return not any(part.startswith((".", "__MACOSX")) for part in parts) and parts[-1:] != ("desktop.ini",)
+
+
+@contextmanager
+def _copied(content: BinaryIO, path: str) -> Iterator[BinaryIO]:
+    """Decompress to a temporary file, which can be read twice in bounded memory."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            while piece := content.read(2**20):
+                file.write(piece)
+                _check_size(file.tell(), path)
+        except (EOFError, zlib.error, BadZipFile) as error:
+            raise DataError(
+                f"cannot read {redact(path)!r}: it is cut off or damaged ({error}); get it again"
+            ) from error
+        file.seek(0)
+        yield cast("BinaryIO", file)
+
+
+def _check_size(n_bytes: int, path: str) -> None:
+    if n_bytes > MAX_DECOMPRESSED_BYTES:
+        raise DataError(
+            f"{redact(path)} is more than {MAX_DECOMPRESSED_BYTES / 2**30:.3g} GiB when it is decompressed; "
+            "decompress it yourself if that is right, or use a part of it"
+        )
+
+
+def _head(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    head = stream.read(8)
+    stream.seek(0)
+    return head
+
+
+def _find_format(stream: BinaryIO, name: str, path: str) -> Format:
+    """Tell the format by the first bytes; a name that promises another one is an error."""
+    head = _head(stream)
+    if head.startswith(ZIP):
+        return "excel"
+    if head.startswith(OLD_EXCEL):
+        raise _not_text(path, "it is an Excel file with a password, or of before 2007 (.xls)")
+    if head.startswith(GZIP):
+        raise _not_text(path, "it is compressed twice")
+    for magic, found in FORMATS.items():
+        if head.startswith(magic):
+            return found
+    promised, begins = BINARY_NAMES.get(PurePosixPath(name).suffix.lower(), ("", ""))
+    if promised:
+        raise DataError(
+            f"{redact(path)!r} is not {'an' if promised[0] in 'AE' else 'a'} {promised} file: it does not begin with "
+            f"{begins}; name another"
+        )
+    return "text"
+
+
+def _not_text(path: str, reason: str) -> DataError:
+    return DataError(f"{redact(path)} is not a text file; save the table as CSV, Parquet or .xlsx ({reason})")

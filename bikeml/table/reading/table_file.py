@@ -1,0 +1,215 @@
+"""Read a table's file of any format: its names, its cells, and how it is written."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+import pyarrow as pa
+
+from bikeml.config.data import DataConfig
+from bikeml.config.fields import AUTO
+from bikeml.errors import DataError, did_you_mean
+from bikeml.system.redaction import redact
+from bikeml.table.reading.cells import is_text
+from bikeml.table.reading.dialect import describe_dialect, find_dialect, named_columns, suggest_separator
+from bikeml.table.reading.signs import find_signs
+from bikeml.table.reading.source import Source, open_source, reading_errors
+from bikeml.table.reading.text import iter_text
+from bikeml.table.reading.totals import leave_out_totals
+from bikeml.table.reading.typed import open_excel, open_feather, open_parquet
+
+ROWS_LOOKED_AT = 2_000  # for the signs in numbers
+MAX_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A whole table as its file has it."""
+
+    cells: pa.Table
+    """Of a text file every cell as text, an empty one as null; of another the file's types."""
+    sha256: str
+    """Of the bytes as stored."""
+    data: DataConfig
+    """With what was found by looking in the place of auto."""
+    notes: tuple[str, ...]
+    """What was found by looking, for a person."""
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table's file, to be read in bounded memory."""
+
+    names: tuple[str, ...]
+    """Of all columns; each is another one."""
+    schema: pa.Schema
+    sha256: str
+    data: DataConfig
+    notes: tuple[str, ...]
+    advice: str
+    """What to set if a table of one column should have several."""
+    copies: dict[str, list[str]]
+    """New names of the further columns of one name."""
+    iterate: Callable[[Sequence[str]], Generator[pa.Table, None, None]]
+
+    def read(self, columns: Sequence[str]) -> Generator[pa.Table, None, None]:
+        """Yield some rows of `columns` at a time; raises DataError if one is missing, or if it may be one of two."""
+        missing = [name for name in columns if name not in self.names]
+        if missing:
+            lines = [f"  there is no column {name!r}{did_you_mean(name, self.names)}" for name in missing]
+            raise DataError("\n".join([f"{redact(self.data.path)} lacks columns:", *lines]))
+        self.refuse_twins({*columns}, {*columns} | named_columns(self.data))
+        with reading_errors(self.data.path):
+            yield from self.iterate(columns)
+
+    def refuse_twins(self, wanted: set[str], known: set[str]) -> None:
+        """Raise DataError if a wanted column has others of its name, unless these are known by their new names."""
+        twins = {name: new for name, new in self.copies.items() if name in wanted and known.isdisjoint(new)}
+        if twins:
+            raise DataError(
+                f"{redact(self.data.path)} has columns of the same name: {sorted(twins)}; rename all but one of each, "
+                f"or list {sorted(new for names in twins.values() for new in names)} in data.ignored: so are the "
+                "further ones called"
+            )
+
+
+def read_table_file(data: DataConfig) -> TableFile:
+    """
+    Read the table at data.path.
+
+    A line of totals at the end and empty columns without a name at the right are left out. Raises DataError if the file
+    cannot be read, is not a table, or has one column.
+    """
+    with open_table_file(data) as file:
+        if len(file.names) == 1:
+            raise DataError(
+                f"{redact(data.path)} has one column, {_show(file.names[0])}, and needs two, a target and a feature"
+                f"{file.advice}"
+            )
+        file.refuse_twins(named_columns(data), named_columns(data))
+        cells = pa.concat_tables([file.schema.empty_table(), *file.read(file.names)])
+    unnamed = {f"column_{position}" for position in range(1, len(file.names) + 1)}
+    while cells.num_columns > 1 and cells.column_names[-1] in unnamed and cells.column(-1).null_count == len(cells):
+        cells = cells.remove_column(cells.num_columns - 1)
+    cells, notes = leave_out_totals(cells, file.data)
+    return TableFile(cells, file.sha256, file.data, (*file.notes, *notes))
+
+
+def iter_table_file(data: DataConfig, columns: Sequence[str]) -> Generator[pa.Table, None, None]:
+    """Yield some rows of `columns` at a time of the table at data.path ("-" is the standard input)."""
+    with open_table_file(data) as file:
+        yield from file.read(columns)
+
+
+@contextmanager
+def open_table_file(data: DataConfig) -> Iterator[OpenTable]:
+    """Open the table at data.path ("-" is the standard input), and find its names and how it is written."""
+    with open_source(data.path) as source:
+        yield _open_text(source, data) if source.format == "text" else _open_typed(source, data)
+
+
+def _open_text(source: Source, data: DataConfig) -> OpenTable:
+    dialect = find_dialect(source.stream, data)
+    names, copies, notes = name_columns(dialect.header, data)
+    cells = dict(zip(names, zip(*_padded(dialect.rows[:ROWS_LOOKED_AT], len(names)), strict=True), strict=False))
+    found = {"separator": dialect.separator, "encoding": dialect.encoding}
+    signs, doubts = _find_signs(cells, data, separator=dialect.separator)
+    told = [*describe_dialect(dialect, data), *_describe_signs(signs)]
+    return OpenTable(
+        tuple(names),
+        pa.schema(dict.fromkeys(names, pa.string())),
+        source.sha256,
+        _updated(data, {**found, **signs}),
+        (*_tell(told), *dialect.notes, *notes, *doubts),
+        dialect.advice or suggest_separator(dialect.header[0], dialect.separator),
+        copies,
+        lambda columns: iter_text(source.stream, dialect, names, columns, data.path),
+    )
+
+
+def _open_typed(source: Source, data: DataConfig) -> OpenTable:
+    if source.format == "excel":
+        file = open_excel(source.stream, data)
+    else:
+        file = open_parquet(source.stream) if source.format == "parquet" else open_feather(source.stream)
+    names, copies, notes = name_columns(file.header, data)
+
+    def iterate(columns: Sequence[str]) -> Generator[pa.Table, None, None]:
+        for table in file.read([names.index(column) for column in columns]):
+            yield table.rename_columns(list(columns))
+
+    cells: dict[str, list[str]] = {}
+    for table in islice(iterate(names), 1):
+        first = table.slice(0, ROWS_LOOKED_AT)
+        cells = {name: first[name].drop_null().to_pylist() for name in names if is_text(first[name].type)}
+    signs, doubts = _find_signs(cells, data, separator="")
+    notes = [*_tell(_describe_signs(signs)), *file.notes, *notes, *doubts]
+    schema = pa.schema(list(zip(names, file.types, strict=True)))
+    return OpenTable(tuple(names), schema, source.sha256, _updated(data, signs), tuple(notes), "", copies, iterate)
+
+
+def _padded(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    return [[*row, *[""] * width][:width] for row in rows]
+
+
+def _updated(data: DataConfig, found: dict[str, Any]) -> DataConfig:
+    return data.model_copy(update={key: value for key, value in found.items() if getattr(data, key) == AUTO})
+
+
+def _find_signs(cells: dict[str, Any], data: DataConfig, *, separator: str) -> tuple[dict[str, str | None], list[str]]:
+    """Return the signs that are auto in `data`, and notes on those that remain in doubt."""
+    if AUTO not in (data.decimal, data.thousands):
+        return {}, []
+    signs = find_signs(cells, data.decimal, data.thousands, is_quoted=separator == ",")
+    found = {"decimal": signs.decimal, "thousands": signs.thousands}
+    return {key: sign for key, sign in found.items() if getattr(data, key) == AUTO}, [signs.note] if signs.note else []
+
+
+def _describe_signs(signs: dict[str, str | None]) -> list[str]:
+    return [f"{key} {sign!r}" for key, sign in signs.items() if sign is not None and (key, sign) != ("decimal", ".")]
+
+
+def _tell(found: Sequence[str]) -> list[str]:
+    return [f"read as: {', '.join(found)}"] if found else []
+
+
+def name_columns(header: Sequence[str], data: DataConfig) -> tuple[list[str], dict[str, list[str]], list[str]]:
+    """
+    Return one name for each column, the new names of further columns of one name, and notes on them.
+
+    A column without a name is column_N by its position; blanks around a name count only if `data` names it with them.
+    """
+    listed = named_columns(data)
+    wanted = [
+        (name if name in listed else name.strip()) or f"column_{position}" for position, name in enumerate(header, 1)
+    ]
+    taken, names = {*wanted}, list[str]()
+    copies: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for name in wanted:
+        new = name if name not in seen else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
+        if new != name:
+            copies.setdefault(name, []).append(new)
+        names.append(new)
+        seen.add(name)
+        taken.add(new)
+    unnamed = [name for name, written in zip(names, header, strict=True) if not written.strip()]
+    notes = []
+    if copies:
+        notes.append(
+            f"columns of the same name are numbered: {_some([new for twins in copies.values() for new in twins])}"
+        )
+    if unnamed:
+        notes.append(f"columns without a name are called by their position: {_some(unnamed)}")
+    return names, copies, notes
+
+
+def _some(names: Sequence[str], shown: int = 5) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(map(repr, names[:shown])) + more
+
+
+def _show(name: str) -> str:
+    return repr(name) if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]!r}..."

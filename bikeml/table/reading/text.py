@@ -1,0 +1,145 @@
+"""Turn a text file into Arrow columns of text: pyarrow reads what is regular, Python's csv module the rest."""
+
+import csv
+import io
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from bikeml.errors import DataError
+from bikeml.system.redaction import redact
+from bikeml.table.reading.dialect import Dialect
+from bikeml.table.reading.encoding import is_utf8, not_text
+
+BLOCK_BYTES = 2**22
+ROWS_AT_ONCE = 50_000
+CELLS_AT_ONCE = 1_000_000
+
+
+def iter_text(
+    stream: BinaryIO, dialect: Dialect, names: Sequence[str], columns: Sequence[str], path: str
+) -> Generator[pa.Table, None, None]:
+    """
+    Yield `columns` of the rows below the header in bounded memory; every cell is text, and an empty one is null.
+
+    `names` are those of all columns. Short rows are filled with nulls. Raises DataError at a row that is longer, and
+    at bytes that are not of the encoding.
+    """
+    n_read = 0
+    if _is_regular(stream, dialect):
+        try:
+            for table in _read_fast(stream, dialect, names, columns):
+                n_read += len(table)
+                yield table
+        except pa.ArrowInvalid:
+            pass  # a short or long row, or broken text: the careful reader fills it, or tells the line
+        else:
+            return
+    yield from _as_tables(islice(_read_rows(stream, dialect, len(names), path), n_read, None), names, columns)
+
+
+def _is_regular(stream: BinaryIO, dialect: Dialect) -> bool:
+    """Tell whether pyarrow reads the rows as Python's csv module does; looks at every byte."""
+    if not is_utf8(dialect.encoding) or not dialect.separator.isascii() or dialect.separator == " ":
+        return False
+    padded = [mark + b" " for mark in (dialect.separator.encode(), b"\n", b"\r")] if dialect.skips_blanks else []
+    stream.seek(dialect.offset)
+    before, n_quotes, n_bytes = b"\n", 0, 0
+    while piece := stream.read(2**20):
+        if any(pair in before + piece for pair in padded):
+            return False
+        before = piece[-1:]
+        n_quotes += piece.count(b'"')
+        n_bytes += len(piece)
+    return n_bytes > 0 and n_quotes % 2 == 0  # an odd number: one is not closed
+
+
+def _read_fast(
+    stream: BinaryIO, dialect: Dialect, names: Sequence[str], columns: Sequence[str]
+) -> Generator[pa.Table, None, None]:
+    stream.seek(dialect.offset)
+    reader = arrow_csv.open_csv(
+        stream,
+        read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+        parse_options=arrow_csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+    for batch in reader:
+        yield pa.Table.from_batches([batch])
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text, which know when they are at their end."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.are_over = False
+
+    def __next__(self) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            self.are_over = True
+            raise StopIteration
+        return line
+
+
+def _read_rows(stream: BinaryIO, dialect: Dialect, width: int, path: str) -> Generator[list[str], None, None]:
+    """Yield the rows below the header, each with `width` cells."""
+    stream.seek(0)
+    encoding = "utf-8-sig" if is_utf8(dialect.encoding) else dialect.encoding  # with or without a mark
+    text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=dialect.skips_blanks)
+    try:
+        for _ in islice(lines, dialect.lines_above):
+            pass
+        for row in reader:
+            line = dialect.lines_above + reader.line_num
+            if lines.are_over:  # only a quote that is not closed makes the reader ask for more lines within a row
+                raise _not_a_table(path, f"line {line}: EOF inside string, a quote is not closed")
+            if len(row) == width:
+                yield row
+            elif any(cell.strip() for cell in row) or len(row) > 1:
+                yield _fit(row, width, line, path)
+    except csv.Error as error:
+        raise _not_a_table(path, f"line {dialect.lines_above + reader.line_num}: {error}") from error
+    except UnicodeError as error:
+        raise not_text(path, dialect.encoding, error) from error
+    finally:
+        text.detach()  # otherwise it would close the stream
+
+
+def _fit(row: list[str], width: int, line: int, path: str) -> list[str]:
+    """Return a row of `width` cells: fill a short one, and cut empty cells off a long one."""
+    if any(row[width:]):
+        raise _not_a_table(path, f"line {line} has {len(row)} cells, and the header has {width}")
+    return row[:width] + [""] * (width - len(row))
+
+
+def _not_a_table(path: str, reason: str) -> DataError:
+    return DataError(f"{redact(path)} is not a table: {reason}; fix the line, or set data.separator")
+
+
+def _as_tables(
+    rows: Iterator[list[str]], names: Sequence[str], columns: Sequence[str]
+) -> Generator[pa.Table, None, None]:
+    positions = [names.index(column) for column in columns]
+    n_rows = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // len(names)))
+    while batch := list(islice(rows, n_rows)):
+        cells = list(zip(*batch, strict=True))
+        yield pa.table([_as_text(cells[position]) for position in positions], names=list(columns))
+
+
+def _as_text(cells: Sequence[str]) -> pa.Array:
+    column = pa.array(cells, pa.string())
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
