@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from bikeml.table.reading.encoding import is_utf8, not_text
 BLOCK_BYTES = 2**22
 ROWS_AT_ONCE = 50_000
 CELLS_AT_ONCE = 1_000_000
+END = "\x04"  # of transmission; the cells of a row that is put below the last one, to see if a quote swallows it
 
 
 def iter_text(
@@ -30,11 +31,12 @@ def iter_text(
     at bytes that are not of the encoding.
     """
     n_read = 0
-    if _is_regular(stream, dialect):
+    shape = _find_shape(stream, dialect)
+    if shape != "irregular":
         try:
             for table in _read_fast(stream, dialect, names, columns):
                 n_read += len(table)
-                yield table
+                yield _trim(table) if shape == "padded" else table
         except pa.ArrowInvalid:
             pass  # a short or long row, or broken text: the careful reader fills it, or tells the line
         else:
@@ -42,28 +44,35 @@ def iter_text(
     yield from _as_tables(islice(_read_rows(stream, dialect, len(names), path), n_read, None), names, columns)
 
 
-def _is_regular(stream: BinaryIO, dialect: Dialect) -> bool:
-    """Tell whether pyarrow reads the rows as Python's csv module does; looks at every byte."""
+def _find_shape(stream: BinaryIO, dialect: Dialect) -> Literal["regular", "padded", "irregular"]:
+    """
+    Tell how pyarrow can read the cells as Python's csv module does; looks at every byte.
+
+    A padded text is regular but for blanks at the beginning of cells, none of which are in quotes or before one.
+    """
     if not is_utf8(dialect.encoding) or not dialect.separator.isascii() or dialect.separator == " ":
-        return False
-    padded = [mark + b" " for mark in (dialect.separator.encode(), b"\n", b"\r")] if dialect.skips_blanks else []
+        return "irregular"
+    pads = [mark + b" " for mark in (dialect.separator.encode(), b"\n", b"\r")] if dialect.skips_blanks else []
     stream.seek(dialect.offset)
-    before, n_quotes, n_bytes = b"\n", 0, 0
+    before, is_padded, has_quotes_at_blanks = b"\n", False, False
     while piece := stream.read(2**20):
-        if any(pair in before + piece for pair in padded):
-            return False
+        seen = before + piece
+        is_padded = is_padded or any(pad in seen for pad in pads)
+        has_quotes_at_blanks = has_quotes_at_blanks or b' "' in seen or b'" ' in seen
+        if is_padded and has_quotes_at_blanks:
+            return "irregular"
         before = piece[-1:]
-        n_quotes += piece.count(b'"')
-        n_bytes += len(piece)
-    return n_bytes > 0 and n_quotes % 2 == 0  # an odd number: one is not closed
+    return "padded" if is_padded else "regular"
 
 
 def _read_fast(
     stream: BinaryIO, dialect: Dialect, names: Sequence[str], columns: Sequence[str]
 ) -> Generator[pa.Table, None, None]:
+    """Yield the columns; raises ArrowInvalid at a row of another length, and if the last quote is not closed."""
     stream.seek(dialect.offset)
+    last_row = dialect.separator.join([END] * len(names))
     reader = arrow_csv.open_csv(
-        stream,
+        _Joined(stream, io.BytesIO(f"\n{last_row}\n".encode())),
         read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
         parse_options=arrow_csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
@@ -74,8 +83,31 @@ def _read_fast(
             quoted_strings_can_be_null=True,
         ),
     )
+    held = reader.read_next_batch()
     for batch in reader:
-        yield pa.Table.from_batches([batch])
+        if len(batch):
+            yield pa.Table.from_batches([held])
+            held = batch
+    if held.column(0)[-1].as_py() != END:
+        raise pa.ArrowInvalid("a quote is not closed")
+    yield pa.Table.from_batches([held.slice(0, len(held) - 1)])
+
+
+class _Joined(io.RawIOBase):
+    """Streams one after another; the first ones stay open."""
+
+    def __init__(self, *streams: BinaryIO) -> None:
+        self._streams = streams
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  as io declares it
+        """Read some bytes of the first stream that has any."""
+        piece = next((piece for stream in self._streams if (piece := stream.read(len(buffer)))), b"")
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Lines(Iterator[str]):
@@ -137,9 +169,14 @@ def _as_tables(
     n_rows = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // len(names)))
     while batch := list(islice(rows, n_rows)):
         cells = list(zip(*batch, strict=True))
-        yield pa.table([_as_text(cells[position]) for position in positions], names=list(columns))
+        yield pa.table(
+            [_as_cells(pa.array(cells[position], pa.string())) for position in positions], names=list(columns)
+        )
 
 
-def _as_text(cells: Sequence[str]) -> pa.Array:
-    column = pa.array(cells, pa.string())
+def _trim(table: pa.Table) -> pa.Table:
+    return pa.table([_as_cells(pc.utf8_ltrim(column, " ")) for column in table.columns], names=table.column_names)
+
+
+def _as_cells(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
