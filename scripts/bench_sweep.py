@@ -58,7 +58,8 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
 
     from bikeml.config.composition import resolve
     from bikeml.config.schema import typed
-    from bikeml.experiment.pipeline import build_pipeline, find_tolerance
+    from bikeml.experiment.check import find_tolerance
+    from bikeml.experiment.pipeline import build_pipeline
     from bikeml.table.data import read_table
     from bikeml.table.split import split_table
 
@@ -72,7 +73,7 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
     X, y = table.X.iloc[split.train], table.y[split.train]
     X_test, y_test = table.X.iloc[split.test], table.y[split.test]
     started = time.perf_counter()
-    pipeline = build_pipeline(config, list(X.columns)).fit(X, y)
+    pipeline = build_pipeline(config, X).fit(X, y)
     pipeline.predict(X_test)
     cross_validate(pipeline, X, y, cv=split.folds, scoring=("r2", "neg_root_mean_squared_error"))
     fitting = time.perf_counter() - started

@@ -38,7 +38,7 @@ ROW = ["2026-07-01", 0.25, 3, True]
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     folder = tmp_path_factory.mktemp("served")
     config = config_of(*COLUMNS, "preprocessing=imputed", "model=tree")
-    pipeline = build_pipeline(config, list(TRAINING), ["date"]).fit(TRAINING, np.arange(40.0) ** 2)
+    pipeline = build_pipeline(config, TRAINING).fit(TRAINING, np.arange(40.0) ** 2)
     write_folder(pipeline, TRAINING, "f" * 64, folder / "models" / "model")
     return prepare(folder / "models" / "model", folder / "code", "an/image:1")
 
@@ -123,7 +123,7 @@ def test_a_gap_that_the_model_does_not_take_is_named(
 ) -> None:
     config = config_of(*COLUMNS, "preprocessing=standard", "model=linear")
     whole = TRAINING.fillna({"temp": 1.0})
-    pipeline = build_pipeline(config, list(whole), ["date"]).fit(whole, np.arange(40.0))
+    pipeline = build_pipeline(config, whole).fit(whole, np.arange(40.0))
     monkeypatch.setattr(score, "_load_model", lambda: pipeline)
     with pytest.raises(score.RequestError, match="refuses the rows: 'temp' is missing in row 2"):
         score.predict(request(ROW, ["2026-01-01", None, 1, True]))

@@ -2,6 +2,7 @@ import inspect
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hydra.errors import MissingConfigException
@@ -10,7 +11,8 @@ from bikeml.config.composition import compose, config_dir, explain, resolve
 from bikeml.config.schema import typed
 from bikeml.errors import ConfigError
 from bikeml.experiment.check import check_estimators
-from bikeml.experiment.pipeline import build_pipeline, find_class
+from bikeml.experiment.estimators import find_class
+from bikeml.experiment.pipeline import build_pipeline
 from tests.conftest import config_of
 
 GROUPS = ("data", "split", "preprocessing", "model", "search", "tracking", "experiment")
@@ -25,7 +27,10 @@ def test_every_option_composes_into_a_typed_config_and_a_pipeline(group, option)
         pytest.importorskip("azureml.mlflow", reason="the azure extra is not installed")
     config = config_of(f"{group}={option}", *(["data.path=x.csv"] if option == "csv" else []))
     check_estimators(config)
-    assert build_pipeline(config, config.data.features).named_steps.keys() == {"preprocessor", "regressor"}
+    assert build_pipeline(config, pd.DataFrame(columns=config.data.features)).named_steps.keys() == {
+        "preprocessor",
+        "regressor",
+    }
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)

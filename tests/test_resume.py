@@ -280,7 +280,7 @@ def nested_backends():
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr("bikeml.experiment.workers.CONNECT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("bikeml.experiment.fit.CONNECT_TIMEOUT_SECONDS", 1)
     with pytest.raises(FitError, match="cannot reach a Dask scheduler at search.scheduler='tcp://127.0.0.1:1'"):
         bikeml.run(*SEARCH, "search.scheduler=tcp://127.0.0.1:1")
 

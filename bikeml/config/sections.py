@@ -24,7 +24,7 @@ def result_sections(config: Config) -> dict[str, Any]:
     """Return, as plain values, what of `config` determines its result on a table."""
     sections: dict[str, Any] = _without_arguments(keep_result(config.model_dump(), type(config)))
     for kind, steps in list(sections["preprocessing"].items()):
-        if len(steps) > 1:  # their order counts, and equal mappings may have another
+        if isinstance(steps, Mapping) and len(steps) > 1:  # their order counts, and equal mappings may have another
             sections["preprocessing"][f"{kind}_order"] = list(steps)
     data = sections["data"]
     for role in {"numeric", "categorical", "text"} & data.keys():

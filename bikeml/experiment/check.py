@@ -1,28 +1,35 @@
-"""Check the estimators of a config with scikit-learn, before anything is read or fitted."""
+"""Check the estimators of a config, and find which cells they accept, before anything is read or fitted."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from sklearn.base import RegressorMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils._param_validation import InvalidParameterError
 
-from bikeml.config.schema import Config, ModelConfig
+from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.errors import ConfigError, did_you_mean
-from bikeml.experiment.pipeline import build, find_class
+from bikeml.experiment.estimators import build, find_class
+from bikeml.experiment.pipeline import build_parts, kinds_in_use, say_text_has_no_steps, steps_by_kind, takes_gaps
+from bikeml.table.problems import Tolerance
 
 
 def check_estimators(config: Config) -> None:
     """Build every estimator of `config`, and try its grid; raises ConfigError with a list of all problems."""
     problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
-    for kind, steps in (
-        ("numeric", config.preprocessing.numeric),
-        ("categorical", config.preprocessing.categorical),
-    ):
-        for name, spec in steps.items():
+    for kind in kinds_in_use(config):
+        for name, spec in getattr(config.preprocessing, kind).items():
             problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
+    if config.data.roles["text"] and not config.preprocessing.text:
+        problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
         problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
     if problems:
@@ -103,3 +110,51 @@ def _grid_problems(model: ModelConfig) -> Iterator[str]:
             continue
         for value in values:
             yield from _spec_problems(f"model.grid.{name}", {**model.estimator, name: value}, RegressorMixin)
+
+
+NUMBERS: Sequence[object] = (1.0, 2.0, 3.0, 4.0) * 5
+WORDS: Sequence[object] = ("a", "b", "c", "d") * 5
+DATES: Sequence[object] = ("2012-01-01", "2012-02-29", "2012-03-31", "2013-12-31") * 5
+SENTENCES: Sequence[object] = ("red wine", "white wine", "dry", "sweet as honey") * 5
+
+
+def find_tolerance(config: Config) -> Tolerance:
+    """Return which cells the pipeline accepts: try the preprocessing on a few cells, and read the model's tags."""
+    steps = {kind: steps for kind, steps in steps_by_kind(config).items() if kind in kinds_in_use(config)}
+    return _try_steps(json.dumps(steps), gaps_may_pass=takes_gaps(config))
+
+
+@lru_cache  # the cells of a sweep share a few preprocessings
+def _try_steps(all_steps: str, *, gaps_may_pass: bool) -> Tolerance:
+    steps: dict[str, Steps] = json.loads(all_steps)
+
+    def takes(kind: str, harder: list[Sequence[object]], plain: list[Sequence[object]]) -> bool:
+        """Tell whether the steps work on the harder cells; if they fail on plain ones too, let the fit say why."""
+        works = [_works(kind, steps[kind], cells, gaps_may_pass=gaps_may_pass) for cells in harder]
+        return any(works) or not any(_works(kind, steps[kind], cells, gaps_may_pass=gaps_may_pass) for cells in plain)
+
+    def with_gap(cells: Sequence[object]) -> Sequence[object]:
+        return [*cells, np.nan]
+
+    categories = ["categorical", *(["high_cardinality"] if steps["high_cardinality"] else [])]
+    return Tolerance(
+        text_categories=all(takes(kind, [WORDS], [NUMBERS]) for kind in categories),
+        numeric_gaps=takes("numeric", [with_gap(NUMBERS)], [NUMBERS]),
+        categorical_gaps=all(
+            takes(kind, [with_gap(NUMBERS), with_gap(WORDS)], [NUMBERS, WORDS]) for kind in categories
+        ),
+        date_gaps=bool(steps.get("date")) and takes("date", [with_gap(DATES)], [DATES]),
+        text_gaps=bool(steps.get("text")) and takes("text", [with_gap(SENTENCES)], [SENTENCES]),
+    )
+
+
+def _works(kind: str, steps: Steps, cells: Sequence[object], *, gaps_may_pass: bool) -> bool:
+    X = pd.DataFrame({"column": cells})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parts = ColumnTransformer(build_parts(kind, steps, X, lambda _: None), sparse_threshold=0)
+            numbers = np.asarray(parts.fit_transform(X, np.arange(len(cells))), dtype=float)
+    except Exception:  # noqa: BLE001  a transformer of any package may raise any error
+        return False
+    return gaps_may_pass or not np.isnan(numbers).any()

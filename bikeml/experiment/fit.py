@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.schema import Config, GridSearch, ModelConfig
-from bikeml.errors import FitError
+from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
-from bikeml.experiment.workers import workers
 from bikeml.table.data import Table
 from bikeml.table.split import Fold, Split
 from bikeml.terminal.progress import Announce
+
+CONNECT_TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     data or its arguments.
     """
     X, y = table.X.iloc[split.train], table.y[split.train]
-    pipeline = build_pipeline(config, list(table.X.columns))
+    pipeline = build_pipeline(config, X, _list_folds(split))
     started = time.perf_counter()
     if config.search.kind == "none":
         announce("fitting")
@@ -80,11 +82,21 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
         search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
     label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
     search.on_progress = lambda done, total: announce(label, done, total)
-    with workers(config.search), estimator_errors():
+    with _workers(config.search), estimator_errors():
         search.fit(X, y)
     nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
     return Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
+
+
+def _list_folds(split: Split) -> list[Fold]:
+    """Return all folds on which a pipeline is fitted, as positions in the training rows."""
+    within = [
+        (train[inner], train[scored])
+        for (train, _), folds in zip(split.folds, split.nested_folds, strict=False)  # there are none without nested
+        for inner, scored in folds
+    ]
+    return [*split.folds, *split.search_folds, *within]
 
 
 def _build_search(
@@ -108,6 +120,31 @@ def estimator_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, AttributeError, MemoryError, ArithmeticError) as error:
         raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _workers(config: GridSearch) -> Iterator[None]:
+    """
+    Make the Dask cluster that `config` names joblib's active backend; without one, the caller's stays.
+
+    Raises ConfigError if Dask is not installed, and FitError if its scheduler cannot be reached.
+    """
+    if config.scheduler is None:
+        yield  # keep the backend that the caller has set, such as in a notebook
+        return
+    try:
+        from distributed import Client  # an extra, and slow to import
+    except ImportError as error:
+        raise ConfigError("search.scheduler needs Dask; install it with: pip install 'bikeml[dask]'") from error
+    try:
+        client = Client(config.scheduler, timeout=CONNECT_TIMEOUT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise FitError(
+            f"cannot reach a Dask scheduler at search.scheduler={config.scheduler!r}: {error}; start one, "
+            "or set search.scheduler=null for workers on this machine"
+        ) from error
+    with client, parallel_config("dask", n_jobs=-1):
+        yield
 
 
 def _on_one_thread(pipeline: Pipeline) -> Pipeline:

@@ -19,11 +19,18 @@ from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
 TRUSTED_TYPES = (
+    "numpy.asarray",
     "numpy.ascontiguousarray",  # for columns that are not transformed
     "numpy.dtype",
     "numpy.ma.core.masked_object",  # gaps in text
+    "numpy.ravel",
+    "pandas.core.tools.datetimes.to_datetime",
+    "pandas.to_datetime",  # as pandas 3 calls it
+    "skrub._datetime_encoder.DatetimeEncoder",
+    "skrub._datetime_encoder._CircularEncoder",
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.KFold",  # of a TargetEncoder
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",

@@ -38,7 +38,9 @@ EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
 FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
-"""The packages that a server needs to load the model, in the order of requirements.txt."""
+"""The packages that a server needs to load any model, in the order of requirements.txt."""
+SKRUB = "skrub"
+"""What it needs beyond them for a model with an estimator of this package."""
 ANYTHING = object()
 _SAME_FOR_ALL: Mapping[str, Any] = {
     "is_signature_from_type_hint": False,
@@ -53,7 +55,7 @@ _SAME_FOR_ALL: Mapping[str, Any] = {
     "type_hint_from_example": False,
 }
 """The keys that MLflow 3.15 writes alike in the MLmodel file of every model with an example."""
-_PIN = re.compile(rf"({'|'.join(PACKAGES)})==[0-9][\w.+!-]*")
+_PIN = re.compile(rf"({'|'.join((*PACKAGES, SKRUB))})==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
 
@@ -69,7 +71,7 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
     write_text(folder / EXAMPLE, json.dumps(split))
     write_text(folder / SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
     python = ".".join(map(str, sys.version_info[:3]))
-    versions = {name: version(name) for name in PACKAGES}
+    versions = {name: version(name) for name in _find_packages(pipeline)}
     model = {
         **_SAME_FOR_ALL,
         "flavors": _build_flavors(python, versions["scikit-learn"], list(TRUSTED_TYPES)),
@@ -84,6 +86,11 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
     requirements = [f"{name}=={number}" for name, number in versions.items()]
     for name, text in _build_environments(python, requirements).items():
         write_text(folder / name, text)
+
+
+def _find_packages(pipeline: Pipeline) -> list[str]:
+    parts = pipeline.get_params(deep=True).values()
+    return [*PACKAGES, *([SKRUB] if any(type(part).__module__.split(".")[0] == SKRUB for part in parts) else [])]
 
 
 def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str, dict[str, Any]]:

@@ -1,49 +1,80 @@
-"""Build the scikit-learn Pipeline of a config, only from estimators of allowed packages."""
+"""Build the scikit-learn Pipeline of a config: what is done with each kind of column, and the model."""
 
-import importlib
-import json
-import os
-import warnings
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+import psutil
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
-from bikeml.config.data import DataConfig
-from bikeml.config.schema import Config, ModelConfig, PreprocessingConfig
-from bikeml.errors import ConfigError, did_you_mean
-from bikeml.table.problems import Tolerance
+from bikeml.config.schema import Config, ModelConfig, Steps
+from bikeml.errors import ConfigError, FitError
+from bikeml.experiment.estimators import build
+from bikeml.table.split import Fold
 
-ALLOWED_PACKAGES = ("sklearn",)
-"""Packages whose estimators a config may name. Only BIKEML_ALLOWED_PACKAGES can add to them, never a config."""
-ALLOWED_PACKAGES_VARIABLE = "BIKEML_ALLOWED_PACKAGES"
 REGRESSOR = "regressor"
 """The name of the model's step in the pipeline, as in the tutorial."""
+IMPUTER = "imputer"
+"""The name of the steps that preprocessing.impute=if_needed leaves out."""
+KINDS = ("numeric", "categorical", "high_cardinality", "date", "text")
+"""The kinds of columns in the preprocessing section, which has steps for each."""
+DENSE_BYTES = 2**29
+"""Above it, the encoded columns become a sparse matrix if the model takes one; it does not depend on the machine."""
 
 
-def build_pipeline(config: Config, columns: Sequence[str], text: Collection[str] = ()) -> Pipeline:
-    """Return the unfitted pipeline for `columns`, the features in table order; the columns in `text` hold text."""
-    preprocessor = _build_preprocessor(config.preprocessing, config.data, columns, text)
+def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) -> Pipeline:
+    """
+    Return the unfitted pipeline for `X`, the features of the training rows in table order, (n_rows, n_features).
+
+    The rows tell which columns hold text, and how many levels a category has. `folds`, of these rows, are those on
+    which the pipeline will be fitted too. Raises ConfigError for a column of text without steps, and FitError if the
+    encoded columns do not fit into memory.
+    """
+    roles = config.data.roles
+    levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in roles["categorical"]}
+    columns = _columns_by_kind(config, X, levels)
+    if columns["text"] and not config.preprocessing.text:
+        raise ConfigError(say_text_has_no_steps(columns["text"]))
+    is_sparse = _is_sparse(config, columns, levels, len(X))
+    # trees take gaps in dense arrays only, and HistGradientBoosting of scikit-learn 1.9 fails on a column of gaps alone
+    keep_imputers = is_sparse or _is_empty_in_a_fold(X[[*columns["numeric"], *columns["date"]]], folds)
+    steps = steps_by_kind(config, keep_imputers=keep_imputers)
+    if steps["numeric"] == steps["categorical"]:  # with the same steps, they stay together in table order
+        both = {*columns["numeric"], *columns["categorical"]}
+        columns = {"columns": [name for name in X.columns if name in both], **columns, "numeric": [], "categorical": []}
+        steps["columns"] = steps["numeric"]
+    parts = [
+        part
+        for kind, names in columns.items()
+        for part in build_parts(kind, steps[kind], X[names], config.data.date_format_of)
+    ]
+    threshold = _sparse_threshold(config, is_sparse=is_sparse)
+    preprocessor = ColumnTransformer(parts, sparse_threshold=threshold, verbose_feature_names_out=False)
     return Pipeline([("preprocessor", preprocessor), (REGRESSOR, build(config.model.estimator))])
 
 
-def is_reproducible(config: Config, pipeline: Pipeline) -> bool:
+def is_reproducible(config: Config) -> bool:
     """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
     if config.split.kind == "random" and config.split.random_state is None:
         return False
     axes = config.model.grid.items() if config.search.kind != "none" else ()
     if any(name.endswith("random_state") and None in values for name, values in axes):
         return False
-    parameters = pipeline.get_params(deep=True).items()
-    return not any(name.endswith("random_state") and value is None for name, value in parameters)
+    steps = [spec for kind in kinds_in_use(config) for spec in getattr(config.preprocessing, kind).values()]
+    parameters = [item for spec in (config.model.estimator, *steps) for item in build(spec).get_params().items()]
+    return not any(
+        (name.endswith("random_state") and value is None) or _shuffles_unseeded(value) for name, value in parameters
+    )
+
+
+def _shuffles_unseeded(splitter: object) -> bool:
+    return bool(getattr(splitter, "shuffle", False)) and getattr(splitter, "random_state", 0) is None
 
 
 def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
@@ -51,115 +82,151 @@ def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
     return {f"{REGRESSOR}__{name}": [build(value) for value in values] for name, values in model.grid.items()}
 
 
-def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argument of an estimator can be anything
-    """Return `value` with an estimator for every mapping with a `_target_`, at any depth; keep other values."""
-    if isinstance(value, list):
-        return [build(item, key) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    built = {name: build(item, f"{key}.{name}") for name, item in value.items()}
-    return find_class(key, built.pop("_target_"), BaseEstimator)(**built) if "_target_" in built else built
+def kinds_in_use(config: Config) -> list[str]:
+    """Return the kinds of columns that the data may have: without dates, the steps of dates are not even imported."""
+    return [kind for kind in KINDS if kind not in ("date", "text") or getattr(config.data, kind)]
 
 
-def _build_preprocessor(
-    preprocessing: PreprocessingConfig, data: DataConfig, columns: Sequence[str], text: Collection[str]
-) -> ColumnTransformer:
-    numeric = [column for column in columns if column in data.numeric]
-    categorical = [column for column in columns if column in data.categorical]
-    if preprocessing.numeric == preprocessing.categorical:  # with the same steps, they stay together in table order
-        parts = [("columns", preprocessing.numeric, list(columns))]
-    else:
-        parts = [
-            ("numeric", preprocessing.numeric, numeric),
-            ("categorical", preprocessing.categorical, categorical),
-        ]
-    return ColumnTransformer(
-        [
-            (name, _build_steps(steps, has_text=not {*text}.isdisjoint(names)), names)
-            for name, steps, names in parts
-            if names
-        ],
-        verbose_feature_names_out=False,
+def say_text_has_no_steps(columns: Sequence[str]) -> str:
+    """Return the message for columns of text if preprocessing.text is empty."""
+    return (
+        f"data.text={list(columns)}, and this preprocessing has no steps for text; choose preprocessing=auto, "
+        f"or put {'it' if len(columns) == 1 else 'them'} into data.ignored"
     )
 
 
-def _build_steps(steps: Mapping[str, Mapping[str, Any]], *, has_text: bool = False) -> BaseEstimator:
-    built = [_build_none_to_nan()] * has_text + [build(spec) for spec in steps.values()]
+def name_features(preprocessor: ColumnTransformer) -> list[str]:
+    """Return the names of the encoded columns, in order."""
+    names: list[str] = []
+    # ColumnTransformer's own method refuses two names that are the same, and HashingVectorizer has no names
+    for part, steps, columns in preprocessor.transformers_:
+        place = preprocessor.output_indices_[part]
+        try:
+            names += map(str, steps.get_feature_names_out([columns] if isinstance(columns, str) else columns))
+        except AttributeError:
+            names += [f"{' '.join(columns)} {number}" for number in range(place.stop - place.start)]
+    return names
+
+
+def _columns_by_kind(config: Config, X: pd.DataFrame, levels: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the columns of X that have steps, by kind; a date without steps is no feature."""
+    roles, threshold = config.data.roles, config.preprocessing.cardinality_threshold
+    columns = {kind: [name for name in X.columns if name in roles.get(kind, ())] for kind in KINDS}
+    if threshold is not None and config.preprocessing.high_cardinality:
+        columns["high_cardinality"] = [name for name in columns["categorical"] if levels[name] > threshold]
+        columns["categorical"] = [name for name in columns["categorical"] if levels[name] <= threshold]
+    return columns if config.preprocessing.date else {**columns, "date": []}
+
+
+def _is_empty_in_a_fold(X: pd.DataFrame, folds: Iterable[Fold]) -> bool:
+    has_value = X.loc[:, X.isna().any()].notna().to_numpy()
+    return any(not has_value[rows].any(axis=0).all() for rows, _ in folds)
+
+
+def steps_by_kind(config: Config, *, keep_imputers: bool = False) -> dict[str, Steps]:
+    """Return the steps of each kind, without imputers if the config and the model do without them."""
+    preprocessing = config.preprocessing
+    keeps = keep_imputers or preprocessing.impute == "always" or not takes_gaps(config)
+    return {
+        kind: {name: spec for name, spec in getattr(preprocessing, kind).items() if keeps or name != IMPUTER}
+        for kind in KINDS
+    }
+
+
+def takes_gaps(config: Config) -> bool:
+    """Return whether the model takes NaN."""
+    return bool(get_tags(build(config.model.estimator)).input_tags.allow_nan)
+
+
+def _is_sparse(config: Config, columns: Mapping[str, list[str]], levels: Mapping[str, int], n_rows: int) -> bool:
+    """Return whether the encoded columns may be a sparse matrix; raises FitError if dense ones would not fit."""
+    n_columns = sum(
+        _count_encoded(getattr(config.preprocessing, kind), names, levels) for kind, names in columns.items()
+    )
+    size = n_rows * n_columns * np.dtype(float).itemsize
+    if size <= DENSE_BYTES:
+        return False
+    if any(spec.get("sparse_output") for spec in config.preprocessing.categorical.values()) and _takes_sparse(config):
+        return True
+    free = psutil.virtual_memory().available
+    if size > free:
+        widest = max(columns["categorical"], key=lambda name: levels[name], default=None)
+        most = f"; {widest!r} alone has {levels[widest]:,} levels" if widest else ""
+        cure = "choose preprocessing=auto" if config.preprocessing.cardinality_threshold is None else "take fewer rows"
+        raise FitError(
+            f"{n_rows:,} training rows with {n_columns:,} encoded columns take {size / 2**30:,.1f} GiB, and "
+            f"{free / 2**30:,.1f} GiB of memory are free{most}; {cure}, or put columns into data.ignored"
+        )
+    return False
+
+
+def _count_encoded(steps: Steps, columns: Sequence[str], levels: Mapping[str, int]) -> int:
+    """Return about how many columns the steps make of these."""
+    for spec in reversed(steps.values()):
+        if spec["_target_"].endswith(".OneHotEncoder"):
+            return sum(min(levels[name], spec.get("max_categories") or levels[name]) for name in columns)
+        width = next((spec[name] for name in ("n_components", "max_features", "n_features") if spec.get(name)), None)
+        if isinstance(width, int):
+            return width * len(columns)
+    return len(columns)
+
+
+def _takes_sparse(config: Config) -> bool:
+    return bool(get_tags(build(config.model.estimator)).input_tags.sparse)
+
+
+def _sparse_threshold(config: Config, *, is_sparse: bool) -> float:
+    """Return below which density ColumnTransformer makes a sparse matrix: 0 for never, 1 for always."""
+    if not _takes_sparse(config):
+        return 0.0
+    if config.preprocessing.cardinality_threshold is None:
+        return 0.3  # scikit-learn's default, which earlier versions left in place
+    return float(is_sparse)
+
+
+def build_parts(
+    kind: str, steps: Steps, X: pd.DataFrame, format_of: Callable[[str], str | None]
+) -> list[tuple[str, BaseEstimator, str | list[str]]]:
+    """Return the entries of a ColumnTransformer for one kind: one for each date and each text, one for all others."""
+    columns = list(X.columns)
+    made: list[tuple[BaseEstimator, str | list[str]]]
+    if kind == "date":  # skrub's transformers take a single column
+        made = [(_build_steps(steps, _build_to_datetime(format_of(name))), name) for name in columns]
+    elif kind == "text":
+        made = [(_build_steps(steps, *_build_to_words()), [name]) for name in columns]
+    else:
+        has_text = any(dtype.kind not in "biuf" for dtype in X.dtypes)
+        return [(kind, _build_steps(steps, *(_build_none_to_nan() if has_text else ())), columns)] if columns else []
+    return [(f"{kind}_{number}", *each) for number, each in enumerate(made)]
+
+
+def _build_steps(steps: Steps, *before: BaseEstimator) -> BaseEstimator:
+    built = [*before, *(build(spec) for spec in steps.values())]
     # LinearRegression's last digits depend on the memory order, and "passthrough" would keep that of pandas.
     as_array = FunctionTransformer(np.ascontiguousarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
     return make_pipeline(*built) if built else as_array
 
 
-def _build_none_to_nan() -> FunctionTransformer:
-    """Return a step that turns None, a gap in JSON and in MLflow's server, into NaN, a gap in a table."""
-    # scikit-learn takes None and NaN for two categories; numpy masks None, and pandas writes NaN for a masked cell
+def _build_none_to_nan() -> list[FunctionTransformer]:
+    """Return steps that turn None, a gap in JSON and in MLflow's server, into NaN, a gap in a table."""
+    # scikit-learn takes None and NaN for two categories, and refuses text for gaps alone, which come as floats;
+    # numpy masks None, and pandas writes NaN for a masked cell
+    as_objects = FunctionTransformer(np.asarray, kw_args={"dtype": "object"}, feature_names_out="one-to-one")
     mask = FunctionTransformer(np.ma.masked_object, kw_args={"value": None}, feature_names_out="one-to-one")
-    return mask.set_output(transform="pandas")
+    return [step.set_output(transform="pandas") for step in (as_objects, mask)]
 
 
-NUMBERS: Sequence[object] = (1.0, 2.0, 3.0, 4.0) * 5
-WORDS: Sequence[object] = ("a", "b", "c", "d") * 5
+def _build_to_datetime(date_format: str | None) -> FunctionTransformer:
+    """Return a step that parses a column of dates as the table's check does; a cell that is no date is a gap."""
+    # skrub.ToDatetime does not take offsets that differ, as summer and winter have, for format=ISO8601
+    options = {"format": date_format or "ISO8601", "errors": "coerce", "utc": True}
+    return FunctionTransformer(pd.to_datetime, kw_args=options, feature_names_out="one-to-one")
 
 
-def find_tolerance(config: Config) -> Tolerance:
-    """Return which cells the pipeline accepts: try the preprocessing on a few cells, and read the model's tags."""
-    gaps_may_pass = bool(get_tags(build(config.model.estimator)).input_tags.allow_nan)
-    return _try_steps(json.dumps(config.preprocessing.model_dump()), gaps_may_pass=gaps_may_pass)
-
-
-@lru_cache  # the cells of a sweep share a few preprocessings
-def _try_steps(preprocessing: str, *, gaps_may_pass: bool) -> Tolerance:
-    numeric, categorical = (_build_steps(json.loads(preprocessing)[kind]) for kind in ("numeric", "categorical"))
-
-    def takes(steps: BaseEstimator, harder: list[Sequence[object]], plain: list[Sequence[object]]) -> bool:
-        """Tell whether `steps` work on the harder cells; if they fail on plain ones too, let the fit say why."""
-        works = [_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in harder]
-        return any(works) or not any(_works(steps, cells, gaps_may_pass=gaps_may_pass) for cells in plain)
-
-    def with_gap(cells: Sequence[object]) -> Sequence[object]:
-        return [*cells, np.nan]
-
-    return Tolerance(
-        text_categories=takes(categorical, [WORDS], [NUMBERS]),
-        numeric_gaps=takes(numeric, [with_gap(NUMBERS)], [NUMBERS]),
-        categorical_gaps=takes(categorical, [with_gap(NUMBERS), with_gap(WORDS)], [NUMBERS, WORDS]),
-    )
-
-
-def _works(steps: BaseEstimator, cells: Sequence[object], *, gaps_may_pass: bool) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            made = clone(steps).fit_transform(pd.DataFrame({"column": cells}), np.arange(len(cells)))
-            numbers = np.asarray(made.data if issparse(made) else made, dtype=float)
-    except Exception:  # noqa: BLE001  a transformer of any package may raise any error
-        return False
-    return gaps_may_pass or not np.isnan(numbers).any()
-
-
-def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
-    """Return the estimator class called `target`; raises ConfigError if it is not one of an allowed package."""
-    allowed = [*ALLOWED_PACKAGES, *filter(None, os.environ.get(ALLOWED_PACKAGES_VARIABLE, "").split(","))]
-    module_name, _, class_name = target.rpartition(".")
-    where = f"{key}._target_={target!r}"
-    example = "preprocessing.StandardScaler" if role is TransformerMixin else "linear_model.Lasso"
-    such_as = f"name a class such as sklearn.{example}"
-    widen = f"to allow another package, set {ALLOWED_PACKAGES_VARIABLE} in the environment"
-    if not module_name:
-        raise ConfigError(f"{where} has no module; {such_as}")
-    if module_name.split(".")[0] not in allowed:
-        raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {widen}")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(f"{where} cannot be imported: {error}; {such_as}") from error
-    found = getattr(module, class_name, None)
-    if found is None:
-        hint = did_you_mean(class_name, [name for name in dir(module) if name[0].isupper()])
-        raise ConfigError(f"{where} does not exist{hint}; {such_as}")
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and issubclass(found, role)):
-        kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
-        raise ConfigError(f"{where} is not {kind} class; {such_as}")
-    if found.__module__.split(".")[0] not in allowed:
-        raise ConfigError(f"{where} is defined in {found.__module__!r}, not in {', '.join(allowed)}; {widen}")
-    return found
+def _build_to_words() -> list[BaseEstimator]:
+    """Return the steps that make of a column of text what a vectorizer takes: one array of str, empty for a gap."""
+    return [
+        *_build_none_to_nan(),
+        SimpleImputer(strategy="constant", fill_value=""),
+        FunctionTransformer(np.ravel, feature_names_out="one-to-one"),
+    ]

@@ -13,9 +13,8 @@ from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation import evaluate
 from bikeml.evaluation.importance import compute_importance
-from bikeml.experiment.check import check_estimators
+from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
-from bikeml.experiment.pipeline import find_tolerance
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
 from bikeml.records import provenance
 from bikeml.records.fingerprint import fingerprint, identify

@@ -17,7 +17,7 @@ from bikeml.evaluation.evaluate import CrossValidation
 from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.fit import Fitted, SearchOutcome
-from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
+from bikeml.experiment.pipeline import REGRESSOR, is_reproducible, name_features
 from bikeml.records import run as records
 from bikeml.records.fingerprint import fingerprint
 from bikeml.records.provenance import Provenance
@@ -77,7 +77,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         seconds={"fit": fitted.seconds, "judge": judged.seconds, "total": experiment.seconds},
         fingerprint=fingerprint(experiment.identity),
         identity=dict(experiment.identity),
-        reproducible=is_reproducible(config, fitted.pipeline),
+        reproducible=is_reproducible(config),
         metrics={name: as_score(value) for name, value in judged.metrics.items()},
         confidence=config.evaluation.confidence,
         intervals={name: (as_score(low), as_score(high)) for name, (low, high) in judged.intervals.items()},
@@ -196,6 +196,6 @@ def _explain_tree(fitted: Fitted) -> str | None:
     if not isinstance(regressor, BaseDecisionTree):
         return None
     depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE
-    names = list(fitted.pipeline[:-1].get_feature_names_out())
+    names = name_features(fitted.pipeline[0])
     rules: str = export_text(regressor, feature_names=names, max_depth=depth)
     return rules

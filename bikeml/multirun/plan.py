@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
-from bikeml.experiment.check import check_estimators
-from bikeml.experiment.pipeline import build_pipeline, find_tolerance, is_reproducible
+from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.pipeline import is_reproducible
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
@@ -154,7 +154,7 @@ def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | N
 
 def is_repeatable(config: Config) -> bool:
     """Return False where some draw of the experiment has no seed, so that no two runs of it are the same."""
-    return is_reproducible(config, build_pipeline(config, config.data.features))
+    return is_reproducible(config)
 
 
 def reuse_recorded(

@@ -29,6 +29,7 @@ RESULT_MODULES = (
     "evaluation",
     "experiment/check",
     "experiment/checkpoint",
+    "experiment/estimators",
     "experiment/fit",
     "experiment/pipeline",
     "experiment/story",
@@ -39,6 +40,8 @@ RESULT_MODULES = (
 )
 """The rooms and modules of bikeml that can change a figure. A test checks that the others cannot."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
+SKRUB = "skrub"
+"""Its version counts too if the config names an estimator of it, so that other fingerprints stay."""
 IDENTITY_SCHEMA = 2
 """The version of the identity's form. It is part of the identity: a new number changes all fingerprints."""
 OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerprints have another form"
@@ -49,13 +52,14 @@ version = cache(metadata.version)  # each call reads files, and a sweep makes th
 def identify(config: Config, data_sha256: str) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table with this sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
+    optional = [SKRUB] if SKRUB in _targeted(config.model_dump()) else []
     return {
         "schema": IDENTITY_SCHEMA,
         "config": as_json(result_sections(config)),
         "data_sha256": data_sha256,
         "source": _own_source(),
         "user_source": user_source,
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in (*PACKAGES, *optional)},
     }
 
 
@@ -70,8 +74,8 @@ def is_comparable(run_tags: Mapping[str, str]) -> bool:
 
 
 def user_packages(config: Config) -> list[str]:
-    """Return the top-level packages of the estimators that are not scikit-learn's, sorted."""
-    return sorted(set(_targeted(config.model_dump())))
+    """Return the top-level packages of the user's own estimators, sorted."""
+    return sorted({*_targeted(config.model_dump())} - {SKRUB})
 
 
 def _targeted(value: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 _T = TypeVar("_T")
 
-_TRUSTED_PACKAGES = {"sklearn", "numpy", "scipy"}
+_TRUSTED_PACKAGES = {"sklearn", "numpy", "scipy", "pandas", "skrub"}
 _REGISTERED: set[Any] = set()
 # With these parameters at False, scikit-learn's estimators may overwrite their input, which others still need.
 _COPY_PARAMETERS = {"copy", "copy_x", "copy_X"}
@@ -65,6 +65,8 @@ def why_random(value: object, *, reseeded: bool = False) -> str | None:  # noqa:
         return _why_random_estimator(value, reseeded=reseeded)
     if isinstance(value, np.random.RandomState | np.random.Generator):
         return "a random number generator changes with every use"
+    if getattr(value, "shuffle", False) and not is_integer(getattr(value, "random_state", None)):  # a splitter
+        return f"{type(value).__name__} shuffles with random_state={getattr(value, 'random_state', None)!r}"
     if callable(value):
         return _why_random_function(value)
     if isinstance(value, Mapping):
@@ -80,6 +82,8 @@ def _why_random_estimator(estimator: Any, *, reseeded: bool) -> str | None:  # n
         return f"{name} is not known to be deterministic; see register_deterministic"
     parameters = estimator.get_params(deep=False)
     seed = parameters.pop("random_state", 0)
+    if seed == "deprecated" and not is_integer(parameters.get("cv")):
+        seed = 0  # scikit-learn 1.9: the splitter of a TargetEncoder has the seed
     if not reseeded and not is_integer(seed):
         return f"{name} has random_state={seed!r}, which is not an integer"
     for parameter in _COPY_PARAMETERS & parameters.keys():

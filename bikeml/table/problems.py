@@ -25,6 +25,8 @@ class Tolerance:
     text_categories: bool = False
     numeric_gaps: bool = False
     categorical_gaps: bool = False
+    date_gaps: bool = False
+    text_gaps: bool = False
 
 
 def find_problems(frame: pd.DataFrame, data: DataConfig, tolerance: Tolerance) -> Iterator[str]:

@@ -19,7 +19,7 @@ from bikeml.azure.launch.recorder import Recorder
 from bikeml.azure.launch.setup import JobSetup
 from bikeml.config.schema import LauncherConfig, typed_launcher
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
-from bikeml.experiment.pipeline import find_tolerance
+from bikeml.experiment.check import find_tolerance
 from bikeml.multirun.plan import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
 from bikeml.records.provenance import command_line
 from bikeml.records.run import METRIC

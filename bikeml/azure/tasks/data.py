@@ -7,7 +7,7 @@ from bikeml.azure.jobs.limits import check
 from bikeml.azure.workspace.connection import connect
 from bikeml.config.fields import Section
 from bikeml.config.schema import Config
-from bikeml.experiment.pipeline import find_tolerance
+from bikeml.experiment.check import find_tolerance
 from bikeml.table.data import read_bytes, read_table
 
 
