@@ -217,7 +217,7 @@ BAD_ESTIMATORS = [
     (["+model.estimator._partial_=true"], r"model.estimator._partial_: LinearRegression has no such argument"),
     (
         ["model.estimator._target_=os.system"],
-        r"_target_='os.system' is not in an allowed package \(sklearn\); to allow",
+        r"_target_='os.system' is not in an allowed package \(sklearn, skrub\); to allow",
     ),
     (["model.estimator._target_=system"], r"_target_='system' has no module; name a class such as"),
     (["model.estimator._target_=sklearn.linear_model.Laso"], r"does not exist; did you mean 'Lasso'"),
@@ -284,7 +284,7 @@ def test_what_an_allowed_module_imported_from_elsewhere_is_not_allowed(monkeypat
     (workdir / "allowed_model.py").write_text("from elsewhere_model import Mine\n")
     monkeypatch.syspath_prepend(workdir)
     monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "allowed_model")
-    with pytest.raises(ConfigError, match="is defined in 'elsewhere_model', not in sklearn, allowed_model"):
+    with pytest.raises(ConfigError, match="is defined in 'elsewhere_model', not in sklearn, skrub, allowed_model"):
         check_estimators(config_of("model.estimator={_target_: allowed_model.Mine}"))
 
 
