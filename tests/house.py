@@ -12,6 +12,7 @@ ROOMS = {
     "config": {"hydra", "omegaconf", "pydantic"},
     "terminal": {"rich"},
     "table.reading": {"pandas"},
+    "table.columns": {"pandas", "scipy"},
     "table": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
