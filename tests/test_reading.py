@@ -214,6 +214,8 @@ IN_QUOTES = {
     "a longer number without a comma beside it": (['"1,234",1', "5678,2"], ".", None),
     "three decimals in another column": (['"1,5",1.234'], ",", None),
     "pairs of coordinates": (['"46.2,7.1",1', '"47.3,8.5",2'], ".", None),
+    "choices, some of them two": (["23,8", "41,52", '"2,3",4', "26,1", '"24,5",3'], ".", None),
+    "a leading zero": (['"0,234,567",1'], ".", None),
     "lists": (['"1,2,3",1', '"4,5",2'], ".", None),
 }
 
@@ -233,12 +235,12 @@ def test_a_comma_that_may_be_either_is_told_and_not_decided(read):
     assert found(read("a;y\n1,234;2\n", decimal=",", thousands="."))[2:] == (",", ".")
 
 
-def test_columns_that_contradict_each_other_are_told_and_not_decided(read):
-    table = read("price;lat;y\n1,5;46.25;1\n2,5;47.5;2\n")
-    assert found(table)[2:] == (".", None)
-    assert table.notes[1:] == (
-        "the decimal sign is ',' in 'price' and '.' in 'lat'; '.' is taken, or set data.decimal",
-    )
+def test_the_more_frequent_sign_of_contradicting_columns_is_taken_and_told(read):
+    table = read("price;rent;lat;y\n1,5;2,5;46.25;1\n2,5;1,5;47.5;2\n")
+    assert found(table)[2:] == (",", None)
+    advice = "the decimal sign is ',' in 'price' and '.' in 'lat'; the more frequent one is taken, or set data.decimal"
+    assert table.notes[1:] == (advice,)
+    assert found(read("price;rent;lat;y\n1,5;2.5;46.25;1\n2,5;1.5;47.5;2\n"))[2:] == (".", None)
 
 
 SHAPES = {
@@ -251,6 +253,13 @@ SHAPES = {
     "a header that begins with #": ("#id,y\n1,2\n", [["#id", "y"], ["1", "2"]]),
     "comments and a header that begins with #": ("# made by x, y\n#id,y\n1,2\n", [["#id", "y"], ["1", "2"]]),
     "a number sign among the rows": ("a,y\n#1,2\n#2,3\n", [["a", "y"], ["#1", "2"], ["#2", "3"]]),
+    "a quote in a comment": ('# of 5" pipes\na,y\n1,2\n', [["a", "y"], ["1", "2"]]),
+    "lines of separators above": (";;\n;;\na;b;y\n1;2;3\n", [["a", "b", "y"], ["1", "2", "3"]]),
+    "R's numbers of rows": ('"a" "y"\n"1" 5 6\n"2" 7 8\n', [["column_1", "a", "y"], ["1", "5", "6"], ["2", "7", "8"]]),
+    "R's names of rows": (
+        "mpg,y\nMazda,5,6\nFiat,7,8\n",
+        [["column_1", "mpg", "y"], ["Mazda", "5", "6"], ["Fiat", "7", "8"]],
+    ),
     "empty lines": ("\n\n  \na,y\n\n1,2\n \n3,4\n\n\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
     "an empty last column": ("a,y,\n1,2,\n3,4,\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
     "two empty last columns": ("a,y,,\n1,2,,\n3,4,,\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
@@ -372,6 +381,9 @@ BAD = {
     "a long row below comments": (b"# x\n\na,y\n1,2\n4,5,6\n", r"line 5 has 3 cells"),
     "an open quote": (b'a,b,y\n1,2,3\n4,"5,6\n', r"not a table: line 3: EOF inside string"),
     "an open quote in the last cell": (b'a,y\n1,2\n4,"5\n6,7\n', r"not a table: line 4: EOF inside string"),
+    "a word with a separator, far down": (b"c0\nv0\na;b\n", r"has one column, 'c0'"),
+    "numbers in quotes in one column": (b'"abc"\n"1,000"\n"2,000"\n', r"has one column, 'abc'"),
+    "rows that grow": (b"a,b\n" + b"1,2\n" * 3000 + b"1,2,3\n", r"line 3002 has 3 cells, and the header has 2"),
     "one column": (b"a\n1\n2\n", r"has one column, 'a', and needs two, a target and a feature$"),
     "a page": (b"<!DOCTYPE html>\n<p>Log in</p>\n", r"has one column, '<!DOCTYPE html>'"),
     "JSON": (json.dumps([{"a": 1, "y": 2}], indent=1).encode(), r"has one column, '\['"),

@@ -23,6 +23,7 @@ LIKELY = 0.5  # a separator with a higher score is not doubted
 MAX_NAME = 131_072  # characters, the limit of Python's csv module
 MAX_CELL = 2**26
 SEPARATORS = ",;\t|"
+EMPTY = f"{SEPARATORS} \r\n"  # the characters of a line without names, as a spreadsheet has above its table
 NUMBERS_WITH_COMMAS = re.compile(r"[^\w,]*\d[\d.]*(,\d+)+[^\d,]{0,5}")
 EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 NUMBER = re.compile(r"[-+]?[\d.,]*\d([eE][-+]?\d+)?")
@@ -95,9 +96,9 @@ def _read_lines(stream: BinaryIO, encoding: str, data: DataConfig) -> tuple[list
 
 def _find_start(lines: list[str], data: DataConfig) -> tuple[int, str, list[str]]:
     """Return the number of lines above the header, the separator, and notes."""
-    above = _skip_empty(lines, data.skip_rows)
+    above = _skip_empty(lines, data.skip_rows, EMPTY if data.header else None)
     stated = EXCEL_SEPARATOR.fullmatch(lines[above]) if above < len(lines) else None
-    above = _skip_empty(lines, above + bool(stated))
+    above = _skip_empty(lines, above + bool(stated), EMPTY if data.header else None)
     below = above
     while below < len(lines) and lines[below].startswith("#"):
         below = _skip_empty(lines, below + 1)
@@ -108,15 +109,16 @@ def _find_start(lines: list[str], data: DataConfig) -> tuple[int, str, list[str]
     return below, separator, [f"lines of comments above the header: {n_comments}"] if n_comments else []
 
 
-def _skip_empty(lines: Sequence[str], start: int) -> int:
-    return next((i for i in range(start, len(lines)) if lines[i].strip()), len(lines))
+def _skip_empty(lines: Sequence[str], start: int, empty: str | None = None) -> int:
+    """Return the next line that has other characters than those of `empty`; None: blanks."""
+    return next((i for i in range(start, len(lines)) if lines[i].strip(empty)), len(lines))
 
 
 def _is_header(lines: list[str], separator: str) -> bool:
     """Tell whether the last line that begins with # names the columns: it has a name for each cell of numbers below."""
     if len(lines) < 2 or not lines[0].startswith("#"):  # noqa: PLR2004  the line and the one below it
         return False
-    names, cells = parse(lines, separator, skips_blanks=separator == " ")
+    (names,), (cells,) = (parse([line], separator) for line in lines)
     return len(names) == len(cells) > 1 and any(NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
@@ -131,16 +133,17 @@ def _find_separator(lines: list[str]) -> str:
     first = lines[:ROWS_COMPARED]
     scores = {separator: _score(parse(first, separator), separator) for separator in SEPARATORS}
     best = max(scores, key=lambda separator: scores[separator])
-    if scores[best] < LIKELY and _is_separated_by_blanks([line.rstrip(" \r\n") + "\n" for line in first]):
+    if first and scores[best] < LIKELY and _is_separated_by_blanks([line.rstrip(" \r\n") + "\n" for line in first]):
         return " "
     return best if scores[best] else ","
 
 
 def _is_separated_by_blanks(lines: list[str]) -> bool:
     """Tell whether each row has the same number of words, or of cells between single blanks."""
-    both = [parse(lines, " ", skips_blanks=skips) for skips in (True, False)]
-    is_even = any(len({len(row) for row in rows}) == 1 and len(rows[0]) > 1 for rows in both)
-    return is_even and not lines[0].startswith("<")  # a page
+    words, cells = (parse(lines, " ", skips_blanks=skips) for skips in (True, False))
+    if lines[0].startswith("<") or len(words[0]) == 1:  # a page, or a title
+        return False
+    return any(len({len(row) for row in rows}) == 1 for rows in (words, cells)) or _has_row_names(words[0], words[1:])
 
 
 def _score(rows: list[list[str]], separator: str) -> float:
@@ -185,9 +188,20 @@ def _split_header(
         raise DataError(f"{redact(data.path)} is not a table: {reason}; set data.separator, or fix the header")
     if separator == " " and len(header) > 1 and not header[-1]:
         header.pop()  # blanks at the end of the line
+    if _has_row_names(header, rows):
+        header.insert(0, "")
     if not data.header:
         header = [f"column_{i}" for i in range(1, len(rows[0]) + 1)]
     return header, rows, n_lines
+
+
+def _has_row_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether R wrote the names or numbers of the rows first, for which the header has no name."""
+    first = [row[0] for row in rows]
+    if not header or len(rows) < 2 or any(len(row) != len(header) + 1 for row in rows):  # noqa: PLR2004  one says little
+        return False
+    are_numbers = first == [str(number) for number in range(1, len(rows) + 1)]
+    return are_numbers or (len({*first}) == len(rows) and not any(NUMBER.fullmatch(name) for name in first))
 
 
 def _advise_skipping(lines: Sequence[str], start: int, separator: str) -> str:

@@ -45,12 +45,12 @@ def find_signs(columns: Mapping[str, Iterable[str]], decimal: str, thousands: st
     """
     found = Evidence()
     for name, cells in columns.items():
-        _look_at(name, cells, found)
+        _look_at(name, cells, found, is_quoted=is_quoted)
     decimals = {*found.decimal} | {"," if sign == "." else "." for sign in found.thousands if sign in ".,"}
     is_certain = decimal != AUTO or len(decimals) == 1 or (is_quoted and not decimals)
-    note = "" if is_certain else _describe_doubt(found, decimals)
+    note = "" if is_certain else _describe_doubt(found)
     if decimal == AUTO:
-        decimal = "," if decimals == {","} else "."
+        decimal = "," if len(found.decimal.get(",", [])) > len(found.decimal.get(".", [])) or decimals == {","} else "."
     if thousands == AUTO:
         thousands = _find_thousands(found, decimal, is_certain=is_certain, is_quoted=is_quoted)
     return Signs(decimal, thousands, note)
@@ -65,16 +65,17 @@ def _find_thousands(found: Evidence, decimal: str, *, is_certain: bool, is_quote
     return signs.most_common(1)[0][0] if signs else None
 
 
-def _describe_doubt(found: Evidence, decimals: set[str]) -> str:
-    if decimals:
-        names = [next(iter(found.decimal.get(sign) or found.thousands[other])) for sign, other in (",.", ".,")]
-        return f"the decimal sign is ',' in {names[0]!r} and '.' in {names[1]!r}; '.' is taken, or set data.decimal"
+def _describe_doubt(found: Evidence) -> str:
+    signs = {sign: found.decimal.get(sign) or found.thousands.get(other) for sign, other in (",.", ".,")}
+    if all(signs.values()):
+        shown = " and ".join(f"{sign!r} in {names[0]!r}" for sign, names in signs.items() if names)
+        return f"the decimal sign is {shown}; the more frequent one is taken, or set data.decimal"
     if "," in found.either:
         return f"a comma in {found.either[','][0]!r} may be decimal or between thousands; set data.decimal"
     return ""
 
 
-def _look_at(name: str, cells: Iterable[str], found: Evidence) -> None:
+def _look_at(name: str, cells: Iterable[str], found: Evidence, *, is_quoted: bool) -> None:
     """Add what the cells of a column say to what is `found`; a column of other things than numbers says nothing."""
     filled = [cell for cell in cells if cell.strip()]
     matches = [CELL.fullmatch(cell) for cell in filled if re.search(r"\d", cell)]
@@ -84,6 +85,8 @@ def _look_at(name: str, cells: Iterable[str], found: Evidence) -> None:
     for number in {match["number"] for match in matches if match}:
         if not _look_at_number(number, name, signs):
             return
+    if is_quoted and sum("," in cell for cell in filled) < MIN_SHARE * len(filled):
+        signs.decimal.pop(",", None)  # "2,3" beside 41 is a list of choices
     clear = {*signs.decimal, *signs.thousands}
     has_long = any(match["number"].isdigit() and len(match["number"]) > 3 for match in matches if match)  # noqa: PLR2004
     for sign in signs.decimal:

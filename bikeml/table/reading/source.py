@@ -134,7 +134,7 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
     """Open the one table in a zip file, with its name; an Excel file is a zip file too, and stays as it is."""
     try:
         archive = ZipFile(stream)
-    except BadZipFile as error:
+    except (BadZipFile, NotImplementedError) as error:
         raise _not_text(path, f"it begins as a zip file does, and is broken: {error}") from error
     with archive:
         if "[Content_Types].xml" in archive.namelist():
@@ -153,7 +153,7 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
 def _member(archive: ZipFile, name: str, path: str) -> BinaryIO:
     try:
         return cast("BinaryIO", archive.open(name))
-    except (RuntimeError, NotImplementedError) as error:  # a password, or an unusual compression
+    except (BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, a password, an unusual compression
         raise DataError(f"cannot read {redact(path)!r}: {error}; unpack it and name the file") from error
 
 

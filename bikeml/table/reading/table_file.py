@@ -56,7 +56,8 @@ class OpenTable:
 
     def read(self, columns: Sequence[str]) -> Generator[pa.Table, None, None]:
         """Yield some rows of `columns` at a time; raises DataError if one is missing, or if it may be one of two."""
-        missing = [name for name in columns if name not in self.names]
+        present = {*self.names}
+        missing = [name for name in columns if name not in present]
         if missing:
             lines = [f"  there is no column {name!r}{did_you_mean(name, self.names)}" for name in missing]
             raise DataError("\n".join([f"{redact(self.data.path)} lacks columns:", *lines]))
@@ -137,7 +138,8 @@ def _open_typed(source: Source, data: DataConfig) -> OpenTable:
     names, copies, notes = name_columns(file.header, data)
 
     def iterate(columns: Sequence[str]) -> Generator[pa.Table, None, None]:
-        for table in file.read([names.index(column) for column in columns]):
+        places = {name: place for place, name in enumerate(names)}
+        for table in file.read([places[column] for column in columns]):
             yield table.rename_columns(list(columns))
 
     cells: dict[str, list[str]] = {}

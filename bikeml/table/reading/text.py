@@ -165,12 +165,12 @@ def _not_a_table(path: str, reason: str) -> DataError:
 def _as_tables(
     rows: Iterator[list[str]], names: Sequence[str], columns: Sequence[str]
 ) -> Generator[pa.Table, None, None]:
-    positions = [names.index(column) for column in columns]
+    places = {name: place for place, name in enumerate(names)}
     n_rows = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // len(names)))
     while batch := list(islice(rows, n_rows)):
         cells = list(zip(*batch, strict=True))
         yield pa.table(
-            [_as_cells(pa.array(cells[position], pa.string())) for position in positions], names=list(columns)
+            [_as_cells(pa.array(cells[places[column]], pa.string())) for column in columns], names=list(columns)
         )
 
 

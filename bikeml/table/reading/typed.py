@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
@@ -50,7 +49,9 @@ def open_feather(stream: BinaryIO) -> Typed:
 
     def read(positions: Sequence[int]) -> Generator[pa.Table, None, None]:
         for i in range(file.num_record_batches):
-            yield pa.Table.from_batches([file.get_batch(i)]).select(list(positions))
+            table = pa.Table.from_batches([file.get_batch(i)]).select(list(positions))
+            table.validate(full=True)  # Arrow itself does not notice damage, and could read beyond the file
+            yield table
 
     return Typed(file.schema.names, file.schema.types, read)
 
@@ -71,7 +72,7 @@ def open_excel(stream: BinaryIO, data: DataConfig) -> Typed:
         sheet.reset_dimensions()  # some programs write wrong ones
         rows = [list(row) for row in sheet.iter_rows(values_only=True)][data.skip_rows :]
         book.close()
-    except (BadZipFile, KeyError, IndexError, TypeError, AttributeError) as error:
+    except Exception as error:  # openpyxl has none of its own
         raise DataError(f"cannot read {redact(data.path)!r}: {error}; save it again, or as CSV") from error
     notes = [f"the first of {len(sheets)} sheets is read, {sheets[0]!r}"] if len(sheets) > 1 else []
     return _from_rows([row for row in rows if any(cell not in (None, "") for cell in row)], notes, data)
