@@ -1,9 +1,11 @@
 """Tables as they come: what is found by looking at a file, and what is read then."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import tracemalloc
 import zipfile
 from functools import partial
@@ -260,6 +262,8 @@ SHAPES = {
         "mpg,y\nMazda,5,6\nFiat,7,8\n",
         [["column_1", "mpg", "y"], ["Mazda", "5", "6"], ["Fiat", "7", "8"]],
     ),
+    "a name like the beginning of a Parquet file": ("PAR1,y\n1,2\n", [["PAR1", "y"], ["1", "2"]]),
+    "a name like the beginning of a bzip2 file": ("BZh,y\n1,2\n", [["BZh", "y"], ["1", "2"]]),
     "empty lines": ("\n\n  \na,y\n\n1,2\n \n3,4\n\n\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
     "an empty last column": ("a,y,\n1,2,\n3,4,\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
     "two empty last columns": ("a,y,,\n1,2,,\n3,4,,\n", [["a", "y"], ["1", "2"], ["3", "4"]]),
@@ -369,6 +373,8 @@ def test_a_line_of_totals_is_left_out_if_it_is_certain_and_told(read, case):
 def test_a_total_elsewhere_is_a_row_like_others(read):
     table = read("kind,y\nTotal,1\nb,2\nc,3\n")
     assert (len(table.cells), table.notes) == (3, ())
+    table = read("kind,y\nTotal,1\nb,2\nc,3\nTotal,6\n")
+    assert (len(table.cells), table.notes) == (4, ())
 
 
 BAD = {
@@ -445,6 +451,8 @@ def test_a_compressed_table_is_read_whatever_its_name(read):
     FRAME.to_parquet(binary)
     assert read(gzip.compress(plain), "table.csv").cells == cells
     assert read(gzip.compress(plain), "table.csv.gz").cells == cells
+    assert read(bz2.compress(plain), "table.csv.bz2").cells == cells
+    assert read(lzma.compress(plain), "table.csv.xz").cells == cells
     assert read(zipped(**{"folder/t.csv": plain, "__MACOSX/._t.csv": b"x", ".DS_Store": b""})).cells == cells
     assert read(gzip.compress(binary.getvalue()), "x.parquet.gz").cells.num_rows == 3
     assert read(zipped(**{"t.parquet": binary.getvalue()})).cells["y"].to_pylist() == [1.5, 2.5, 3.5]

@@ -1,20 +1,23 @@
 """Open the file of a table, wherever it is and however it is compressed, and tell its format by its first bytes."""
 
+import bz2
 import gzip
 import hashlib
 import importlib.resources
+import lzma
+import re
 import shutil
 import sys
 import tempfile
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from zipfile import BadZipFile, ZipFile
@@ -30,8 +33,14 @@ EMBEDDED = "pkg://bikeml.datasets/"
 STANDARD_INPUT = "-"
 
 Format = Literal["text", "parquet", "feather", "excel"]
-FORMATS: dict[bytes, Format] = {b"PAR1": "parquet", b"ARROW1": "feather"}
-GZIP, OLD_EXCEL = b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
+FORMATS: dict[str, Format] = {r"PAR1(?![,;\t| \r\n\"])": "parquet", r"ARROW1\0": "feather"}
+"""By the first bytes: PAR1 followed by a separator is the name of a column."""
+COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh91AY": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is empty
 BINARY_NAMES = {
     ".parquet": ("Parquet", "PAR1"),
@@ -76,9 +85,9 @@ def reading_errors(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError(f"there is no table at {shown!r}; set data.path to a table's file or a URL") from error
+        raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
     except IsADirectoryError as error:
-        raise DataError(f"{shown!r} is a folder; set data.path to a table's file in it") from error
+        raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
     except (OSError, ValueError, MemoryError, HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection
@@ -98,8 +107,10 @@ def open_source(path: str) -> Iterator[Source]:
         sha256 = hashlib.file_digest(cast("BufferedReader", stream), "sha256").hexdigest()
         name = urlsplit(path).path if "://" in path else path
         head = _head(stream)
-        if head.startswith(GZIP):
-            stream, name = files.enter_context(_gunzipped(stream, path)), name.removesuffix(".gz")
+        decompress = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
+        if decompress:
+            content = files.enter_context(decompress(stream))
+            stream, name = files.enter_context(_copied(content, path)), str(PurePosixPath(name).with_suffix(""))
         elif head.startswith(ZIP):
             stream, name = files.enter_context(_unzipped(stream, name, path))
         yield Source(stream, _find_format(stream, name, path), sha256)
@@ -124,12 +135,6 @@ def _seekable(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _gunzipped(stream: BinaryIO, path: str) -> Iterator[BinaryIO]:
-    with gzip.GzipFile(fileobj=stream) as content, _copied(cast("BinaryIO", content), path) as file:
-        yield file
-
-
-@contextmanager
 def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO, str]]:
     """Open the one table in a zip file, with its name; an Excel file is a zip file too, and stays as it is."""
     try:
@@ -150,9 +155,9 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
             yield file, members[0].filename
 
 
-def _member(archive: ZipFile, name: str, path: str) -> BinaryIO:
+def _member(archive: ZipFile, name: str, path: str) -> IO[bytes]:
     try:
-        return cast("BinaryIO", archive.open(name))
+        return archive.open(name)
     except (BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, a password, an unusual compression
         raise DataError(f"cannot read {redact(path)!r}: {error}; unpack it and name the file") from error
 
@@ -164,14 +169,14 @@ def _is_table(name: str) -> bool:
 
 
 @contextmanager
-def _copied(content: BinaryIO, path: str) -> Iterator[BinaryIO]:
+def _copied(content: IO[bytes], path: str) -> Iterator[BinaryIO]:
     """Decompress to a temporary file, which can be read twice in bounded memory."""
     with tempfile.TemporaryFile() as file:
         try:
             while piece := content.read(2**20):
                 file.write(piece)
                 _check_size(file.tell(), path)
-        except (EOFError, zlib.error, BadZipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, BadZipFile) as error:
             raise DataError(
                 f"cannot read {redact(path)!r}: it is cut off or damaged ({error}); get it again"
             ) from error
@@ -201,10 +206,10 @@ def _find_format(stream: BinaryIO, name: str, path: str) -> Format:
         return "excel"
     if head.startswith(OLD_EXCEL):
         raise _not_text(path, "it is an Excel file with a password, or of before 2007 (.xls)")
-    if head.startswith(GZIP):
+    if head.startswith(tuple(COMPRESSED)):
         raise _not_text(path, "it is compressed twice")
-    for magic, found in FORMATS.items():
-        if head.startswith(magic):
+    for pattern, found in FORMATS.items():
+        if re.match(pattern.encode(), head):
             return found
     promised, begins = BINARY_NAMES.get(PurePosixPath(name).suffix.lower(), ("", ""))
     if promised:

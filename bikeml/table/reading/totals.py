@@ -12,12 +12,12 @@ MIN_ROWS = 3  # above the line: two numbers are easily the sum of each other
 
 def leave_out_totals(cells: pa.Table, data: DataConfig) -> tuple[pa.Table, list[str]]:
     """Return the table without its last row if that holds the sums of the others, and notes for a person."""
-    last = cells.slice(max(0, len(cells) - 1)).to_pylist()
-    word = next((cell for cell in last[0].values() if _is_total(cell)), None) if last else None
-    if word is None:
+    rows = cells.slice(max(0, len(cells) - 1)).to_pylist()
+    column, word = next(((name, cell) for row in rows for name, cell in row.items() if _is_total(cell)), ("", None))
+    above = cells.slice(0, max(0, len(cells) - 1))
+    if word is None or word in above[column].to_pylist():  # a category, which other rows have too
         return cells, []
-    above = cells.slice(0, len(cells) - 1)
-    if _holds_sums(last[0], above, data):
+    if _holds_sums(rows[0], above, data):
         return above, [f"the last row is left out: {word!r}, it holds the sums of the others"]
     return cells, [f"the last row has {word!r}; if it sums up the others, take it out of the file"]
 
