@@ -68,7 +68,7 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
         composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
     composing = time.perf_counter() - started
     config = typed(resolve(composed))
-    table = read_table(config.data, find_tolerance(config))
+    table = read_table(config, find_tolerance(config))
     split = split_table(table, config.split, None)
     X, y = table.X.iloc[split.train], table.y[split.train]
     X_test, y_test = table.X.iloc[split.test], table.y[split.test]

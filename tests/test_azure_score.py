@@ -65,7 +65,7 @@ def expected(served: Served, *rows: list[Any]) -> list[float]:
     table = pd.DataFrame(rows, columns=list(INPUTS), dtype=object)
     table["date"] = table["date"].where(table["date"].notna(), np.nan)
     pipeline = load_pipeline(served.code.parent / "models" / "model")
-    answer: list[float] = pipeline.predict(check_types(table, INPUTS, "rows")).tolist()
+    answer: list[float] = pipeline.predict(check_types(table, INPUTS, config_of().data, "rows")).tolist()
     return answer
 
 

@@ -351,7 +351,7 @@ SERVED = {
 
 @pytest.mark.parametrize("case", SERVED)
 def test_a_bad_server_of_tables_is_one_message_and_leaves_nothing(refuse, monkeypatch, case):
-    monkeypatch.setattr("bikeml.table.data.DOWNLOAD_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("bikeml.table.reading.source.DOWNLOAD_TIMEOUT_SECONDS", 1)
     handle, message = SERVED[case]
     with serving(handle) as address:
         refuse([*FAST, *CSV, f"data.path='{address}/table.csv'"], message)

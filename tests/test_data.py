@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bikeml.errors import DataError
-from bikeml.table.data import GAPS, read_table
+from bikeml.table.data import read_table
 from bikeml.table.datasets import DAILY_SHA256
 from bikeml.table.problems import Tolerance
+from bikeml.table.reading.cells import GAPS
 from tests.conftest import DAILY, config_of
 
 NO_GAPS = Tolerance()
@@ -19,7 +20,7 @@ NO_GAPS = Tolerance()
 
 def read(path="table.csv", *overrides, tolerance=NO_GAPS):
     columns = ("data.target=y", "data.numeric=[a,b]", "data.categorical=[]")
-    return read_table(config_of("data=csv", f"data.path={path}", *columns, *overrides).data, tolerance)
+    return read_table(config_of("data=csv", f"data.path={path}", *columns, *overrides), tolerance)
 
 
 def test_the_embedded_table_is_the_published_one_byte_for_byte():
@@ -36,7 +37,7 @@ def test_the_licence_and_citation_stand_beside_the_table():
 
 
 def test_the_embedded_table_fits_its_description():
-    table = read_table(config_of().data, Tolerance())
+    table = read_table(config_of(), Tolerance())
     assert table.sha256 == DAILY_SHA256
     assert table.X.shape == (731, 10)
     assert list(table.X.columns[:2]) == ["season", "mnth"]
@@ -73,21 +74,21 @@ BAD_CONTENT = {
     "header only": (b"a,b,y\n", [], r"it has no rows"),
     "wrong separator": (
         b"a;b;y\n1;2;3\n",
-        [],
+        ["data.separator=','"],
         r"one column, 'a;b;y', and needs two, a target and a feature; if its values are separated by ';', set 'data.sep",
     ),
-    "tabs": (b"a\tb\ty\n1\t2\t3\n", [], r"separated by '\\t'"),
+    "tabs": (b"a\tb\ty\n1\t2\t3\n", ["data.separator=','"], r"separated by '\\t'"),
     "missing column": (b"a,bb,y\n1,2,3\n4,5,6\n", [], r"no column 'b' for data.numeric; did you mean 'bb'"),
     "missing target": (b"a,b,z\n1,2,3\n4,5,6\n", [], r"no column 'y' for data.target"),
     "unknown allowed": (b"a,b,y\n1,2,3\n4,5,6\n", ["+data.allowed.c=[1]"], r"no column 'c' for data.allowed"),
     "duplicate columns": (b"a,b,a,y\n1,2,3,4\n5,6,7,8\n", [], r"columns of the same name: \['a'\]; rename"),
     "long line": (b"a,b,y\n1,2,3\n4,5,6\n7,8,9,10\n", [], r"not a table: .*line 4"),
     "every line long": (b"a,b,y\n1,2,3,4\n4,5,6,7\n", [], r"not a table"),
-    "short line": (b"a,b,y\n1,2,3\n4,5,6\n7,8\n", [], r"column 'y' is missing in row 3: nan"),
+    "short line": (b"a,b,y\n1,2,3\n4,5,6\n7,8\n", ["data.missing_target=refuse"], r"column 'y' is missing in row 3"),
     "open quote": (b'a,b,y\n1,2,3\n4,"5,6\n', [], r"not a table: .*EOF inside string"),
     "text in numbers": (b"a,b,y\n1,2,3\nx,5,6\n", [], r"column 'a' is not a number in row 2: 'x'; .*data.categorical"),
     "mixed target": (b"a,b,y\n1,2,3\n4,5,many\n", [], r"column 'y' is not a number in row 2: 'many'"),
-    "missing value": (b"a,b,y\n1,2,3\n,5,6\n7,8,9\n", [], r"column 'a' is missing in row 2: nan; fill the gaps"),
+    "missing value": (b"a,b,y\n1,2,3\n,5,6\n7,8,9\n", [], r"column 'a' is missing in row 2; fill the gaps"),
     "infinite": (b"a,b,y\n1,2,3\ninf,5,6\n", [], r"column 'a' is infinite in row 2: inf"),
     "infinite target": (b"a,b,y\n1,2,3\n4,5,-inf\n", [], r"column 'y' is infinite in row 2: -inf"),
     "not allowed": (
@@ -98,11 +99,11 @@ BAD_CONTENT = {
     "constant target": (b"a,b,y\n1,2,3\n4,5,3\n", [], r"target 'y' is .*3.* in every row; there is nothing to learn"),
     "latin-1": (
         "a,b,y\n1,2,3\né,5,6\n".encode("latin-1"),
-        [],
+        ["data.encoding=utf-8"],
         r"table.csv is not utf-8: .*set data.encoding, such as latin-1",
     ),
-    "latin-1 header": ("á,b,y\n1,2,3\n".encode("latin-1"), [], r"is not utf-8"),
-    "utf-16": ("a,b,y\n1,2,3\n".encode("utf-16"), [], r"not a text file; .*UTF-16"),
+    "latin-1 header": ("á,b,y\n1,2,3\n".encode("latin-1"), ["data.encoding=utf-8"], r"is not utf-8"),
+    "utf-16": ("a,b,y\n1,2,3\n".encode("utf-16"), ["data.encoding=utf-8"], r"not a text file; .*UTF-16"),
     "a spreadsheet": (b"PK\x03\x04....", [], r"not a text file; save the table as CSV"),
     "two date formats": (
         b"a,b,d,y\n1,2,2011-01-01,3\n4,5,1/2/2011,6\n",
@@ -129,7 +130,7 @@ BAD_CONTENT = {
     "text beside a gap": (
         b"a,b,c,y\n1,2,x,3\n,5,z,6\n",
         ["data.categorical=[c]"],
-        r"column 'c' is not a number in .*; choose preprocessing=imputed, which encodes text\n",
+        r"column 'c' is not a number in .*; choose preprocessing=imputed, which encodes text",
     ),
     "missing category": (b"a,b,c,y\n1,2,,3\n4,5,1,6\n", ["data.categorical=[c]"], r"column 'c' is missing in row 1"),
 }
@@ -156,7 +157,7 @@ def test_every_problem_is_named_at_once(workdir):
         "every row",
     ):
         assert part in message
-    assert "perhaps: 'data.numeric=[c]' 'data.categorical=[a]'" in message
+    assert "choose data=csv; not listed yet: [c]" in message
 
 
 def test_many_bad_cells_are_counted(workdir):
@@ -182,15 +183,30 @@ def test_gaps_are_welcome_where_the_pipeline_fills_them(workdir):
     assert X.isna().to_numpy().tolist() == [[True, False, False], [False, True, True]]
 
 
-def test_only_an_empty_cell_is_a_gap_among_categories_of_text(workdir):
+INFERRED = "data.categories=inferred"
+
+
+def test_only_an_empty_cell_is_a_gap_among_inferred_categories_of_text(workdir):
     (workdir / "table.csv").write_text("a,b,c,y\n1,2,NA,3\n4,5,None,6\n7,8,,9\n1,2,1.0,3\n4,5,red,6\n")
-    levels = read("table.csv", "data.categorical=[c]", tolerance=GAPPY).X["c"]
+    levels = read("table.csv", "data.categorical=[c]", INFERRED, tolerance=GAPPY).X["c"]
     assert levels.dropna().tolist() == ["NA", "None", "1.0", "red"]
+
+
+def test_categories_are_text_as_written_and_the_usual_words_are_gaps(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n1,2,01,3\n4,5,NA,6\n4,5,1,7\n4,5,1.0,7\n4,5,x y,7\n")
+    levels = read("table.csv", "data.categorical=[c]", tolerance=GAPPY).X["c"]
+    assert levels.fillna("gap").tolist() == ["01", "gap", "1", "1.0", "x y"]
+
+
+def test_a_word_that_is_no_gap_stays_a_category(workdir):
+    (workdir / "table.csv").write_text("a,b,c,y\n1,2,DE,3\n4,5,NA,6\n")
+    levels = read("table.csv", "data.categorical=[c]", "data.not_gaps={c: [NA]}", tolerance=GAPPY).X["c"]
+    assert levels.tolist() == ["DE", "NA"]
 
 
 def test_words_for_nothing_are_gaps_among_categories_of_numbers(workdir):
     (workdir / "table.csv").write_text("a,b,c,y\n1,2,1,3\n4,5,NA,6\n")
-    levels = read("table.csv", "data.categorical=[c]", "+data.allowed.c=[1]", tolerance=GAPPY).X["c"]
+    levels = read("table.csv", "data.categorical=[c]", INFERRED, "+data.allowed.c=[1]", tolerance=GAPPY).X["c"]
     assert levels.tolist()[0] == 1
     assert levels.isna().tolist() == [False, True]
 
@@ -200,7 +216,7 @@ def test_words_for_nothing_are_gaps_among_categories_of_numbers(workdir):
     [
         (
             "a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,2011-01-02,x,\n",
-            r"column 'y' is missing in row 2: nan; leave these rows out",
+            r"column 'y' is missing in row 2; leave these rows out, or set data.missing_target=drop",
         ),
         ("a,b,d,c,y\n1,2,2011-01-01,x,3\n4,5,,x,6\n", r"column 'd' is missing in row 2"),
         ("a,b,d,c,y\n,2,2011-01-01,x,3\n,5,2011-01-02,x,6\n", r"column 'a' is empty in every row; leave it out"),
@@ -211,7 +227,7 @@ def test_words_for_nothing_are_gaps_among_categories_of_numbers(workdir):
 def test_some_gaps_are_refused_even_where_gaps_are_filled(content, message, workdir):
     (workdir / "table.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        read("table.csv", "data.date=d", "data.categorical=[c]", tolerance=GAPPY)
+        read("table.csv", "data.date=d", "data.categorical=[c]", "data.missing_target=refuse", tolerance=GAPPY)
 
 
 def test_booleans_and_huge_integers_are_numbers(workdir):
@@ -235,7 +251,7 @@ def test_other_separators_and_encodings_are_read(workdir):
     ("path", "message"),
     [
         ("none.csv", r"there is no table at 'none.csv'; set data.path"),
-        (".", r"'.' is a folder; set data.path to a CSV file in it"),
+        (".", r"'.' is a folder; set data.path to a table's file in it"),
         ("table.csv/below.csv", r"cannot read 'table.csv/below.csv': .*Not a directory"),
         ("pkg://bikeml.datasets/none.csv", r"there is no table at 'pkg://"),
         ("pkg://antigravity/none.csv", r"there is no table at 'pkg://"),
@@ -264,3 +280,35 @@ def test_a_gap_is_what_pandas_takes_for_one(workdir):
     (workdir / "table.csv").write_text("a,b,y\n" + words)
     assert pd.read_csv("table.csv")["a"].isna().sum() == len(GAPS)
     assert read(tolerance=Tolerance(numeric_gaps=True)).X["a"].isna().sum() == len(GAPS)
+
+
+def test_rows_without_a_target_are_left_out_and_counted(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n1,2,\n4,5,6\n7,8,NA\n7,8,9\n")
+    table = read()
+    assert table.y.tolist() == [6, 9]
+    assert table.rows.tolist() == [1, 3]
+    assert list(table.X.index) == [0, 1]
+    assert table.notes == ["2 of 4 rows have no 'y' and are left out"]
+
+
+def test_a_problem_names_the_row_of_the_file_although_rows_are_left_out(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n1,2,\n4,5,6\n7,x,9\n")
+    with pytest.raises(DataError, match=r"column 'b' is not a number in row 3: 'x'"):
+        read()
+
+
+def test_a_table_without_a_named_target_says_which_columns_it_has(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    with pytest.raises(
+        DataError, match=r"needs a target, the column to predict; it has \['a', 'b', 'y'\]; set data.targ"
+    ):
+        read_table(config_of("data=csv", "data.path=table.csv"), GAPPY)
+
+
+def test_the_same_gap_in_many_columns_is_one_line(workdir):
+    names = [f"c{number}" for number in range(9)]
+    (workdir / "table.csv").write_text(
+        ",".join([*names, "y"]) + "\n" + ",".join("1" * 9 + "5") + "\n" + "," * 9 + "6\n"
+    )
+    with pytest.raises(DataError, match=r"9 columns have gaps: 'c0' \(1\), .*'c5' \(1\) and 3 more; fill the gaps, or"):
+        read("table.csv", f"data.numeric=[{','.join(names)}]")

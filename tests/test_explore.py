@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bikeml.table.data import parse_csv, read_bytes
 from bikeml.table.hints import find_hints
 from bikeml.table.look import correlation_ratio, look_at
-from bikeml.tasks.explore import Options, explore, show_number
+from bikeml.tasks.explore import Options, explore, read_explorable, show_number
 from tests.conftest import DAILY, config_of
 from tests.test_report import CONTRASTS, PHONE, browser, look
 
@@ -28,14 +27,14 @@ def call(workdir, call_task):
 def made(tmp_path_factory):
     """The page of the embedded table."""
     folder = tmp_path_factory.mktemp("made")
-    config, options = config_of(), Options(output=str(folder), max_rows=100_000, max_columns=40)
+    config, options = config_of(), Options(output=str(folder), max_rows=100_000, max_columns=40, write=None)
     explore(config, options)
     return folder
 
 
 def look_at_daily(*overrides, max_rows=100_000, **columns):
     config = config_of(*overrides)
-    frame = parse_csv(read_bytes(str(DAILY)), config.data).assign(**columns)
+    frame = read_explorable(config)[0].assign(**columns)
     return look_at(frame, config, max_rows)
 
 
@@ -121,7 +120,7 @@ def test_leaks_constants_gaps_and_drift_are_hinted_at():
 
 def test_twins_across_the_split_and_copies_are_counted():
     config = config_of()
-    table = parse_csv(read_bytes(str(DAILY)), config.data)
+    table = read_explorable(config)[0]
     doubled = pd.concat([table, table.head(100)], ignore_index=True)
     looked = look_at(doubled, config, 100_000)
     assert looked.n_duplicates == 100
@@ -191,11 +190,11 @@ REFUSED = {
     "another target": ("z,a,b\n1,2,3\n", r"my.csv has no column 'y'; it has \['z', 'a', 'b'\]; set data.target"),
     "a target of words": (
         "y,a,b\n1,2,3\nred,2,3\n",
-        r"my.csv: column 'y' is not a number in row 2: 'red'; set data.target",
+        r"my.csv: column 'y' is not a number in row 2: 'red'; fix the cells, or set data.target",
     ),
-    "an empty target": ("y,a,b\n,2,3\n,2,3\n", r"column 'y' is empty in every row; set data.target"),
+    "an empty target": ("y,a,b\n,2,3\n,2,3\n", r"column 'y' is empty in every row; fix the cells, or set data.target"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"my.csv is not a text file"),
-    "another separator": ("y;a;b\n1;2;3\n", r"my.csv has one column.*; if its values are separated by ';', set"),
+    "one column": ("y\n1\n2\n", r"my.csv has one column, 'y', and needs two"),
 }
 
 

@@ -42,7 +42,8 @@ def recorded(tmp_path_factory):
     mixed.to_csv(folder / "mixed.csv", index=False)
     uri = f"tracking.uri=sqlite:///{folder}/mlflow.db"
     table = ("data=csv", f"data.path={folder}/mixed.csv", "data.target=price", "data.numeric=[size,count]")
-    imputed = ("data.categorical=[colour]", "preprocessing=imputed", "tracking.experiment_name=mixed")
+    imputed = ("data.categorical=[colour]", "data.categories=inferred", "preprocessing=imputed")
+    imputed = (*imputed, "tracking.experiment_name=mixed")
     bikeml.run(*FAST, uri, *table, *imputed, f"hydra.run.dir={folder}/mixed")
     bikeml.run(*FAST, uri, "tracking.experiment_name=plain", f"hydra.run.dir={folder}/plain")
     result = bikeml.run(*FAST, uri, *RUN, f"hydra.run.dir={folder}/daily")
@@ -231,7 +232,10 @@ TABLES = {
         r"'season' is not an integer.*\n.*'temp' is inf",
     ),
     "a fraction among integers": (edit(0, mnth=1.5), r"'mnth' is not an integer in row 1: 1.5; the model takes long"),
-    "columns twice": ("a,a,b\n1,2,3\n", r"new.csv has columns of the same name: \['a'\]"),
+    "columns twice": (
+        pd.read_csv(DAILY).assign(more=1).to_csv(index=False).replace("more", "hum"),
+        r"new.csv has columns of the same name: \['hum'\]",
+    ),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"new.csv is not a text file"),
     "half a Parquet file": (b"PAR1\x15\x04", r"cannot read 'new.csv': Parquet file size is 6 bytes"),
     "not UTF-8": (HEADER.replace("day", "dä").encode("latin-1"), r"new.csv is not utf-8"),
@@ -272,12 +276,13 @@ def test_a_parquet_table_is_checked_too(refuse, workdir, change, message):
     refuse(["data.path=new.parquet"], message)
 
 
-def test_a_parquet_table_with_numbers_for_text_is_refused(refuse, workdir):
-    pd.read_csv("mixed.csv").assign(colour=7).to_parquet("new.parquet")
-    refuse(
-        ["data.path=new.parquet", "tracking.experiment_name=mixed"],
-        r"'colour' is not text in row 1: 7, row 2: 7, row 3: 7 and 57 more; the model takes string",
-    )
+def test_numbers_of_parquet_in_a_column_of_text_are_read_as_a_csv_file_spells_them(call, workdir):
+    table = pd.read_csv("mixed.csv").assign(colour=7)
+    table.to_parquet("new.parquet")
+    table.to_csv("new.csv", index=False)
+    answers = [call(f"data.path=new.{form}", "tracking.experiment_name=mixed") for form in ("parquet", "csv")]
+    assert [status for status, _, _ in answers] == [0, 0]
+    assert answers[0][1] == answers[1][1]
 
 
 COMMANDS = [

@@ -16,12 +16,13 @@ from tests.conftest import config_of
 def table_of(dates):
     n_rows = len(dates)
     X = pd.DataFrame({"a": np.arange(n_rows)})
-    return Table("t", "t.csv", "0", X, np.arange(n_rows), pd.Series(pd.to_datetime(dates)))
+    rows = np.arange(n_rows)
+    return Table("t", "t.csv", "0", X, rows, pd.Series(pd.to_datetime(dates)), rows, config_of().data)
 
 
 def daily(*overrides):
     config = config_of(*overrides)
-    return config, read_table(config.data, Tolerance())
+    return config, read_table(config, Tolerance())
 
 
 def test_the_random_split_is_train_test_splits():

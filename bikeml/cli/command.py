@@ -72,6 +72,9 @@ def compose_task(name: str, options: type[Options], overrides: Sequence[str]) ->
 
     sections = resolve(compose([f"+task={_option(name)}", *overrides]))
     own = {key: sections.pop(key) for key in options.model_fields if key in sections}
+    if "given" in options.model_fields:
+        names = [word.partition("=")[0].lstrip("+") for word in overrides]
+        own["given"] = [name.removeprefix("data.") for name in names if name.startswith("data.")]
     return typed(sections), validate(options, own)
 
 

@@ -1,6 +1,6 @@
 """The typed schema of the data section: which table, how its file is written, and what each column is."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +12,7 @@ from bikeml.config.fields import (
     DateColumns,
     DateFormat,
     Encoding,
+    Mapped,
     Name,
     NotInResult,
     Section,
@@ -20,6 +21,21 @@ from bikeml.config.fields import (
     Target,
     Value,
 )
+
+HOW_WRITTEN = (
+    "categories",
+    "date_format",
+    "units",
+    "gaps",
+    "not_gaps",
+    "separator",
+    "encoding",
+    "decimal",
+    "thousands",
+    "header",
+    "skip_rows",
+)
+"""The keys that say how the cells of a table are written. A model's rows are read by those of its training table."""
 
 
 class DataConfig(Section):
@@ -41,9 +57,9 @@ class DataConfig(Section):
     ignored: Annotated[Columns, AddedLater([]), NotInResult]  # what is left out changes no figure
     categories: Annotated[Literal["text", "inferred"], AddedLater("inferred")]
     date_format: DateFormat
-    units: Annotated[dict[str, Name], AddedLater({})]
+    units: Annotated[Mapped[Name], AddedLater({})]
     gaps: Annotated[list[Name], AddedLater([])]
-    not_gaps: Annotated[dict[str, list[Name]], AddedLater({})]
+    not_gaps: Annotated[Mapped[list[Name]], AddedLater({})]
     allowed: Annotated[dict[str, Annotated[list[Value], Field(min_length=1)]], NotInResult]
     separator: Separator
     encoding: Encoding
@@ -82,6 +98,20 @@ class DataConfig(Section):
     def date_format_of(self, column: str) -> str | None:
         """Return the format of a column of dates; None is that of ISO dates."""
         return self.date_format.get(column) if isinstance(self.date_format, Mapping) else self.date_format
+
+    def describe_writing(self) -> dict[str, object]:
+        """Return the keys of HOW_WRITTEN as plain values."""
+        values = self.model_dump()
+        return {key: values[key] for key in HOW_WRITTEN}
+
+    def written_as(self, recorded: Mapping[str, object], given: Collection[str] = ()) -> Self:
+        """
+        Return the section for rows that are written as the `recorded` keys say; those in `given` stay as they are.
+
+        Raises ValueError if a recorded value is not one of its key.
+        """
+        known = {key: recorded[key] for key in HOW_WRITTEN if key in recorded and key not in given}
+        return type(self).model_validate({**self.model_dump(), **known})
 
     @model_validator(mode="after")
     def _columns_have_one_role(self) -> Self:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -155,6 +155,7 @@ def _tracking_uri(uri: str) -> str:
     return uri
 
 
+T = TypeVar("T")
 Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
 EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 """A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.experiment.pipeline`."""
@@ -162,6 +163,8 @@ Axis = Annotated[list[Any], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
+Mapped = Annotated[dict[str, T], BeforeValidator(lambda values: {} if values is None else values)]
+"""By column; null is nothing, since Hydra adds no keys to a mapping that is there."""
 Target = Annotated[str, BeforeValidator(lambda name: "" if name is None else name)]
 """A column; empty if none is named, which predicting does not need."""
 Sign = Annotated[

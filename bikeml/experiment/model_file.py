@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,22 @@ from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from bikeml.config.data import DataConfig
 from bikeml.errors import ModelFileError
 from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
+WRITTEN = "data"
+"""The key of an MLmodel file's metadata that says how the cells of the training table are written."""
+WRITTEN_EARLIER: Mapping[str, object] = {
+    "categories": "inferred",
+    "units": {},
+    "gaps": [],
+    "not_gaps": {},
+    "decimal": ".",
+    "thousands": None,
+}
+"""How the tables of earlier versions were written, whose models do not say it."""
 TRUSTED_TYPES = (
     "numpy.asarray",
     "numpy.ascontiguousarray",  # for columns that are not transformed
@@ -100,6 +112,8 @@ class ModelDescription:
     """The columns that the model takes, in order, with MLflow's names of their types, such as double."""
     sklearn_version: str
     """The version that fitted the model."""
+    written: Mapping[str, object]
+    """How the cells of its training table are written: the keys HOW_WRITTEN of the data section."""
 
 
 def read_description(folder: Path) -> ModelDescription:
@@ -108,11 +122,27 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         content: dict[str, Any] = read_yaml(file)
         inputs = {str(column["name"]): str(column["type"]) for column in json.loads(content["signature"]["inputs"])}
-        return ModelDescription(inputs, str(content["flavors"]["sklearn"]["sklearn_version"]))
+        written = {**WRITTEN_EARLIER, **(content.get("metadata") or {}).get(WRITTEN, {})}
+        return ModelDescription(inputs, str(content["flavors"]["sklearn"]["sklearn_version"]), written)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ModelFileError(
             f"{str(file)!r} does not describe a model with a signature: {type(error).__name__}: {error}; name a run "
             "that bikeml recorded"
+        ) from error
+
+
+def read_as_trained(data: DataConfig, description: ModelDescription, given: Collection[str]) -> DataConfig:
+    """
+    Return the data section with which rows for a model are read: as its training table was, but for the `given` keys.
+
+    Raises ModelFileError if the model's file says what is no value of a key.
+    """
+    try:
+        return data.written_as(description.written, given)
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(
+            f"the model's {DESCRIPTION_NAME} does not say how its table is written: {str(error).splitlines()[0]}; name "
+            "another run"
         ) from error
 
 

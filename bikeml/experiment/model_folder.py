@@ -27,6 +27,7 @@ from bikeml.experiment.model_file import (
     DESCRIPTION_NAME,
     FILE_NAME,
     TRUSTED_TYPES,
+    WRITTEN,
     load_recorded,
     read_yaml,
     save_pipeline,
@@ -59,12 +60,14 @@ _PIN = re.compile(rf"({'|'.join((*PACKAGES, SKRUB))})==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
 
-def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, folder: Path) -> None:
+def write_folder(
+    pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, folder: Path, written: Mapping[str, Any] | None = None
+) -> None:
     """
     Write a fitted `pipeline` to `folder` as a model that MLflow can load and serve without bikeml.
 
     `example` has rows of features, shape (n_rows, n_features), which show the type of every column; `fingerprint` is
-    that of the run. Raises OSError.
+    that of the run; `written` says how the cells of its table are written. Raises OSError.
     """
     save_pipeline(pipeline, folder)
     split = example.to_dict(orient="split", index=False)
@@ -75,7 +78,7 @@ def write_folder(pipeline: Pipeline, example: pd.DataFrame, fingerprint: str, fo
     model = {
         **_SAME_FOR_ALL,
         "flavors": _build_flavors(python, versions["scikit-learn"], list(TRUSTED_TYPES)),
-        "metadata": {"fingerprint": fingerprint},
+        "metadata": {"fingerprint": fingerprint, WRITTEN: dict(written or {})},
         "mlflow_version": versions["mlflow"],
         "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # as save_model: not the files below
         "model_uuid": uuid.uuid4().hex,

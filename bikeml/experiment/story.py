@@ -47,7 +47,8 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     check_estimators(config)
     tolerance = find_tolerance(config)
     announce("reading the table")
-    table = read_table(config.data, tolerance)
+    table = read_table(config, tolerance)
+    config = config.model_copy(update={"data": table.data})
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     identity = identify(config, table.sha256)

@@ -146,6 +146,7 @@ def _describe_table(config: Config, table: Table, split: Split) -> records.Datas
         roles=roles,
         n_train=len(split.train),
         n_test=len(split.test),
+        notes=tuple(map(redact, table.notes)),
         gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},
     )
 
@@ -154,9 +155,12 @@ def write_files(experiment: Experiment, folder: Path) -> None:
     """Write the model, predictions, candidates, rules, config and code diff to `folder`; raises OSError."""
     fitted, split, table = experiment.fitted, experiment.split, experiment.table
     train = table.X.iloc[split.train]
-    model_folder.write_folder(fitted.pipeline, _example(train), fingerprint(experiment.identity), folder / MODEL)
-    held_out = {"row": split.test + 1, "actual": table.y[split.test], "predicted": experiment.judged.predicted}
-    pd.DataFrame(held_out).to_csv(folder / PREDICTIONS, index=False)
+    digest, written = fingerprint(experiment.identity), experiment.config.data.describe_writing()
+    model_folder.write_folder(fitted.pipeline, _example(train), digest, folder / MODEL, written)
+    rows, predicted = table.rows[split.test] + 1, experiment.judged.predicted
+    pd.DataFrame({"row": rows, "actual": table.y[split.test], "predicted": predicted}).to_csv(
+        folder / PREDICTIONS, index=False
+    )
     _list_fold_predictions(experiment).to_csv(folder / FOLDS, index=False)
     if fitted.outcome:
         fitted.outcome.candidates.to_csv(folder / CANDIDATES, index=False)
@@ -182,7 +186,7 @@ def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
     rows = np.concatenate(scored)
     return pd.DataFrame(
         {
-            "row": rows + 1,
+            "row": table.rows[rows] + 1,
             "fold": np.repeat(np.arange(len(scored)) + 1, [len(each) for each in scored]),
             "actual": table.y[rows],
             "predicted": np.concatenate(experiment.judged.cv.predictions),

@@ -63,6 +63,8 @@ def _facts(result: "Result") -> dict[str, str]:
         facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
         if counts["fits_resumed"]:
             facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
+    if record.dataset.notes:
+        facts["table"] = "\n".join(record.dataset.notes)
     notes = [TUNED] if record.cv.tuned_on_these_rows else []
     if record.dataset.gaps:
         facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())

@@ -9,6 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, resolve
+from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -135,21 +136,32 @@ def _check(composed: Sequence[PlannedCell]) -> None:
 
 
 def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:
-    tables: dict[str, str | DataError] = {}
+    tables: dict[str, tuple[DataConfig, str] | DataError] = {}
     keys = []
     for each in composed:
-        data, tolerance = each.config.data, find_tolerance(each.config)
-        keys.append(f"{tolerance} {data.model_dump_json()}")
+        keys.append(_describe_reading(each.config))
         if keys[-1] not in tables:
             try:
-                tables[keys[-1]] = read_table(data, tolerance).sha256
+                table = read_table(each.config, find_tolerance(each.config))
+                tables[keys[-1]] = table.data, table.sha256
             except DataError as error:
                 tables[keys[-1]] = error
     if all(isinstance(table, DataError) for table in tables.values()):
         raise next(table for table in tables.values() if isinstance(table, DataError))
     for each, key in zip(composed, keys, strict=True):
-        sha256 = tables[key]
-        yield None if isinstance(sha256, DataError) else identify(each.config, sha256)
+        read = tables[key]
+        if isinstance(read, DataError):
+            yield None
+        else:
+            data, sha256 = read
+            yield identify(each.config.model_copy(update={"data": data}), sha256)
+
+
+def _describe_reading(config: Config) -> str:
+    """Return what the reading of a table depends on: with undecided columns also the split, whose training rows say."""
+    decided = "" if config.data.is_decided else config.split.model_dump_json()
+    dates = bool(config.preprocessing.date)
+    return f"{find_tolerance(config)} {dates} {config.data.model_dump_json()} {decided}"
 
 
 def is_repeatable(config: Config) -> bool:

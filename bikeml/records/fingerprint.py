@@ -34,8 +34,11 @@ RESULT_MODULES = (
     "experiment/pipeline",
     "experiment/story",
     "search",
+    "table/column",
+    "table/columns",
     "table/data",
     "table/problems",
+    "table/reading",
     "table/split",
 )
 """The rooms and modules of bikeml that can change a figure. A test checks that the others cannot."""

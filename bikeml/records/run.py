@@ -58,11 +58,13 @@ class Dataset(Value):
     columns: Mapping[str, Text]
     """The type of each feature and of the target, by column."""
     roles: Mapping[str, Text]
-    """numeric, categorical, date or target, by column."""
+    """target, numeric, categorical, date, text or ignored, by column."""
     n_train: Count
     n_test: Count
     gaps: Mapping[str, Count]
     """How many cells are missing, by feature; features without gaps are left out."""
+    notes: tuple[Text, ...] = ()
+    """What was decided about the table by looking at it, for people; empty in an earlier record."""
 
 
 class CrossValidation(Value):

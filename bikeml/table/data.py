@@ -1,36 +1,26 @@
-"""Read a whole table from a file, a URL or the package, and check it against the config."""
+"""Read a whole table, decide the roles that no list of the config names, and check it against the config."""
 
-import csv
-import hashlib
-import importlib.resources
-import io
-import json
-import urllib.request
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPException
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.errors import DataError
+from bikeml.config.schema import Config
+from bikeml.errors import DataError, did_you_mean
 from bikeml.system.redaction import redact
-from bikeml.table.problems import Tolerance, as_numbers, find_problems, parse_dates, show_cell
+from bikeml.table.column import Column, as_integers, parse, parse_dates
+from bikeml.table.columns import decide, decide_dates, decide_target
+from bikeml.table.problems import Tolerance, find_non_numbers, find_problems
+from bikeml.table.reading.table_file import read_table_file
+from bikeml.table.split import split_table
 
-DOWNLOAD_TIMEOUT_SECONDS = 60
-# The words that pandas reads as a gap by default
-GAPS = ["", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "None"]
-GAPS += ["NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]
-EMBEDDED = "pkg://bikeml.datasets/"
-"""The prefix of the embedded tables in data.path. No other package may be named: to import it would run its code."""
+NUMERIC_TARGET = "fix the cells, or set data.target to a column of numbers"
 
 
 @dataclass(frozen=True)
@@ -47,151 +37,147 @@ class Table:
     """The target, shape (n_rows,)."""
     dates: pd.Series | None
     """The date of each row, shape (n_rows,); None unless data.date names a column."""
+    rows: np.ndarray
+    """The position of each row in the file, from 0, shape (n_rows,); rows without a target may be left out."""
+    data: DataConfig
+    """The data section with the role of every column, and with how the file is written."""
+    notes: Sequence[str] = ()
+    """What was decided, for people."""
 
 
-def read_table(data: DataConfig, tolerance: Tolerance) -> Table:
+@dataclass(frozen=True)
+class Labelled:
+    """The rows of a file that have a target."""
+
+    source: str
+    cells: pa.Table
+    rows: np.ndarray
+    target: Column | None
+    """None if the file has no such column."""
+    data: DataConfig
+    notes: list[str] = field(default_factory=list)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is left out."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """Integers if all targets are, else numbers, shape (n_rows,)."""
+        if self.target is None:
+            return np.empty(0)
+        whole = as_integers(self.target.cells)
+        return self.target.parsed.to_numpy() if whole is None else whole
+
+    @property
+    def dates(self) -> pd.Series | None:
+        name = next(iter(self.data.dates), None)
+        if name is None or name not in self.cells.column_names:
+            return None
+        column = parse(self.cells[name], name, "date", self.data, pd.RangeIndex(self.cells.num_rows))
+        return parse_dates(column.parsed, self.data.date_format_of(name))
+
+
+def read_table(config: Config, tolerance: Tolerance) -> Table:
     """
-    Read the table at data.path, and check that it fits `data` and a pipeline with this `tolerance`.
+    Read the table at data.path, and check that it fits the config and a pipeline with this `tolerance`.
 
-    Gaps in the target or the dates are never accepted. Raises DataError with a list of all problems.
+    The roles that no list names are decided from the training rows of the config's split. Gaps in the dates are never
+    accepted, gaps in the target only with data.missing_target=drop. Raises DataError with a list of all problems.
     """
-    content = read_bytes(data.path)
-    frame = parse_csv(content, data)
-    problems = list(find_problems(frame, data, tolerance))
+    file = read_table_file(config.data)
+    labelled = decide_roles(take_labelled(file.cells, file.data, redact(config.data.path)), config)
+    data, cells = labelled.data, labelled.cells
+    roles = dict.fromkeys(data.allowed, "allowed") | {
+        name: role for role, names in data.roles.items() for name in names
+    }
+    columns = {
+        name: parse(cells[name], name, roles[name], data, pd.Index(labelled.rows))
+        for name in cells.column_names
+        if roles.get(name, "ignored") != "ignored"
+    }
+    is_random = config.split.kind == "random"  # otherwise every row needs a date
+    tolerance = replace(tolerance, date_gaps=tolerance.date_gaps and is_random)
+    problems = list(find_problems(columns, file.cells.column_names, data, tolerance))
     if problems:
-        raise DataError(f"{redact(data.path)} does not fit the config:\n" + "\n".join(f"  {p}" for p in problems))
-    features = [column for column in frame.columns if column in data.features]
+        raise DataError(f"{labelled.source} does not fit the config:\n" + "\n".join(f"  {line}" for line in problems))
+    features = [*data.features, *(data.dates if config.preprocessing.date else [])]
     return Table(
-        name=data.name or Path(urlsplit(data.path).path).stem,
-        source=redact(data.path),
-        sha256=hashlib.sha256(content).hexdigest(),
-        X=frame[features].assign(**{name: as_numbers(frame[name]) for name in data.roles["numeric"]}),
-        y=as_numbers(frame[data.target]).to_numpy(),
-        dates=parse_dates(frame[data.dates[0]], data.date_format_of(data.dates[0])) if data.dates else None,
+        name=data.name or split_name(data.path)[0],
+        source=labelled.source,
+        sha256=file.sha256,
+        X=pd.DataFrame(
+            {name: columns[name].parsed.reset_index(drop=True) for name in cells.column_names if name in features}
+        ),
+        y=labelled.y,
+        dates=labelled.dates,
+        rows=labelled.rows,
+        data=data,
+        notes=[*file.notes, *labelled.notes],
     )
 
 
-def read_bytes(path: str) -> bytes:
-    """Return the content of a file, a URL or an embedded table; raises DataError if it cannot be read."""
-    with reading_errors(path), open_table(path) as stream:
-        return stream.read()
+def split_name(path: str) -> tuple[str, str]:
+    """Return the name of a table's file without and with nothing but its endings: houses and .csv.gz."""
+    name = Path(urlsplit(path).path).name
+    match = re.fullmatch(r"(.+?)((\.[A-Za-z0-9]{1,8}){1,2})", name)
+    return (match[1], match[2].lower()) if match else (name, "")
 
 
-def open_table(path: str) -> IO[bytes]:
-    """Open a file, a URL or an embedded table; :func:`reading_errors` turns the errors into a DataError."""
-    if path.startswith(EMBEDDED):
-        name = Path(path.removeprefix(EMBEDDED)).name  # a plain file name: it cannot leave the folder
-        return importlib.resources.files("bikeml.table.datasets").joinpath(name).open("rb")
-    if path.startswith(("http://", "https://", "file://")):
-        reply: IO[bytes] = urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS)  # noqa: S310  the schemes are listed
-        return reply
-    return Path(path).expanduser().open("rb")
+def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_target: bool = False) -> Labelled:
+    """
+    Return the rows that have a target; with data.missing_target=refuse all rows.
+
+    Raises DataError if the table lacks the target, unless the roles are decided: then it is named with all problems.
+    """
+    rows = np.arange(cells.num_rows)
+    if data.target not in cells.column_names:
+        if data.is_decided and data.target and not needs_target:
+            return Labelled(source, cells, rows, None, data)
+        what = f"has no column {data.target!r}{did_you_mean(data.target, cells.column_names)}" if data.target else ""
+        what = what or "needs a target, the column to predict"
+        raise DataError(f"{source} {what}; it has {cells.column_names}; set data.target=COLUMN")
+    data, notes = decide_target(cells, data)
+    target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
+    if data.missing_target == "refuse" or not target.is_gap.any():
+        return Labelled(source, cells, rows, target, data, notes)
+    rows = np.flatnonzero(~target.is_gap)
+    kept = cells.take(pa.array(rows))
+    n_gaps = cells.num_rows - len(rows)
+    notes.append(f"{n_gaps:,} of {cells.num_rows:,} rows have no {data.target!r} and are left out")
+    target = parse(kept[data.target], data.target, "target", data, pd.Index(rows))
+    return Labelled(source, kept, rows, target, data, notes)
 
 
-@contextmanager
-def reading_errors(path: str) -> Iterator[None]:
-    """Raise a DataError if the block cannot read the table at `path`."""
-    shown = redact(path)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
-    except (OSError, ValueError, MemoryError, HTTPException) as error:
-        if isinstance(error, HTTPError):
-            error.close()  # it holds the connection
-        reason = getattr(error, "reason", None) or error
-        raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
+def decide_roles(labelled: Labelled, config: Config) -> Labelled:
+    """Give every column a role, from the training rows alone; raises DataError if the target is not of numbers."""
+    data = labelled.data
+    if data.is_decided:
+        return labelled
+    check_target(labelled)
+    if config.split.kind == "chronological" and not data.dates:
+        data = _decide_date(labelled)
+    split = split_table(replace(labelled, data=data), config.split, None)
+    decision = decide(labelled.cells.take(pa.array(split.train)), data)
+    notes = [*labelled.notes, *decision.notes]
+    return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
 
 
-def parse_csv(content: bytes, data: DataConfig) -> pd.DataFrame:
-    """Parse a CSV table, shape (n_rows, n_columns); raises DataError if the content is not one."""
-    header = read_header(io.BytesIO(content), data)
-    if len(header) == 1:
+def check_target(labelled: Labelled) -> None:
+    """Raise DataError if the target is not a column of numbers."""
+    if labelled.target is None:
+        return
+    problems = list(find_non_numbers(labelled.target, NUMERIC_TARGET))
+    if not problems and labelled.target.parsed.isna().all():
+        problems = [f"column {labelled.target.name!r} is empty in every row; {NUMERIC_TARGET}"]
+    if problems:
+        raise DataError(f"{labelled.source}: {problems[0]}")
+
+
+def _decide_date(labelled: Labelled) -> DataConfig:
+    """Find the date to split by, from all rows: before the split no row is a training row."""
+    data = decide_dates(labelled.cells, labelled.data)
+    if not data.dates:
         raise DataError(
-            f"{redact(data.path)} has one column, {show_cell(header[0])}, and needs two, a target and a feature"
-            f"{suggest_separator(header[0], data)}"
+            f"{labelled.source} has no column of dates that split=chronological could use; set data.date=COLUMN, or "
+            "choose split=random"
         )
-    with parsing_errors(data):
-        frame = pd.read_csv(io.BytesIO(content), na_values=GAPS, **csv_options(data))
-        return _with_categories_as_written(frame, content, data)
-
-
-def csv_options(data: DataConfig) -> dict[str, Any]:
-    """Return the arguments with which pandas reads the table at data.path; the caller adds its words for gaps."""
-    return {"sep": data.separator, "encoding": data.encoding, "index_col": False, "keep_default_na": False}
-
-
-@contextmanager
-def parsing_errors(data: DataConfig) -> Iterator[None]:
-    """Raise a DataError if pandas cannot parse the text at data.path in the block."""
-    shown = redact(data.path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # mixed columns are reported cell by cell
-            yield
-    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
-        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise DataError(f"{shown} is not a table: {reason}; fix the line, or set data.separator") from error
-    except UnicodeError as error:
-        raise _not_text(data, error) from error
-
-
-def read_header(stream: BinaryIO, data: DataConfig) -> list[str]:
-    """
-    Return the column names of a CSV table as written: pandas would rename duplicates.
-
-    Raises DataError if the content is not text, is empty, has no valid header, or has two columns of the same name.
-    """
-    shown = redact(data.path)
-    content = stream.read(4096)
-    stream.seek(0)
-    is_wide = any(width in data.encoding for width in ("16", "32"))  # there every other byte may be 0
-    if content.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")) or (b"\x00" in content and not is_wide):
-        raise DataError(f"{shown} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16")
-    try:
-        text = io.TextIOWrapper(stream, encoding=data.encoding, newline="")
-        first = next(text, "")
-        text.detach()  # otherwise it would close the stream
-    except UnicodeError as error:
-        raise _not_text(data, error) from error
-    if not first.strip():
-        raise DataError(f"{shown} is empty; it needs a line of column names and rows below it")
-    try:
-        header = next(csv.reader([first.removeprefix("\ufeff")], delimiter=data.separator))
-    except csv.Error as error:
-        raise DataError(f"{shown} is not a table: line 1: {error}; set data.separator, or fix the header") from error
-    check_names(header, data.path)
-    return header
-
-
-def check_names(names: Sequence[str], path: str) -> None:
-    """Raise a DataError if two columns have the same name."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{redact(path)} has columns of the same name: {twice}; rename all but one of each")
-
-
-def suggest_separator(name: str, data: DataConfig) -> str:
-    """Return advice for a table whose only column has this name: if the name holds a separator, set data.separator."""
-    other = next((sign for sign in ",;\t|: " if sign in name.strip() and sign != data.separator), None)
-    return f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
-
-
-def _not_text(data: DataConfig, error: UnicodeError) -> DataError:
-    return DataError(f"{redact(data.path)} is not {data.encoding}: {error}; set data.encoding, such as latin-1")
-
-
-def _with_categories_as_written(frame: pd.DataFrame, content: bytes, data: DataConfig) -> pd.DataFrame:
-    """
-    Read the categorical columns of text again: every cell as text, and only empty cells as gaps.
-
-    A word such as NA or None may be a category, and pandas takes 1 and 1.0 for the same number.
-    """
-    text = [name for name in data.roles["categorical"] if name in frame and not is_numeric_dtype(frame[name])]
-    if not text:
-        return frame
-    cells = pd.read_csv(io.BytesIO(content), usecols=text, dtype=str, na_values=[""], **csv_options(data))
-    return frame.assign(**{name: cells[name] for name in text})
+    return data

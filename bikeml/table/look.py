@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
-from bikeml.table.data import Table
-from bikeml.table.problems import as_numbers, parse_dates
+from bikeml.table.column import parse_dates
 from bikeml.table.split import split_table
 
 FENCE = 1.5  # outliers are so many interquartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)
@@ -71,6 +71,14 @@ class Look:
         return next(column for column in self.columns if column.role == "target")
 
 
+class _Known(NamedTuple):
+    """The rows with a target, for the split."""
+
+    source: str
+    y: np.ndarray
+    dates: pd.Series | None
+
+
 def look_at(frame: pd.DataFrame, config: Config, max_rows: int) -> Look:
     """
     Describe a table, shape (n_rows, n_columns), with the roles that the config gives, from at most `max_rows` rows.
@@ -109,7 +117,7 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
             dates = None if date is None else parse_dates(frame[date], data.date_format_of(date))[known]
             if dates is None or dates.isna().any():
                 return None, "the column of dates is missing, or has a row without a date"
-        table = Table("", data.path, "", frame[known], as_numbers(frame[data.target][known]).to_numpy(), dates)
+        table = _Known(data.path, frame[data.target][known].to_numpy(float), dates)
         test = split_table(table, config.split, None).test
     except DataError as error:
         return None, str(error)

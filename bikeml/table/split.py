@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,23 @@ from sklearn.model_selection import KFold, RepeatedKFold, TimeSeriesSplit, train
 
 from bikeml.config.schema import ChronologicalSplit, RandomSplit
 from bikeml.errors import DataError
-from bikeml.table.data import Table
+
+
+class Rows(Protocol):
+    """What a split needs to know of a table's rows."""
+
+    @property
+    def source(self) -> str:
+        """The path or URL without secrets."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """The target, shape (n_rows,)."""
+
+    @property
+    def dates(self) -> pd.Series | None:
+        """The date of each row, shape (n_rows,)."""
+
 
 Fold = tuple[np.ndarray, np.ndarray]
 """Positions of the rows to fit and of the rows to score, within the training rows."""
@@ -35,7 +52,7 @@ class Split:
 
 
 def split_table(
-    table: Table, config: RandomSplit | ChronologicalSplit, search_folds: int | None, *, nested: bool = False
+    table: Rows, config: RandomSplit | ChronologicalSplit, search_folds: int | None, *, nested: bool = False
 ) -> Split:
     """
     Split `table` as `config` says, with `search_folds` folds for a search; None means no search.
@@ -63,7 +80,7 @@ def split_table(
     return split
 
 
-def _too_few(table: Table, config: RandomSplit | ChronologicalSplit, reason: str) -> DataError:
+def _too_few(table: Rows, config: RandomSplit | ChronologicalSplit, reason: str) -> DataError:
     dates = f" of {table.dates.nunique()} dates" if config.kind == "chronological" and table.dates is not None else ""
     return DataError(
         f"{table.source} has too few rows ({len(table.y)}{dates}) for this split: {reason}; "
@@ -83,7 +100,7 @@ def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, neste
     return Split(train, test, folds, _search(len(train)), [_search(len(fit)) for fit, _ in folds if nested])
 
 
-def _chronological(table: Table, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
+def _chronological(table: Rows, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
     if table.dates is None:
         raise ValueError("the table has no dates")
     order = np.argsort(table.dates.to_numpy(), kind="stable")

@@ -1,23 +1,24 @@
 """Look at a table before any model: one page that needs no other file, and its figures as pictures."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import pandas as pd
 from pydantic import Field
 
-from bikeml.config.data import DataConfig
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
-from bikeml.errors import DataError, RunFolderError, did_you_mean
+from bikeml.errors import DataError, RunFolderError
 from bikeml.system.files import move, write_text
 from bikeml.system.redaction import redact
-from bikeml.table.data import parse_csv, read_bytes
-from bikeml.table.problems import find_non_numbers
+from bikeml.table.column import infer, parse
+from bikeml.table.data import check_target, decide_roles, take_labelled
+from bikeml.table.reading.table_file import read_table_file
+from bikeml.tasks import describe
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 FILE_NAME = "explore.html"
 PICTURES = ("distributions.png", "relations.png")
 PICTURE_DPI = 110
-NUMERIC_TARGET = "set data.target to a column of numbers, or mend the cells"
 
 
 class Options(Section):
@@ -35,6 +35,7 @@ class Options(Section):
     output: Name
     max_rows: Annotated[int, Field(ge=100)]
     max_columns: Annotated[int, Field(ge=1)]
+    write: Name | None
 
 
 def explore(config: Config, options: Options) -> None:
@@ -44,9 +45,11 @@ def explore(config: Config, options: Options) -> None:
     Raises DataError where the table cannot be read or has no numeric target, and RunFolderError where the folder cannot
     be written; until all is made nothing is.
     """
+    if options.write:
+        describe.check_place(Path(options.write))
     with progress() as announce:
         announce("reading the table")
-        frame = read_explorable(config.data)
+        frame, config, notes, reasons = read_explorable(config)
         from bikeml.table.look import look_at  # seconds of imports from here on
 
         announce("looking")
@@ -58,26 +61,46 @@ def explore(config: Config, options: Options) -> None:
             raise RunFolderError(
                 f"cannot write to {str(folder)!r}: {error.strerror or error}; set output to another folder"
             ) from error
-    print(f"{len(frame):,} rows, {len(look.columns)} columns", file=sys.stderr)
+    if options.write:
+        describe.write_config(config.data, look.columns, reasons, Path(options.write))
+        print(options.write)
+    print("\n".join([f"{len(frame):,} rows, {len(look.columns)} columns", *notes]), file=sys.stderr)
     print(folder / FILE_NAME)
 
 
-def read_explorable(data: DataConfig) -> pd.DataFrame:
-    """Read a table of which no more is asked than rows and a target of numbers; raises DataError."""
-    shown = redact(data.path)
-    frame = parse_csv(read_bytes(data.path), data)
-    frame.columns = [str(name) for name in frame.columns]
-    if frame.empty:
-        raise DataError(f"{shown} has no rows below its column names")
-    if data.target not in frame.columns:
-        hint = did_you_mean(data.target, frame.columns)
-        raise DataError(f"{shown} has no column {data.target!r}{hint}; it has {list(frame.columns)}; set data.target")
-    problems = list(find_non_numbers(frame[data.target], NUMERIC_TARGET))
-    if not problems and frame[data.target].isna().all():
-        problems = [f"column {data.target!r} is empty in every row; {NUMERIC_TARGET}"]
-    if problems:
-        raise DataError(f"{shown}: {problems[0]}")
-    return frame
+class Explorable(NamedTuple):
+    """A table whose columns have roles."""
+
+    frame: pd.DataFrame
+    """Shape (n_rows, n_columns): numbers of numeric columns, otherwise what pandas would infer, or text."""
+    config: Config
+    """With the role of every column."""
+    notes: Sequence[str]
+    """What was decided, for people."""
+    reasons: Mapping[str, str]
+    """Why a column is left out."""
+
+
+def read_explorable(config: Config) -> Explorable:
+    """
+    Return a table to look at.
+
+    No more is asked of the table than rows and a target of numbers. Raises DataError.
+    """
+    file = read_table_file(config.data)
+    if file.cells.num_rows == 0:
+        raise DataError(f"{redact(config.data.path)} has no rows below its column names")
+    labelled = take_labelled(file.cells, file.data, redact(config.data.path), needs_target=True)
+    check_target(labelled)
+    labelled = decide_roles(labelled, config)
+    data, index = labelled.data, pd.RangeIndex(labelled.cells.num_rows)
+    roles = {name: role for role, names in data.roles.items() if role != "ignored" for name in names}
+    columns = {
+        name: parse(cells, name, roles[name], data, index).parsed if name in roles else infer(cells, data, name)
+        for name, cells in zip(labelled.cells.column_names, labelled.cells.columns, strict=True)
+    }
+    decided = config.model_copy(update={"data": data})
+    return Explorable(pd.DataFrame(columns), decided, [*file.notes, *labelled.notes], labelled.reasons)
 
 
 def _write(look: "Look", config: Config, max_columns: int, folder: Path, announce: Announce) -> None:

@@ -21,7 +21,7 @@ from bikeml.records.predictions import read_predictions
 from bikeml.records.run_folder import CONFIG, PREDICTIONS, RunFolder
 from bikeml.system.files import move
 from bikeml.system.redaction import redact
-from bikeml.table.data import EMBEDDED
+from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
 from bikeml.terminal.progress import progress
 
@@ -39,6 +39,8 @@ class Options(Section):
     output: Name
     key: Name | None
     interval: Annotated[float, Field(gt=0, lt=1)] | None
+    given: Annotated[list[str], Field(default_factory=list)]
+    """The keys of data that the command line names."""
 
 
 def predict(config: Config, options: Options) -> None:
@@ -51,7 +53,7 @@ def predict(config: Config, options: Options) -> None:
     """
     _check_output(config, options)
     import bikeml.experiment.lean_skops  # noqa: F401  before skops
-    from bikeml.experiment.model_file import load_recorded  # seconds of imports from here on
+    from bikeml.experiment.model_file import load_recorded, read_as_trained  # seconds of imports from here on
     from bikeml.tracking import lookup
 
     with progress() as announce, TemporaryDirectory(prefix="bikeml-") as folder:
@@ -63,7 +65,7 @@ def predict(config: Config, options: Options) -> None:
         pipeline, description = load_recorded(model)
         width = None if options.interval is None else _find_width(recorded, options.interval)
         gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
-        rows = read_rows(config.data, description.inputs, options.key)
+        rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
             for chunk in rows:
                 X = chunk.X

@@ -170,7 +170,7 @@ def _environment(record: RunRecord) -> Environment:
 
 def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
     """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
-    from bikeml.table.data import read_bytes
+    from bikeml.table.reading.source import read_bytes
 
     expected, reasons = run.tags[TABLE], []
     for path in dict.fromkeys(candidates):

@@ -14,7 +14,8 @@ from bikeml.errors import DataError
 from bikeml.multirun.plan import PlannedCell
 from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact
-from bikeml.table.data import read_bytes
+from bikeml.table.data import split_name
+from bikeml.table.reading.source import read_bytes
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class JobSetup:
 
     def _write_table(self, sha256: str) -> Path:
         config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
-        file = self.folder / sha256 / "table.csv"
+        file = self.folder / sha256 / f"table{split_name(config.data.path)[1]}"
         if not file.is_file():
             content = read_bytes(config.data.path)
             if hashlib.sha256(content).hexdigest() != sha256:

@@ -117,7 +117,7 @@ def _say_what_does_not_fit(planned: Sequence[PlannedCell], folder: Path) -> None
         if each.identity is None:
             config = each.config
             try:
-                read_table(config.data, find_tolerance(config))
+                read_table(config, find_tolerance(config))
             except DataError as error:
                 write_failure(folder / each.cell.folder, str(error), each.cell.overrides)
 

@@ -8,7 +8,8 @@ from bikeml.azure.workspace.connection import connect
 from bikeml.config.fields import Section
 from bikeml.config.schema import Config
 from bikeml.experiment.check import find_tolerance
-from bikeml.table.data import read_bytes, read_table
+from bikeml.table.data import read_table, split_name
+from bikeml.table.reading.source import read_bytes
 
 
 class Options(Section):
@@ -23,8 +24,8 @@ def register_data(config: Config, options: Options) -> None:  # noqa: ARG001  ev
     ClusterError.
     """
     check(config)
-    table = read_table(config.data, find_tolerance(config))
+    table = read_table(config, find_tolerance(config))
     with TemporaryDirectory(prefix="bikeml-") as folder:
-        file = Path(folder) / "table.csv"
+        file = Path(folder) / f"table{split_name(config.data.path)[1]}"
         file.write_bytes(read_bytes(config.data.path))
         print(connect(config.azure).register_table(table.sha256, file))

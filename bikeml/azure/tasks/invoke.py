@@ -4,21 +4,23 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from azure.ai.ml.entities import ManagedOnlineEndpoint
+from pydantic import Field
 
 from bikeml.azure.endpoint.deployments import Deployments, no_deployment
 from bikeml.azure.endpoint.endpoints import Endpoints, to_rows
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
 from bikeml.azure.workspace.models import Models
+from bikeml.config.data import DataConfig
 from bikeml.config.endpoint import AzureName
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
-from bikeml.experiment.model_file import read_description
+from bikeml.experiment.model_file import ModelDescription, read_as_trained, read_description
 from bikeml.table.rows import UnknownValues, check_types, read_rows
 from bikeml.terminal import tables
 from bikeml.terminal.progress import Announce, progress
@@ -34,6 +36,8 @@ class Options(Section):
     request: Name | None
     endpoint: AzureName | None
     deployment: AzureName | None
+    given: Annotated[list[str], Field(default_factory=list)]
+    """The keys of data that the command line names."""
 
 
 def invoke(config: Config, options: Options) -> None:
@@ -57,9 +61,10 @@ def ask(config: Config, options: Options, announce: Announce) -> tuple[list[Any]
     workspace = connect(config.azure)
     endpoints = Endpoints(workspace, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
-    inputs = _read_inputs(Deployments(workspace, announce), endpoint, options.deployment, Models(workspace))
-    request = [_read_request(Path(options.request), inputs)] if options.request else None
-    rows = request or (chunk.X for chunk in read_rows(config.data, inputs))
+    model = _describe_model(Deployments(workspace, announce), endpoint, options.deployment, Models(workspace))
+    inputs, data = model.inputs, read_as_trained(config.data, model, options.given)
+    request = [_read_request(Path(options.request), inputs, data)] if options.request else None
+    rows = request or (chunk.X for chunk in read_rows(data, inputs))
     predictions: list[Any] = []
     unknown = UnknownValues(config.data.allowed)
     for chunk in rows:
@@ -77,10 +82,10 @@ def ask(config: Config, options: Options, announce: Announce) -> tuple[list[Any]
     return predictions, list(unknown.describe())
 
 
-def _read_inputs(
+def _describe_model(
     deployments: Deployments, endpoint: ManagedOnlineEndpoint, name: str | None, models: Models
-) -> Mapping[str, str]:
-    """Return the columns and types of the model behind a deployment, by default the one with most of the traffic."""
+) -> ModelDescription:
+    """Return what the model behind a deployment takes, by default the one with most of the traffic."""
     traffic = endpoint.traffic
     name = name or max(filter(traffic.get, traffic), key=lambda each: traffic[each], default="")
     found = deployments.find(str(endpoint.name), name) if name in traffic else None
@@ -88,16 +93,16 @@ def _read_inputs(
         raise no_deployment(endpoint, name)
     model, _, version = found[0].model.rpartition(":")
     with TemporaryDirectory(prefix="bikeml-") as folder:
-        return read_description(models.fetch(model, version, Path(folder))).inputs
+        return read_description(models.fetch(model, version, Path(folder)))
 
 
-def _read_request(file: Path, inputs: Mapping[str, str]) -> pd.DataFrame:
+def _read_request(file: Path, inputs: Mapping[str, str], data: DataConfig) -> pd.DataFrame:
     """Return the rows of a request; where they have no names, their values are in the order of the signature."""
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
         content = body["input_data"] if "input_data" in body else body["dataframe_split"]
-        columns, data = (content["columns"], content["data"]) if isinstance(content, dict) else ([*inputs], content)
-        table = pd.DataFrame(data, columns=columns, dtype=None)
+        columns, cells = (content["columns"], content["data"]) if isinstance(content, dict) else ([*inputs], content)
+        table = pd.DataFrame(cells, columns=columns, dtype=object)
     except OSError as error:
         raise DataError(f"request={str(file)!r} cannot be read: {error.strerror}; name a JSON file") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -106,4 +111,4 @@ def _read_request(file: Path, inputs: Mapping[str, str]) -> pd.DataFrame:
     if missing or table.empty:
         lack = f"the columns {', '.join(missing)}" if missing else "rows"
         raise DataError(f"request={str(file)!r} lacks {lack}; the model takes {', '.join(inputs)}")
-    return check_types(table, inputs, f"rows 1 to {len(table):,} of {str(file)!r}")
+    return check_types(table, inputs, data, f"rows 1 to {len(table):,} of {str(file)!r}")

@@ -1,0 +1,81 @@
+"""Write the config of a table as a YAML file to read and to edit: each column with its role and the reason."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from bikeml.config.data import HOW_WRITTEN, DataConfig
+from bikeml.errors import ConfigError, RunFolderError
+from bikeml.system.files import write_text
+
+if TYPE_CHECKING:
+    from bikeml.table.look import Column
+
+ROLES = ("numeric", "categorical", "date", "text", "ignored")
+LEVELS_SHOWN = 4
+WIDTH = 34
+"""Of a column's line before its comment."""
+
+
+def check_place(file: Path) -> None:
+    """Raise ConfigError if the file cannot be the option of a config group, or is there already."""
+    if file.suffix != ".yaml" or file.parent.name != "data":
+        raise ConfigError(
+            f"write={str(file)!r} should be a .yaml file in a folder called data, such as my_conf/data/houses.yaml; "
+            "--config-dir my_conf data=houses then chooses it"
+        )
+    if file.exists():
+        raise ConfigError(f"write={str(file)!r} is there already; name another file, or move it away")
+
+
+def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str, str], file: Path) -> None:
+    """
+    Write the decided `data` section to `file`.
+
+    `looked` says what each column holds, `why` the reason for a column that is left out. Raises RunFolderError.
+    """
+    lines = [
+        f"# {data.name or file.stem}: written by bikeml explore. Move a column to another list to change its role",
+        "defaults: [csv, _self_]",
+        *_dump({"name": data.name or file.stem, "path": data.path, "target": data.target}),
+    ]
+    about = {column.name: describe(column) for column in looked} | dict(why)
+    for role in ROLES:
+        lines += _list(role, data.roles[role], about)
+    written = data.describe_writing()
+    lines += _dump({key: written[key] for key in HOW_WRITTEN})
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, "\n".join(lines) + "\n")
+    except OSError as error:
+        raise RunFolderError(f"cannot write {str(file)!r}: {error.strerror or error}; name another file") from error
+
+
+def describe(column: "Column") -> str:
+    """Return in a few words what a column holds."""
+    gaps = f", {column.n_missing:,} gaps" if column.n_missing else ""
+    if column.kind == "number":
+        return f"{column.low:.6g} to {column.high:.6g}{gaps}"
+    return f"{column.n_levels:,} level{'s' if column.n_levels != 1 else ''}{gaps}"
+
+
+def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator[str]:
+    if not names:
+        yield f"{role}: []"
+        return
+    yield f"{role}:"
+    for name in names:
+        yield f"{f'  - {quote(name)}':<{WIDTH}}# {' '.join(about.get(name, '').split())}"
+
+
+def quote(name: str) -> str:
+    """Return text as YAML has it on one line: plain if that is the same text, in quotes otherwise."""
+    is_plain = name.isidentifier() and yaml.safe_load(name) == name
+    return name if is_plain else json.dumps(name)
+
+
+def _dump(values: Mapping[str, object]) -> list[str]:
+    return [f"{key}: {json.dumps(value)}" for key, value in values.items()]
