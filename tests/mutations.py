@@ -141,8 +141,22 @@ def measure(root: Path, folder: Path, *which: str) -> None:
         shutil.copy(__file__, site)
         path = {"PYTHONPATH": f"{root}{os.pathsep}{site}"}
         command = [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "mutations", *which]
-        subprocess.run(command, cwd=root, env=os.environ | variables | path, check=True)
+        status = subprocess.run(command, cwd=root, env=os.environ | variables | path, check=False).returncode
+        if status > pytest.ExitCode.TESTS_FAILED:
+            raise SystemExit(f"the tests could not be run: pytest ended with status {status}")
     subprocess.run([sys.executable, "-m", "coverage", "combine", "--quiet"], cwd=folder, check=True)
+
+
+FAILED: set[str] = set()
+"""Tests that fail although nothing is broken, a few under coverage.py: they would catch everything."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        FAILED.add(item.nodeid)
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
@@ -157,6 +171,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     done = yield
     seconds = sum(now - then for now, then in zip(os.times()[:4], before[:4], strict=True))
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    if item.nodeid in FAILED:
+        return done
     with (Path(os.environ["BIKEML_MEASURED"]) / f"seconds-{worker}.jsonl").open("a") as file:
         file.write(json.dumps([item.nodeid, seconds]) + "\n")
     return done
