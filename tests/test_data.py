@@ -251,7 +251,7 @@ def test_other_separators_and_encodings_are_read(workdir):
     ("path", "message"),
     [
         ("none.csv", r"there is no table at 'none.csv'; set data.path"),
-        (".", r"'.' is a folder; set data.path to a table's file in it"),
+        (".", r"'.' is a folder; set data.path to a CSV file in it"),
         ("table.csv/below.csv", r"cannot read 'table.csv/below.csv': .*Not a directory"),
         ("pkg://bikeml.datasets/none.csv", r"there is no table at 'pkg://"),
         ("pkg://antigravity/none.csv", r"there is no table at 'pkg://"),

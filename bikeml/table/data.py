@@ -69,6 +69,7 @@ class Labelled:
 
     @property
     def dates(self) -> pd.Series | None:
+        """The date of each row, shape (n_rows,); None unless data.date names a column."""
         name = next(iter(self.data.dates), None)
         if name is None or name not in self.cells.column_names:
             return None
