@@ -74,7 +74,8 @@ def _describe_group(group: str) -> str:
         file = CONF / group / f"{option}.yaml"
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
         title = f"### {group}={option}\n\n{_read_purpose(file)}.\n\n"
-        parts.append(title + _describe_keys(read_keys(file), f"{group}.", Config, {group: values}))
+        keys = [key for key in read_keys(file) if key.name != "defaults"]
+        parts.append(title + _describe_keys(keys, f"{group}.", Config, {group: values}))
     return "\n".join(parts)
 
 
