@@ -331,6 +331,10 @@ def test_a_title_above_the_header_is_told_with_the_cure(read):
     with pytest.raises(DataError, match=r"has one column, 'Sales of 2019', .*data.skip_rows=2"):
         read(content)
     assert rows(read(content, skip_rows=2)) == [["1", "2", "3"], ["4", "5", "6"]]
+    with pytest.raises(
+        DataError, match=r"line 2 has 3 cells, and the header has 2; set data.skip_rows=1 if it has the"
+    ):
+        read("Sales, of 2019\na,b,y\n1,2,3\n")
 
 
 TWINS = "a,b,a,y\n1,2,3,4\n"
@@ -414,8 +418,9 @@ def test_what_is_no_table_is_one_message(read, case):
 @pytest.mark.parametrize(("keys", "advice"), [({}, ""), ({"separator": ","}, "set 'data.separator=\";\"'")])
 def test_another_separator_than_stated_is_told(read, keys, advice):
     if keys:
-        with pytest.raises(DataError, match=advice):
-            read("a;b;y\n1;2;3\n", **keys)
+        for content in ("a;b;y\n1;2;3\n", "a;b;y\n1,5;2;3\n"):
+            with pytest.raises(DataError, match=advice):
+                read(content, **keys)
     else:
         assert rows(read("a;b;y\n1;2;3\n", **keys)) == [["1", "2", "3"]]
 

@@ -42,7 +42,7 @@ class Dialect:
     lines_above: int
     """Lines above the first row, the header among them."""
     offset: int
-    """The byte where the first row begins, in a file of UTF-8."""
+    """The byte where the first row begins, if the text is written as UTF-8."""
     rows: Sequence[Sequence[str]]
     """The first rows."""
     notes: Sequence[str]
@@ -76,7 +76,7 @@ def find_dialect(stream: BinaryIO, data: DataConfig) -> Dialect:
         offset=mark + len("".join(lines[: above + n_lines]).encode("utf-8")),
         rows=rows,
         notes=notes,
-        advice=_advise_skipping(lines, above + n_lines, separator) if data.header and len(header) == 1 else "",
+        advice=_advise(lines, header[0], above + n_lines, separator) if len(header) == 1 else "",
     )
 
 
@@ -204,11 +204,15 @@ def _has_row_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool
     return are_numbers or (len({*first}) == len(rows) and not any(NUMBER.fullmatch(name) for name in first))
 
 
-def _advise_skipping(lines: Sequence[str], start: int, separator: str) -> str:
-    """Return advice for a title above the names: a line below it has several cells."""
-    several = (i for i in range(start, len(lines)) if len(parse(lines[i : i + 1], separator)) == 1)
-    first = next((i for i in several if len(parse(lines[i : i + 1], separator)[0]) > 1), None)
-    return "" if first is None else f"; if line {first + 1} has the column names, set data.skip_rows={first}"
+def _advise(lines: Sequence[str], name: str, start: int, separator: str) -> str:
+    """Return advice for a header of one cell: another separator, or a title to skip if a line below has several."""
+    other = next((sign for sign in SEPARATORS if sign in name.strip() and sign != separator), None)
+    several = (i for i in range(start, len(lines)) if any(len(row) > 1 for row in parse(lines[i : i + 1], separator)))
+    line = None if other else next(several, None)
+    if line is not None:
+        return f"; if line {line + 1} has the column names, set data.skip_rows={line}"
+    other = other or (" " if " " in name.strip() and separator != " " else None)
+    return f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""
 
 
 def describe_dialect(dialect: Dialect, data: DataConfig) -> Iterator[str]:
@@ -217,9 +221,3 @@ def describe_dialect(dialect: Dialect, data: DataConfig) -> Iterator[str]:
         yield f"separator {dialect.separator!r}"
     if data.encoding == AUTO and dialect.encoding != "utf-8":
         yield f"encoding {dialect.encoding!r}"
-
-
-def suggest_separator(name: str, separator: str) -> str:
-    """Return advice for a table whose only column has this name: if the name holds a separator, set data.separator."""
-    other = next((sign for sign in ",;\t|: " if sign in name.strip() and sign != separator), None)
-    return f"; if its values are separated by {other!r}, set 'data.separator={json.dumps(other)}'" if other else ""

@@ -1,7 +1,10 @@
 """Find the encoding of a text file, and refuse what is not text."""
 
 import codecs
-from typing import BinaryIO
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
 
 from bikeml.config.data import DataConfig
 from bikeml.config.fields import AUTO
@@ -65,11 +68,25 @@ def _find_old_encoding(stream: BinaryIO, start: int, path: str, error: UnicodeDe
     return "latin-1" if any(byte in content for byte in b"\x81\x8d\x8f\x90\x9d") else "cp1252"
 
 
+@contextmanager
+def open_as_utf8(stream: BinaryIO, encoding: str, path: str) -> Iterator[BinaryIO]:
+    """Open text as UTF-8, which pyarrow reads; that of another encoding is copied to a temporary file first."""
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+        yield stream
+        return
+    decoder = codecs.getincrementaldecoder(encoding)()
+    stream.seek(0)
+    with tempfile.TemporaryFile() as file:
+        piece = b"\n"
+        try:
+            while piece:
+                piece = stream.read(PIECE_BYTES)
+                file.write(decoder.decode(piece, final=not piece).encode())
+        except UnicodeError as error:
+            raise not_text(path, encoding, error) from error
+        yield cast("BinaryIO", file)
+
+
 def not_text(path: str, encoding: str, error: UnicodeError) -> DataError:
     """Return the error of a file that is not of the encoding."""
     return DataError(f"{redact(path)} is not {encoding}: {error}; set data.encoding, such as latin-1")
-
-
-def is_utf8(encoding: str) -> bool:
-    """Tell whether text of the encoding is UTF-8."""
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -13,7 +13,8 @@ from bikeml.config.fields import AUTO
 from bikeml.errors import DataError, did_you_mean
 from bikeml.system.redaction import redact
 from bikeml.table.reading.cells import is_text
-from bikeml.table.reading.dialect import describe_dialect, find_dialect, named_columns, suggest_separator
+from bikeml.table.reading.dialect import Dialect, describe_dialect, find_dialect, named_columns
+from bikeml.table.reading.encoding import open_as_utf8
 from bikeml.table.reading.signs import find_signs
 from bikeml.table.reading.source import Source, open_source, reading_errors
 from bikeml.table.reading.text import iter_text
@@ -108,11 +109,15 @@ def iter_table_file(data: DataConfig, columns: Sequence[str]) -> Generator[pa.Ta
 def open_table_file(data: DataConfig) -> Iterator[OpenTable]:
     """Open the table at data.path ("-" is the standard input), and find its names and how it is written."""
     with open_source(data.path) as source:
-        yield _open_text(source, data) if source.format == "text" else _open_typed(source, data)
+        if source.format != "text":
+            yield _open_typed(source, data)
+            return
+        dialect = find_dialect(source.stream, data)
+        with open_as_utf8(source.stream, dialect.encoding, data.path) as stream:
+            yield _open_text(stream, dialect, source.sha256, data)
 
 
-def _open_text(source: Source, data: DataConfig) -> OpenTable:
-    dialect = find_dialect(source.stream, data)
+def _open_text(stream: BinaryIO, dialect: Dialect, sha256: str, data: DataConfig) -> OpenTable:
     names, copies, notes = name_columns(dialect.header, data)
     cells = dict(zip(names, zip(*_padded(dialect.rows[:ROWS_LOOKED_AT], len(names)), strict=True), strict=False))
     found = {"separator": dialect.separator, "encoding": dialect.encoding}
@@ -121,12 +126,12 @@ def _open_text(source: Source, data: DataConfig) -> OpenTable:
     return OpenTable(
         tuple(names),
         pa.schema(dict.fromkeys(names, pa.string())),
-        source.sha256,
+        sha256,
         _updated(data, {**found, **signs}),
         (*_tell(told), *dialect.notes, *notes, *doubts),
-        dialect.advice or suggest_separator(dialect.header[0], dialect.separator),
+        dialect.advice,
         copies,
-        lambda columns: iter_text(source.stream, dialect, names, columns, data.path),
+        lambda columns: iter_text(stream, dialect, names, columns, data.path),
     )
 
 

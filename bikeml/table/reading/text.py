@@ -13,7 +13,7 @@ from pyarrow import csv as arrow_csv
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.reading.dialect import Dialect
-from bikeml.table.reading.encoding import is_utf8, not_text
+from bikeml.table.reading.encoding import not_text
 
 BLOCK_BYTES = 2**22
 ROWS_AT_ONCE = 50_000
@@ -27,8 +27,8 @@ def iter_text(
     """
     Yield `columns` of the rows below the header in bounded memory; every cell is text, and an empty one is null.
 
-    `names` are those of all columns. Short rows are filled with nulls. Raises DataError at a row that is longer, and
-    at bytes that are not of the encoding.
+    `stream` is UTF-8, and `names` are those of all columns. Short rows are filled with nulls. Raises DataError at a row
+    that is longer, and at bytes that are not UTF-8.
     """
     n_read = 0
     shape = _find_shape(stream, dialect)
@@ -50,7 +50,7 @@ def _find_shape(stream: BinaryIO, dialect: Dialect) -> Literal["regular", "padde
 
     A padded text is regular but for blanks at the beginning of cells, none of which are in quotes or before one.
     """
-    if not is_utf8(dialect.encoding) or not dialect.separator.isascii() or dialect.separator == " ":
+    if not dialect.separator.isascii() or dialect.separator == " ":
         return "irregular"
     pads = [mark + b" " for mark in (dialect.separator.encode(), b"\n", b"\r")] if dialect.skips_blanks else []
     stream.seek(dialect.offset)
@@ -128,8 +128,7 @@ class _Lines(Iterator[str]):
 def _read_rows(stream: BinaryIO, dialect: Dialect, width: int, path: str) -> Generator[list[str], None, None]:
     """Yield the rows below the header, each with `width` cells."""
     stream.seek(0)
-    encoding = "utf-8-sig" if is_utf8(dialect.encoding) else dialect.encoding  # with or without a mark
-    text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")  # with or without a mark
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=dialect.skips_blanks)
     try:
@@ -142,24 +141,25 @@ def _read_rows(stream: BinaryIO, dialect: Dialect, width: int, path: str) -> Gen
             if len(row) == width:
                 yield row
             elif any(cell.strip() for cell in row) or len(row) > 1:
-                yield _fit(row, width, line, path)
+                yield _fit(row, width, line, path, is_first=line == dialect.lines_above + 1)
     except csv.Error as error:
         raise _not_a_table(path, f"line {dialect.lines_above + reader.line_num}: {error}") from error
     except UnicodeError as error:
-        raise not_text(path, dialect.encoding, error) from error
+        raise not_text(path, "utf-8", error) from error
     finally:
         text.detach()  # otherwise it would close the stream
 
 
-def _fit(row: list[str], width: int, line: int, path: str) -> list[str]:
+def _fit(row: list[str], width: int, line: int, path: str, *, is_first: bool) -> list[str]:
     """Return a row of `width` cells: fill a short one, and cut empty cells off a long one."""
     if any(row[width:]):
-        raise _not_a_table(path, f"line {line} has {len(row)} cells, and the header has {width}")
+        advice = f"set data.skip_rows={line - 1} if it has the column names, " if is_first else ""
+        raise _not_a_table(path, f"line {line} has {len(row)} cells, and the header has {width}", advice)
     return row[:width] + [""] * (width - len(row))
 
 
-def _not_a_table(path: str, reason: str) -> DataError:
-    return DataError(f"{redact(path)} is not a table: {reason}; fix the line, or set data.separator")
+def _not_a_table(path: str, reason: str, advice: str = "") -> DataError:
+    return DataError(f"{redact(path)} is not a table: {reason}; {advice}fix the line, or set data.separator")
 
 
 def _as_tables(
