@@ -142,6 +142,9 @@ def test_unique_integers_with_the_name_of_an_id_are_one(name):
 def test_an_id_of_groups_is_a_category_if_the_groups_are_large():
     assert role_of(repeat("17", "4", "12"), "station_id") == ("categorical", "3 ids")
     assert role_of(repeat(*UNIQUE[:30]), "station_id") == ("ignored", "an id")
+    assert role_of(repeat("17", "4", "12"), "nrEvents") == ("numeric", "numbers")
+    assert role_of(repeat(*UNIQUE[:30]), "sample number") == ("ignored", "an id")
+    assert role_of(repeat("17", "4", "12"), "bedrooms number") == ("numeric", "numbers")
     assert role_of(repeat("17", "4", "12"), "zip") == ("categorical", "3 codes")
 
 
@@ -216,6 +219,7 @@ def test_other_words_among_numbers_are_asked_for():
     assert found.data.gaps == []
     assert found.notes[1:] == ("98 % of 'x' are numbers; is 'refused' a gap? set 'data.gaps=[refused]'",)
     assert look(cells, gaps=["refused"])[0] == "numeric"
+    assert role_of([*UNIQUE[:-1], "17b"], "id") == ("ignored", "an id")
     strange = notes_of([*[str(i % 20) for i in range(N - 2)], "it's", "no way"])
     assert strange == ["""96 % of 'x' are numbers; are "it's", 'no way' gaps? set 'data.gaps=["it'"'"'s","no way"]'"""]
 
@@ -394,9 +398,11 @@ def test_a_table_without_a_feature_is_an_error_that_names_the_reasons():
 
 def test_the_unit_and_the_gaps_of_the_target_are_found_in_all_rows():
     cells = pa.table({"y": [*[f"${i}" for i in SHUFFLED[1:]], "?"], "b": repeat("?", "z")})
-    data, notes = decide_target(cells, data_of())
+    data, notes = decide_target(cells.append_column("c", [repeat("1", "?", "2.5")]), data_of())
     assert (data.units, data.gaps, data.not_gaps) == ({"y": "$"}, ["?"], {"b": ["?"]})
     assert notes == ["'y': '$' beside its numbers is their unit", "'y': '?' among its numbers is read as a gap"]
+    with_gaps = decide(cells.append_column("c", [repeat("1", "?", "2.5")]), data).data
+    assert (with_gaps.numeric, with_gaps.not_gaps) == (["c"], {"b": ["?"]})
     plain = data_of()
     assert decide_target(table({}), plain) == (plain, [])
     assert decide_target(pa.table({"y": ["a"], "b": ["c"]}), plain) == (plain, [])

@@ -35,6 +35,7 @@ from bikeml.table.reading.dates import ISO, find_formats, is_day_first, is_time_
         (["01JAN2020"], ["%d%b%Y"]),
         (["Monday, January 6, 2020"], ["%A, %B %d, %Y"]),
         (["Jan 2020"], ["%b %Y"]),
+        (["01/2020", "12/2021"], ["%m/%Y"]),
         (["20200105", "20211231"], ["%Y%m%d"]),
         (["20200105103000"], ["%Y%m%d%H%M%S"]),
         (["9:30", "23:59"], ["%H:%M"]),

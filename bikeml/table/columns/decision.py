@@ -88,8 +88,10 @@ def decide_target(cells: pa.Table, data: DataConfig) -> tuple[DataConfig, list[s
     found = None if data.is_decided else find_numbers(cells[data.target], data, data.target)
     if found is None or not (found.unit or found.gaps):
         return data, []
-    others = cells.drop_columns([data.target])
-    return _keep_words(others, with_kind(data, data.target, found), found.gaps), tell_kinds({data.target: found})
+    data = with_kind(data, data.target, found)
+    holding = [name for name in cells.column_names if name != data.target and _holds(cells[name], found.gaps)]
+    words = [name for name in holding if look_at(cells[name], data, name).role not in ("numeric", "date")]
+    return _keep_words(cells.select(words), data, found.gaps), tell_kinds({data.target: found})
 
 
 def _take_sample(n_rows: int) -> np.ndarray | None:
@@ -185,16 +187,18 @@ def _list_formats(data: DataConfig, dates: Kinds) -> str | dict[str, str] | None
     return {**formats, **(data.date_format or {})} or None
 
 
+def _holds(column: pa.ChunkedArray, words: Sequence[str]) -> list[str]:
+    """Return those of the words that a column of text has as a cell."""
+    if not is_text(column.type):
+        return []
+    cells = pc.utf8_trim_whitespace(column)
+    return [word for word in dict.fromkeys(words) if pc.any(pc.equal(cells, word)).as_py()]
+
+
 def _keep_words(cells: pa.Table, data: DataConfig, words: Sequence[str]) -> DataConfig:
     """Return `data` so that words that are gaps among numbers stay words in the columns of words."""
-    if not words:
-        return data
-    numbers, not_gaps = {data.target, *data.roles["numeric"], *data.dates, *data.units}, dict(data.not_gaps)
-    for name in cells.column_names:
-        if name in numbers or not is_text(cells[name].type):
-            continue
-        held = {word.strip() for word in pc.unique(cells[name]).to_pylist() if word is not None}
-        kept = [word for word in dict.fromkeys(words) if word in held and word not in not_gaps.get(name, ())]
-        if kept:
-            not_gaps[name] = [*not_gaps.get(name, []), *kept]
+    numbers, not_gaps = {data.target, *data.roles["numeric"], *data.dates}, dict(data.not_gaps)
+    for name in cells.column_names if words else ():
+        if name not in numbers and (held := _holds(cells[name], words)):
+            not_gaps[name] = [*not_gaps.get(name, []), *(word for word in held if word not in not_gaps.get(name, ()))]
     return data.model_copy(update={"not_gaps": not_gaps})

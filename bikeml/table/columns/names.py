@@ -5,15 +5,15 @@ import re
 import shlex
 from collections.abc import Sequence
 
-IDS = frozenset({"id", "ids", "uid", "pid", "uuid", "guid", "identifier", "nr"})
-UNITS_OF_STUDY = frozenset(
-    {"subject", "patient", "person", "individual", "participant", "respondent", "customer", "household", "flight"}
-)
+ID = re.compile(r"ids?|[ug]uid|[up]id|identifier")
+UNIT_OF_STUDY = re.compile(r"nr|subject|patient|person|individual|participant|respondent|customer|household|flight")
 """Whole numbers of this name alone are ids."""
-LIKE_IDS = IDS | {"no", "num", "number", "index", "idx", "code", "serial", "row", "rows", "obs", "ref", "sku", "order"}
-LIKE_IDS |= {"isbn", "ssn", "vin", "case", "record", "ticket", "account", "barcode", "key"}
+LIKE_ID = re.compile(
+    r"no|nr|number|phone|ean|upc|index|idx|code|serial|rows?|obs|ref|sku|order|isbn|ssn|vin|case|record|ticket|account|"
+    r"barcode|key"
+)
 CODE = re.compile(r".*(code?|fips|zip)", re.IGNORECASE)
-NOT_IDS = re.compile(r".*(pa|b|ac|a|gr|hum|sol|liqu|flu|cov|val|m|k|hybr|rap)id")
+NOT_IDS = re.compile(r".*(pa|b|w|ac|a|gr|hum|sol|liqu|flu|cov|val|m|k|hybr|rap)id")
 """English words that end like customerid."""
 MEASURES = frozenset({"age", "year", "month", "week", "day", "hour", "minute", "second", "time", "t", "trend", "dose"})
 """What is counted from 0 or 1 in steps of 1, as rows are."""
@@ -28,7 +28,9 @@ def is_id(name: str) -> bool:
     words = _split(name)
     last = words[-1] if words else ""
     ends_like_id = last.endswith("id") and not NOT_IDS.fullmatch(last)
-    return bool(IDS & set(words)) or ends_like_id or (len(words) == 1 and last in UNITS_OF_STUDY)
+    return (
+        any(map(ID.fullmatch, words)) or ends_like_id or (len(words) == 1 and UNIT_OF_STUDY.fullmatch(last) is not None)
+    )
 
 
 def is_code(name: str) -> bool:
@@ -38,12 +40,12 @@ def is_code(name: str) -> bool:
 
 def is_number_of_one(name: str) -> bool:
     """Return whether a name is one such as `Sample Number`; `number of rooms` is a count."""
-    return len(_split(name)) > 1 and _split(name)[-1] in ("number", "no")
+    return len(_split(name)) > 1 and _split(name)[-1] in ("number", "no", "nr")
 
 
 def is_like_id(name: str) -> bool:
     """Return whether a name may be one of ids, such as `order` or `ticket number`."""
-    return is_id(name) or is_code(name) or any(word in LIKE_IDS for word in _split(name)[-1:])
+    return is_id(name) or is_code(name) or any(map(LIKE_ID.fullmatch, _split(name)[-1:]))
 
 
 def is_measure(name: str) -> bool:

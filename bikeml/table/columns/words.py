@@ -47,24 +47,28 @@ def look_at_words(cells: pd.Series, data: DataConfig, name: str) -> Kind:
     if not words:
         return Kind("ignored", "no values")
     some = words[:: 1 + len(words) // WORDS_LOOKED_AT]
-    found = Kind("categorical", _count(len(words)), codes=_find_codes(words, data), key=key)
+    found = Kind("categorical", f"{len(words):,} levels", codes=_find_codes(words, data), key=key)
     if len(words) == 1:
         return one_value(found, has_gaps=n_cells < len(cells))
-    for what, shape in SHAPES.items():
-        if all(re.fullmatch(shape, word) for word in some):
-            return replace(found, role="ignored", reason=what)
+    if kind := _as_shape(found, some) or as_id(found, name, len(words), n_cells):
+        return kind
     found = replace(found, notes=(*_ask(levels, data, name), *_tell_times(some)))
-    if not found.notes and (unique := _as_unique(found, name, words, n_cells)):
+    if not found.notes and (unique := _as_unique(found, words, n_cells)):
         return unique
     if _is_category(len(words), n_cells, _count_words(some)):
         return replace(found, notes=(*found.notes, *_tell_spellings(cells)))
     return replace(found, role="text", reason="words of many kinds")
 
 
-def _as_unique(found: Kind, name: str, words: Sequence[str], n_cells: int) -> Kind | None:
+def _as_shape(found: Kind, words: Sequence[str]) -> Kind | None:
+    """Return the kind of words that all have a shape that no step of preprocessing reads."""
+    shapes = (what for what, shape in SHAPES.items() if all(re.fullmatch(shape, word) for word in words))
+    what = next(shapes, None)
+    return replace(found, role="ignored", reason=what) if what else None
+
+
+def _as_unique(found: Kind, words: Sequence[str], n_cells: int) -> Kind | None:
     """Return the kind of words that name the rows; None if they say something of them."""
-    if an_id := as_id(found, name, len(words), n_cells):
-        return an_id
     if len(words) < NEARLY * n_cells:
         return None
     if _count_words(words) > WORDS_OF_A_NAME:
@@ -87,10 +91,6 @@ def _find_codes(words: Sequence[str], data: DataConfig) -> tuple[str, ...]:
 
 def _count_words(words: Sequence[str]) -> float:
     return float(np.mean([len(word.split()) for word in words]))
-
-
-def _count(n_levels: int) -> str:
-    return f"{n_levels:,} levels"
 
 
 def _hash(codes: np.ndarray, words: Sequence[str]) -> str:
