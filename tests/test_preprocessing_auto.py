@@ -1,5 +1,8 @@
 """preprocessing=auto: every kind of column, with gaps, for every model, and the same answers after a saved model is loaded."""
 
+import itertools
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +10,10 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import Pipeline
 
 from bikeml.config.composition import config_dir
+from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment import pipeline as built
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -70,10 +75,15 @@ ASKED = pd.concat(
 )
 
 
-def fit(*overrides: str, rows: pd.DataFrame = X):
+@cache
+def auto(*overrides: str) -> Config:
     config = config_of(*KINDS, *overrides)
     check_estimators(config)
-    return build_pipeline(config, rows).fit(rows, y)
+    return config
+
+
+def fit(*overrides: str, rows: pd.DataFrame = X) -> Pipeline:
+    return build_pipeline(auto(*overrides), rows).fit(rows, y)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -97,7 +107,7 @@ def test_auto_takes_gaps_and_text_everywhere(model):
 
 def list_strategies(*overrides: str) -> list[str]:
     """Return the strategies of all imputers of the pipeline."""
-    parameters = build_pipeline(config_of(*KINDS, *overrides), X).get_params().items()
+    parameters = build_pipeline(auto(*overrides), X).get_params().items()
     return sorted(value for name, value in parameters if name.endswith("__strategy"))
 
 
@@ -115,20 +125,49 @@ NO_GAPS = X.bfill().ffill()
 
 @pytest.mark.parametrize("model", ["linear", "hist_gbr"])
 @pytest.mark.parametrize("rows", [X, NO_GAPS], ids=["gaps", "no gaps in training"])
-@pytest.mark.parametrize("name", X.columns)
-def test_a_gap_is_the_same_whatever_stands_for_it(name, model, rows, tmp_path):
+def test_a_gap_is_the_same_whatever_stands_for_it(model, rows, tmp_path):
     fitted = fit(f"model={model}", *(["model.estimator.max_iter=5"] if model == "hist_gbr" else []), rows=rows)
     pipeline = load_pipeline(save_pipeline(fitted, tmp_path))
-    for others in ([rows[name].iloc[1]], []):
-        whole = rows.iloc[: 1 + len(others)]
-        asked = [
-            whole.assign(**{name: pd.Series([gap, *others], dtype=object)}) for gap in (np.nan, None, float("nan"))
-        ]
-        if not others:
-            asked.append(whole.assign(**{name: np.nan}))
+    for name, n_others in itertools.product(X.columns, (1, 0)):
+        whole, others = rows.iloc[: 1 + n_others], rows[name].iloc[1 : 1 + n_others]
+        asked = [whole.assign(**{name: pd.Series([gap, *others], dtype=object)}) for gap in (np.nan, None)]
+        if not n_others:
+            asked.append(whole.assign(**{name: np.nan}))  # read from a file, nothing but gaps are floats
         answers = [pipeline.predict(each).tolist() for each in asked]
-        assert answers == [answers[0]] * len(answers)
+        assert answers == [answers[0]] * len(answers), name
         assert np.isfinite(answers[0]).all()
+
+
+def as_json(rows: pd.DataFrame) -> dict[str, list]:
+    """Return rows as a client sends them: null for a gap."""
+    return rows.astype(object).where(rows.notna(), None).to_dict(orient="split", index=False)
+
+
+def test_plain_mlflow_answers_the_same(tmp_path):
+    import mlflow
+
+    pipeline = fit("model=hist_gbr")
+    write_folder(pipeline, X.head(40), "f" * 64, tmp_path)
+    model = mlflow.pyfunc.load_model(str(tmp_path))
+    for rows in (ASKED, ASKED.tail(1), ASKED.head(1)):
+        expected = pipeline.predict(rows).tolist()
+        assert model.predict(pd.DataFrame(**as_json(rows))).tolist() == expected
+        assert model.predict(rows).tolist() == expected
+
+
+@pytest.mark.slow
+def test_the_real_scoring_server_answers_the_same(tmp_path):
+    from bikeml.tasks.serve import _server, _wait_until_it_answers
+    from tests.azureml.processes import free_port
+    from tests.test_serve import ask
+
+    pipeline, port, log = fit("model=hist_gbr"), free_port(), tmp_path / "log"
+    write_folder(pipeline, X.head(40), "f" * 64, tmp_path / "model")
+    with _server(tmp_path / "model", port, log) as server:
+        _wait_until_it_answers(server, port, log)
+        for rows in (ASKED, ASKED.tail(1)):
+            answer = ask(f"http://127.0.0.1:{port}/invocations", {"dataframe_split": as_json(rows)})
+            assert answer["predictions"] == pipeline.predict(rows).tolist()
 
 
 @pytest.mark.parametrize("model", ["linear", "tree"])
@@ -287,9 +326,9 @@ def test_skrub_is_installed_where_a_model_needs_it_only(tmp_path):
 
 
 def test_the_version_of_skrub_counts_only_if_the_config_names_it(monkeypatch):
-    auto, standard = config_of(*KINDS), config_of("preprocessing=standard")
-    assert user_packages(auto) == []
-    assert "skrub" in identify(auto, "a" * 64)["versions"]
+    ours, standard = auto(), config_of("preprocessing=standard")
+    assert user_packages(ours) == []
+    assert "skrub" in identify(ours, "a" * 64)["versions"]
     assert "skrub" not in identify(standard, "a" * 64)["versions"]
 
 
