@@ -249,13 +249,15 @@ def test_a_run_folder_below_a_file_is_named(workdir):
 
 
 def test_of_a_large_tree_the_first_levels_are_written():
+    from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import StandardScaler
     from sklearn.tree import DecisionTreeRegressor
 
     X = pd.DataFrame({"x": np.arange(3000.0)})
 
     def rules(**limits):
-        steps = [("preprocessor", StandardScaler()), ("regressor", DecisionTreeRegressor(random_state=0, **limits))]
+        preprocessor = make_column_transformer((StandardScaler(), ["x"]))
+        steps = [("preprocessor", preprocessor), ("regressor", DecisionTreeRegressor(random_state=0, **limits))]
         return summary._explain_tree(SimpleNamespace(pipeline=Pipeline(steps).fit(X, X["x"] % 1000)))
 
     whole, first_levels = rules(max_leaf_nodes=summary.MANY_LEAVES), rules()
