@@ -161,7 +161,7 @@ def _score(rows: list[list[str]], separator: str) -> float:
 
 
 def _skips_blanks(lines: list[str], separator: str, data: DataConfig) -> bool:
-    """Tell whether blanks after a separator are left out: not if columns are named with them, as before version 4."""
+    """Tell whether blanks after a separator are left out: not if columns are named with them, as YAML once did."""
     if separator == " ":
         return len({len(row) for row in parse(lines[:ROWS_COMPARED], " ", skips_blanks=False)}) > 1
     return not any(name.startswith(" ") for name in named_columns(data))
@@ -199,6 +199,8 @@ def _has_row_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool
     """Tell whether R wrote the names or numbers of the rows first, for which the header has no name."""
     first = [row[0] for row in rows]
     if not header or len(rows) < 2 or any(len(row) != len(header) + 1 for row in rows):  # noqa: PLR2004  one says little
+        return False
+    if not any(row[-1] for row in rows):  # each row ends with a separator
         return False
     are_numbers = first == [str(number) for number in range(1, len(rows) + 1)]
     return are_numbers or (len({*first}) == len(rows) and not any(NUMBER.fullmatch(name) for name in first))

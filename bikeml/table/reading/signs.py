@@ -10,7 +10,7 @@ from bikeml.config.fields import AUTO
 ONE_GROUP = 4  # characters: a sign and three digits
 MIN_SHARE = 0.5  # of the filled cells of a column have to be numbers before it says anything
 CELL = re.compile(
-    r"\s*[-+\N{MINUS SIGN}(]?\s?[$€£¥]?\s?[-+\N{MINUS SIGN}]?"
+    r"\s*[-+\N{MINUS SIGN}(]?\s?(?:[$€£¥]|[A-Z]{3}\b)?\s?[-+\N{MINUS SIGN}]?"
     r"(?P<number>(?:\d|[.,]\d)[\d.,'\N{RIGHT SINGLE QUOTATION MARK} \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*"
     r"(?<=\d))(?:[eE][-+]?\d+)?\s?[%°A-Za-z$€£¥)]{0,4}\s*"
 )
