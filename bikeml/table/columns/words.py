@@ -14,7 +14,7 @@ from bikeml.config.data import DataConfig
 from bikeml.table.columns.kinds import COLUMN, NEARLY, WORDS_LOOKED_AT, Kind, as_id, factorize
 from bikeml.table.columns.names import as_override
 from bikeml.table.columns.numbers import one_value
-from bikeml.table.reading.cells import to_numbers
+from bikeml.table.reading.cells import to_numbers, unit_of
 from bikeml.table.reading.dates import find_formats
 
 FEW_LEVELS = 300
@@ -26,6 +26,7 @@ FORMATS_TRIED = 20
 MANY_CODES = 5
 MOSTLY = 0.8
 WORDS_SHOWN = 3
+UNITS = 5  # more kinds are letters of codes
 SHAPES = {
     "URLs": r"(https?|ftp|s3|file)://\S+|www\.\S+",
     "email addresses": r"\S+@\S+\.\w+",
@@ -52,7 +53,7 @@ def look_at_words(cells: pd.Series, data: DataConfig, name: str) -> Kind:
         return one_value(found, has_gaps=n_cells < len(cells))
     if kind := _as_shape(found, some) or as_id(found, name, len(words), n_cells):
         return kind
-    found = replace(found, notes=(*_ask(levels, data, name), *_tell_times(some)))
+    found = replace(found, notes=(*_ask(levels, data, name), *_tell_times(some), *_tell_units(some)))
     if not found.notes and (unique := _as_unique(found, words, n_cells)):
         return unique
     if _is_category(len(words), n_cells, _count_words(some)):
@@ -129,3 +130,12 @@ def _tell_times(words: Sequence[str]) -> Iterator[str]:
         yield f"{COLUMN}: durations are kept as words; write them as numbers, such as minutes"
     elif sum(bool(find_formats([word])) for word in words) >= MOSTLY * len(words):
         yield f"{COLUMN}: dates of several spellings are kept as words; spell them alike, or set data.date_format"
+
+
+def _tell_units(words: Sequence[str]) -> Iterator[str]:
+    """Tell of numbers with several units."""
+    units = [unit for word in words if (unit := unit_of(word)) is not None]
+    kinds = sorted(set(units))
+    if 1 < len(kinds) <= UNITS and len(units) >= MOSTLY * len(words) and kinds != [""]:
+        shown = ", ".join(repr(kind) if kind else "none" for kind in kinds)
+        yield f"{COLUMN}: numbers with several units ({shown}) are kept as words; write them with one"

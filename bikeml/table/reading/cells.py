@@ -102,13 +102,13 @@ def looks_like_gap(word: str) -> bool:
 
 def find_unit(words: Iterable[str]) -> str | None:
     """Return what stands beside the number in all of `words` but zeros, such as `%`, `$` or `CHF`; None if nothing."""
-    units = {_unit_of(word) for word in words if set(word) - set("0.,+-")}
+    units = {unit_of(word) for word in words if set(word) - set("0.,+-")}
     if units == {"", IN_BRACKETS}:
         return IN_BRACKETS
     return (units.pop() or None) if len(units) == 1 else None
 
 
-def _unit_of(word: str) -> str | None:
+def unit_of(word: str) -> str | None:
     """Return the unit of a number, empty for a bare one; None for another word."""
     in_brackets = re.fullmatch(r"\((.*)\)", word)
     match = WITH_UNIT.fullmatch(in_brackets[1] if in_brackets else word)

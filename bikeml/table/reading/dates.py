@@ -66,7 +66,7 @@ def _propose(word: str) -> list[str]:
     if word.isdecimal():
         return {8: ["%Y%m%d"], 14: ["%Y%m%d%H%M%S"]}.get(len(word), [])
     parts = MOMENT.fullmatch(word)
-    if not parts or not (parts["date"] or parts["time"]):
+    if not parts or not any(map(str.isdigit, word)):
         return []
     dates = [form for form in [*DATES, "%Y-%m-%d"] if _fits(parts["date"], form)] if parts["date"] else [""]
     moments = [time + zone for zone in ZONES for time in TIMES]
