@@ -79,6 +79,8 @@ COLUMNS = {
     "numbers and words": (repeat("1", "2", "refused"), "categorical", "3 levels"),
     "many kinds of words among numbers": (repeat("1", "2", *"abcde"), "categorical", "7 levels"),
     "long labels": (repeat("a degree of a college or more", "no degree of any kind"), "categorical", "2 levels"),
+    "places": (repeat("1st", "2nd", "3rd", "4th"), "categorical", "4 levels"),
+    "levels of levels": (repeat("1", "1a", "1b", "2"), "categorical", "4 levels"),
     "seasons": (repeat("2019-20", "2020-21"), "categorical", "2 levels"),
     # dates
     "ISO": ([day.isoformat() for day in DAYS], "date", "dates"),
@@ -192,6 +194,11 @@ def test_a_copy_is_left_out_however_it_is_spelled(one, other):
 def test_columns_that_differ_in_one_row_are_no_copies():
     almost = [*repeat("1", "2")[:-1], "7"]
     assert decide(table({"a": repeat("1", "2"), "b": almost}), data_of()).data.numeric == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["places", "levels of levels", "words", "sentences", "names", "codes", "ranges"])
+def test_of_plain_words_there_is_nothing_to_tell(name):
+    assert notes_of(COLUMNS[name][0]) == []
 
 
 def test_units_are_recorded_and_told():

@@ -34,6 +34,7 @@ SHAPES = {
     "pairs of coordinates": r"(POINT ?)?[(\[]?-?\d{1,3}\.\d+[,; ]\s*-?\d{1,3}\.\d+[)\]]?",
 }
 """What no step of preprocessing reads."""
+ORDINAL = re.compile(r"(st|nd|rd|th)\b.*")
 A_DURATION = re.compile(
     r"(?i)(\d+([.,]\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)[ ,]*)+|\d+:\d\d(:\d\d)?"
 )
@@ -136,6 +137,7 @@ def _tell_units(words: Sequence[str]) -> Iterator[str]:
     """Tell of numbers with several units."""
     units = [unit for word in words if (unit := unit_of(word)) is not None]
     kinds = sorted(set(units))
-    if 1 < len(kinds) <= UNITS and len(units) >= MOSTLY * len(words) and kinds != [""]:
+    are_codes = any(ORDINAL.fullmatch(kind) for kind in kinds) or ("" in kinds and any(map(str.isalpha, kinds)))
+    if 1 < len(kinds) <= UNITS and len(units) >= MOSTLY * len(words) and not are_codes:
         shown = ", ".join(repr(kind) if kind else "none" for kind in kinds)
         yield f"{COLUMN}: numbers with several units ({shown}) are kept as words; write them with one"

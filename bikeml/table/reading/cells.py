@@ -32,7 +32,7 @@ SIGN = re.compile(
     r"VND|ZAR"
 )
 """What may stand before a number as its unit: other letters there make a code, such as TP53."""
-MONTHS = re.compile(r"(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*")
+NO_UNIT = re.compile(r"(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|.*\s\d")
 WITH_UNIT = re.compile(
     r"[-+]?(?P<before>[^\d\s.,()<>=+-][^\d\s()<>=+-]{0,3})?\s?[-+]?[\d.,' \u00a0\u202f]*\d[.,]?([eE][-+]?\d+)?"
     r"(\s?(?P<after>([^\W\d]|[%‰°$€£¥₹\"'])[^\d<>=+():;,-]{0,14}[23²³]?))?"
@@ -115,7 +115,7 @@ def unit_of(word: str) -> str | None:
     if not match or (match["before"] and match["after"]):
         return None
     before, after = match["before"] or "", (match["after"] or "").strip()
-    if (before and not SIGN.fullmatch(before)) or MONTHS.fullmatch(after):
+    if (before and not SIGN.fullmatch(before)) or NO_UNIT.fullmatch(after):
         return None
     return before or after or (IN_BRACKETS if in_brackets else "")
 
