@@ -312,3 +312,15 @@ def test_the_same_gap_in_many_columns_is_one_line(workdir):
     )
     with pytest.raises(DataError, match=r"9 columns have gaps: 'c0' \(1\), .*'c5' \(1\) and 3 more; fill the gaps, or"):
         read("table.csv", f"data.numeric=[{','.join(names)}]")
+
+
+def test_columns_decide_themselves_from_the_training_rows_in_the_order_of_the_table(workdir):
+    rows = [f"{i},{i % 7}.5,{'ab'[i % 2]},${i * i % 101}" for i in range(1, 81)]
+    (workdir / "table.csv").write_text("\n".join(["n,a,b,y", *rows]))
+    table = read_table(config_of("data=csv", "data.path=table.csv", "data.target=y"), GAPPY)
+    assert (table.data.numeric, table.data.categorical, table.data.ignored) == (["a"], ["b"], ["n"])
+    assert table.notes == [
+        "'y': '$' beside its numbers is their unit",
+        "columns  1 numeric, 1 categorical; left out: n (row numbers)",
+    ]
+    assert table.y[:3].tolist() == [1, 4, 9]

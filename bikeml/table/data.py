@@ -157,7 +157,8 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     if config.split.kind == "chronological" and not data.dates:
         data = _decide_date(labelled)
     split = split_table(replace(labelled, data=data), config.split, None)
-    decision = decide(labelled.cells.take(pa.array(split.train)), data)
+    rows = np.sort(split.train)  # row numbers are found by their order
+    decision = decide(labelled.cells.take(pa.array(rows)), data)
     notes = [*labelled.notes, *decision.notes]
     return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
 
