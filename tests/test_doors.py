@@ -31,7 +31,7 @@ def draw_table(n_rows, seed=0):
             "words": [" ".join(rng.choice(["nice", "old", "house", "by", "the", "sea"], 5)) for _ in range(n_rows)],
         }
     )
-    table["price"] = table["rooms"] * 10.0 + table["code"].map(CODES.index) + rng.normal(size=n_rows)
+    table["price"] = table["rooms"] * 10.0 + table["code"].map(CODES.index) * 20.0 + rng.normal(size=n_rows)
     for name in ("code", "city", "sold", "words"):
         table.loc[rng.choice(n_rows, 8, replace=False), name] = np.nan
     return table
@@ -46,7 +46,7 @@ def doors(tmp_path_factory):
         draw_table(160).to_csv("houses.csv", index=False)
         roles = ("data.numeric=[rooms]", "data.categorical=[code,city]", "data.date=[sold]", "data.text=[words]")
         words = ("data=csv", "data.path=houses.csv", "data.target=price", *roles)
-        result = bikeml.run(*words, "model=rf", "model.estimator.n_estimators=10", *FAST)
+        result = bikeml.run(*words, "model=ridge", *FAST)
         yield SimpleNamespace(
             folder=folder, result=result, model=result.folder / "model", score=load_score(result, folder)
         )
@@ -125,7 +125,7 @@ def test_every_door_gives_the_same_prediction_to_the_last_bit(drawn, doors, bike
 
 
 def test_half_a_room_is_not_two_rooms(doors, monkeypatch):
-    two, half = (draw_table(1).drop(columns="price").assign(rooms=rooms) for rooms in (2.0, 2.5))
+    two, half = (draw_table(160).head(1).drop(columns="price").assign(rooms=rooms) for rooms in (2.0, 2.5))
     assert ask_server(half, doors) == doors.result.pipeline.predict(half).tolist()
     assert ask_score(two, doors, monkeypatch) == doors.result.pipeline.predict(two).tolist()
 
@@ -134,10 +134,10 @@ def test_half_a_room_is_not_two_rooms(doors, monkeypatch):
 def test_a_column_that_is_absent_is_an_error_at_every_door(name, doors, bikeml_main, monkeypatch, capfd):
     from mlflow.exceptions import MlflowException
 
-    rows = draw_table(2).drop(columns=[name, "price"])
+    rows = draw_table(160).head(2).drop(columns=[name, "price"])
     rows.to_csv("rows.csv", index=False)
     run = (f"run={doors.result.run_id}", f"tracking.uri=sqlite:///{doors.folder}/mlflow.db")
-    assert bikeml_main("predict", *run, "data=csv", "data.path=rows.csv") == 1
+    assert bikeml_main("predict", *run, "data=csv", "data.path=rows.csv") == 2
     assert f"there is no column {name!r}" in capfd.readouterr().err
     for ask in (ask_pyfunc, ask_server):
         with pytest.raises(MlflowException, match=name):
@@ -147,6 +147,15 @@ def test_a_column_that_is_absent_is_an_error_at_every_door(name, doors, bikeml_m
 
 
 def test_a_code_sent_as_a_number_is_refused_and_never_another_code(doors, monkeypatch):
-    rows = draw_table(2).drop(columns="price").assign(code=[123, None]).astype({"code": object})
+    rows = draw_table(160).head(2).drop(columns="price").assign(code=[100000, None]).astype({"code": object})
     with pytest.raises(ValueError, match="'code' is not text in row 1"):
         ask_score(rows, doors, monkeypatch)
+
+
+@pytest.mark.parametrize("codes", [[123, 100000], [100000, None], [0.5, "123"], [True, "123"]])
+def test_the_server_refuses_a_number_for_a_code(codes, doors):
+    from mlflow.exceptions import MlflowException
+
+    rows = draw_table(160).head(2).drop(columns="price").assign(code=pd.Series(codes, dtype=object))
+    with pytest.raises(MlflowException, match="Verify that the serialized input Dataframe is compatible"):
+        ask_server(rows, doors)

@@ -23,6 +23,7 @@ from bikeml.config.fields import (
 )
 
 HOW_WRITTEN = (
+    "ignored",
     "categories",
     "date_format",
     "units",
@@ -36,6 +37,9 @@ HOW_WRITTEN = (
     "skip_rows",
 )
 """The keys that say how the cells of a table are written. A model's rows are read by those of its training table."""
+
+NO_ROLES = {"target": "", "numeric": AUTO, "categorical": AUTO, "date": None, "text": AUTO}
+"""The model knows its columns."""
 
 
 class DataConfig(Section):
@@ -111,7 +115,7 @@ class DataConfig(Section):
         Raises ValueError if a recorded value is not one of its key.
         """
         known = {key: recorded[key] for key in HOW_WRITTEN if key in recorded and key not in given}
-        return type(self).model_validate({**self.model_dump(), **known})
+        return type(self).model_validate({**self.model_dump(), **NO_ROLES, **known})
 
     @model_validator(mode="after")
     def _columns_have_one_role(self) -> Self:

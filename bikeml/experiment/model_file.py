@@ -32,6 +32,7 @@ WRITTEN_EARLIER: Mapping[str, object] = {
 """How the tables of earlier versions were written, whose models do not say it."""
 TRUSTED_TYPES = (
     "numpy.asarray",
+    "numpy.clip",  # refuses numbers in columns of text
     "numpy.ascontiguousarray",  # for columns that are not transformed
     "numpy.dtype",
     "numpy.ma.core.masked_object",  # gaps in text

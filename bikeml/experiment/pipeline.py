@@ -52,7 +52,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     parts = [
         part
         for kind, names in columns.items()
-        for part in build_parts(kind, steps[kind], X[names], config.data.date_format_of)
+        for part in build_parts(kind, steps[kind], X[names], config.data.date_format_of, config.data.categories)
     ]
     threshold = _sparse_threshold(config, is_sparse=is_sparse)
     preprocessor = ColumnTransformer(parts, sparse_threshold=threshold, verbose_feature_names_out=False)
@@ -185,7 +185,7 @@ def _sparse_threshold(config: Config, *, is_sparse: bool) -> float:
 
 
 def build_parts(
-    kind: str, steps: Steps, X: pd.DataFrame, format_of: Callable[[str], str | None]
+    kind: str, steps: Steps, X: pd.DataFrame, format_of: Callable[[str], str | None], categories: str = "inferred"
 ) -> list[tuple[str, BaseEstimator, str | list[str]]]:
     """Return the entries of a ColumnTransformer for one kind: one for each date and each text, one for all others."""
     columns = list(X.columns)
@@ -195,8 +195,10 @@ def build_parts(
     elif kind == "text":
         made = [(_build_steps(steps, *_build_to_words()), [name]) for name in columns]
     else:
-        has_text = any(dtype.kind not in "biuf" for dtype in X.dtypes)
-        return [(kind, _build_steps(steps, *(_build_none_to_nan() if has_text else ())), columns)] if columns else []
+        before = _build_none_to_nan() if any(dtype.kind not in "biuf" for dtype in X.dtypes) else []
+        if categories == "text" and kind in ("categorical", "high_cardinality"):
+            before = [*_build_none_to_nan(), *_build_text_check()]
+        return [(kind, _build_steps(steps, *before), columns)] if columns else []
     return [(f"{kind}_{number}", *each) for number, each in enumerate(made)]
 
 
@@ -214,6 +216,19 @@ def _build_none_to_nan() -> list[FunctionTransformer]:
     as_objects = FunctionTransformer(np.asarray, kw_args={"dtype": "object"}, feature_names_out="one-to-one")
     mask = FunctionTransformer(np.ma.masked_object, kw_args={"value": None}, feature_names_out="one-to-one")
     return [step.set_output(transform="pandas") for step in (as_objects, mask)]
+
+
+def _build_text_check() -> list[BaseEstimator]:
+    """
+    Return steps that refuse a number in a column of text, and keep text and gaps as they are.
+
+    MLflow's server passes the number 1 of a request on to a column of text, where it would be an unknown category.
+    """
+    # to compare a number with text is a TypeError, and also a gap, which is therefore empty text meanwhile
+    fill = SimpleImputer(strategy="constant", fill_value="", keep_empty_features=True)
+    compare = FunctionTransformer(np.clip, kw_args={"a_min": "", "a_max": None}, feature_names_out="one-to-one")
+    mask = FunctionTransformer(np.ma.masked_object, kw_args={"value": ""}, feature_names_out="one-to-one")
+    return [step.set_output(transform="pandas") for step in (fill, compare, mask)]
 
 
 def _build_to_datetime(date_format: str | None) -> FunctionTransformer:
