@@ -1,9 +1,11 @@
 """Every column that no list of the config names gets a role from its cells, and a person is told."""
 
 import datetime as dt
+import io
 import string
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -504,3 +506,32 @@ def test_what_one_column_holds_decides_nothing_of_another_that_is_no_copy(cells,
     reason = together.reasons[name + "!"]
     dates = "dates" in (reason, alone.reasons[name + "!"])  # day and month may be told apart by other columns
     assert reason == alone.reasons[name + "!"] or reason.startswith("a copy of") or dates
+
+
+def test_csv_and_parquet_of_one_table_are_decided_alike():
+    frame = pd.DataFrame(
+        {
+            "float": RNG.normal(size=N),
+            "whole": [float(i % 9) for i in SHUFFLED],
+            "gappy": [None if i % 5 == 0 else i % 3 for i in range(N)],
+            "integer": [int(value) for value in UNIQUE],
+            "flag": repeat(True, False),
+            "day": pd.to_datetime([str(day) for day in DAYS]),
+            "moment": pd.to_datetime([f"{day} 10:30" for day in DAYS[::-1]]),
+            "word": repeat("a", "b", "NA"),
+            "code": repeat("01", "02"),
+            "date": [day.strftime("%d.%m.%Y") for day in DAYS[::-1]],
+            "sentence": SENTENCES,
+            "user_id": [int(value) for value in UNIQUE],
+            "row": range(N),
+            "constant": [1.0] * N,
+            "copy": repeat(True, False),
+            "y": RNG.normal(size=N),
+        }
+    )
+    written = pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype=str, keep_default_na=False)
+    text = decide(pa.Table.from_pandas(written), data_of())
+    typed = decide(pa.Table.from_pandas(frame, preserve_index=False), data_of())
+    assert text == typed
+    assert text.data.ignored == ["user_id", "row", "constant", "copy"]
+    assert text.data.date == ["day", "moment", "date"]
