@@ -40,8 +40,6 @@ def fit() -> None:
 
 def fit_and_judge(model: str, file: Path) -> tuple[Any, ...]:
     """Fit, predict, cross-validate and explain as a run does, by scikit-learn's own functions."""
-    import importlib
-
     import pandas as pd
     from sklearn.compose import ColumnTransformer
     from sklearn.inspection import permutation_importance
@@ -49,10 +47,7 @@ def fit_and_judge(model: str, file: Path) -> tuple[Any, ...]:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import PolynomialFeatures
 
-    module, name = MODELS[model]
-    estimator = getattr(importlib.import_module(module), name)()
-    if "random_state" in estimator.get_params():
-        estimator.set_params(random_state=0)
+    estimator = _build_model(model)
     as_array = PolynomialFeatures(degree=1, include_bias=False)
     columns = ColumnTransformer([("columns", as_array, FEATURES)], verbose_feature_names_out=False)
     table = pd.read_csv(file)
@@ -65,6 +60,42 @@ def fit_and_judge(model: str, file: Path) -> tuple[Any, ...]:
     cv = cross_validate(pipeline, X_train, y_train, cv=folds, scoring=SCORING)
     importance = permutation_importance(pipeline, X_test, y_test, scoring="r2", n_repeats=5, random_state=0)
     return pipeline, X_train, y_test, predicted, cv, importance
+
+
+def _build_model(model: str) -> Any:
+    import importlib
+
+    module, name = MODELS[model]
+    estimator = getattr(importlib.import_module(module), name)()
+    return estimator.set_params(random_state=0) if "random_state" in estimator.get_params() else estimator
+
+
+def fit_table() -> None:
+    """Read, encode, fit, score and cross-validate the model, target and table on the command line, and nothing else."""
+    import pandas as pd
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+    from sklearn.model_selection import KFold, cross_validate, train_test_split
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    model, target, file = sys.argv[1:]
+    table = pd.read_csv(file)
+    split = train_test_split(table.drop(columns=target), table[target].to_numpy(), test_size=0.3, random_state=0)
+    X_train, X_test, y_train, y_test = split
+    encode = make_column_transformer(
+        (StandardScaler(), make_column_selector(dtype_include="number")),
+        (
+            OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+            make_column_selector(dtype_exclude="number"),
+        ),
+    )
+    pipeline = make_pipeline(encode, _build_model(model)).fit(X_train, y_train)
+    predicted = pipeline.predict(X_test)
+    for metric in (mean_squared_error, mean_absolute_error, r2_score):
+        print(metric(y_test, predicted))
+    folds = KFold(5, shuffle=True, random_state=0)
+    print(cross_validate(pipeline, X_train, y_train, cv=folds, scoring=SCORING))
 
 
 def run() -> None:
