@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation import evaluate
+from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
@@ -96,12 +97,13 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
 def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce: Announce) -> Judged:
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
-    X_test, y_test = table.X.iloc[split.test], table.y[split.test]
+    rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test])
+    X_test, y_test = rows.X_test, table.y[split.test]
     estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds)} folds")
-        cv = evaluate.cross_validation(estimators, table.X.iloc[split.train], table.y[split.train], split.folds)
+        cv = evaluate.cross_validation(estimators, rows.X_train, rows.y_train, split.folds)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = evaluate.measure(y_test, predicted)
@@ -112,6 +114,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
         intervals={f"test_{name}": ends for name, ends in intervals.items()},
         cv=cv,
         importance=importance,
+        hints=tuple(find_hints(config, rows, test["r2"], importance)),
         seconds=time.perf_counter() - started,
     )
 

@@ -43,6 +43,8 @@ class Judged:
     """Of the test metrics, at the level evaluation.confidence."""
     cv: CrossValidation
     importance: Importance
+    hints: tuple[str, ...]
+    """What makes the score doubtful, and what to do."""
     seconds: float
 
 
@@ -84,6 +86,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         cv=_describe_folds(judged.cv, is_tuned=fitted.outcome is not None and not fitted.nested),
         search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),
+        hints=judged.hints,
         dataset=_describe_table(config, experiment.table, experiment.split),
         environment=experiment.provenance.environment,
         destination=records.Destination(

@@ -12,6 +12,7 @@ from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.redaction import redact
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.terminal.numbers import show_number, show_r2
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def show(result: "Result") -> None:
     """Print the figures, the time, where everything is, and what to do next."""
     show_table(_figures(result))
     show_facts(_facts(result))
+    for hint in result.record.hints:
+        show_notice(hint)
     sampled = _describe_sample(result.record)
     if sampled:
         show_notice(sampled)
@@ -46,11 +49,12 @@ def _figures(result: "Result") -> "Table":
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
     table = []
     for name in TEST_METRICS:
-        low, high = record.intervals[name]
-        row = [name, _number(record.metrics[name]), f"{_number(low)} to {_number(high)}"]
-        table.append([*row, *([_number(published[name]) if name in published else ""] if published else [])])
-    spread = f"± {_number(record.metrics['cv_r2_std'])} over {len(record.cv.r2)} folds"
-    table.append(["cv_r2_mean", _number(record.metrics["cv_r2_mean"]), spread])
+        shown = show_r2 if name == "test_r2" else show_number
+        low, high = map(shown, record.intervals[name])
+        row = [name, shown(record.metrics[name]), f"{low} to {high}"]
+        table.append([*row, *([shown(published[name]) if name in published else ""] if published else [])])
+    spread = f"± {show_r2(record.metrics['cv_r2_std'])} over {len(record.cv.r2)} folds"
+    table.append(["cv_r2_mean", show_r2(record.metrics["cv_r2_mean"]), spread])
     return build_table(["metric", *numbers], table, title, right=numbers)
 
 
@@ -134,12 +138,6 @@ def _is_published_task(record: RunRecord) -> bool:
     )
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004  two digits are enough from there on
-
-
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, what failed and why, and where everything is."""
     cells = {cell.number: cell for cell in sweep.cells}
@@ -155,6 +153,10 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     title = f"{n_cells}, by cross-validated R²"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *SCORES}, folded=varied), wide=True)
     show_facts(_sweep_facts(sweep, leaderboard))
+    for outcome in sweep.outcomes:
+        if outcome.record and outcome.cell.number == leaderboard["cell"].iloc[0]:
+            for hint in outcome.record.hints:
+                show_notice(f"cell {outcome.cell.number}: {hint}")
 
 
 def _scores(row: pd.Series) -> list[str]:
@@ -163,9 +165,9 @@ def _scores(row: pd.Series) -> list[str]:
     tuned = " *" if row["tuned_on_these_rows"] else ""
     far = "" if pd.isna(row["difference"]) else f"{row['difference']:+.4f} ({row['p_value']:.2f})"
     return [
-        f"{row['cv_r2_mean']:.4f} ± {row['cv_r2_std']:.4f}{tuned}",
+        f"{show_r2(row['cv_r2_mean'])} ± {show_r2(row['cv_r2_std'])}{tuned}",
         "best" if row["rank"] == 1 else far,
-        f"{row['test_r2']:.4f} [{row['test_r2_low']:.3f}, {row['test_r2_high']:.3f}]",
+        f"{show_r2(row['test_r2'])} [{show_r2(row['test_r2_low'], 3)}, {show_r2(row['test_r2_high'], 3)}]",
         f"{row['seconds']:.1f} s",
     ]
 

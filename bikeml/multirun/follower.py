@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bikeml.records.run import METRIC
 from bikeml.records.sweep import JobRecord, Outcome, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import ProgressLine, progress_line
 from bikeml.terminal.tables import build_table, link
 
@@ -140,7 +141,7 @@ class _Follower:
         for line in self._jobs.update(jobs):
             self._print(line)
         done = self._n_cells - len(self._waiting)
-        best = f", best {self._best[0]:.4f} {self._best[1]}" if self._best else ""
+        best = f", best {show_r2(self._best[0])} {self._best[1]}" if self._best else ""
         running = f"{begun + self._jobs.n_running} running{self._jobs.count_waiting()}"
         text = f"{done - self._failed} done, {running}, {self._failed} failed{best}"
         self._shown.update(self._task, completed=done, description=text)
@@ -156,7 +157,7 @@ class _Follower:
         mean, std = (outcome.record.metrics.get(name) for name in (METRIC, "cv_r2_std"))
         if mean is not None and (self._best is None or mean > self._best[0]):
             self._best = mean, outcome.cell.name
-        line += "no cv_r2" if mean is None else f"cv_r2 {mean:.4f} ± {std or 0:.4f}"
+        line += "no cv_r2" if mean is None else f"cv_r2 {show_r2(mean)} ± {show_r2(std or 0)}"
         seconds = outcome.record.seconds.get("total", 0)
         self._print(line + (", reused" if outcome.cell.reused else f", {seconds:.1f} s"))
 

@@ -17,6 +17,7 @@ from bikeml.experiment import story
 from bikeml.multirun.publish import publish
 from bikeml.records.run import METRIC, Invocation, RunRecord, StoreRecord
 from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
+from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import Announce, silent
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ class Result:
 
     def __repr__(self) -> str:
         """Return the run, its score and its folder in one line."""
-        score = self.metrics.get("test_r2")
-        shown = "undefined" if score is None else f"{score:.4f}"
-        return f"Result({self.record.run_name!r}, test_r2={shown}, folder={str(self.folder)!r})"
+        score = show_r2(self.metrics.get("test_r2"))
+        return f"Result({self.record.run_name!r}, test_r2={score}, folder={str(self.folder)!r})"
 
 
 def read_composed(

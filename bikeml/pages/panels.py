@@ -1,7 +1,6 @@
 """Draw the figures of a sweep's page from the files in its cells' folders."""
 
 import io
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from bikeml.pages.sweep_plots import find_floor, plot_group, plot_predictions, p
 from bikeml.records.run import METRIC
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
+from bikeml.terminal import numbers
 
 MANY_PANELS = 9  # figures in one section
 LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square of a larger one is not finite
@@ -119,7 +119,5 @@ def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
 
 
 def show_r2(value: float | None, digits: int = 4) -> str:
-    """Return an R2 as text, or a dash if it is None or not finite."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
+    """Return an R2 as a page shows it, with a dash if it is None or not finite."""
+    return numbers.show_r2(value, digits, "–").replace("-", "−")

@@ -26,6 +26,7 @@ from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
+from bikeml.terminal.numbers import show_number
 
 PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
 
@@ -118,9 +119,7 @@ def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004  four digits either way
+    return show_number(value, "–").replace("-", "−")
 
 
 def _seconds(value: float | None) -> str:

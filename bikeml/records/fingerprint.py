@@ -26,7 +26,8 @@ from bikeml.records.record import as_json
 from bikeml.records.run import hash_identity
 
 RESULT_MODULES = (
-    "evaluation",
+    "evaluation/evaluate",
+    "evaluation/importance",
     "experiment/check",
     "experiment/checkpoint",
     "experiment/estimators",

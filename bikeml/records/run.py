@@ -175,6 +175,8 @@ class RunRecord(Record):
     cv: CrossValidation
     search: Search | None
     importance: Importance | None
+    hints: tuple[Text, ...] = ()
+    """What makes the score doubtful, each with what to do; earlier records have none."""
     dataset: Dataset
     environment: Environment | None
     destination: Destination | None

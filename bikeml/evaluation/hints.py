@@ -1,0 +1,119 @@
+"""Say what a colleague would of a finished run: what makes its score doubtful, and what to do."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from bikeml.config.schema import Config
+from bikeml.evaluation.importance import Importance
+from bikeml.table.columns.disguise import is_disguise
+from bikeml.table.columns.names import as_override
+
+SAMPLE_ROWS = 10_000
+"""Of more training rows, a sample is looked at for columns that are almost the target."""
+HELD_OUT_SAMPLE_ROWS = 1_000
+"""Of more held-out rows, twins of a sample are looked for."""
+PERFECT = 0.99995  # is shown as 1.0000
+DOMINANT = 0.9
+MANY_TWINS = 0.01
+SKEWED, HALVED = 1.0, 0.5
+LOG_LINKS = ("gamma", "poisson")
+LOG_MODELS = ("GammaRegressor", "PoissonRegressor", "TweedieRegressor", "TransformedTargetRegressor")
+
+
+class Rows(NamedTuple):
+    """The rows that a run was fitted and scored on: features, shape (n_rows, n_features), and target, (n_rows,)."""
+
+    X_train: pd.DataFrame
+    y_train: np.ndarray
+    X_test: pd.DataFrame
+
+
+def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importance) -> Iterator[str]:
+    """Yield hints on a run, the most serious first, each with what to do."""
+    if test_r2 >= PERFECT:
+        yield (
+            "the test R² is 1.0000: a column may be known only after the target, or be made of it; leave such a "
+            "column out with data.ignored"
+        )
+    yield from _find_disguises(rows, config.data.target, config.evaluation.random_state)
+    yield from _find_dominant(importance)
+    yield from _find_twins(rows, config.evaluation.random_state)
+    if begs_for_log(rows.y_train) and not _models_log(config.model.estimator):
+        yield (
+            f"the target {config.data.target!r} is positive and skewed to the right, and its logarithm is not; try "
+            "model=hist_gbr model.estimator.loss=gamma, which models the logarithm of its mean"
+        )
+
+
+def _find_disguises(rows: Rows, target: str, seed: int) -> Iterator[str]:
+    chosen = _sample(len(rows.y_train), SAMPLE_ROWS, seed)
+    X, y = rows.X_train.iloc[chosen], np.asarray(rows.y_train, dtype=float)[chosen]
+    where = f" in a sample of {len(y):,} training rows" if len(y) < len(rows.y_train) else ""
+    for name in X.columns:
+        if is_numeric_dtype(X[name]) and is_disguise(X[name].to_numpy(dtype=float), y):
+            yield (
+                f"{name!r} is almost the target {target!r}, or a function of it{where}; to leave it out: "
+                f"{as_override('ignored', [name])}"
+            )
+
+
+def _find_dominant(importance: Importance) -> Iterator[str]:
+    falls = np.clip(np.nan_to_num(np.array(importance.mean)), 0, None)
+    if len(falls) > 1 and falls.max() > DOMINANT * falls.sum():
+        name = importance.columns[int(falls.argmax())]
+        yield (
+            f"{name!r} has {falls.max() / falls.sum():.0%} of the importance of all columns; is it known before the "
+            f"target? If not, leave it out: {as_override('ignored', [name])}"
+        )
+
+
+def _find_twins(rows: Rows, seed: int) -> Iterator[str]:
+    chosen = _sample(len(rows.X_test), HELD_OUT_SAMPLE_ROWS, seed)
+    n_twins = count_twins(rows.X_test.iloc[chosen], rows.X_train)
+    if n_twins >= max(1, MANY_TWINS * len(chosen)):
+        of = f"{n_twins:,} of {len(chosen):,} held-out rows"
+        yield (
+            f"{of}{' that were looked at' if len(chosen) < len(rows.X_test) else ''} have the same features as a "
+            "training row, so the test scores may be too good; leave out copies, or try split=chronological"
+        )
+
+
+def count_twins(rows: pd.DataFrame, others: pd.DataFrame) -> int:
+    """Return how many rows have the same value in every column as one of the others; gaps are the same value."""
+    for name in sorted(rows.columns, key=lambda name: -rows[name].nunique()):
+        others = others[others[name].isin(rows[name])]  # a column at a time: the first leaves few rows of most tables
+    hashed = pd.util.hash_pandas_object(others, index=False)
+    return int(pd.util.hash_pandas_object(rows, index=False).isin(hashed).sum())
+
+
+def begs_for_log(y: np.ndarray) -> bool:
+    """Return whether a target, shape (n_rows,), is positive and far more skewed to the right than its logarithm."""
+    y = np.asarray(y, dtype=float)
+    if y.min() <= 0:
+        return False
+    skewness = _skewness(y / y.max())  # the square of a tiny or a huge target is no float
+    return skewness > SKEWED and abs(_skewness(np.log(y))) < HALVED * skewness
+
+
+def _skewness(values: np.ndarray) -> float:
+    centred, spread = values - values.mean(), values.std()
+    return float(np.mean((centred / spread) ** 3)) if spread > 0 else 0.0
+
+
+def _models_log(estimator: Any) -> bool:  # noqa: ANN401  any YAML value
+    if isinstance(estimator, Sequence) and not isinstance(estimator, str):
+        return any(map(_models_log, estimator))
+    if not isinstance(estimator, dict):
+        return False
+    is_one = str(estimator.get("_target_", "")).endswith(LOG_MODELS) or estimator.get("loss") in LOG_LINKS
+    return is_one or any(map(_models_log, estimator.values()))
+
+
+def _sample(n_rows: int, at_most: int, seed: int) -> np.ndarray:
+    if n_rows <= at_most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, at_most, replace=False))

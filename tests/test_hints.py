@@ -1,0 +1,171 @@
+"""A run says what a colleague would: what makes its score doubtful, and what to do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bikeml.evaluation import hints
+from bikeml.evaluation.hints import Rows, begs_for_log, count_twins, find_hints
+from bikeml.evaluation.importance import Importance
+from bikeml.records.run import Importance as RecordedImportance
+from bikeml.records.run_folder import RunFolder
+from tests.builders import run_record, write_sweep
+from tests.conftest import config_of
+
+RNG = np.random.default_rng(0)
+FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "split.folds=2")
+EVEN = Importance(("x0", "x1"), (0.4, 0.5), (0.1, 0.1))
+
+
+def rows_of(n_rows=400, **columns):
+    X = pd.DataFrame({"x0": RNG.normal(size=n_rows), "x1": RNG.normal(size=n_rows), **columns})
+    y = X["x0"].to_numpy() + RNG.normal(size=n_rows)
+    return Rows(X[: n_rows // 2], y[: n_rows // 2], X[n_rows // 2 :])
+
+
+def find(rows, *overrides, r2=0.5, importance=EVEN):
+    return list(find_hints(config_of(*overrides), rows, r2, importance))
+
+
+def test_of_an_ordinary_run_nothing_is_said():
+    assert find(rows_of()) == []
+    assert find(rows_of(), importance=Importance()) == []
+
+
+@pytest.mark.parametrize(("r2", "is_told"), [(1.0, True), (0.99996, True), (0.9999, False), (float("nan"), False)])
+def test_a_score_that_is_shown_as_one_is_told(r2, is_told):
+    assert any("the test R² is 1.0000" in hint for hint in find(rows_of(), r2=r2)) == is_told
+
+
+@pytest.mark.parametrize(
+    "of", [lambda y: 3 * y - 1, np.exp, lambda y: -(y**3), np.round], ids=["line", "log", "cube", "round"]
+)
+def test_a_column_that_is_almost_the_target_is_named_with_what_to_do(of):
+    rows = rows_of()
+    y = 100 * rows.y_train
+    X = rows.X_train.assign(**{"a $name": of(y / 100) if of is not np.round else np.round(y)})
+    (hint,) = find(rows._replace(X_train=X, y_train=y))
+    assert hint.startswith("'a $name' is almost the target 'rentals', or a function of it; to leave it out: ")
+    assert "data.ignored" in hint
+
+
+def test_a_column_that_goes_with_the_target_only_beyond_the_training_rows_is_not_named():
+    rows = rows_of()
+    assert find(rows._replace(X_test=rows.X_test.assign(x0=np.arange(200.0)))) == []
+
+
+def test_a_sample_of_a_large_table_is_named(monkeypatch):
+    monkeypatch.setattr(hints, "SAMPLE_ROWS", 50)
+    rows = rows_of()
+    (hint,) = find(rows._replace(X_train=rows.X_train.assign(x0=rows.y_train)))
+    assert "or a function of it in a sample of 50 training rows" in hint
+
+
+@pytest.mark.parametrize(
+    ("falls", "told"),
+    [((0.91, 0.09), "'x0' has 91% of"), ((0.9, 0.1), None), ((0.5, -9.0), "'x0' has 100% of"), ((-0.1, -0.2), None)],
+)
+def test_a_column_with_almost_all_importance_is_named(falls, told):
+    found = find(rows_of(), importance=Importance(("x0", "x1"), falls, (0.0, 0.0)))
+    assert [told] == [hint[: len(told)] for hint in found] if told else found == []
+
+
+def test_one_column_alone_has_all_importance_and_that_is_no_news():
+    assert find(rows_of(), importance=Importance(("x0",), (1.0,), (0.0,))) == []
+
+
+def test_held_out_rows_with_twins_in_the_training_rows_are_counted():
+    rows = rows_of(word=np.array(["a", "b"] * 200, dtype=object), gap=np.nan)
+    twins = pd.concat([rows.X_test.iloc[:170], rows.X_train.iloc[:30]])
+    (hint,) = find(rows._replace(X_test=twins))
+    assert hint.startswith("30 of 200 held-out rows have the same features as a training row")
+    assert "split=chronological" in hint
+
+
+def test_twins_agree_in_every_column():
+    rows = pd.DataFrame({"a": [1.0, np.nan, 2.0], "b": ["x", None, "y"]})
+    others = pd.DataFrame({"a": [2.0, np.nan, 1.0, 1.0], "b": ["x", None, "y", "z"]})
+    assert count_twins(rows, others) == 1
+
+
+def test_twins_of_many_rows_are_looked_for_in_a_sample(monkeypatch):
+    monkeypatch.setattr(hints, "HELD_OUT_SAMPLE_ROWS", 20)
+    rows = rows_of()
+    (hint,) = find(rows._replace(X_test=rows.X_train))
+    assert hint.startswith("20 of 20 held-out rows that were looked at have the same features")
+
+
+@pytest.mark.parametrize(
+    ("y", "is_told"),
+    [
+        (np.exp(RNG.normal(size=500)), True),
+        (1e-200 * np.exp(RNG.normal(size=500)), True),
+        (1e200 * np.exp(RNG.normal(size=500)), True),
+        (np.exp(RNG.normal(size=500)) - 1, False),
+        (RNG.normal(loc=100, size=500), False),
+        (100 + np.exp(RNG.normal(size=500)) / 100, False),
+        (np.ones(500), False),
+        (np.array([1, 2]), False),
+    ],
+    ids=["lognormal", "tiny", "huge", "with-zeros", "normal", "far-from-zero", "constant", "two"],
+)
+def test_a_target_begs_for_a_log_if_it_is_skewed_and_its_log_is_not(y, is_told):
+    assert begs_for_log(y) == is_told
+
+
+@pytest.mark.parametrize(
+    ("words", "is_told"), [(["model=linear"], True), (["model=hist_gbr", "model.estimator.loss=gamma"], False)]
+)
+def test_a_skewed_target_is_told_unless_the_model_has_a_logarithm(words, is_told):
+    rows = rows_of()
+    found = find(rows._replace(y_train=np.exp(RNG.normal(size=200))), *words)
+    assert any("model=hist_gbr model.estimator.loss=gamma" in hint for hint in found) == is_told
+
+
+@pytest.fixture
+def wages(workdir):
+    """A table with the logarithm of its target."""
+    years = RNG.normal(10, 3, size=200)
+    wage = np.exp(RNG.normal(size=200) + years / 10)
+    pd.DataFrame({"years": years, "logwage": np.log(wage), "wage": wage}).to_csv("wages.csv", index=False)
+    return (
+        "data=csv",
+        "data.path=wages.csv",
+        "data.target=wage",
+        "data.numeric=[years,logwage]",
+        "data.categorical=[]",
+    )
+
+
+def test_a_run_says_it_at_its_end_and_records_it(wages, bikeml_main, workdir, capsys, unrendered):
+    assert bikeml_main(*wages, *FAST, "model=rf", "hydra.run.dir=out") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    for line, part in zip(lines, ("'logwage' is almost the target", "'logwage' has", "loss=gamma"), strict=True):
+        assert line.startswith("bikeml: ")
+        assert part in line
+    assert [f"bikeml: {hint}" for hint in RunFolder(workdir / "out").require().hints] == lines
+
+
+def test_what_the_hint_on_a_skewed_target_proposes_works(wages, bikeml_main, unrendered):
+    assert bikeml_main(*wages, *FAST, "model=hist_gbr", "model.estimator.loss=gamma") == 0
+
+
+def test_a_sweep_says_it_of_its_best_cell(workdir, capsys):
+    from bikeml.multirun.display import show_leaderboard
+    from bikeml.pages.leaderboard import build_leaderboard
+    from bikeml.pages.report import render_report
+
+    best = run_record((0.8, 0.9), name="best", hints=("'<b>' is almost the target",))
+    sweep = write_sweep(workdir / "s", other=run_record(name="other", hints=("not this",)), best=best).look()
+    show_leaderboard(sweep, build_leaderboard(sweep))
+    assert capsys.readouterr().err == "bikeml: cell 1: '<b>' is almost the target\n"
+    page = render_report(sweep, build_leaderboard(sweep))
+    assert "&lt;b&gt;&#39; is almost the target" in page
+    assert "not this" not in page
+
+
+def test_a_record_without_hints_is_one_of_an_earlier_version():
+    content = run_record(importance=RecordedImportance(columns=(), mean=(), std=())).model_dump(by_alias=True)
+    del content["hints"]
+    assert type(run_record()).model_validate(content, strict=False).hints == ()
