@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
-from bikeml.evaluation import evaluate
+from bikeml.evaluation.evaluate import CrossValidation, cross_validation, intervals, measure
 from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -103,15 +103,15 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds)} folds")
-        cv = evaluate.cross_validation(estimators, rows.X_train, rows.y_train, split.folds)
+        cv = cross_validation(estimators, rows.X_train, rows.y_train, split.folds)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
-    test = evaluate.measure(y_test, predicted)
-    intervals = evaluate.intervals(y_test, predicted, config.evaluation)
+    test = measure(y_test, predicted)
+    drawn = intervals(y_test, predicted, config.evaluation)
     return Judged(
         predicted=predicted,
         metrics={**{f"test_{name}": value for name, value in test.items()}, **_cv_metrics(cv)},
-        intervals={f"test_{name}": ends for name, ends in intervals.items()},
+        intervals={f"test_{name}": pair for name, pair in drawn.items()},
         cv=cv,
         importance=importance,
         hints=tuple(find_hints(config, rows, test["r2"], importance)),
@@ -119,7 +119,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
     )
 
 
-def _cv_metrics(cv: evaluate.CrossValidation) -> dict[str, float]:
+def _cv_metrics(cv: CrossValidation) -> dict[str, float]:
     return {
         "cv_r2_mean": float(np.mean(cv.r2)),
         "cv_r2_std": float(np.std(cv.r2)),
