@@ -58,7 +58,8 @@ def test_a_category_never_seen_is_predicted_all_the_same():
 
 GAPS = [np.nan, None, float("nan")]
 CITIES = pd.DataFrame({"temp": range(40), "city": ["Ulm", "Bonn", np.nan, "Jena"] * 10, "floor": [1, 2] * 20})
-CITY = ("data=csv", "data.path=x.csv", "data.target=y", "data.numeric=[temp]", "data.categorical=[city,floor]")
+CITY_ROLES = ("data.numeric=[temp]", "data.categorical=[city,floor]", "data.categories=inferred")
+CITY = ("data=csv", "data.path=x.csv", "data.target=y", *CITY_ROLES)
 
 
 @pytest.mark.parametrize(
