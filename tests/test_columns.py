@@ -445,6 +445,54 @@ def test_a_large_table_is_looked_at_in_a_sample_but_its_numbers_in_all_rows(monk
         assert role_of(cells) == (role, reason)
 
 
+TRAIN, HELD_OUT = SHUFFLED[:40], SHUFFLED[40:]
+
+
+def hold_out(cells, *words):
+    """Put other words into the rows that are held out."""
+    changed = list(cells)
+    for row, word in zip(HELD_OUT, words, strict=False):
+        changed[row] = word
+    return changed
+
+
+def decide_held_out(cells, *words):
+    found = decide(table({"other": TARGET[::-1], "x": hold_out(cells, *words)}), data_of(), TRAIN)
+    roles = {column: role for role, columns in found.data.roles.items() for column in columns}
+    return roles["x"], found
+
+
+NUMBERS = repeat(*map(str, range(20)))
+
+
+def test_a_word_among_numbers_is_seen_in_a_row_that_is_held_out():
+    role, found = decide_held_out(NUMBERS, "rotary")
+    assert role == "categorical"
+    assert found.notes[1:] == ("98 % of 'x' are numbers; is 'rotary' a gap? set 'data.gaps=[rotary]'",)
+    role, found = decide_held_out(NUMBERS, "?")
+    assert (role, found.data.gaps) == ("numeric", ["?"])
+    role, found = decide_held_out(NUMBERS, "")
+    assert (role, found.data.gaps) == ("numeric", [])
+
+
+def test_a_date_that_is_held_out_tells_the_format():
+    days = [day.strftime("%m/%d/%Y") if day.day <= 12 else "01/01/2020" for day in DAYS]
+    assert decide_held_out(days, "13/01/2020")[1].data.date_format == {"x": "%d/%m/%Y"}
+    assert decide_held_out(days, "soon")[0] == "categorical"
+
+
+def test_what_is_held_out_counts_for_no_level():
+    assert decide_held_out(repeat("red", "blue"), *NAMES)[1].reasons["x"] == "2 levels"
+    assert decide_held_out(repeat("red"), *NAMES)[1].reasons["x"] == "a constant"
+    assert decide_held_out(repeat("1"), "2", "3")[1].reasons["x"] == "a constant"
+    assert decide_held_out(NAMES, *repeat("red"))[1].reasons["x"] == "a name of its own in each row"
+
+
+def test_a_named_column_of_numbers_has_its_gaps_in_all_rows():
+    cells = table({"x": hold_out(NUMBERS, "?"), "b": repeat("u", "v")})
+    assert decide(cells, data_of(numeric=["x"]), TRAIN).data.gaps == ["?"]
+
+
 cell = st.one_of(
     st.sampled_from(
         ["", "NA", "?", "1", "2.5", "01", "yes", "No", "2020-01-05", "13/01/2020", "45 %", "$1", "a b c d e"]

@@ -149,7 +149,7 @@ def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_targe
 
 
 def decide_roles(labelled: Labelled, config: Config) -> Labelled:
-    """Give every column a role, from the training rows alone; raises DataError if the target is not of numbers."""
+    """Give every column a role, from the training rows; raises DataError if the target is not of numbers."""
     data = labelled.data
     if data.is_decided:
         return labelled
@@ -157,8 +157,7 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     if config.split.kind == "chronological" and not data.dates:
         data = _decide_date(labelled)
     split = split_table(replace(labelled, data=data), config.split, None)
-    rows = np.sort(split.train)  # row numbers are found by their order
-    decision = decide(labelled.cells.take(pa.array(rows)), data)
+    decision = decide(labelled.cells, data, split.train)
     notes = [*labelled.notes, *decision.notes]
     return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
 

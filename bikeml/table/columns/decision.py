@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from bikeml.config.data import DataConfig
 from bikeml.errors import DataError
-from bikeml.table.columns.kinds import Kind, find_dates, find_numbers, with_kind
+from bikeml.table.columns.kinds import Kind, find_dates, find_numbers, in_rows, with_kind
 from bikeml.table.columns.look import look_at
 from bikeml.table.columns.names import is_unnamed
 from bikeml.table.columns.notes import tell_columns, tell_disguises, tell_kinds, tell_left_out
@@ -33,17 +33,18 @@ class Decision:
     """For each column that was decided, a few words why."""
 
 
-def decide(cells: pa.Table, data: DataConfig) -> Decision:
+def decide(cells: pa.Table, data: DataConfig, train: np.ndarray | None = None) -> Decision:
     """
-    Decide the role of every column that no list of `data` names, from the training rows in the order of the table.
+    Decide the role of every column that no list of `data` names, from the training rows at `train`, or from all.
 
-    With more than ROWS_LOOKED_AT rows, levels are counted in a sample, the same one each time. The name of a column
+    How a column is written is a question to all rows: one word that is held out makes a column of words too. With more
+    than ROWS_LOOKED_AT training rows, levels are counted in a sample, the same one each time. The name of a column
     matters only if it is like that of an id. If `data` has lists of both numbers and categories, nothing is decided.
     Raises DataError if no column is left to learn from.
     """
     if data.is_decided:
         return Decision(data)
-    rows = _take_sample(cells.num_rows)
+    rows = _take_sample(cells.num_rows, train)
     named = {name: role for role, names in data.roles.items() for name in names}
     kinds = {name: look_at(cells[name], data, name, rows) for name in cells.column_names if name not in named}
     found = _leave_out_row_names(kinds, cells, data)
@@ -94,20 +95,20 @@ def decide_target(cells: pa.Table, data: DataConfig) -> tuple[DataConfig, list[s
     return _keep_words(cells.select(words), data, found.gaps), tell_kinds({data.target: found})
 
 
-def _take_sample(n_rows: int) -> np.ndarray | None:
+def _take_sample(n_rows: int, train: np.ndarray | None = None) -> np.ndarray | None:
     """Return the positions of the rows to look at, in order; None for all."""
-    if n_rows <= ROWS_LOOKED_AT:
-        return None
-    return np.sort(np.random.default_rng(0).choice(n_rows, ROWS_LOOKED_AT, replace=False))
+    rows = np.arange(n_rows) if train is None else np.sort(train)
+    if len(rows) > ROWS_LOOKED_AT:
+        return np.sort(np.random.default_rng(0).choice(rows, ROWS_LOOKED_AT, replace=False))
+    return None if train is None else rows
 
 
 def _look_at_named(cells: pa.Table, data: DataConfig, name: str, role: str, rows: np.ndarray | None) -> Kind:
     """Return what has to be known of a column whose role is named."""
-    column = cells[name] if rows is None else cells[name].take(pa.array(rows))
     if role in ("numeric", "target"):
-        return find_numbers(column, data, name) or Kind("numeric", "named")
+        return in_rows(find_numbers(cells[name], data, name), rows) or Kind("numeric", "named")
     if role == "date":
-        return find_dates(column, data, name) or Kind("date", "named")
+        return in_rows(find_dates(cells[name], data, name), rows) or Kind("date", "named")
     kind = Kind("ignored", "named") if role == "ignored" else look_at(cells[name], data, name, rows)
     return replace(kind, role=role, unit=None, formats=(), gaps=(), notes=())  # type: ignore[arg-type] # a role of roles
 

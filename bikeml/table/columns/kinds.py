@@ -106,6 +106,14 @@ def _dates(found: Kind, dates: pd.Series) -> Kind:
     return replace(found, numbers=values, key=hash_numbers(values))
 
 
+def in_rows(found: Kind | None, rows: np.ndarray | None) -> Kind | None:
+    """Return a kind that was found in all rows with the numbers of these `rows`."""
+    if found is None or rows is None or found.numbers is None:
+        return found
+    numbers = found.numbers[rows]
+    return replace(found, numbers=numbers, key=found.key and hash_numbers(numbers))
+
+
 def with_kind(data: DataConfig, name: str, found: Kind) -> DataConfig:
     """Return `data` with the unit and the words for gaps of a column."""
     units = {**data.units, name: found.unit} if found.unit else data.units

@@ -1,6 +1,7 @@
 """Look at the cells of a column, and decide what it is."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bikeml.config.data import DataConfig
-from bikeml.table.columns.kinds import COLUMN, Kind, find_dates, find_numbers, with_kind
+from bikeml.table.columns.kinds import COLUMN, Kind, find_dates, find_numbers, in_rows, with_kind
 from bikeml.table.columns.numbers import look_at_numbers
 from bikeml.table.columns.words import look_at_words
 from bikeml.table.reading.cells import BOOLEANS, as_text, gaps_of, is_text, to_numbers
@@ -31,7 +32,7 @@ def look_at(column: pa.ChunkedArray, data: DataConfig, name: str, rows: np.ndarr
         found = found or _look_at_dates(column, sample, data, name, rows)
         if found:
             return found
-    return _look_at_words(sample, data, name)
+    return _look_at_words(column, sample, data, name)
 
 
 def _are_booleans(sample: pa.ChunkedArray, data: DataConfig, name: str) -> bool:
@@ -59,11 +60,11 @@ def _look_at_numbers(
         return None
     values, is_wrong = to_numbers(column, with_kind(data, name, found), name)
     if is_wrong.any():  # in rows outside of the sample
-        found = find_numbers(column, data, name)
-        if found is None or found.numbers is None:
+        everywhere = find_numbers(column, data, name)
+        found = in_rows(everywhere, rows)
+        if everywhere is None or everywhere.numbers is None or found is None:
             return None
-        values = pd.Series(found.numbers)
-        found = replace(found, numbers=found.numbers if rows is None else found.numbers[rows])
+        values = pd.Series(everywhere.numbers)
     text = sample if is_text(sample.type) else None
     return look_at_numbers(found, values.to_numpy(), text, name)
 
@@ -73,8 +74,7 @@ def _look_at_dates(
 ) -> Kind | None:
     found = find_dates(sample, data, name)
     if found is not None and rows is not None:  # a format has to read all rows
-        found = find_dates(column, data, name)
-        found = found and replace(found, numbers=None if found.numbers is None else found.numbers[rows])
+        found = in_rows(find_dates(column, data, name), rows)
     if found is None or found.numbers is None:
         return found
     known = found.numbers[~np.isnan(found.numbers)]
@@ -83,8 +83,8 @@ def _look_at_dates(
     return found
 
 
-def _look_at_words(sample: pa.ChunkedArray, data: DataConfig, name: str) -> Kind:
-    found = look_at_words(as_text(sample, data, name), data, name)
+def _look_at_words(column: pa.ChunkedArray, sample: pa.ChunkedArray, data: DataConfig, name: str) -> Kind:
+    found = look_at_words(as_text(sample, data, name), data, name, partial(as_text, column, data, name))
     if not found.codes:
         return found
     n_codes = int(np.sum(pc.is_in(pc.utf8_trim_whitespace(sample), pa.array(found.codes, sample.type)).to_numpy()))

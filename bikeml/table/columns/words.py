@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,10 +40,14 @@ A_DURATION = re.compile(
 )
 
 
-def look_at_words(cells: pd.Series, data: DataConfig, name: str) -> Kind:
-    """Decide what the cells of a column, as written and NaN for gaps, shape (n_rows,), are."""
+def look_at_words(cells: pd.Series, data: DataConfig, name: str, read_all: Callable[[], pd.Series]) -> Kind:
+    """
+    Decide what the cells of a column, as written and NaN for gaps, shape (n_rows,), are.
+
+    `read_all` returns the cells of all rows: a word among numbers may stand in one that is not looked at.
+    """
     codes, words = factorize(cells)
-    levels = pd.Series(np.bincount(codes[codes >= 0], minlength=len(words)), index=words, dtype=int).sort_index()
+    levels = _count_levels(codes, words)
     key = _hash(codes, words)
     words, n_cells = list(levels.index), int(levels.sum())
     if not words:
@@ -54,7 +58,7 @@ def look_at_words(cells: pd.Series, data: DataConfig, name: str) -> Kind:
         return one_value(found, has_gaps=n_cells < len(cells))
     if kind := _as_shape(found, some) or as_id(found, name, len(words), n_cells):
         return kind
-    found = replace(found, notes=(*_ask(levels, data, name), *_tell_times(some), *_tell_units(some)))
+    found = replace(found, notes=(*_ask(levels, data, name, read_all), *_tell_times(some), *_tell_units(some)))
     if not found.notes and (unique := _as_unique(found, words, n_cells)):
         return unique
     if _is_category(len(words), n_cells, _count_words(some)):
@@ -113,15 +117,28 @@ def _tell_spellings(cells: pd.Series) -> Iterator[str]:
         yield f"{COLUMN}: {shown} are levels of their own{more}; spell them alike if they are one"
 
 
-def _ask(levels: pd.Series, data: DataConfig, name: str) -> Iterator[str]:
+def _count_levels(codes: np.ndarray, words: list[str]) -> pd.Series:
+    """Return how many rows have each word, in the order of the words; `codes` are those of the rows, -1 for a gap."""
+    return pd.Series(np.bincount(codes[codes >= 0], minlength=len(words)), index=words, dtype=int).sort_index()
+
+
+def _ask(levels: pd.Series, data: DataConfig, name: str, read_all: Callable[[], pd.Series]) -> Iterator[str]:
     """Ask whether the few words among numbers are gaps."""
-    values, is_wrong = to_numbers(pa.chunked_array([pa.array(levels.index, pa.string())]), data, name)
-    share = levels.to_numpy()[~is_wrong].sum() / levels.sum()
-    if share < MOSTLY or values.notna().sum() < MANY_CODES:
+    if _share_of_numbers(levels, data, name)[0] < MOSTLY:
+        return
+    levels = _count_levels(*factorize(read_all()))
+    share, is_wrong = _share_of_numbers(levels, data, name)
+    if share < MOSTLY or (~is_wrong).sum() < MANY_CODES:
         return
     words = list(levels[is_wrong].sort_values(ascending=False, kind="stable").index[:WORDS_SHOWN])
     shown = f"is {words[0]!r} a gap" if len(words) == 1 else f"are {', '.join(map(repr, words))} gaps"
     yield f"{math.floor(100 * share)} % of {COLUMN} are numbers; {shown}? set {as_override('gaps', words)}"
+
+
+def _share_of_numbers(levels: pd.Series, data: DataConfig, name: str) -> tuple[float, np.ndarray]:
+    """Return the share of the rows whose word is a number, and which words are none."""
+    is_wrong = to_numbers(pa.chunked_array([pa.array(levels.index, pa.string())]), data, name).is_wrong
+    return float(levels.to_numpy()[~is_wrong].sum() / levels.sum()), is_wrong
 
 
 def _tell_times(words: Sequence[str]) -> Iterator[str]:
