@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from bikeml.pages import sweep_plots
-from bikeml.pages.svg import INK, to_svg
+from bikeml.pages.page import to_svg
+from bikeml.pages.style import INK
 
 RNG = np.random.default_rng(0)
 

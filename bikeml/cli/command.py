@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bikeml.cli.catalogue import TASKS
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
+from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
 from bikeml.terminal.status import settle_logging
 
@@ -57,7 +58,7 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     refuse_unknown_options(unknown)
     if chosen.config_dir and not chosen.config_dir.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {str(chosen.config_dir)!r}")
-    own = [f"hydra.searchpath=[{str(chosen.config_dir.absolute())!r}]"] if chosen.config_dir else []
+    own = [override("hydra.searchpath", [str(chosen.config_dir.absolute())])] if chosen.config_dir else []
     return [*own, *chosen.overrides]
 
 

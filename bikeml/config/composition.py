@@ -18,6 +18,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from bikeml.config.overrides import override, shell
 from bikeml.config.removed import explain_removed
 from bikeml.errors import ConfigError, did_you_mean
 
@@ -94,7 +95,7 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; set it with {error.full_key}=VALUE")
     if isinstance(error, InterpolationResolutionError):
-        return ConfigError(f"{error.full_key} cannot be resolved: {_first_line(error)}")
+        return ConfigError(_unresolved(error))
     if isinstance(error, OverrideParseException):
         return ConfigError(_unreadable(str(error.override)))
     if isinstance(error, ConfigCompositionException) and isinstance(error.__cause__, OmegaConfBaseException):
@@ -111,7 +112,9 @@ def _ambiguous(message: str) -> str:
     if number:
         key, whole, part = number.groups()
         return f"{key}={whole},{part} is two values; a decimal has a point: {key}={whole}.{part}"
-    return f"{message}; add -m to sweep over its values, or write [a,b] for a list"
+    key, equals, value = message.removeprefix(f"{AMBIGUOUS} '").removesuffix("'").partition("=")
+    text = f", or quote it if it is one text: {shell(override(key, value))}" if equals and "[" not in value else ""
+    return f"{message}; add -m to sweep over its values, or write [a,b] for a list{text}"
 
 
 def _key_error(error: BaseException | None) -> ConfigKeyError | None:
@@ -144,14 +147,25 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
     return f"{group} has no option {option!r}{did_you_mean(option, known)}; {allowed}"
 
 
-def _unreadable(override: str) -> str:
-    key, equals, value = override.partition("=")
+def _unresolved(error: InterpolationResolutionError) -> str:
+    """Say what an interpolation lacks, and how text that only looks like one is written."""
+    key = str(error.full_key)
+    advice = "rename the folder that has ${ in its name" if key.startswith("hydra.") else "for the text ${ write \\${"
+    return f"{key} cannot be resolved: {_first_line(error)}; {advice}"
+
+
+def _unreadable(given: str) -> str:
+    key, equals, value = given.partition("=")
     advice = "write key=value, without spaces around ="
-    if equals and value[:1] in ("[", "{"):
+    if equals and not re.fullmatch(r"[+~\w./@-]+", key, re.ASCII):
+        advice = "a command line takes no such key; write it in a YAML file, and name its folder with --config-dir"
+    elif equals and re.fullmatch(r"\[[^\[\]{}'\"]+\]", value):
+        advice = f"quote what is in it: {shell(override(key, value[1:-1].split(',')))}"
+    elif equals and value[:1] in ("[", "{"):
         advice = "close its brackets, and quote what in it is neither a number nor a plain word"
     elif equals:
-        advice = f"quote the value: '{key}=\"{value}\"'"
-    return f"cannot read the override {override!r}; {advice}"
+        advice = f"quote the value: {shell(override(key, value))}"
+    return f"cannot read the override {given!r}; {advice}"
 
 
 def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
+from bikeml.config.overrides import as_one_line, shell
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
@@ -120,7 +121,7 @@ def _again(record: RunRecord, *changes: str) -> str:
     words = shlex.split(record.command)
     keys = [word.partition("=")[0].lstrip("+~") for word in words]
     void = [key in (*changed, "hydra.run.dir") or key.startswith(groups) for key in keys]
-    return redact(shlex.join([*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes]))
+    return redact(shell(*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes))
 
 
 def _is_published_task(record: RunRecord) -> bool:
@@ -201,6 +202,6 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     if sweep.run_id:
         yield "run", sweep.run_id
     if leaderboard["status"].isin(AWAITED).any():
-        yield "next", sweep.record.command
+        yield "next", as_one_line(sweep.record.command)
     elif sweep.has_failures and sweep.run_id:
-        yield "next", f"{sweep.record.command} reuse=finished"
+        yield "next", f"{as_one_line(sweep.record.command)} reuse=finished"

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, resolve
 from bikeml.config.data import DataConfig
+from bikeml.config.overrides import override
 from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -93,8 +94,7 @@ def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: S
 
 def subdir_override(folder: str) -> str:
     """Return the override that gives a cell its folder below the sweep's."""
-    quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
-    return f"hydra.sweep.subdir='{quoted}'"
+    return override("hydra.sweep.subdir", folder)
 
 
 def plan_cells(composed: Sequence[PlannedCell]) -> tuple[list[PlannedCell], list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bikeml.config.composition import compose, resolve
+from bikeml.config.overrides import shell
 from bikeml.config.schema import Config, typed
 from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import ConfigError, RecordError, TrackingError
@@ -44,7 +45,7 @@ def publish(
     except TrackingError as error:
         raise TrackingError(
             f"{error}; nothing is lost, the result is in {str(folder.path)!r}: record it later with "
-            f"{COMMAND} {str(folder.path)!r}"
+            f"{COMMAND} {shell(str(folder.path))}"
         ) from error
 
 

@@ -1,13 +1,13 @@
 """Build the entries of a sweep's page: each cell with its outcome, leaderboard row and differences from the best."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import RecordError
 from bikeml.records.run_folder import CONFIG, RunFolder
@@ -37,8 +37,8 @@ class Entry:
     def command(self) -> str:
         """Return the command that runs the cell alone."""
         left = self.outcome.record or self.outcome.failure
-        alone = shlex.join(["python", "-m", "bikeml", *self.outcome.cell.overrides])
-        return left.command or alone if left else alone
+        alone = shell("python", "-m", "bikeml", *self.outcome.cell.overrides)
+        return as_one_line(left.command) if left and left.command else alone
 
 
 def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:

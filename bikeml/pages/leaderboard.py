@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
+from bikeml.pages.figures import save_figure
 from bikeml.pages.plots import plot_leaderboard
 from bikeml.records.run import METRIC, RunRecord
 from bikeml.records.sweep import Outcome, Sweep
@@ -71,7 +72,7 @@ def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
     """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
     table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
     write_text(table, leaderboard.to_csv(index=False))
-    plot_leaderboard(leaderboard).savefig(picture, dpi=120)
+    save_figure(plot_leaderboard(leaderboard), picture)
     return [table, picture]
 
 

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bikeml.pages.plots import bin_edges
-from bikeml.pages.svg import ACCENT, FAINT, INK, MUTED, WARM
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shorten
 from bikeml.table.look import Column, Look
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 MANY_POINTS = 1_000
 MANY_ROWS = 5_000  # with more rows, points beyond the whiskers are left out: they would be most of the page's size
 MANY_LEVELS = 12  # only the most frequent ones are drawn
-LONG_LABEL = 14  # characters
+LONG_LABEL, LONG_TITLE = 14, 40  # characters
 PER_ROW = 4  # figures side by side in a picture
 TICKS = 4
 
@@ -99,8 +99,7 @@ def _in_order(levels: pd.Index) -> list[str]:
 
 
 def _label_levels(axes: Axes, levels: list[str]) -> None:
-    short = [level if len(level) <= LONG_LABEL else f"{level[:6]}…{level[-7:]}" for level in levels]
-    axes.set_yticks(range(len(levels)), short, parse_math=False)
+    axes.set_yticks(range(len(levels)), shorten(levels, LONG_LABEL), **name_style())
     axes.set_ylim(len(levels) - 0.5, -0.5)
 
 
@@ -122,8 +121,8 @@ def make_picture(titles: list[str]) -> tuple[Figure, list[Axes]]:
     columns = min(PER_ROW, len(titles))
     figure = Figure(figsize=(WIDTH * columns, HEIGHT * n_rows), layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(n_rows, columns)).flat)
-    for each, title in zip(axes, titles, strict=False):
-        each.set_title(title[:40], fontsize=10, color=PICTURE.ink, parse_math=False)
+    for each, title in zip(axes, shorten(titles, LONG_TITLE), strict=False):
+        each.set_title(title, fontsize=10, color=PICTURE.ink, **name_style())
     for idle in axes[len(titles) :]:
         idle.set_visible(False)
     return figure, axes[: len(titles)]

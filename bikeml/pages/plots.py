@@ -1,5 +1,7 @@
 """Draw the figures of one run and of a leaderboard; each function returns a matplotlib Figure and never shows it."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,6 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from scipy.stats import t as student_t
 
+from bikeml.pages.style import any_glyph, name_style, shorten
 from bikeml.records.run import Importance
 
 MANY_ROWS = 5_000  # with more rows, points would hide each other, so a density is drawn instead
@@ -38,11 +41,10 @@ def plot_evaluate(
     _draw_fitted_line(axes, y_true, y_pred, confidence)
     value, start, end = ("undefined" if each is None else f"{each:.3f}" for each in r2)
     score = f"R² {value} ({confidence:.0%} interval {start} to {end})"
-    axes.set(
-        xlabel=f"actual {target}",
-        ylabel=f"predicted {target}",
-        title=f"{len(y_true):,} held-out rows: {score}",
-    )
+    (name,) = shorten([target], MAX_LABEL)
+    axes.set_xlabel(f"actual {name}", **name_style())
+    axes.set_ylabel(f"predicted {name}", **name_style())
+    axes.set_title(f"{len(y_true):,} held-out rows: {score}")
     axes.legend(frameon=False, loc="upper left")
     axes.locator_params(nbins=TICKS)
     return figure
@@ -55,7 +57,8 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     residuals = y_true - y_pred
     _draw_points(axes, y_pred, residuals)
     axes.axhline(0, color=MUTED_COLOUR, linestyle="--", linewidth=1)
-    axes.set(xlabel=f"predicted {target}", ylabel="actual − predicted", title="Residuals of the held-out rows")
+    axes.set_xlabel(f"predicted {shorten([target], MAX_LABEL)[0]}", **name_style())
+    axes.set(ylabel="actual − predicted", title="Residuals of the held-out rows")
     bins = bin_edges(residuals, "auto" if len(residuals) < MANY_ROWS else 80)
     histogram.hist(residuals, bins=list(bins), orientation="horizontal", color=POINT_COLOUR)
     mean, error = float(residuals.mean()), float(residuals.std(ddof=1) / np.sqrt(len(residuals)))
@@ -84,12 +87,13 @@ def plot_importance(importance: Importance) -> Figure:
     """Draw the permutation importance of each column with its standard deviation over the shuffles."""
     mean, std = (np.array(values, dtype=float) for values in (importance.mean, importance.std))  # None becomes NaN
     order = np.argsort(np.nan_to_num(mean))[-MANY_COLUMNS:]
-    columns = [_shorten(importance.columns[i]) for i in order]
+    columns = shorten([importance.columns[i] for i in order], MAX_LABEL)
     left = 0.3 + max(map(_inches, columns))
     figure = _framed(left + 5.5, max(2.5, 0.35 * len(order) + 1.2), left)
     axes = figure.subplots()
     means, stds = mean[order], std[order]
-    axes.barh(columns, means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
+    axes.barh(range(len(columns)), means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
+    axes.set_yticks(range(len(columns)), columns, **name_style())
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
     axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")
     axes.locator_params(axis="x", nbins=TICKS)
@@ -107,13 +111,11 @@ def _framed(width: float, height: float, left: float = 0.95) -> Figure:
     return figure
 
 
-def _shorten(label: str) -> str:
-    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
-
-
 def _inches(label: str) -> float:
     """Return the width of a label at the axes' font size."""
-    points, _, _ = text_to_path.get_text_width_height_descent(label, FontProperties(size=LABEL_POINTS), ismath=False)
+    font = FontProperties(family=name_style()["fontfamily"], size=LABEL_POINTS)
+    with any_glyph():
+        points, _, _ = text_to_path.get_text_width_height_descent(label, font, ismath=False)
     return float(points) / 72
 
 
@@ -145,7 +147,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
         alpha=0.7,
         label="held-out rows, with the bootstrap interval",
     )
-    axes.set_yticks(positions, labels, parse_math=False)
+    axes.set_yticks(positions, labels, **name_style())
     axes.set(xlabel="R²", title=f"{len(leaderboard)} cells")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.5 / max(2.0, 0.35 * len(shown) + 1.2)))
     return figure
@@ -176,9 +178,7 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). If the search has more than two axes, the
     two with the most values are drawn, each point at the best of the others.
     """
-    labels = pd.DataFrame(
-        [{name: _as_label(value) for name, value in params.items()} for params in candidates["params"]]
-    )
+    labels = _label_values(list(candidates["params"]))
     longest = sorted(map(str, labels), key=lambda name: -labels[name].nunique())[:2]
     drawn = [name for name in longest if len(set(labels[name])) > 1] or longest[:1]
     scores = pd.concat([labels, candidates[["mean_test_score", "std_test_score"]]], axis=1)
@@ -195,6 +195,15 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     return figure
 
 
+def _label_values(candidates: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Return a label for each value of each axis, shape (n_candidates, n_axes); different values stay apart."""
+    labels = pd.DataFrame([{name: repr(value) for name, value in params.items()} for params in candidates])
+    for name in map(str, labels):
+        short = {repr(params[name]): _as_label(params[name]) for params in candidates if name in params}
+        labels[name] = labels[name].map(dict(zip(short, shorten(list(short.values()), MAX_LABEL), strict=True)))
+    return labels
+
+
 def _as_label(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -206,10 +215,12 @@ def _axis_name(column: str) -> str:
 def _draw_line(axes: Axes, scores: pd.DataFrame, scoring: str) -> None:
     labels = [str(label) for label in scores.index]
     mean, std = scores["mean_test_score"].to_numpy(), scores["std_test_score"].to_numpy()
-    axes.plot(labels, mean, color=POINT_COLOUR, marker="o", label="mean over the folds")
+    at = range(len(labels))
+    axes.plot(at, mean, color=POINT_COLOUR, marker="o", label="mean over the folds")
     axes.fill_between(
-        labels, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std over the folds"
+        at, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std over the folds"
     )
+    axes.set_xticks(at, labels, **name_style())
     axes.set(xlabel=_axis_name(str(scores.index.name)), ylabel=scoring)
     axes.legend(frameon=False)
 
@@ -218,8 +229,8 @@ def _draw_heat_map(axes: Axes, scores: pd.DataFrame, order: dict[str, list[str]]
     (columns, column_labels), (rows, row_labels) = order.items()
     table = scores.pivot_table(index=rows, columns=columns, values="mean_test_score").loc[row_labels, column_labels]
     cells = axes.imshow(table.to_numpy(), aspect="auto", cmap="viridis")
-    axes.set_xticks(range(len(column_labels)), column_labels)
-    axes.set_yticks(range(len(row_labels)), row_labels)
+    axes.set_xticks(range(len(column_labels)), column_labels, **name_style())
+    axes.set_yticks(range(len(row_labels)), row_labels, **name_style())
     axes.set(xlabel=_axis_name(columns), ylabel=_axis_name(rows))
     best = scores.iloc[0]
     at = (column_labels.index(best[columns]), row_labels.index(best[rows]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bikeml.config.overrides import as_one_line
 from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries
 from bikeml.pages.leaderboard import CONFIDENCE
 from bikeml.pages.page import render
@@ -61,7 +62,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     return render(
         "report.html.j2",
-        {"number": _number, "r2": show_r2, "seconds": _seconds, "p": _p_value},
+        {"number": _number, "r2": show_r2, "seconds": _seconds, "p": _p_value, "one_line": as_one_line},
         sweep=sweep.record,
         entries=entries,
         ranked=ranked,

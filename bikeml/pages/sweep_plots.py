@@ -1,4 +1,4 @@
-"""Draw the small figures of a sweep's page, as matplotlib Figures in the colours of bikeml.pages.svg."""
+"""Draw the small figures of a sweep's page, as matplotlib Figures in the colours of bikeml.pages.style."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from bikeml.pages.svg import ACCENT, FAINT, INK, MUTED, WARM
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shorten
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 MANY_ROWS = 1_000  # with more rows, points are drawn as pixels
@@ -39,7 +39,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor
     All arrays are of shape (n_cells,), best cell first. A cell below `floor` is a triangle at `floor`.
     """
     shown = list(dict.fromkeys(values))[:MANY_VALUES]
-    labels = [_shorten(value) for value in shown]
+    labels = shorten(shown, LONG_LABEL)
     most = max(list(values).count(value) for value in shown)
     height = 0.75 + min(1.2, max(0.3, 0.09 * most)) * max(2, len(shown))  # inches, more where cells lie close
     figure, axes = _make_axes(left=0.2 + 0.066 * max(map(len, labels)), height=height, bottom=0.5, top=0.1)
@@ -53,7 +53,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor
         axes.plot(np.full(np.sum(~inside), floor), offsets[~inside], marker="<", **BEYOND)
         if position == 0:
             axes.plot(means[0], offsets[0], **BEST)
-    axes.set_yticks(range(len(shown)), labels, parse_math=False)
+    axes.set_yticks(range(len(shown)), labels, **name_style())
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
     axes.set_xlabel("cv R²", color=MUTED)
@@ -113,7 +113,7 @@ def plot_validation_curve(candidates: pd.DataFrame, axis: str, scoring: str) -> 
 
 def _as_label(value: object) -> str:
     if isinstance(value, float):
-        return "null" if np.isnan(value) else f"{value:g}"
+        return "null" if np.isnan(value) else f"{value:g}" if float(f"{value:g}") == value else str(value)
     return str(value)
 
 
@@ -123,7 +123,7 @@ def _place_values(axes: Axes, labels: Sequence[str]) -> np.ndarray:
     if np.isfinite(numbers).all():
         _spread_out(axes, numbers)
         return numbers
-    axes.set_xticks(range(len(labels)), [_shorten(label) for label in labels], parse_math=False)
+    axes.set_xticks(range(len(labels)), shorten(labels, LONG_LABEL), **name_style())
     axes.set_xlim(-0.5, len(labels) - 0.5)
     return np.arange(len(labels), dtype=float)
 
@@ -161,7 +161,3 @@ def _make_axes(left: float, height: float, bottom: float, top: float) -> tuple[F
     axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=8, length=3)
     axes.tick_params(which="minor", bottom=False, left=False)
     return figure, axes
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= LONG_LABEL else text[: LONG_LABEL - 1] + "…"

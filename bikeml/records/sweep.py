@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,10 +12,16 @@ from pydantic import AfterValidator
 
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 from bikeml.records.run import RunRecord
+from bikeml.system.printable import printable
 
 COMPLETED = "Completed"
 """The status of a job that has succeeded, as Azure ML spells it."""
 Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submitted", "not fetched", "not run"]
+
+
+NAME_BYTES = 255
+"""The longest name of a folder that common file systems take."""
+SHOWN = 60  # characters of a name that is longer
 
 
 class WrongFolderError(ValueError):
@@ -26,6 +33,12 @@ def check_subfolder(folder: str) -> str:
     posix, windows = PurePosixPath(folder), PureWindowsPath(folder)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or not posix.parts:
         raise WrongFolderError(f"={folder!r} should be a folder below the sweep's folder; put ${{hydra.job.num}} in it")
+    longest = max(len(os.fsencode(part)) for part in posix.parts)
+    if longest > NAME_BYTES:
+        shown = f"{folder[:SHOWN]}..."
+        raise WrongFolderError(
+            f"={shown!r} is a name of {longest} bytes, and {NAME_BYTES} are allowed; use ${{hydra.job.num}}"
+        )
     return folder
 
 
@@ -50,7 +63,7 @@ class Cell(Value):
     @property
     def name(self) -> str:
         """Return the overrides that distinguish the cell, in one line."""
-        return " ".join(f"{key}={value}" for key, value in self.varies.items()) or "defaults"
+        return printable(" ".join(f"{key}={value}" for key, value in self.varies.items())) or "defaults"
 
 
 class SweepRecord(Record):

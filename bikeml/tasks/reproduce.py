@@ -7,7 +7,6 @@ machine the present ones. What of these is another now is what a difference can 
 """
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bikeml.config.fields import Name, Section
+from bikeml.config.overrides import escape, override
 from bikeml.config.schema import Config
 from bikeml.config.sections import complete, move_elsewhere, names_not_in_result
 from bikeml.errors import DataError, RecordError, ReproduceError
@@ -193,7 +193,7 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecor
     _write_options(sections, options)
     overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
     command = [sys.executable, "-m", "bikeml", "--config-dir", str(options), *overrides]
-    command += ["tracking=none", f"hydra.run.dir={json.dumps(str(out))}"]
+    command += ["tracking=none", override("hydra.run.dir", str(out))]
     # The worktree is the working folder and so comes first; estimators of the user's own are found from here.
     here = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
     log = folder / "log"
@@ -212,7 +212,7 @@ def _write_options(sections: dict[str, Any], folder: Path) -> None:
     rest = {name: section for name, section in sections.items() if name not in left_out}
     for name in (*GROUPS, "experiment"):
         (folder / name).mkdir(parents=True)
-        text = yaml.safe_dump(sections.get(name, rest), sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(escape(sections.get(name, rest)), sort_keys=False, allow_unicode=True)
         head = "# @package _global_\n" if name == "experiment" else ""
         (folder / name / "recorded.yaml").write_text(head + text, encoding="utf-8")
 

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pydantic import Field
 
 import bikeml.tracking.settings  # noqa: F401  for the server, which inherits this environment
 from bikeml.config.fields import Name, Section
+from bikeml.config.overrides import shell
 from bikeml.config.schema import Config
 from bikeml.errors import ServeError
 from bikeml.system.processes import child
@@ -75,7 +75,7 @@ def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
     return {
         "serving": f"run {run}",
         "address": address,
-        "try": f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(one)}",
+        "try": f"curl {address} -H 'Content-Type: application/json' -d {shell(one)}",
         "end": "Ctrl-C",
     }
 

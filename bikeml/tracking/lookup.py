@@ -106,9 +106,8 @@ class _Finder:
     def _best(self) -> Run:
         latest = self._latest().data
         comparable = {key: latest.params[key] for key in COMPARABLE if key in latest.params}
-        same = f" and tags.`{TABLE}` = '{latest.tags.get(TABLE, '')}'"
-        # MLflow's filters cannot quote every text, such as the name of a column with an apostrophe
-        same += "".join(f" and params.`{key}` = '{value}'" for key, value in comparable.items() if "'" not in value)
+        wanted = {f"tags.`{TABLE}`": latest.tags.get(TABLE, ""), **{f"params.`{k}`": v for k, v in comparable.items()}}
+        same = "".join(f" and {each}" for each in map(store.equals, wanted.keys(), wanted.values()) if each)
         can_order = self._store.can_order
         runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if can_order else ())
         found = (run for run in runs if comparable.items() <= run.data.params.items())

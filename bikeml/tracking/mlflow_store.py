@@ -9,6 +9,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.fields import absolute
+from bikeml.config.overrides import override, shell
 from bikeml.config.schema import Config
 from bikeml.records.run_folder import MODEL
 from bikeml.records.tags import FINGERPRINT
@@ -39,12 +40,12 @@ class MlflowStore(Store):
 
     @property
     def override(self) -> str:
-        return "" if self._given == DEFAULT else f" tracking.uri={redact(self._given)}"
+        return "" if self._given == DEFAULT else f" {shell(override('tracking.uri', redact(self._given)))}"
 
     def look(self, experiment_id: str, run_id: str) -> str:
         if self._given.startswith("http"):
             return f"{redact(self._given.rstrip('/'))}/#/experiments/{experiment_id}/runs/{run_id}"
-        return f"mlflow ui --backend-store-uri {redact(self._given)}"
+        return f"mlflow ui --backend-store-uri {shell(redact(store.address(self._given)))}"
 
     def models(self) -> list[str]:
         return sorted(str(model.name) for model in self._models())
@@ -90,7 +91,7 @@ class MlflowStore(Store):
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{self._client.get_run(run.run_id).info.artifact_uri}/{MODEL}"
+        source = f"{store.locate(str(self._client.get_run(run.run_id).info.artifact_uri), self.uri)}/{MODEL}"
         made = self._client.create_model_version(name, source, run.run_id, tags={FINGERPRINT: run.fingerprint})
         return str(made.version), True
 

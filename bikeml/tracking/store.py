@@ -3,11 +3,14 @@
 import contextlib
 import hashlib
 import json
+import os
+import re
 import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 import mlflow
 import psutil
@@ -18,6 +21,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.config.fields import SQLITE, STORES
@@ -31,6 +35,16 @@ NEW_STORE_SECONDS = 120
 """How long to wait for another process that is creating the store."""
 JOB_OUTPUTS = "outputs/"
 """The folder of artifacts that holds the files of a run that was a job on a cluster."""
+ARTIFACTS = "mlartifacts"
+"""The folder beside a local store that holds its artifacts."""
+_ARTIFACTS = re.compile(rf"(?P<root>file://.*/{ARTIFACTS})(?P<below>(/(?P<run>[0-9a-f]{{32}})/artifacts(/.*)?)?)")
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""The columns of MLflow's tables that hold places of artifacts."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes if nothing has the name; it calls some names invalid."""
 # A refused connection is an OSError, a missing database driver an ImportError, an unreadable answer a ParseError.
@@ -73,16 +87,59 @@ def _connect_to_file(uri: str) -> MlflowClient:
     with FileLock(Path(tempfile.gettempdir()) / name, timeout=NEW_STORE_SECONDS, mode=0o666):
         if Path(path).stat().st_size == 0:
             _make_store(path)
-        client = MlflowClient(tracking_uri=f"{uri}?timeout={LOCK_TIMEOUT_SECONDS}")
+        client = MlflowClient(tracking_uri=f"{address(uri)}?timeout={LOCK_TIMEOUT_SECONDS}")
         client.search_experiments(max_results=1)
+    if os.access(path, os.W_OK):
+        _bring_along(path, uri)
     return client
+
+
+def address(uri: str) -> str:
+    """
+    Return how MLflow is told the `uri` of a store, in which the path of a local file stands as it is.
+
+    SQLAlchemy 2 decodes the path, and a ``?`` would end it. MLflow 3.15 makes a folder of what is before the last
+    slash, as it is written; an encoded path has no slash.
+    """
+    path = uri.removeprefix(SQLITE)
+    is_plain = path == uri or not set(path) & set("%?")
+    return uri if is_plain else SQLITE + quote(path, safe="")
+
+
+def locate(artifact_uri: str, uri: str) -> str:
+    """
+    Return where the artifacts of an experiment or a run lie, whose place is recorded as `artifact_uri`.
+
+    Those of a local store lie beside it. If its folder was moved or copied, the recorded place is out of date, and
+    nothing may be written there.
+    """
+    recorded = _ARTIFACTS.fullmatch(artifact_uri)
+    if recorded is None or not uri.startswith(SQLITE):
+        return artifact_uri
+    here = Path(uri.removeprefix(SQLITE)).parent / ARTIFACTS
+    if recorded["root"] == here.as_uri():
+        return artifact_uri
+    is_here = (here / (recorded["run"] or "")).exists()
+    is_there = Path(local_file_uri_to_path(recorded["root"])).exists()
+    return here.as_uri() + recorded["below"] if is_here or not is_there else artifact_uri
+
+
+def _bring_along(path: str, uri: str) -> None:
+    """Correct the recorded places of artifacts in a local store whose folder was moved, for every reader of it."""
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database:
+        database.create_function("locate", 1, lambda recorded: recorded and locate(recorded, uri))
+        for table, column in _PLACES:
+            moved = f"{column} IS NOT locate({column})"
+            if database.execute(f"SELECT 1 FROM {table} WHERE {moved} LIMIT 1").fetchone():  # noqa: S608  _PLACES
+                database.execute(f"UPDATE {table} SET {column} = locate({column}) WHERE {moved}")  # noqa: S608  too
+        database.commit()
 
 
 def _make_store(path: str) -> None:
     """Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
         elsewhere = str(Path(folder) / "new.db")
-        MlflowClient(tracking_uri=SQLITE + elsewhere).search_experiments(max_results=1)
+        MlflowClient(tracking_uri=address(SQLITE + elsewhere)).search_experiments(max_results=1)
         with (
             contextlib.closing(sqlite3.connect(elsewhere)) as made,
             contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database,
@@ -106,7 +163,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
 
 def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
     # Artifacts lie beside a local database, whatever the working folder is. A server chooses its own place.
-    location = (Path(uri.removeprefix(SQLITE)).parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+    location = (Path(uri.removeprefix(SQLITE)).parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
     try:
         return str(client.create_experiment(name, artifact_location=location))
     except MlflowException:
@@ -125,7 +182,13 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
 
 def open_artifacts(run: Run, uri: str) -> ArtifactRepository:
     """Return the artifacts of a run. MLflow 3.15's client asks for logged models first, which Azure ML lacks."""
-    return get_artifact_repository(str(run.info.artifact_uri), tracking_uri=uri)
+    return get_artifact_repository(locate(str(run.info.artifact_uri), uri), tracking_uri=uri)
+
+
+def equals(key: str, value: str) -> str:
+    """Return a condition for MLflow's filters, or "" if they cannot quote the value: then compare what is found."""
+    quotes = [mark for mark in ("'", '"') if mark not in value and not value.endswith("\\")]
+    return f"{key} = {quotes[0]}{value}{quotes[0]}" if quotes else ""
 
 
 def find_artifact(artifacts: ArtifactRepository, path: str) -> str | None:

@@ -141,8 +141,10 @@ class SweepStore:
         """Return the latest finished runs of the same options; ask the store only once."""
         with store.store_errors(self.uri, "look for recorded runs"):
             if options not in self._relatives:
-                same = f"tags.`{names.OPTIONS}` = '{options}' and attributes.status = 'FINISHED'"
-                self._relatives[options] = list(self._search(same, most=RELATIVES))
+                same = store.equals(f"tags.`{names.OPTIONS}`", options)
+                condition = " and ".join(filter(None, ["attributes.status = 'FINISHED'", same]))
+                found = self._search(condition, most=RELATIVES)
+                self._relatives[options] = [run for run in found if run.data.tags.get(names.OPTIONS) == options]
         return self._relatives[options]
 
     @cached_property

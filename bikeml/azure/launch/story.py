@@ -1,6 +1,5 @@
 """The story of a launch: check, plan, submit what is missing, wait, and hand back what each cell came to."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ from bikeml.azure.jobs.service import describe_cost, node_hours
 from bikeml.azure.launch.command import LEFT_OUT, build_request
 from bikeml.azure.launch.recorder import Recorder
 from bikeml.azure.launch.setup import JobSetup
+from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.schema import LauncherConfig, typed_launcher
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
 from bikeml.experiment.check import find_tolerance
@@ -155,13 +155,13 @@ def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
     """Say how the sweep goes on, before another interrupt can come; then cancel the jobs, where that is wanted."""
     is_cancelled = launcher.on_interrupt == "cancel"
     what = "are asked to end" if is_cancelled else "go on without this process"
-    show_notice(f"{executor.n_open} jobs {what}; look again with: {redact(command_line())}")
+    show_notice(f"{executor.n_open} jobs {what}; look again with: {as_one_line(redact(command_line()))}")
     if not is_cancelled:
         return
     try:
         executor.cancel()
     except ClusterError as error:  # raised from here, it would be taken for a part of the interrupt
-        show_notice(f"{error}\nask again with: python -m bikeml azure jobs {shlex.quote(str(folder))} --cancel")
+        show_notice(f"{error}\nask again with: python -m bikeml azure jobs {shell(str(folder))} --cancel")
 
 
 def _config_folder(master: DictConfig) -> Path | None:

@@ -1,0 +1,49 @@
+"""Write any value as an override that Hydra, OmegaConf and a shell read as that value."""
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+_PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|[A-Za-z_])[\w./:@+-]*", re.IGNORECASE | re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def escape(value: object) -> object:
+    r"""Return a plain value in whose texts OmegaConf finds no interpolation: ``${`` becomes ``\${``."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, Mapping):
+        return {key: escape(each) for key, each in value.items()}
+    return [escape(each) for each in value] if isinstance(value, list) else value
+
+
+def override(key: str, value: str | list[str]) -> str:
+    """Return the override of Hydra's grammar that sets `key` to a text or to a list of texts."""
+    shown = f"[{','.join(map(_quote, value))}]" if isinstance(value, list) else _quote(value)
+    return f"{key}={shown}"
+
+
+def _quote(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else str(QuotedString(str(escape(text)), Quote.double).with_quotes())
+
+
+def shell(*words: str) -> str:
+    """Return words as one line that bash reads as these words, whatever is in them."""
+    return " ".join(map(_quote_for_shell, words))
+
+
+def _quote_for_shell(word: str) -> str:
+    if not _CONTROL.search(word):
+        return shlex.quote(word)
+    escaped = word.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped).replace(r"\x0a", r"\n") + "'"
+
+
+def as_one_line(command: str) -> str:
+    """Return a recorded command as one line for bash, even if there are line breaks in its words."""
+    try:
+        return shell(*shlex.split(command)) if _CONTROL.search(command) else command
+    except ValueError:  # it is not a command of ours
+        return command
