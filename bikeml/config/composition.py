@@ -24,6 +24,7 @@ from bikeml.errors import ConfigError, did_you_mean
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
+_UNQUOTED_LIST = re.compile(r"\[(?!['\"])[^\[\]{}\"]+(?<!')\]")
 AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.")
 """Where a user may add keys of her own on the command line."""
@@ -159,7 +160,7 @@ def _unreadable(given: str) -> str:
     advice = "write key=value, without spaces around ="
     if equals and not re.fullmatch(r"[+~\w./@-]+", key, re.ASCII):
         advice = "a command line takes no such key; write it in a YAML file, and name its folder with --config-dir"
-    elif equals and re.fullmatch(r"\[[^\[\]{}'\"]+\]", value):
+    elif equals and _UNQUOTED_LIST.fullmatch(value):
         advice = f"quote what is in it: {shell(override(key, value[1:-1].split(',')))}"
     elif equals and value[:1] in ("[", "{"):
         advice = "close its brackets, and quote what in it is neither a number nor a plain word"

@@ -39,10 +39,13 @@ def run_sweep(
     """
     if not combinations:
         raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
+    path = Path(str(master.hydra.sweep.dir)).absolute()
+    if "${" in str(path):
+        raise ConfigError(f"{str(path)!r} has ${{ in it, which Hydra would resolve; choose another hydra.sweep.dir")
     cores, started = _cores_of_a_cell(master), time.time()
     planned, dropped = plan_cells(compose_cells(loader, master, combinations))
     launcher.announce(planned)
-    folder = SweepFolder(Path(str(master.hydra.sweep.dir)).absolute())
+    folder = SweepFolder(path)
     with ExitStack() as stack:
         with _writing(folder.path):
             stack.enter_context(folder.claim())

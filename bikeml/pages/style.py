@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import matplotlib as mpl
@@ -36,13 +37,13 @@ def name_style() -> dict[str, Any]:
 
 
 def shorten(names: Sequence[str], most: int) -> list[str]:
-    """Return a label for each name, in one line, cut in the middle to `most` characters; different names stay apart."""
-    labels: dict[str, str] = {}
-    for name in dict.fromkeys(names):
+    """Return a label for each name, in one line, cut in the middle to `most` characters; no two labels are equal."""
+    labels: dict[str, None] = {}  # a set that keeps its order
+    for name in names:
         label = _cut(printable(name), most)
-        numbered = (f"{label} ({number})" for number in range(2, len(names) + 2))
-        labels[name] = label if label not in labels.values() else next(x for x in numbered if x not in labels.values())
-    return [labels[name] for name in names]
+        numbered = (f"{label} ({number})" for number in count(2))
+        labels[label if label not in labels else next(each for each in numbered if each not in labels)] = None
+    return list(labels)
 
 
 def _cut(text: str, most: int) -> str:

@@ -33,11 +33,12 @@ def check_subfolder(folder: str) -> str:
     posix, windows = PurePosixPath(folder), PureWindowsPath(folder)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or not posix.parts:
         raise WrongFolderError(f"={folder!r} should be a folder below the sweep's folder; put ${{hydra.job.num}} in it")
-    longest = max(len(os.fsencode(part)) for part in posix.parts)
-    if longest > NAME_BYTES:
+    if "${" in folder:
+        raise WrongFolderError(f"={folder!r} has ${{ in it, which Hydra would resolve; use ${{hydra.job.num}}")
+    if any(len(os.fsencode(part)) > NAME_BYTES for part in posix.parts):
         shown = f"{folder[:SHOWN]}..."
         raise WrongFolderError(
-            f"={shown!r} is a name of {longest} bytes, and {NAME_BYTES} are allowed; use ${{hydra.job.num}}"
+            f"={shown!r} has a name of more than {NAME_BYTES} bytes, which no folder can have; use ${{hydra.job.num}}"
         )
     return folder
 

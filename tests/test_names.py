@@ -1,0 +1,349 @@
+"""Names are data: whatever stands in a column, a file, a folder or a category, the whole story works."""
+
+import csv
+import html
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.font_manager import fontManager
+from mlflow import MlflowClient
+
+import bikeml
+from bikeml.config.composition import compose, resolve
+from bikeml.config.overrides import override, shell
+from bikeml.errors import ConfigError
+from bikeml.pages import figures, look_plots, page, plots, style, sweep_plots
+from bikeml.records.run import Importance
+from bikeml.tracking import store
+from bikeml.tracking.lookup import find
+from tests.conftest import DAILY, config_of
+
+ALIKE = ["x" * 200, "y" * 39 + "_first", "y" * 39 + "_second", "z" * 30 + "1" + "z" * 30, "z" * 30 + "2" + "z" * 30]
+"""Names with the same first 40 characters, or the same beginning and end."""
+NAMES = [
+    *("a$b$", "it's", 'say "x"', "${no}", "tab\tand\x07bell", "cr\rhere", "100%", "<b>bold</b>", "a=b", "f(x", "°C"),
+    *("one,two", "温度", "🚲 bikes", " blank ", "1", "null", "on", "back\\slash", "a.b[0]", "{k: v}", "#hash", "~"),
+    *ALIKE,
+]
+LINE_BREAK = "line\nbreak"
+LEVELS = ["$", "it's", '"', "${x}", "a\nb", "50%", "<i>", "=", "(", ",", "季", *ALIKE[1:], "🚗", "true"]
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2", "split.random_state=0")
+FOLDERS = ["50%20off", "what? now", "a#b", "it's $x", "f(x) & 温度", "plain"]
+
+
+def write_table(file: Path, names: list[str], categories: list[str], target: str, n_rows: int = 120) -> None:
+    chance = random.Random(0)
+    with file.open("w", newline="", encoding="utf-8") as content:
+        rows = csv.writer(content)
+        rows.writerow([*names, *categories, target])
+        for _ in range(n_rows):
+            numbers = [chance.random() for _ in names]
+            rows.writerow([*numbers, *(chance.choice(LEVELS) for _ in categories), sum(numbers[:3])])
+
+
+def everything_below(folder: Path) -> set[Path]:
+    return {*folder.rglob("*")}
+
+
+# figures
+
+
+def labels_of(axes):
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def is_text(labels):
+    return not any(label.get_parse_math() for label in labels)
+
+
+def test_no_name_is_lost_or_merged_in_the_importance(workdir):
+    importance = Importance(columns=tuple(NAMES), mean=tuple(np.arange(len(NAMES)) / 100), std=(0.01,) * len(NAMES))
+    figure = plots.plot_importance(importance)
+    (axes,) = figure.axes
+    assert len(axes.patches) == len(NAMES)
+    assert len({round(patch.get_y(), 6) for patch in axes.patches}) == len(NAMES)
+    shown = labels_of(axes)
+    assert len(set(shown)) == len(NAMES)
+    assert {"a$b$", "it's", "${no}", "tab\\tand\\x07bell", "温度", " blank "} <= {*shown}
+    assert is_text(axes.get_yticklabels())
+    figures.save_figure(figure, workdir / "importance.png")
+
+
+def test_no_value_is_lost_or_merged_in_a_search(workdir):
+    values = [*LEVELS, 0.1, 0.1 + 1e-9, True, 1, None]
+    for axes_of in (lambda value: {"m__a": value}, lambda value: {"m__a": value, "m__b": 1.0}):
+        candidates = pd.DataFrame({"params": [axes_of(value) for value in values]})
+        candidates = candidates.assign(mean_test_score=np.arange(len(values)) / 100, std_test_score=0.01)
+        figure = plots.plot_search(candidates, "r2")
+        axes = figure.axes[0]
+        assert len(axes.lines[0].get_xdata()) == len(values)
+        assert len({label.get_text() for label in axes.get_xticklabels()}) == len(values)
+        assert is_text(axes.get_xticklabels())
+        figures.save_figure(figure, workdir / "search.png")
+
+
+def test_no_value_is_lost_or_merged_in_the_figures_of_pages(workdir):
+    means = np.linspace(0.5, 0.4, len(LEVELS))
+    figure = sweep_plots.plot_group(LEVELS, means, means / 100, 0.0)
+    (axes,) = figure.axes
+    assert len(set(labels_of(axes))) == len(LEVELS)
+    assert is_text(axes.get_yticklabels())
+    svg = page.to_svg(figure, 'of "a" & <b>', "p")
+    assert "温" not in svg
+    assert "季" in svg
+    assert "a\\nb" in svg
+    scores = pd.DataFrame({"param_a": LEVELS, "mean_test_score": means, "std_test_score": means / 100})
+    curve = sweep_plots.plot_validation_curve(scores, "param_a", "r2")
+    assert len({label.get_text() for label in curve.axes[0].get_xticklabels()}) == len(LEVELS)
+    page.to_svg(curve, "curve", "c")
+
+
+def test_the_pictures_of_a_table_have_a_title_for_each_column():
+    _, axes = look_plots.make_picture(NAMES)
+    titles = [each.get_title() for each in axes]
+    assert len(set(titles)) == len(NAMES)
+    assert not any(each.title.get_parse_math() for each in axes)
+
+
+def test_a_character_of_chinese_has_a_font_if_one_is_installed(workdir):
+    """The test machine may have none: then the figure has boxes, and no warning for each."""
+    installed = {font.name for font in fontManager.ttflist}
+    wanted = [font for font in style.CJK_FONTS if font in installed]
+    assert style.name_style()["fontfamily"] == ["sans-serif", *wanted]
+    figure = plots.plot_evaluate(np.arange(5.0), np.arange(5.0), "温度", (0.5, 0.4, 0.6), 0.95)
+    assert figure.axes[0].xaxis.label.get_fontfamily() == ["sans-serif", *wanted]
+    figures.save_figure(figure, workdir / "evaluate.png")
+
+
+def test_labels_stay_apart_whatever_they_are_cut_from():
+    assert style.shorten(["a" * 9, "b"], 5) == ["aa…aa", "b"]
+    assert style.shorten(["aaXaa", "aaXXaa", "aaYYaa", "aa…aa (2)"], 5) == ["aaXaa", "aa…aa", "aa…aa (2)", "aa…2)"]
+    assert style.shorten(["x", "x", "x (2)"], 5) == ["x", "x (2)", "x (2) (2)"]
+
+
+# messages
+
+
+def read_line(line: str) -> list[str]:
+    """Return the words that bash makes of a line."""
+    code = "import sys; sys.stdout.write('\\0'.join(sys.argv[1:]))"
+    done = subprocess.run(
+        ["bash", "-c", f"{shell(sys.executable, '-c', code)} {line}"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\0")
+
+
+def compose_as_told(word: str) -> dict:
+    """Compose the config of an override, as the message says if it is refused at first."""
+    try:
+        return resolve(compose([word]))["data"]
+    except ConfigError as error:
+        proposed = re.search(r"(?:quote the value|quote what is in it|quote it if it is one text): (.*)", str(error))
+        assert proposed, str(error)
+        return resolve(compose(read_line(proposed[1])))["data"]
+
+
+@pytest.mark.parametrize(
+    "name", ["it's", 'say "x"', "f(x", "°C", "one,two", "温度", "🚲", "a=b", "mo$t's", LINE_BREAK + "'"]
+)
+def test_a_name_that_a_command_line_cannot_hold_is_proposed_in_quotes(name):
+    assert compose_as_told(f"data.target={name}")["target"] == name
+
+
+def test_a_list_of_such_names_is_proposed_in_quotes():
+    assert compose_as_told("data.numeric=[it's,f(x,temp,°C]")["numeric"] == ["it's", "f(x", "temp", "°C"]
+
+
+def test_a_name_that_looks_like_an_interpolation_is_told_how_it_is_written():
+    with pytest.raises(
+        ConfigError, match=r"data.target cannot be resolved: .*'of' not found; for the text \$\{ write \\"
+    ):
+        resolve(compose(["data.target=${of}"]))
+    assert resolve(compose([override("data.target", "${of}")]))["data"]["target"] == "${of}"
+
+
+@pytest.mark.parametrize("word", ["+data.allowed.f(x=[1]", "+data.allowed.it's=[1]", "+data.allowed.°C=[1]"])
+def test_a_key_that_a_command_line_cannot_hold_is_told_to_stand_in_a_file(word):
+    with pytest.raises(ConfigError, match="a command line takes no such key; write it in a YAML file"):
+        compose([word])
+
+
+# sweeps
+
+
+@pytest.fixture
+def refuse(bikeml_main, workdir, capsys):
+    def run(words, message):
+        assert bikeml_main(*words) == 2
+        shown = capsys.readouterr().err
+        assert re.search(message, shown), shown
+        assert "Traceback" not in shown
+        assert everything_below(workdir) == set()
+
+    return run
+
+
+def test_a_key_that_is_swept_and_given_again_is_refused_by_name(refuse):
+    told = "bikeml: model is given twice, as model=tree,linear and as model=rf; give it once"
+    refuse(["-m", "model=tree,linear", "seed=1", "model=rf", "tracking=none"], told)
+
+
+def test_a_key_that_is_given_again_as_a_sweep_is_that_sweep(bikeml_main, workdir):
+    assert bikeml_main("-m", *FAST, "seed=1", "seed=2,3", "model=tree", "tracking=none", "hydra.sweep.dir=out") == 0
+    assert {file.parent.name for file in workdir.rglob("result.json")} == {"0", "1"}
+
+
+def test_a_folder_of_a_cell_that_is_too_long_is_refused_by_name(refuse):
+    words = ["-m", "model=tree,linear", f"data.name={'y' * 250}", "hydra.sweep.subdir=${hydra.job.override_dirname}"]
+    refuse(
+        [*words, "tracking=none"],
+        r"^bikeml: hydra.sweep.subdir='data.name=y+...' has a name of more than 255 bytes.*\n$",
+    )
+
+
+def test_a_sweep_over_names_has_a_folder_and_a_line_for_each(bikeml_main, workdir, capsys):
+    names = ["a$b$", "it's", "f(x"]
+    write_table(workdir / "a.csv", names, [], LINE_BREAK)
+    swept = "data.numeric=" + ",".join(override("", each).removeprefix("=") for each in (names[:1], names[1:]))
+    words = ["data=csv", "data.path=a.csv", override("data.target", LINE_BREAK), "data.categorical=[]", swept]
+    words += ["hydra.sweep.dir=out", "hydra.sweep.subdir=${hydra.job.num} ${data.numeric}"]
+    assert bikeml_main("-m", *FAST, *words, "tracking=none") == 0, capsys.readouterr().err
+    assert {file.parent.name for file in workdir.glob("out/*/result.json")} == {"0 ['a$b$']", "1 [\"it's\", 'f(x']"}
+    shown = (workdir / "out" / "report.html").read_text()
+    assert html.escape("f(x") in shown
+
+
+def test_a_folder_that_hydra_would_resolve_is_refused_by_name(refuse):
+    words = ["-m", "model=tree,linear", "tracking=none"]
+    refuse([*words, r"hydra.sweep.subdir=\${no}"], "subdir='\\${no}' has \\${ in it, which Hydra would resolve")
+    refuse([*words, r"hydra.sweep.dir=\${no}"], "/\\${no}' has \\${ in it, which Hydra would resolve")
+
+
+def test_a_run_folder_that_hydra_would_resolve_is_refused_by_name(bikeml_main, capsys):
+    assert bikeml_main(r"hydra.run.dir=\${no}", "tracking=none") == 2
+    assert "rename the folder that has ${ in its name" in capsys.readouterr().err
+
+
+# stores
+
+
+@pytest.fixture(scope="module")
+def recorded_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    bikeml.run(*FAST, "model=linear", "tracking=none", f"hydra.run.dir={folder}/out")
+    return folder / "out"
+
+
+@pytest.fixture
+def record_here(recorded_run, workdir, monkeypatch):
+    """Record a copy of a run in the store of the present folder, as a new run, and return its id."""
+    from bikeml.records.run_folder import RunFolder
+    from bikeml.tracking.record import record
+
+    monkeypatch.setattr("bikeml.tracking.record.record_id", lambda _: os.urandom(8).hex())
+
+    def run(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        shutil.copytree(recorded_run, folder / "out", dirs_exist_ok=True)
+        return record(RunFolder(folder / "out"), config_of()).run_id
+
+    return run
+
+
+def use(run_id: str, folder: Path, to: Path) -> Path:
+    run = find(config_of(), run_id)
+    place = run.fetch("model", to)
+    assert (place / "model.skops").is_file()
+    client = MlflowClient(store.address(f"sqlite:///{folder}/mlflow.db"))
+    assert client.list_artifacts(run_id, "model")
+    assert client.get_run(run_id).info.artifact_uri.startswith((folder / "mlartifacts").as_uri() + "/")
+    return place
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_store_in_a_folder_of_any_name_is_used_and_moved_and_copied(name, workdir, record_here, monkeypatch):
+    first, moved, copied = workdir / "first" / name, workdir / "moved" / name, workdir / f"copy {name}"
+    first.parent.mkdir()
+    moved.parent.mkdir()
+    ids = [record_here(first)]
+    assert {file.name for file in first.parent.iterdir()} == {name}
+    assert {file.name for file in first.iterdir()} == {"mlflow.db", "mlartifacts", "out"}
+    use(ids[0], first, workdir / "to")
+    first.rename(moved)
+    first.parent.rmdir()
+    ids.append(record_here(moved))
+    for run_id in ids:
+        use(run_id, moved, workdir / "to")
+    shutil.copytree(moved, copied)
+    before = everything_below(moved)
+    ids.append(record_here(copied))
+    for run_id in ids:
+        use(run_id, copied, workdir / "to")
+    assert everything_below(moved) == before
+    assert {file.name for file in workdir.iterdir()} == {"moved", f"copy {name}", "to"}
+    assert {file.name for file in moved.parent.iterdir()} == {name}
+
+
+def test_a_model_of_a_store_that_was_moved_is_found_by_its_version(workdir, record_here, monkeypatch):
+    run_id = record_here(workdir / "first")
+    client = MlflowClient(f"sqlite:///{workdir}/first/mlflow.db")
+    client.create_registered_model("m")
+    client.create_model_version("m", f"{client.get_run(run_id).info.artifact_uri}/model", run_id)
+    (workdir / "first").rename(workdir / "moved")
+    monkeypatch.chdir(workdir / "moved")
+    assert find(config_of(), "m/1").run_id == run_id
+    source = MlflowClient(f"sqlite:///{workdir}/moved/mlflow.db").get_model_version("m", "1").source
+    assert source.startswith((workdir / "moved" / "mlartifacts").as_uri())
+
+
+def test_a_store_alone_keeps_the_artifacts_where_they_are(workdir, record_here, monkeypatch):
+    run_id = record_here(workdir / "first")
+    (workdir / "other").mkdir()
+    shutil.copy(workdir / "first" / "mlflow.db", workdir / "other")
+    monkeypatch.chdir(workdir / "other")
+    assert find(config_of(), run_id).fetch("model", workdir / "to").is_dir()
+
+
+def test_a_store_that_was_moved_is_read_where_nothing_can_be_written(workdir, record_here, monkeypatch):
+    run_id = record_here(workdir / "first")
+    (workdir / "first").rename(workdir / "moved")
+    monkeypatch.chdir(workdir / "moved")
+    monkeypatch.setattr("bikeml.tracking.store._bring_along", lambda *_: None)  # root may write everywhere
+    assert find(config_of(), run_id).fetch("model", workdir / "to").is_dir()
+
+
+def test_artifacts_that_are_not_a_local_store_s_stay_where_they_are():
+    for place in ("s3://bucket/mlartifacts", "mlflow-artifacts:/1", "file:///data/mlruns/1", "/x/mlartifacts"):
+        assert store.locate(place, "sqlite:////here/mlflow.db") == place
+    assert store.locate("file:///x/mlartifacts", "http://host") == "file:///x/mlartifacts"
+
+
+@pytest.mark.parametrize("value", [*NAMES, LINE_BREAK, "both ' and \"", "a -- b", "/* x", "a; b", "' and 'x", "\\"])
+def test_a_filter_of_the_store_finds_just_the_value(value, workdir):
+    client = store.connect(f"sqlite:///{workdir}/mlflow.db")
+    experiment = client.create_experiment("it's")
+    (mine, *_) = (client.create_run(experiment, tags={"a b": each}).info.run_id for each in (value, "other"))
+    condition = store.equals("tags.`a b`", value)
+    assert bool(condition) is not ({"'", '"'} <= {*value} or value.endswith("\\"))
+    if condition:
+        assert [run.info.run_id for run in client.search_runs([experiment], condition)] == [mine]
+
+
+@pytest.mark.parametrize("target", ["it's", "both ' and \"", LINE_BREAK, "温\\"])
+def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):
+    text = DAILY.read_text().splitlines()[:200]
+    with (workdir / "a.csv").open("w", newline="") as content:
+        csv.writer(content).writerow([*text[0].split(",")[:-1], target])
+        content.write("\n".join(text[1:]))
+    told = ["data=csv", "data.path=a.csv", override("data.target", target), "data.numeric=[temp,hum]"]
+    ids = [bikeml.run(*FAST, *told, "data.categorical=[]", f"model={model}").run_id for model in ("linear", "baseline")]
+    assert find(config_of(), "best").run_id == ids[0]
