@@ -21,6 +21,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -139,7 +140,8 @@ def _make_store(path: str) -> None:
     """Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
         elsewhere = str(Path(folder) / "new.db")
-        MlflowClient(tracking_uri=address(SQLITE + elsewhere)).search_experiments(max_results=1)
+        # MLflow 3.15 writes the place of its experiment Default into SQL as it is; an address has no quotes.
+        SqlAlchemyStore(address(SQLITE + elsewhere), (Path(path).parent / ARTIFACTS).as_uri())
         with (
             contextlib.closing(sqlite3.connect(elsewhere)) as made,
             contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database,
