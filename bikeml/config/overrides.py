@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
@@ -19,14 +19,16 @@ def escape(value: object) -> object:
     return [escape(each) for each in value] if isinstance(value, list) else value
 
 
-def override(key: str, value: str | list[str]) -> str:
-    """Return the override of Hydra's grammar that sets `key` to a text or to a list of texts."""
-    shown = f"[{','.join(map(_quote, value))}]" if isinstance(value, list) else _quote(value)
-    return f"{key}={shown}"
+def override(key: str, value: str | Sequence[str]) -> str:
+    """Return the override that sets `key` to a text or to a list of texts."""
+    return f"{key}={quote(value)}"
 
 
-def _quote(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else str(QuotedString(str(escape(text)), Quote.double).with_quotes())
+def quote(value: str | Sequence[str]) -> str:
+    """Return a text or a list of texts in Hydra's grammar, in quotes where it is no plain word or path."""
+    if not isinstance(value, str):
+        return f"[{','.join(map(quote, value))}]"
+    return value if _PLAIN.fullmatch(value) else str(QuotedString(str(escape(value)), Quote.double).with_quotes())
 
 
 def shell(*words: str) -> str:

@@ -1,17 +1,15 @@
 """The sweeper that Hydra calls for -m: a shell, so that the command line starts without what a sweep needs."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # only after Hydra has scanned its plugins
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from bikeml.errors import BikemlError, ConfigError
+from bikeml.errors import BikemlError
 from bikeml.multirun.launcher import adapt
 
 
@@ -40,7 +38,6 @@ class Sweeper(BasicSweeper):
         from bikeml.multirun.story import run_sweep
 
         parser = OverridesParser.create(config_loader=self._loader)
-        _refuse_hidden(parser.parse_overrides(arguments))
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         combinations = self.split_arguments(overrides, None)[0]
         try:
@@ -49,17 +46,6 @@ class Sweeper(BasicSweeper):
             raise
         except Exception as error:  # Hydra raises ValueError and TypeError for what a user wrote, we for no such thing
             raise RuntimeError("the sweep broke off") from error
-
-
-def _refuse_hidden(overrides: Sequence[Override]) -> None:
-    """Raise ConfigError if a key is swept and given again behind it: the cells would differ in nothing but its name."""
-    last = {each.get_key_element(): each for each in overrides}
-    for each in overrides:
-        other = last[each.get_key_element()]
-        if each.is_sweep_override() and other is not each:
-            raise ConfigError(
-                f"{each.get_key_element()} is given twice, as {each.input_line} and as {other.input_line}; give it once"
-            )
 
 
 def register(name: str) -> None:

@@ -1,18 +1,16 @@
 """Find everything in a table that does not fit the config, with column, row and value."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bikeml.config.data import DataConfig
+from bikeml.config.overrides import quote
 from bikeml.errors import DataError, did_you_mean
 from bikeml.table.column import Column, parse_dates, show_cell
 
 COMMAS_IN_NUMBER = r"\s*[-+]?\d+(,\d+)+\s*"
-PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
 FILL = "fill the gaps, or choose preprocessing=imputed"
 COLUMNS_SHOWN = 6
 
@@ -88,14 +86,7 @@ def _find_missing(columns: Mapping[str, Column], names: Sequence[str], data: Dat
     if {"data.numeric", "data.categorical"} & {key for key, _ in missing}:
         listed = [name for role in ("numeric", "categorical") for name in data.roles[role] if name in columns]
         others = [name for name in names if name not in [*listed, data.target, *data.dates]]
-        yield f"to let columns be decided by what they hold, choose data=csv; not listed yet: {quote_list(others)}"
-
-
-def quote_list(names: Sequence[str]) -> str:
-    """Return a list in Hydra's grammar: everything but a plain word is quoted."""
-    return (
-        f"[{','.join(name if PLAIN_WORD.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
-    )
+        yield f"to let columns be decided by what they hold, choose data=csv; not listed yet: {quote(others)}"
 
 
 def _find_gaps(columns: Sequence[Column], *, tolerated: bool) -> Iterator[str]:

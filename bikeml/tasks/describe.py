@@ -1,6 +1,7 @@
 """Write the config of a table as a YAML file to read and to edit: each column with its role and the reason."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bikeml.config.data import HOW_WRITTEN, DataConfig
+from bikeml.config.overrides import escape
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.system.files import write_text
+from bikeml.system.printable import printable
 
 if TYPE_CHECKING:
     from bikeml.table.look import Column
@@ -37,10 +40,11 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
 
     `looked` says what each column holds, `why` the reason for a column that is left out. Raises RunFolderError.
     """
+    name = data.name or file.stem
     lines = [
-        f"# {data.name or file.stem}: written by bikeml explore. Move a column to another list to change its role",
+        f"# {printable(name)}: written by bikeml explore. Move a column to another list to change its role",
         "defaults: [csv, _self_]",
-        *_dump({"name": data.name or file.stem, "path": data.path, "target": data.target}),
+        *_dump({"name": name, "path": data.path, "target": data.target}),
     ]
     about = {column.name: describe(column) for column in looked} | dict(why)
     for role in ROLES:
@@ -68,14 +72,25 @@ def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator
         return
     yield f"{role}:"
     for name in names:
-        yield f"{f'  - {quote(name)}':<{WIDTH}}# {' '.join(about.get(name, '').split())}"
+        yield f"{f'  - {quote(name)}':<{WIDTH}}# {printable(about.get(name, ''))}"
 
 
 def quote(name: str) -> str:
     """Return text as YAML has it on one line: plain if that is the same text, in quotes otherwise."""
     is_plain = name.isidentifier() and yaml.safe_load(name) == name
-    return name if is_plain else json.dumps(name)
+    return name if is_plain else _dump_text(name)
+
+
+def _dump_text(text: str) -> str:
+    shown = yaml.safe_dump(escape(text), default_style='"', allow_unicode=True, width=math.inf)
+    return str(shown).removesuffix("\n")
 
 
 def _dump(values: Mapping[str, object]) -> list[str]:
-    return [f"{key}: {json.dumps(value)}" for key, value in values.items()]
+    return [f"{key}: {_dump_value(value)}" for key, value in values.items()]
+
+
+def _dump_value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_dump_value, value))}]"
+    return _dump_text(value) if isinstance(value, str) else json.dumps(value)

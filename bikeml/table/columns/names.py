@@ -1,9 +1,9 @@
 """What the name of a column says: whether it is one of ids, measures or clocks."""
 
-import json
 import re
-import shlex
 from collections.abc import Sequence
+
+from bikeml.config.overrides import override, shell
 
 ID = re.compile(r"ids?|[ug]uid|[up]id|identifier")
 UNIT_OF_STUDY = re.compile(r"nr|subject|patient|person|individual|participant|respondent|customer|household|flight")
@@ -18,7 +18,6 @@ NOT_IDS = re.compile(r".*(pa|b|w|ac|a|gr|hum|sol|liqu|flu|cov|val|m|k|hybr|rap)i
 MEASURES = frozenset({"age", "year", "month", "week", "day", "hour", "minute", "second", "time", "t", "trend", "dose"})
 """What is counted from 0 or 1 in steps of 1, as rows are."""
 CLOCKS = ("epoch", "unix", "timestamp", "time", "date", "created", "updated")
-PLAIN_WORD = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z_]\w*", re.IGNORECASE | re.ASCII)
 UNNAMED = re.compile(r"[Uu]nnamed(: ?\d+)?|column_1|\.\.\.1|X|row[._]?names?|index|")
 """Of a first column without a name of its own, as R and pandas write it."""
 
@@ -70,5 +69,4 @@ def _split(name: str) -> list[str]:
 
 def as_override(key: str, words: Sequence[str]) -> str:
     """Return what sets a list of the data section, for a shell."""
-    quoted = [word if PLAIN_WORD.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in words]
-    return shlex.quote(f"data.{key}=[{','.join(quoted)}]")
+    return shell(override(f"data.{key}", words))
