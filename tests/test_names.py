@@ -25,6 +25,7 @@ from bikeml.config.overrides import escape, override, quote, shell
 from bikeml.errors import ConfigError
 from bikeml.pages import figures, look_plots, page, plots, style, sweep_plots
 from bikeml.records.run import Importance
+from bikeml.records.run_folder import RunFolder
 from bikeml.tracking import store
 from bikeml.tracking.lookup import find
 from tests.conftest import DAILY, ROOT, config_of
@@ -199,12 +200,9 @@ def refuse(bikeml_main, workdir, capsys):
     ("words", "folders"),
     [(["seed=1", "seed=2,3", "model=tree"], {"0", "1"}), (["model=tree,linear", "model=tree"], {"0"})],
 )
-def test_of_a_key_that_is_given_twice_the_last_value_counts(words, folders, bikeml_main, workdir, capsys):
+def test_of_a_key_that_is_given_twice_the_last_value_counts(words, folders, bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, *words, "tracking=none", "hydra.sweep.dir=out") == 0
     assert {file.parent.name for file in workdir.rglob("result.json")} == folders
-    assert ("left out  cell 1, model=tree, is the same experiment as cell 0" in capsys.readouterr().out) is (
-        len(folders) == 1
-    )
 
 
 def test_a_folder_of_a_cell_that_is_too_long_is_refused_by_name(refuse):
@@ -219,12 +217,36 @@ def test_a_sweep_over_names_has_a_folder_and_a_line_for_each(bikeml_main, workdi
     names = ["a$b$", "it's", "f(x"]
     write_table(workdir / "a.csv", names, [], LINE_BREAK)
     swept = "data.numeric=" + ",".join(quote(each) for each in (names[:1], names[1:]))
-    words = ["data=csv", "data.path=a.csv", override("data.target", LINE_BREAK), "data.categorical=[]", swept]
+    words = [
+        "data=csv",
+        "data.path=a.csv",
+        override("data.target", LINE_BREAK),
+        "data.categorical=[]",
+        "preprocessing=none",
+        swept,
+    ]
     words += ["hydra.sweep.dir=out", "hydra.sweep.subdir=${hydra.job.num} ${data.numeric}"]
     assert bikeml_main("-m", *FAST, *words, "tracking=none") == 0, capsys.readouterr().err
     assert {file.parent.name for file in workdir.glob("out/*/result.json")} == {"0 ['a$b$']", "1 [\"it's\", 'f(x']"}
     shown = (workdir / "out" / "report.html").read_text()
     assert html.escape("f(x") in shown
+
+
+def test_a_cell_alone_is_asked_for_by_its_overrides_as_they_were_given(bikeml_main, workdir, capsys):
+    write_table(workdir / "a.csv", ["${no}", "b"], [], "y")
+    swept = ",".join(map(quote, (["${no}"], ["b"])))
+    words = [
+        "data=csv",
+        "data.path=a.csv",
+        "data.target=y",
+        f"data.numeric={swept}",
+        "data.categorical=[]",
+        "preprocessing=none",
+    ]
+    assert bikeml_main("-m", *FAST, *words, "tracking=none", "hydra.sweep.dir=out") == 0, capsys.readouterr().err
+    command = RunFolder(workdir / "out" / "0").require().command
+    assert bikeml_main(*read_line(command.partition("bikeml ")[2]), "hydra.run.dir=again") == 0
+    assert RunFolder(workdir / "again").require().fingerprint == RunFolder(workdir / "out" / "0").require().fingerprint
 
 
 def test_a_folder_that_hydra_would_resolve_is_refused_by_name(refuse):
@@ -251,7 +273,6 @@ def recorded_run(tmp_path_factory):
 @pytest.fixture
 def record_here(recorded_run, workdir, monkeypatch):
     """Record a copy of a run in the store of the present folder, as a new run, and return its id."""
-    from bikeml.records.run_folder import RunFolder
     from bikeml.tracking.record import record
 
     monkeypatch.setattr("bikeml.tracking.record.record_id", lambda _: os.urandom(8).hex())
@@ -350,7 +371,13 @@ def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):
     with (workdir / "a.csv").open("w", newline="") as content:
         csv.writer(content).writerow([*text[0].split(",")[:-1], target])
         content.write("\n".join(text[1:]))
-    told = ["data=csv", "data.path=a.csv", override("data.target", target), "data.numeric=[temp,hum]"]
+    told = [
+        "data=csv",
+        "data.path=a.csv",
+        override("data.target", target),
+        "data.numeric=[temp,hum]",
+        "preprocessing=none",
+    ]
     ids = [bikeml.run(*FAST, *told, "data.categorical=[]", f"model={model}").run_id for model in ("linear", "baseline")]
     assert find(config_of(), "best").run_id == ids[0]
 
@@ -515,7 +542,13 @@ def test_a_run_that_could_not_be_recorded_is_recorded_by_the_command_that_is_pro
 @pytest.mark.parametrize("name", [LINE_BREAK, "carriage\rreturn", " blank "])
 def test_predict_reads_a_column_with_a_line_break_or_blanks(name, workdir, call_task):
     write_table(workdir / "a.csv", ["a", name], [], "y")
-    words = ["data=csv", "data.path=a.csv", "data.target=y", override("data.numeric", ["a", name])]
+    words = [
+        "data=csv",
+        "data.path=a.csv",
+        "data.target=y",
+        override("data.numeric", ["a", name]),
+        "preprocessing=none",
+    ]
     bikeml.run(*FAST, *words, "data.categorical=[]", "model=linear")
     status, _, err = call_task("predict", "run=latest", "data.path=a.csv", "output=-")
     assert status == 0, err

@@ -2,10 +2,11 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import bikeml.experiment.lean_skops  # noqa: F401  before skops
 from bikeml.config.schema import Config
@@ -50,7 +51,8 @@ def run_cell(composed: DictConfig) -> float:
 
 def _ask_alone(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
     """Return the overrides of this cell, and the command that would ask for it alone."""
-    overrides = tuple(hydra.overrides.task)
+    given: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # or the text \\${ would become ${
+    overrides = tuple(map(str, given))
     sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     return overrides, command_line([*(f"--config-dir={path}" for path in sources), *overrides])
 

@@ -126,6 +126,7 @@ def choose(look: "Look", max_columns: int) -> "list[Column]":
 
 def _draw_pictures(look: "Look", drawn: "Sequence[Column]", folder: Path) -> None:
     from bikeml.pages import look_plots
+    from bikeml.pages.style import any_glyph
 
     related = [column for column in drawn if column.role != "target"]
     for name, columns, draw in (
@@ -136,7 +137,8 @@ def _draw_pictures(look: "Look", drawn: "Sequence[Column]", folder: Path) -> Non
             figure, axes = look_plots.make_picture([column.name for column in columns])
             for each, column in zip(axes, columns, strict=True):
                 draw(each, look, column, look_plots.PICTURE)
-            figure.savefig(folder / name, dpi=PICTURE_DPI)
+            with any_glyph():
+                figure.savefig(folder / name, dpi=PICTURE_DPI)
 
 
 def render_page(look: "Look", config: Config, drawn: "Sequence[Column]") -> str:
