@@ -50,7 +50,7 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
     for role in ROLES:
         lines += _list(role, data.roles[role], about)
     written = data.describe_writing()
-    lines += _dump({key: written[key] for key in HOW_WRITTEN})
+    lines += _dump({key: written[key] for key in HOW_WRITTEN if key not in ROLES})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, "\n".join(lines) + "\n")
