@@ -72,7 +72,7 @@ def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator
         return
     yield f"{role}:"
     for name in names:
-        yield f"{f'  - {quote(name)}':<{WIDTH}}# {printable(about.get(name, ''))}"
+        yield f"{f'  - {quote(name)}':<{WIDTH - 1}} # {printable(about.get(name, ''))}"
 
 
 def quote(name: str) -> str:
