@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bikeml.pages import look_plots
+from bikeml.table.association import correlate, correlation_ratio
 from bikeml.table.hints import find_hints
-from bikeml.table.look import correlation_ratio, look_at
-from bikeml.tasks.explore import Options, explore, read_explorable, show_number
+from bikeml.table.look import Column, look_at
+from bikeml.tasks.explore import Explorable, Options, choose, explore, read_explorable, render_page, show_number
 from tests.conftest import DAILY, config_of
 from tests.test_report import CONTRASTS, PHONE, browser, look
 
@@ -47,7 +49,7 @@ def test_a_table_becomes_one_page_and_two_pictures(made):
     assert all(file.read_bytes().endswith(b"IEND\xaeB`\x82") for file in made.glob("*.png"))
     page = (made / "explore.html").read_text()
     assert len(page) < 700_000
-    assert page.count("<figure>") == 13 + 12
+    assert page.count("<figure>") == 14 + 13
 
 
 def test_the_figures_are_those_of_the_table(made):
@@ -227,10 +229,178 @@ def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (0.0, "0"), (-1.5, "−1.5"), (1234.5, "1,234"), (0.00012345, "0.0001234"), (3, "3")]
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (-1.5, "−1.5"),
+        (1234.5, "1,234"),
+        (0.00012345, "0.0001234"),
+        (3, "3"),
+        (12345678.0, "1.235e+07"),
+        (-1e-9, "−1e−09"),
+        (1e7, "1e+07"),
+        (9_999_999.0, "9,999,999"),
+    ],
 )
 def test_numbers_are_short(value, text):
     assert show_number(value) == text
+
+
+def look_at_frame(frame, reasons=None, words=(), **roles):
+    """Look at a table of one's own, whose columns have these roles; other columns are in no list."""
+    config = config_of("data=csv", "data.path=my.csv", "data.target=y", *words)
+    lists = {role: [] for role in ("numeric", "categorical", "date", "text", "ignored")}
+    data = config.data.model_copy(update=lists | roles)
+    return look_at(frame, config.model_copy(update={"data": data}), 100_000, reasons)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """A table with a column of each role, and gaps."""
+    rng = np.random.default_rng(0)
+    n = 400
+    dates = pd.date_range("2019-01-01", periods=n).strftime("%Y-%m-%d")
+    words = rng.choice(["a", "house", "with", "garden", "and", "many", "rooms"], (n, 6))
+    frame = pd.DataFrame(
+        {
+            "y": np.arange(n) + rng.normal(size=n),
+            "size": pd.Series(rng.normal(size=n)).where(rng.random(n) > 0.1),
+            "town": [f"town {i}" for i in rng.integers(0, 28, n)],
+            "sold": dates,
+            "note": [" ".join(row) + f" {i}" for i, row in enumerate(words)],
+            "remark": rng.choice([f"remark {i} of an expert" for i in range(50)], n),
+            "id": range(n),
+            "same": "x",
+        }
+    )
+    roles = {"numeric": ["size"], "categorical": ["town"], "date": ["sold"], "text": ["note", "remark"]}
+    reasons = {"id": "an id", "same": "a constant"}
+    return look_at_frame(frame, reasons, **roles, ignored=["id", "same"])
+
+
+def page_of(looked):
+    return render_page(looked, Explorable(looked.frame, looked.config, [], {}), choose(looked, 40))
+
+
+def test_each_column_has_its_role_and_kind(mixed):
+    assert [(each.name, each.role, each.kind) for each in mixed.columns] == [
+        ("y", "target", "number"),
+        ("size", "numeric", "number"),
+        ("town", "categorical", "category"),
+        ("sold", "date", "date"),
+        ("note", "text", "text"),
+        ("remark", "text", "text"),
+        ("id", "ignored", "number"),
+        ("same", "ignored", "category"),
+    ]
+    sold = column(mixed, "sold")
+    assert (sold.low, sold.high) == (pd.Timestamp("2019-01-01"), pd.Timestamp("2020-02-04"))
+    assert sold.association > 0.99
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page_of(mixed)))
+    for said in ("ignored an id", "ignored a constant", "numeric decimal", "2019-01-01 2020-02-04"):
+        assert said in text
+
+
+def test_dates_are_drawn_over_time_and_text_by_length_or_value(mixed):
+    page = page_of(mixed)
+    captions = re.findall(r"<figcaption>(.*?)<span>(.*?)</span>", page)
+    assert ("sold", "rows of each week") in captions
+    assert ("sold", f"mean of each week, correlation of ranks {column(mixed, 'sold').association:.2f}") in captions
+    assert ("note", "lengths in characters of 400 values") in captions
+    assert ("remark", "12 of 50 values") in captions
+    assert ("town", "12 of 28 levels") in captions
+    assert any(name == "town" and text.startswith("12 of 28 levels, correlation ratio") for name, text in captions)
+    assert [name for name, _ in captions].count("note") == 1
+
+
+def test_what_is_left_out_is_drawn_last(mixed):
+    assert [each.name for each in choose(mixed, 3)] == ["y", "sold", "size"]
+    assert {each.name for each in choose(mixed, 40)[-2:]} == {"id", "same"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "period"),
+    [
+        ("2020-01-01 10:00", "2020-01-01 10:40", "minute"),
+        ("2020-01-01", "2020-01-02", "hour"),
+        ("2020-01-01", "2020-02-20", "day"),
+        ("2020-01-01", "2020-12-31", "week"),
+        ("2020-01-01", "2023-12-31", "month"),
+        ("2010-01-01", "2023-12-31", "quarter"),
+        ("1900-01-01", "1950-12-31", "year"),
+        ("1700-01-01", "2020-12-31", "year"),
+    ],
+)
+def test_the_period_of_dates_leaves_few_enough_to_draw(first, last, period):
+    dates = Column("d", "date", "date", "", "date", 0, 0.0, 9, low=pd.Timestamp(first), high=pd.Timestamp(last))
+    assert look_plots.find_period(dates) == period
+
+
+def test_gaps_are_said_and_what_was_left_out_for_a_reason_is_not_blamed(mixed):
+    found = dict(find_hints(mixed))
+    assert found["1 column has gaps"].startswith("Missing cells: size ")
+    assert "The preprocessing fills those of numbers, unless the model takes gaps." in found["1 column has gaps"]
+    assert not any(each.startswith("same") for each in found)
+    assert "Nothing stands out" not in page_of(mixed)
+
+
+def test_hints_say_what_the_chosen_preprocessing_does():
+    frame = pd.DataFrame({"y": range(300), "code": [f"c{i % 150}" for i in range(300)], "note": "some words"})
+    roles = {"categorical": ["code"], "text": ["note"]}
+    standard = dict(find_hints(look_at_frame(frame, words=["preprocessing=standard"], **roles)))
+    assert standard["code has 150 levels"].startswith("One-hot encoding makes a column of each")
+    assert standard["1 column of text is not used"] == "note: preprocessing=auto has steps for text."
+    ordinal = dict(find_hints(look_at_frame(frame, words=["preprocessing=ordinal"], **roles)))
+    assert "code has 150 levels" not in ordinal
+    auto = dict(find_hints(look_at_frame(frame, **roles)))
+    assert not {"code has 150 levels", "1 column of text is not used"} & auto.keys()
+
+
+def test_the_same_hint_at_many_columns_is_one_line():
+    rng = np.random.default_rng(0)
+    same = rng.normal(size=300)
+    columns = {f"constant{i}": np.ones(300) for i in range(80)} | {f"copy{i}": same * (i + 1) for i in range(40)}
+    columns |= {f"gaps{i}": np.where(rng.random(300) > 0.5, rng.normal(size=300), np.nan) for i in range(30)}
+    frame = pd.DataFrame({"y": rng.normal(size=300)} | columns)
+    found = dict(find_hints(look_at_frame(frame, numeric=[name for name in frame if name != "y"])))
+    assert found["80 columns are constant"].endswith("constant5 and 74 more.")
+    assert found["780 pairs of columns say almost the same"].startswith("copy0 and copy1 1.000, copy0 and copy2 1.000")
+    assert "30 columns have gaps" in found
+    assert len(found) == 3
+
+
+def test_the_matrix_of_correlations_is_that_of_pandas_with_gaps_and_constants():
+    rng = np.random.default_rng(0)
+    numbers = pd.DataFrame(rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) * 1e6 + 1e9, columns=list("abcdef"))
+    numbers = numbers.mask(rng.random(numbers.shape) < 0.3).assign(g=1.0, h=np.nan)
+    expected = numbers.corr()
+    pd.testing.assert_frame_equal(correlate(numbers), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_overview_has_the_numbers_that_are_nearest_to_the_target():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=200)
+    frame = pd.DataFrame({"y": y} | {f"x{i}": y + rng.normal(size=200) * (i + 1) for i in range(30)})
+    looked = look_at_frame(frame, numeric=[f"x{i}" for i in range(30)])
+    overview = re.search(r'<table class="heat">.*?</table>', page_of(looked), re.DOTALL)[0]
+    names = re.findall(r'<div class="name">\d+ (.*?)</div>', overview)
+    assert names[:2] == ["y", "x0"]
+    assert len(names) == 20
+    assert len(re.findall("<td class", overview)) == 400
+    assert page_of(look_at_daily()).count('class="heat"') == 1
+
+
+def test_names_and_levels_with_the_same_beginning_stay_apart():
+    stem = "the number of rooms of a house that was sold in"
+    names = [f"{stem} {year}" for year in (2019, 2020)]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": range(40)} | {name: rng.choice([f"{stem} {i}" for i in (1, 2)], 40) for name in names})
+    looked = look_at_frame(frame, categorical=names)
+    _, axes = look_plots.make_picture(names)
+    look_plots.draw_distribution(axes[0], looked, column(looked, names[0]), look_plots.PICTURE)
+    assert len({each.get_title() for each in axes}) == 2
+    assert len({each.get_text() for each in axes[0].get_yticklabels()}) == 2
 
 
 # What follows needs a browser.
@@ -277,7 +447,7 @@ def test_nothing_but_the_table_scrolls_sideways(made, look, width):
 def test_the_page_is_whole_without_script_and_sorts_with_it(made, look):
     page = look(made / "explore.html", java_script_enabled=False)
     assert page.locator("table.sortable tbody tr").count() == 14
-    assert page.locator("figure svg").count() == 25
+    assert page.locator("figure svg").count() == 27
     assert page.locator("button").count() == 0
     page = look(made / "explore.html")
     page.get_by_role("button", name="distinct", exact=True).click()

@@ -1,21 +1,30 @@
 """Draw the distribution of a column and its relation to the target, for a page or for a picture."""
 
+import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from bikeml.pages.plots import bin_edges
 from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shorten
-from bikeml.table.look import Column, Look
+from bikeml.table.look import FENCE, Column, Look
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
-MANY_POINTS = 1_000
+LEFT, RIGHT, BOTTOM, TOP = 0.5, 0.1, 0.3, 0.15  # margins in inches: a layout engine would take half the time
+TITLE = 0.25
+CHARACTER = 0.064  # inches, of a label
+MANY_POINTS = 500
 MANY_ROWS = 5_000  # with more rows, points beyond the whiskers are left out: they would be most of the page's size
 MANY_LEVELS = 12  # only the most frequent ones are drawn
-LONG_LABEL, LONG_TITLE = 14, 40  # characters
+MANY_PERIODS = 60
+MANY_BINS = 40
+PERIODS = {"minute": "min", "hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
+LONG_LABEL, LONG_TITLE = 20, 40  # characters
 PER_ROW = 4  # figures side by side in a picture
 TICKS = 4
 
@@ -35,62 +44,112 @@ PICTURE = Palette("#1d2126", "#5d6670", "#dfe2e5", "#2563a8", "#b4430d")
 
 
 def draw_distribution(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
-    """Draw the histogram of numbers, with mean, median and the held-out part as an outline, or the counts of levels."""
+    """Draw how often what occurs: numbers, lengths of texts, periods of dates, or the most frequent levels."""
     cells = look.frame[column.name]
+    known = cells.dropna()
     if column.kind == "number":
-        bins = bin_edges(cells.dropna().to_numpy(), min(40, max(5, column.n_levels)))
-        axes.hist(cells.dropna(), bins=list(bins), color=colours.accent, alpha=0.75)
-        if look.held_out is not None and look.held_out.any():
-            weight = np.full(int((held := cells[look.held_out].dropna()).size), len(cells) / look.held_out.sum())
-            axes.hist(held, bins=list(bins), weights=weight, histtype="step", color=colours.ink, linewidth=0.9)
-        axes.axvline(column.mean or 0, color=colours.warm, linewidth=1.6)
-        axes.axvline(column.median or 0, color=colours.warm, linewidth=1.6, linestyle=":")
-        axes.locator_params(axis="x", nbins=TICKS)
+        _draw_histogram(axes, look, column, colours)
+    elif column.kind == "date":
+        counts = known.dt.to_period(PERIODS[find_period(column)]).value_counts().sort_index()
+        counts = counts.reindex(pd.period_range(counts.index[0], counts.index[-1]), fill_value=0)
+        edges = date2num([*counts.index.start_time, counts.index[-1].end_time])
+        axes.stairs(counts, edges, fill=True, color=colours.accent, alpha=0.75)
+        _label_dates(axes)
+    elif shows_lengths(column, look):
+        lengths = known.str.len().to_numpy()
+        axes.hist(lengths, list(bin_edges(lengths, MANY_BINS)), histtype="stepfilled", color=colours.accent, alpha=0.75)
+        axes.locator_params(nbins=TICKS)
     else:
-        counts = cells.value_counts().head(MANY_LEVELS)
+        counts = known.value_counts().head(MANY_LEVELS)
         counts = counts.loc[_in_order(counts.index)]
         axes.barh(range(len(counts)), counts.to_numpy(), color=colours.accent, alpha=0.75)
-        _label_levels(axes, [str(level) for level in counts.index])
-    axes.locator_params(axis="x" if column.kind != "number" else "y", nbins=TICKS)
+        _label_levels(axes, list(counts.index))
     _clean(axes, colours)
 
 
 def draw_relation(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
-    """Draw the target over a column: for numbers points and the least-squares line, for categories a box per level."""
+    """Draw the target over a column: points and their line, boxes of levels, or the mean of each period."""
     both = look.frame[[column.name, look.target.name]].dropna()
+    x, y = both[column.name], both[look.target.name]
     if column.kind == "number":
-        many = len(both) > MANY_POINTS
-        points = both.sample(MANY_POINTS, random_state=0) if many else both
-        x, y = points[column.name], points[look.target.name]
-        axes.plot(x, y, ".", color=colours.accent, alpha=0.45, markersize=4, markeredgecolor="none")
-        if np.ptp(both[column.name]) > 0:
-            slope, intercept = np.polyfit(both[column.name], both[look.target.name], 1)
-            ends = np.array([both[column.name].min(), both[column.name].max()])
+        points = both.sample(min(len(both), MANY_POINTS), random_state=0).to_numpy()
+        axes.plot(*points.T, ".", color=colours.accent, alpha=0.45, markersize=4, markeredgecolor="none")
+        if np.ptp(x) > 0:
+            slope, intercept = np.polyfit(x, y, 1)
+            ends = np.array([x.min(), x.max()])
             axes.plot(ends, slope * ends + intercept, color=colours.warm, linewidth=1.6)
         axes.locator_params(nbins=TICKS)
+    elif column.kind == "date":
+        _draw_over_time(axes, x.dt.to_period(PERIODS[find_period(column)]), y, colours)
     else:
-        _draw_boxes(axes, both[column.name], both[look.target.name], colours)
+        _draw_boxes(axes, x, y, colours)
     _clean(axes, colours)
 
 
+def find_period(column: Column) -> str:
+    """Return the shortest period, of which few enough lie between the first and the last date of a column."""
+    for period, frequency in PERIODS.items():
+        first, last = (pd.Timestamp(each or 0).to_period(frequency) for each in (column.low, column.high))
+        if last.ordinal - first.ordinal < MANY_PERIODS:
+            return period
+    return "year"
+
+
+def shows_lengths(column: Column, look: Look) -> bool:
+    """Whether the lengths of a column of text are drawn, since most of its values occur once."""
+    return column.kind == "text" and 2 * column.n_levels > len(look.frame) - column.n_missing
+
+
+def _draw_histogram(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
+    """Draw a histogram with mean and median, and the held-out part as an outline."""
+    cells = look.frame[column.name]
+    edges = bin_edges(cells.dropna().to_numpy(), min(MANY_BINS, max(5, column.n_levels)))
+    axes.stairs(np.histogram(cells.dropna(), edges)[0], edges, fill=True, color=colours.accent, alpha=0.75)
+    if look.held_out is not None and look.held_out.any():
+        counts, _ = np.histogram(cells[look.held_out].dropna(), edges)
+        axes.stairs(counts * (len(cells) / look.held_out.sum()), edges, color=colours.ink, linewidth=0.9)
+    axes.axvline(column.mean or 0, color=colours.warm, linewidth=1.6)
+    axes.axvline(column.median or 0, color=colours.warm, linewidth=1.6, linestyle=":")
+    axes.locator_params(nbins=TICKS)
+
+
+def _draw_over_time(axes: Axes, periods: pd.Series, y: pd.Series, colours: Palette) -> None:
+    """Draw the mean of y in each period, and the band from quartile to quartile."""
+    groups = y.groupby(periods)
+    mean, low, high = groups.mean(), groups.quantile(0.25), groups.quantile(0.75)
+    at = date2num(pd.PeriodIndex(mean.index).start_time)
+    axes.fill_between(at, low, high, color=colours.accent, alpha=0.3, linewidth=0)
+    axes.plot(at, mean, color=colours.warm, linewidth=1.6, marker=".", markersize=4)
+    axes.locator_params(axis="y", nbins=TICKS)
+    _label_dates(axes)
+
+
 def _draw_boxes(axes: Axes, x: pd.Series, y: pd.Series, colours: Palette) -> None:
+    """Draw a box from quartile to quartile for each level, with the median, and whiskers to the last point inside."""
     levels = _in_order(x.value_counts().head(MANY_LEVELS).index)
-    line = {"color": colours.muted, "linewidth": 0.9}
-    axes.boxplot(
-        [y[x == level].to_numpy() for level in levels],
-        positions=list(range(len(levels))),
-        orientation="horizontal",
-        widths=0.6,
-        patch_artist=True,
-        showfliers=len(y) <= MANY_ROWS,
-        boxprops={"facecolor": colours.accent, "alpha": 0.75, "linewidth": 0},
-        medianprops={"color": colours.warm, "linewidth": 1.8},
-        whiskerprops=line,
-        capprops=line,
-        flierprops={"marker": ".", "markersize": 3, "markerfacecolor": colours.muted, "markeredgecolor": "none"},
+    groups = [y[x == level].to_numpy() for level in levels]
+    lower, median, upper = np.transpose([np.quantile(group, (0.25, 0.5, 0.75)) for group in groups])
+    far = FENCE * (upper - lower)
+    inside = [
+        group[(group >= low) & (group <= high)]
+        for group, low, high in zip(groups, lower - far, upper + far, strict=True)
+    ]
+    at = np.arange(len(levels))
+    ends = [(each.min(), each.max()) for each in inside]
+    axes.hlines(
+        [*at, *at],
+        [*(low for low, _ in ends), *upper],
+        [*lower, *(high for _, high in ends)],
+        color=colours.muted,
+        linewidth=0.9,
     )
+    axes.barh(at, upper - lower, 0.6, lower, color=colours.accent, alpha=0.75)
+    axes.vlines(median, at - 0.3, at + 0.3, color=colours.warm, linewidth=1.8)
+    if len(y) <= MANY_ROWS:
+        outside = [np.setdiff1d(group, each) for group, each in zip(groups, inside, strict=True)]
+        rows = np.repeat(at, [len(each) for each in outside])
+        axes.plot(np.concatenate(outside), rows, ".", color=colours.muted, markersize=3, markeredgecolor="none")
     _label_levels(axes, levels)
-    axes.locator_params(axis="x", nbins=TICKS)
 
 
 def _in_order(levels: pd.Index) -> list[str]:
@@ -98,9 +157,21 @@ def _in_order(levels: pd.Index) -> list[str]:
     return sorted(map(str, levels), key=lambda level: (len(level), level) if level.isdigit() else (LONG_LABEL, level))
 
 
-def _label_levels(axes: Axes, levels: list[str]) -> None:
-    axes.set_yticks(range(len(levels)), shorten(levels, LONG_LABEL), **name_style())
-    axes.set_ylim(len(levels) - 0.5, -0.5)
+def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
+    labels = shorten(levels, LONG_LABEL)
+    axes.set_yticks(range(len(labels)), labels, **name_style())
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=TICKS)
+    widest = max(sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in label) for label in labels)
+    box, figure = axes.get_position(), axes.get_figure(root=True)
+    share = (CHARACTER * widest + 0.15 - LEFT) / (figure.get_figwidth() if figure else WIDTH)
+    axes.set_position((box.x0 + share, box.y0, box.width - share, box.height))
+
+
+def _label_dates(axes: Axes) -> None:
+    locator = AutoDateLocator(minticks=2, maxticks=TICKS)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
 def _clean(axes: Axes, colours: Palette) -> None:
@@ -111,18 +182,25 @@ def _clean(axes: Axes, colours: Palette) -> None:
 
 def make_panel() -> tuple[Figure, Axes]:
     """Return a figure of the page's size and its axes."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    return figure, figure.subplots()
+    figure, axes = _make_figure(1, 1, HEIGHT)
+    return figure, axes[0]
 
 
-def make_picture(titles: list[str]) -> tuple[Figure, list[Axes]]:
+def make_picture(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes, one under each title."""
-    n_rows = -(-len(titles) // PER_ROW)
-    columns = min(PER_ROW, len(titles))
-    figure = Figure(figsize=(WIDTH * columns, HEIGHT * n_rows), layout="constrained")
-    axes = list(np.atleast_1d(figure.subplots(n_rows, columns)).flat)
-    for each, title in zip(axes, shorten(titles, LONG_TITLE), strict=False):
+    figure, axes = _make_figure(len(titles), min(PER_ROW, len(titles)), HEIGHT + TITLE)
+    for each, title in zip(axes, shorten(titles, LONG_TITLE), strict=True):
         each.set_title(title, fontsize=10, color=PICTURE.ink, **name_style())
-    for idle in axes[len(titles) :]:
-        idle.set_visible(False)
-    return figure, axes[: len(titles)]
+    return figure, axes
+
+
+def _make_figure(n_axes: int, per_row: int, row: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, in rows of this height in inches."""
+    n_rows = -(-n_axes // per_row)
+    width, height = WIDTH * per_row, row * n_rows
+    figure = Figure(figsize=(width, height))
+    size = (WIDTH - LEFT - RIGHT) / width, (HEIGHT - BOTTOM - TOP) / height
+    corners = ((number % per_row, n_rows - 1 - number // per_row) for number in range(n_axes))
+    return figure, [
+        figure.add_axes(((WIDTH * x + LEFT) / width, (row * y + BOTTOM) / height, *size)) for x, y in corners
+    ]

@@ -1,22 +1,22 @@
 """Describe a table before any model: its columns, their relation to the target, drift, and leaks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from scipy.stats import chi2_contingency, ks_2samp
 
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
+from bikeml.table.association import compare, correlate, correlation_ratio
 from bikeml.table.column import parse_dates
 from bikeml.table.split import split_table
 
 FENCE = 1.5  # outliers are so many interquartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)
-FEW_LEVELS = 12  # a numeric column with at most so many values is a category, unless data.numeric lists it
+FEW_LEVELS = 12  # a column of numbers that has no role and at most so many values is a category
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Column:
 
     name: str
     kind: str
-    """number, category, date, or empty."""
+    """number, category, date, text, or empty."""
     role: str
-    """target, feature, date or unused."""
+    """target, numeric, categorical, date, text, or ignored."""
+    reason: str
+    """Why it was given its role; empty if the config gave it."""
     dtype: str
     n_missing: int
     share_missing: float
@@ -35,16 +37,21 @@ class Column:
     mean: float | None = None
     median: float | None = None
     std: float | None = None
-    low: float | None = None
-    high: float | None = None
+    low: float | pd.Timestamp | None = None
+    high: float | pd.Timestamp | None = None
     n_outliers: int | None = None
     correlation: float | None = None
     """Pearson's correlation of a number with the target."""
     association: float | None = None
-    """With the target, from 0 to 1: |Spearman's correlation| of a number, the correlation ratio of a category."""
+    """With the target, 0 to 1: |Spearman's correlation| of a number or a date, the correlation ratio of a category."""
     drift: float | None = None
     """Distance of the held-out part from the rest, 0 to 1: Kolmogorov-Smirnov of a number, else total variation."""
     drift_p: float | None = None
+
+    @property
+    def is_feature(self) -> bool:
+        """Whether a model may learn from it."""
+        return self.role not in ("target", "ignored")
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,15 @@ class Look:
 
     columns: Sequence[Column]
     frame: pd.DataFrame
-    """The rows that were read; numbers are numbers and everything else is text."""
+    """The rows that were looked at; numbers are numbers, dates are dates and everything else is text."""
+    correlations: pd.DataFrame
+    """Pearson's correlation of the columns of numbers with each other, shape (n_numbers, n_numbers)."""
     held_out: np.ndarray | None
     """Which of these rows the split holds out, shape (n_rows,); None if it cannot split."""
     why_not_split: str
     """Why the split cannot hold out rows; empty if it can."""
+    config: Config
+    """With the roles of the columns."""
     n_rows: int
     """Of the whole table."""
     n_duplicates: int
@@ -79,31 +90,57 @@ class _Known(NamedTuple):
     dates: pd.Series | None
 
 
-def look_at(frame: pd.DataFrame, config: Config, max_rows: int) -> Look:
+def look_at(frame: pd.DataFrame, config: Config, max_rows: int, reasons: Mapping[str, str] | None = None) -> Look:
     """
     Describe a table, shape (n_rows, n_columns), with the roles that the config gives, from at most `max_rows` rows.
 
-    Raises DataError if the target is missing or is not a column of numbers; the page reports all other problems.
+    `reasons` says why a column has its role. Raises DataError if the target is missing or is not a column of numbers;
+    the page reports all other problems.
     """
-    data = config.data
     held_out, why_not = _hold_out(frame, config)
-    features = [name for name in data.features if name in frame.columns]
-    duplicates = frame.duplicated()
+    n_duplicates, n_shared = _count_copies(frame, config, held_out)
     rows = np.arange(len(frame))
     if len(frame) > max_rows:
         rows = np.sort(
             np.random.default_rng(config.evaluation.random_state).choice(len(frame), max_rows, replace=False)
         )
-    shared = 0
-    if held_out is not None and features:
-        hashes = pd.util.hash_pandas_object(frame[features].astype(str), index=False)
-        shared = int(hashes[held_out].isin(hashes[~held_out]).sum())
-    shown = frame.iloc[rows].reset_index(drop=True)
+    roles = {name: role for role, names in config.data.roles.items() for name in names}
+    seen = frame.iloc[rows].reset_index(drop=True)
+    kinds, cells = {}, {}
+    for name in map(str, seen.columns):
+        kinds[name], cells[name] = _prepare(seen[name], roles.get(name, "ignored"), config.data)
+    shown = pd.DataFrame(cells)
     part = None if held_out is None else held_out[rows]
-    kinds = {str(name): _kind(shown[name], data) for name in shown.columns}
-    shown = shown.assign(**{name: _prepare(shown[name], kind) for name, kind in kinds.items()})
-    columns = [_describe(shown, name, kind, part, data) for name, kind in kinds.items()]
-    return Look(columns, shown, part, why_not, len(frame), int(duplicates.sum()), shared)
+    columns = [
+        Column(
+            name=name,
+            kind=kind,
+            role=roles.get(name, "ignored"),
+            reason=(reasons or {}).get(name, ""),
+            **_describe(shown[name], shown[config.data.target], kind, part),
+        )
+        for name, kind in kinds.items()
+    ]
+    numbers = shown[[name for name, kind in kinds.items() if kind == "number"]]
+    return Look(columns, shown, correlate(numbers), part, why_not, config, len(frame), n_duplicates, n_shared)
+
+
+def _count_copies(frame: pd.DataFrame, config: Config, held_out: np.ndarray | None) -> tuple[int, int]:
+    """Return the rows that are copies of earlier ones, and the held-out rows with a twin in the rest, by their hash."""
+    data = config.data
+    seen = {*data.features, *(data.dates if config.preprocessing.date else [])}
+    features, others = ([name for name in frame.columns if (name in seen) == is_in] for is_in in (True, False))
+    hashes = pd.DataFrame(
+        {
+            n: pd.util.hash_pandas_object(frame[names], index=False)
+            for n, names in enumerate((features, others))
+            if names
+        }
+    )
+    n_shared = 0
+    if held_out is not None and features:
+        n_shared = int(hashes[0][held_out].isin(hashes[0][~held_out]).sum())
+    return int(hashes.duplicated().sum()), n_shared
 
 
 def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, str]:
@@ -126,44 +163,49 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
     return held_out, ""
 
 
-def _kind(column: pd.Series, data: DataConfig) -> str:
+def _prepare(column: pd.Series, role: str, data: DataConfig) -> tuple[str, pd.Series]:
+    """Return the kind of a column, and its cells as that kind needs them: numbers, dates, or text."""
     is_number = is_numeric_dtype(column) and not is_bool_dtype(column)
     if column.isna().all() or (is_number and not np.isfinite(column).any()):
-        return "empty"
-    if column.name == data.target:
-        return "number"  # also if its cells are booleans, or integers of more than 64 bits
-    if column.name in data.dates:
-        return "date"
-    is_meant = column.name in data.numeric or column.nunique() > FEW_LEVELS
-    return "number" if is_number and is_meant and column.name not in data.categorical else "category"
+        return "empty", column
+    if role == "target" or (is_number and role != "categorical" and (role == "numeric" or _has_many(column))):
+        return "number", column.astype(float).replace([np.inf, -np.inf], np.nan)
+    if role == "date":
+        dates = _parse(column, data)
+        if dates.notna().any():
+            return "date", dates
+    text = column.map(str, na_action="ignore").astype(object)
+    is_text = role in ("date", "text") or (role == "ignored" and 2 * text.nunique() > len(text))
+    return "text" if is_text else "category", text
 
 
-def _prepare(column: pd.Series, kind: str) -> pd.Series:
-    if kind == "number":
-        return column.astype(float).replace([np.inf, -np.inf], np.nan)
-    return column.map(str, na_action="ignore").astype(object)
+def _has_many(column: pd.Series) -> bool:
+    return bool(column.nunique() > FEW_LEVELS)
 
 
-def _describe(shown: pd.DataFrame, name: str, kind: str, part: np.ndarray | None, data: DataConfig) -> Column:
-    cells, y = shown[name], shown[data.target]
-    role = "target" if name == data.target else "feature" if name in data.features else "unused"
-    role = "date" if name in data.dates else role
-    column = {
-        "name": name,
-        "kind": kind,
-        "role": role,
+def _parse(column: pd.Series, data: DataConfig) -> pd.Series:
+    try:
+        return parse_dates(column, data.date_format_of(str(column.name)))
+    except DataError:  # a bad format; only a split by date needs a good one
+        return pd.Series(pd.NaT, column.index)
+
+
+def _describe(cells: pd.Series, y: pd.Series, kind: str, part: np.ndarray | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "dtype": kind if kind != "number" else ("integer" if (cells.dropna() % 1 == 0).all() else "decimal"),
         "n_missing": int(cells.isna().sum()),
         "share_missing": float(cells.isna().mean()),
         "n_levels": int(cells.nunique()),
     }
     if kind == "number":
-        column |= _summarise(cells.dropna())
-    if kind in ("number", "category") and role != "target":
-        column |= _relate(cells, y, kind)
+        found |= _summarise(cells.dropna())
+    if kind == "date":
+        found |= {"low": cells.min(), "high": cells.max()}
+    if kind in ("number", "category", "date") and cells.name != y.name:
+        found |= _relate(cells, y, kind)
     if part is not None and kind in ("number", "category"):
-        column |= _compare(cells[part].dropna(), cells[~part].dropna(), kind)
-    return Column(**column)  # type: ignore[arg-type]
+        found |= compare(cells[part].dropna(), cells[~part].dropna(), kind)
+    return found
 
 
 def _summarise(cells: pd.Series) -> dict[str, float | int]:
@@ -187,33 +229,5 @@ def _relate(cells: pd.Series, y: pd.Series, kind: str) -> dict[str, float]:
         return {}
     if kind == "category":
         return {"association": correlation_ratio(x, y)}
-    ranks = np.corrcoef(x.rank(), y.rank())[0, 1]
-    return {"correlation": float(np.corrcoef(x, y)[0, 1]), "association": float(abs(ranks))}
-
-
-def correlation_ratio(x: pd.Series, y: pd.Series) -> float:
-    """
-    Return the correlation ratio of y, shape (n_rows,), given the level of x, from 0 to 1.
-
-    Its square is the share of y's variance between the levels, corrected for what many levels explain by chance
-    (Kelley, An unbiased correlation ratio measure, PNAS 21 (1935)).
-    """
-    groups = y.groupby(x.to_numpy())
-    n_levels = groups.ngroups
-    if n_levels == len(y):
-        return 0.0  # every level occurs once, so there is no variance within a level to compare with
-    within = float(((y - groups.transform("mean")) ** 2).sum()) / (len(y) - n_levels)
-    return float(np.sqrt(max(0.0, 1 - within / float(y.var(ddof=1)))))
-
-
-def _compare(held_out: pd.Series, rest: pd.Series, kind: str) -> dict[str, float]:
-    """Return the distance of a column's held-out part from the rest, and the p-value of no difference."""
-    if held_out.empty or rest.empty:
-        return {}
-    if kind == "number":
-        test = ks_2samp(held_out, rest, method="asymp")
-        return {"drift": float(test.statistic), "drift_p": float(test.pvalue)}
-    counts = pd.concat([held_out.value_counts(), rest.value_counts()], axis=1).fillna(0).to_numpy(float)
-    shares = counts / counts.sum(axis=0)
-    p_value = float(chi2_contingency(counts).pvalue) if len(counts) > 1 else 1.0
-    return {"drift": float(np.abs(shares[:, 0] - shares[:, 1]).sum() / 2), "drift_p": p_value}
+    association = float(abs(np.corrcoef(x.rank(), y.rank())[0, 1]))
+    return {"association": association} | ({"correlation": float(np.corrcoef(x, y)[0, 1])} if kind == "number" else {})

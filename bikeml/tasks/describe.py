@@ -1,6 +1,5 @@
 """Write the config of a table as a YAML file to read and to edit: each column with its role and the reason."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 ROLES = ("numeric", "categorical", "date", "text", "ignored")
 LEVELS_SHOWN = 4
-WIDTH = 34
+WIDTH = 33
 """Of a column's line before its comment."""
 
 
@@ -38,19 +37,21 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
     """
     Write the decided `data` section to `file`.
 
-    `looked` says what each column holds, `why` the reason for a column that is left out. Raises RunFolderError.
+    `looked` says what each column holds, and `why` gives reasons for roles. Raises RunFolderError.
     """
     name = data.name or file.stem
     lines = [
-        f"# {printable(name)}: written by bikeml explore. Move a column to another list to change its role",
+        _comment(f"{name}: written by bikeml explore. Move a column to another list to change its role"),
         "defaults: [csv, _self_]",
-        *_dump({"name": name, "path": data.path, "target": data.target}),
+        *_write({"name": name, "path": data.path, "target": data.target, "missing_target": data.missing_target}),
     ]
-    about = {column.name: describe(column) for column in looked} | dict(why)
+    about = {column.name: ", ".join(filter(None, (why.get(column.name), describe(column)))) for column in looked}
+    named = {column for names in data.roles.values() for column in names}
     for role in ROLES:
-        lines += _list(role, data.roles[role], about)
+        unlisted = [column.name for column in looked if role == "ignored" and column.name not in named]
+        lines += _list(role, [*data.roles[role], *unlisted], about)
     written = data.describe_writing()
-    lines += _dump({key: written[key] for key in HOW_WRITTEN if key not in ROLES})
+    lines += _write({key: written[key] for key in HOW_WRITTEN if key not in ROLES} | {"allowed": dict(data.allowed)})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, "\n".join(lines) + "\n")
@@ -60,10 +61,16 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
 
 def describe(column: "Column") -> str:
     """Return in a few words what a column holds."""
-    gaps = f", {column.n_missing:,} gaps" if column.n_missing else ""
+    gaps = f"{column.n_missing:,} {'gap' if column.n_missing == 1 else 'gaps'}" if column.n_missing else ""
     if column.kind == "number":
-        return f"{column.low:.6g} to {column.high:.6g}{gaps}"
-    return f"{column.n_levels:,} level{'s' if column.n_levels != 1 else ''}{gaps}"
+        held = f"{column.low:.6g} to {column.high:.6g}"
+    elif column.kind == "date":
+        held = f"{column.low:%Y-%m-%d} to {column.high:%Y-%m-%d}"
+    else:
+        held = (
+            f"{column.n_levels:,} {'value' if column.kind == 'text' else 'level'}{'s' if column.n_levels != 1 else ''}"
+        )
+    return ", ".join(filter(None, (held, gaps)))
 
 
 def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator[str]:
@@ -72,25 +79,32 @@ def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator
         return
     yield f"{role}:"
     for name in names:
-        yield f"{f'  - {quote(name)}':<{WIDTH - 1}} # {printable(about.get(name, ''))}"
+        yield f"{f'  - {quote(name)}':<{WIDTH}} {_comment(about.get(name, ''))}"
+
+
+def _comment(text: str) -> str:
+    """Return a comment of one line, which YAML takes: it refuses a control character even there."""
+    return "# " + "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in printable(text))
 
 
 def quote(name: str) -> str:
     """Return text as YAML has it on one line: plain if that is the same text, in quotes otherwise."""
-    is_plain = name.isidentifier() and yaml.safe_load(name) == name
-    return name if is_plain else _dump_text(name)
+    is_plain = name.isidentifier() and name.isascii() and yaml.safe_load(name) == name
+    return name if is_plain else _inline(name)
 
 
-def _dump_text(text: str) -> str:
-    shown = yaml.safe_dump(escape(text), default_style='"', allow_unicode=True, width=math.inf)
-    return str(shown).removesuffix("\n")
+def _write(values: Mapping[str, object]) -> list[str]:
+    return [f"{key}: {_inline(value)}" for key, value in values.items()]
 
 
-def _dump(values: Mapping[str, object]) -> list[str]:
-    return [f"{key}: {_dump_value(value)}" for key, value in values.items()]
+def _inline(value: object) -> str:
+    """Return a value on one line of YAML, which Hydra reads as the same value."""
+    written = yaml.dump([escape(value)], Dumper=_Quoted, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return str(written).strip()[1:-1]
 
 
-def _dump_value(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_dump_value, value))}]"
-    return _dump_text(value) if isinstance(value, str) else json.dumps(value)
+class _Quoted(yaml.SafeDumper):
+    """Quotes every text: OmegaConf takes more words for numbers than YAML does, such as 1e5."""
+
+
+_Quoted.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))

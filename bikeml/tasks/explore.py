@@ -16,7 +16,7 @@ from bikeml.errors import DataError, RunFolderError
 from bikeml.system.files import move, write_text
 from bikeml.system.redaction import redact
 from bikeml.table.column import infer, parse
-from bikeml.table.data import check_target, decide_roles, take_labelled
+from bikeml.table.data import check_target, decide_roles, split_name, take_labelled
 from bikeml.table.reading.table_file import read_table_file
 from bikeml.tasks import describe
 from bikeml.terminal.progress import Announce, progress
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FILE_NAME = "explore.html"
 PICTURES = ("distributions.png", "relations.png")
 PICTURE_DPI = 110
+CORRELATED = 20  # columns in the table of correlations
+LONG_NUMBER = 1e7
 
 
 class Options(Section):
@@ -49,22 +51,22 @@ def explore(config: Config, options: Options) -> None:
         describe.check_place(Path(options.write))
     with progress() as announce:
         announce("reading the table")
-        frame, config, notes, reasons = read_explorable(config)
+        table = read_explorable(config)
         from bikeml.table.look import look_at  # seconds of imports from here on
 
         announce("looking")
-        look = look_at(frame, config, options.max_rows)
+        look = look_at(table.frame, table.config, options.max_rows, table.reasons)
         folder = Path(options.output)
         try:
-            _write(look, config, options.max_columns, folder, announce)
+            _write(look, table, options.max_columns, folder, announce)
         except OSError as error:
             raise RunFolderError(
                 f"cannot write to {str(folder)!r}: {error.strerror or error}; set output to another folder"
             ) from error
     if options.write:
-        describe.write_config(config.data, look.columns, reasons, Path(options.write))
+        describe.write_config(table.config.data, look.columns, table.reasons, Path(options.write))
         print(options.write)
-    print("\n".join([f"{len(frame):,} rows, {len(look.columns)} columns", *notes]), file=sys.stderr)
+    print("\n".join([f"{look.n_rows:,} rows, {len(look.columns)} columns", *table.notes]), file=sys.stderr)
     print(folder / FILE_NAME)
 
 
@@ -103,7 +105,7 @@ def read_explorable(config: Config) -> Explorable:
     return Explorable(pd.DataFrame(columns), decided, [*file.notes, *labelled.notes], labelled.reasons)
 
 
-def _write(look: "Look", config: Config, max_columns: int, folder: Path, announce: Announce) -> None:
+def _write(look: "Look", table: Explorable, max_columns: int, folder: Path, announce: Announce) -> None:
     """Make all files aside, and move them to their places."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = choose(look, max_columns)
@@ -111,7 +113,7 @@ def _write(look: "Look", config: Config, max_columns: int, folder: Path, announc
         announce("drawing the pictures")
         _draw_pictures(look, drawn, Path(unfinished))
         announce("drawing the page")
-        write_text(Path(unfinished) / FILE_NAME, render_page(look, config, drawn))
+        write_text(Path(unfinished) / FILE_NAME, render_page(look, table, drawn))
         for file in (*PICTURES, FILE_NAME):
             made = Path(unfinished) / file
             if made.is_file():
@@ -119,16 +121,20 @@ def _write(look: "Look", config: Config, max_columns: int, folder: Path, announc
 
 
 def choose(look: "Look", max_columns: int) -> "list[Column]":
-    """Return the columns to draw, the target first and then those that go with it most."""
-    drawable = [column for column in look.columns if column.kind in ("number", "category")]
-    return sorted(drawable, key=lambda each: (each.role != "target", -(each.association or 0)))[:max_columns]
+    """Return the columns to draw: the target, then those that go with it most, and last what was left out."""
+    drawable = [column for column in look.columns if column.kind != "empty"]
+    return sorted(drawable, key=lambda each: (each.role == "ignored", *_nearest_first(each)))[:max_columns]
+
+
+def _nearest_first(column: "Column") -> tuple[bool, float]:
+    return column.role != "target", -(column.association or 0)
 
 
 def _draw_pictures(look: "Look", drawn: "Sequence[Column]", folder: Path) -> None:
     from bikeml.pages import look_plots
-    from bikeml.pages.style import any_glyph
+    from bikeml.pages.figures import save_figure
 
-    related = [column for column in drawn if column.role != "target"]
+    related = choose_related(drawn)
     for name, columns, draw in (
         (PICTURES[0], drawn, look_plots.draw_distribution),
         (PICTURES[1], related, look_plots.draw_relation),
@@ -137,15 +143,19 @@ def _draw_pictures(look: "Look", drawn: "Sequence[Column]", folder: Path) -> Non
             figure, axes = look_plots.make_picture([column.name for column in columns])
             for each, column in zip(axes, columns, strict=True):
                 draw(each, look, column, look_plots.PICTURE)
-            with any_glyph():
-                figure.savefig(folder / name, dpi=PICTURE_DPI)
+            save_figure(figure, folder / name, PICTURE_DPI)
 
 
-def render_page(look: "Look", config: Config, drawn: "Sequence[Column]") -> str:
+def choose_related(drawn: "Sequence[Column]") -> "list[Column]":
+    """Return the columns whose relation to the target can be drawn."""
+    return [column for column in drawn if column.role != "target" and column.kind != "text"]
+
+
+def render_page(look: "Look", table: Explorable, drawn: "Sequence[Column]") -> str:
     """Return the page of a table as HTML."""
     from bikeml.pages import look_plots
     from bikeml.pages.page import Panel, embed, render
-    from bikeml.table.hints import find_hints
+    from bikeml.table.hints import find_hints, show_share
 
     def panel(column: "Column", what: str, text: str, draw: Callable[..., None]) -> Panel:
         figure, axes = look_plots.make_panel()
@@ -154,43 +164,84 @@ def render_page(look: "Look", config: Config, drawn: "Sequence[Column]") -> str:
             column.name, text, embed(figure, f"{what} of {column.name}: {text}", f"{what}{drawn.index(column)}")
         )
 
-    related = [column for column in drawn if column.role != "target"]
+    data, related = table.config.data, choose_related(drawn)
+    columns = sorted(look.columns, key=_nearest_first)
+    correlated = [column.name for column in columns if column.kind == "number"][:CORRELATED]
     return render(
         "explore.html.j2",
-        {"number": show_number, "share": _show_share},
+        {"number": show_number, "share": show_share, "correlation": _show_correlation, "about": _tell_about},
         look=look,
-        name=config.data.name or Path(config.data.path).stem,
-        source=redact(config.data.path),
-        split=config.split.kind,
+        name=data.name or split_name(data.path)[0],
+        source=redact(data.path),
+        split=table.config.split.kind,
         hints=list(find_hints(look)),
-        columns=sorted(look.columns, key=lambda each: (each.role != "target", -(each.association or 0))),
-        distributions=[panel(each, "distribution", _describe(each), look_plots.draw_distribution) for each in drawn],
+        notes=table.notes,
+        columns=columns,
+        correlations=look.correlations.loc[correlated, correlated],
+        distributions=[
+            panel(each, "distribution", _describe(each, look), look_plots.draw_distribution) for each in drawn
+        ],
         relations=[panel(each, "relation", _relate(each), look_plots.draw_relation) for each in related],
         made=datetime.now(UTC),
     )
 
 
-def _describe(column: "Column") -> str:
+def _describe(column: "Column", look: "Look") -> str:
+    from bikeml.pages.look_plots import find_period, shows_lengths
+
     if column.kind == "number":
         return f"mean {show_number(column.mean)}, median {show_number(column.median)}"
-    return f"{column.n_levels:,} level{'s' if column.n_levels != 1 else ''}"
+    if column.kind == "date":
+        return f"rows of each {find_period(column)}"
+    if shows_lengths(column, look):
+        return f"lengths in characters of {column.n_levels:,} values"
+    return _count_levels(column)
+
+
+def _count_levels(column: "Column") -> str:
+    from bikeml.pages.look_plots import MANY_LEVELS
+
+    word = "value" if column.kind == "text" else "level"
+    drawn = f"{MANY_LEVELS} of " if column.n_levels > MANY_LEVELS else ""
+    return f"{drawn}{column.n_levels:,} {word}{'s' if column.n_levels != 1 else ''}"
 
 
 def _relate(column: "Column") -> str:
+    from bikeml.pages.look_plots import find_period
+
+    said = [_count_levels(column)] if column.kind == "category" else []
+    said += [f"mean of each {find_period(column)}"] if column.kind == "date" else []
     if column.association is None:
-        return "no relation: one of both is constant"
-    if column.correlation is not None:
-        return f"correlation {column.correlation:+.2f}, of ranks {column.association:.2f}".replace("-", "−")
-    return f"correlation ratio {column.association:.2f}"
+        said.append("no relation: one of both is constant")
+    elif column.kind == "category":
+        said.append(f"correlation ratio {column.association:.2f}")
+    elif column.correlation is None:
+        said.append(f"correlation of ranks {column.association:.2f}")
+    else:
+        said.append(f"correlation {column.correlation:+.2f}, of ranks {column.association:.2f}")
+    return ", ".join(said).replace("-", "−")
 
 
-def show_number(value: float | None) -> str:
-    """Return a number with four digits at the most, or a dash where there is none."""
+def show_number(value: float | pd.Timestamp | None) -> str:
+    """Return a number with four digits or as many as a whole one has, a date, or a dash where there is none."""
     if value is None:
         return "–"
-    text = f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.4g}"  # noqa: PLR2004
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    is_whole = 1000 <= abs(value) < LONG_NUMBER or (value == round(value) and abs(value) < LONG_NUMBER)  # noqa: PLR2004
+    text = f"{value:,.0f}" if is_whole else f"{value:.4g}"
     return text.replace("-", "−")
 
 
-def _show_share(value: float) -> str:
-    return "<1 %" if 0 < value < 0.01 else f"{100 * value:.0f} %"  # noqa: PLR2004  nothing is not little
+def _tell_about(column: "Column") -> str:
+    """Return what a role does not say of a column: why it has it, or the type of its cells."""
+    if column.reason:
+        return column.reason
+    if column.role == "ignored":
+        return f"{column.dtype}, in no list"
+    is_plain = (column.role, column.kind) in (("categorical", "category"), ("date", "date"), ("text", "text"))
+    return "" if is_plain else column.dtype
+
+
+def _show_correlation(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1).replace("-", "−")
