@@ -7,7 +7,7 @@ rows     tables of ten numbers and eight categories, with 10,000, 100,000 and 1,
 columns  tables of 10,000 rows with 10, 100 and 1,000 columns, at most eight of which are categories
 
 Both sides read the CSV, encode it, split it, fit, score the held-out rows and cross-validate on the same folds. bikeml
-checks the table, samples the importance, draws the bootstrap intervals and the figures, and writes the run folder in
+is given the path and the target alone, as a new user does; it decides the columns, checks the table, samples the importance, draws the bootstrap intervals and the figures, and writes the run folder in
 addition. Neither tracks, and both have one thread. Imports are in the figures of both, and the plain side imports what
 its fits need.
 """
@@ -45,10 +45,7 @@ def compare_table(name: str, n_rows: int, n_columns: int, model: str, repeat: in
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         draw_table(n_rows, n_columns - n_categories, n_categories, folder / "table.csv")
-        numeric = ",".join(f"x{i}" for i in range(n_columns - n_categories))
-        categorical = ",".join(f"c{i}" for i in range(n_categories))
         ours = ["-m", "bikeml", f"model={model}", "data=csv", "data.path=table.csv", f"data.target={TARGET}"]
-        ours += [f"data.numeric=[{numeric}]", f"data.categorical=[{categorical}]", "preprocessing=standard"]
         ours += ["tracking=none", "hydra.run.dir=out"]
         theirs = code("rivals.fit_table", model, TARGET, folder / "table.csv")
         run = partial(measure, folder=folder, OMP_NUM_THREADS="1")  # threads that wait take processor time too

@@ -92,14 +92,12 @@ class CrossValidation(Value):
 class Importance(Value):
     """The fall of the test R2 when one column is shuffled: mean and standard deviation over the shuffles."""
 
-    columns: tuple[str, ...]
-    """Empty with evaluation.importance=none."""
+    columns: tuple[str, ...]  # empty with evaluation.importance=none
     mean: tuple[float | None, ...]
     std: tuple[float | None, ...]
     n_rows: Count | None = None
-    """How many held-out rows were shuffled; None in an earlier record, which shuffled all of them."""
+    """How many held-out rows were shuffled, n_repeats times each column; None in an earlier record: all of them."""
     n_repeats: Count | None = None
-    """How often each column was shuffled; None in an earlier record."""
 
 
 class Candidate(Value):
