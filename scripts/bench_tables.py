@@ -7,9 +7,9 @@ rows     tables of ten numbers and eight categories, with 10,000, 100,000 and 1,
 columns  tables of 10,000 rows with 10, 100 and 1,000 columns, at most eight of which are categories
 
 Both sides read the CSV, encode it, split it, fit, score the held-out rows and cross-validate on the same folds. bikeml
-is given the path and the target alone, as a new user does; it decides the columns, checks the table, samples the importance, draws the bootstrap intervals and the figures, and writes the run folder in
-addition. Neither tracks, and both have one thread. Imports are in the figures of both, and the plain side imports what
-its fits need.
+is given the path and the target alone, as a new user does: it decides the columns, checks the table, samples the
+importance, draws the bootstrap intervals and the figures, and writes the run folder in addition. Neither tracks, and
+both have one thread. Imports are in the figures of both, and the plain side imports what its fits need.
 """
 
 import sys
