@@ -237,9 +237,9 @@ def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
         (1234.5, "1,234"),
         (0.00012345, "0.0001234"),
         (3, "3"),
-        (12345678.0, "1.235e+07"),
-        (-1e-9, "−1e−09"),
-        (1e7, "1e+07"),
+        (12345678.0, "1.235e7"),
+        (-1e-9, "−1e−9"),
+        (1e7, "1e7"),
         (9_999_999.0, "9,999,999"),
     ],
 )
@@ -400,7 +400,7 @@ def test_names_and_levels_with_the_same_beginning_stay_apart():
     _, axes = look_plots.make_picture(names)
     look_plots.draw_distribution(axes[0], looked, column(looked, names[0]), look_plots.PICTURE)
     assert len({each.get_title() for each in axes}) == 2
-    assert len({each.get_text() for each in axes[0].get_yticklabels()}) == 2
+    assert {each.get_text() for each in axes[0].get_yticklabels()} == {"…1", "…2"}
 
 
 # What follows needs a browser.

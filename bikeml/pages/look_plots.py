@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from os.path import commonprefix
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shor
 from bikeml.table.look import FENCE, Column, Look
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
-LEFT, RIGHT, BOTTOM, TOP = 0.5, 0.1, 0.3, 0.15  # margins in inches: a layout engine would take half the time
+LEFT, RIGHT, BOTTOM, TOP = 0.5, 0.1, 0.42, 0.15  # margins in inches: a layout engine would take half the time
 TITLE = 0.25
 CHARACTER = 0.064  # inches, of a label
 MANY_POINTS = 500
@@ -158,6 +159,9 @@ def _in_order(levels: pd.Index) -> list[str]:
 
 
 def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
+    start = len(commonprefix(list(levels)))  # noqa: RUF071  of text, not of paths
+    if start > 1 and max(map(len, levels)) > LONG_LABEL:  # what is cut must not be what they differ in
+        levels = [f"…{level[start:]}" for level in levels] if len(levels) > 1 else levels
     labels = shorten(levels, LONG_LABEL)
     axes.set_yticks(range(len(labels)), labels, **name_style())
     axes.set_ylim(len(labels) - 0.5, -0.5)

@@ -45,7 +45,10 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
         "defaults: [csv, _self_]",
         *_write({"name": name, "path": data.path, "target": data.target, "missing_target": data.missing_target}),
     ]
-    about = {column.name: ", ".join(filter(None, (why.get(column.name), describe(column)))) for column in looked}
+    about = {}
+    for column in looked:
+        held, reason = describe(column), why.get(column.name, "")
+        about[column.name] = f"{reason}, {held}" if reason and reason not in held else held
     named = {column for names in data.roles.values() for column in names}
     for role in ROLES:
         unlisted = [column.name for column in looked if role == "ignored" and column.name not in named]

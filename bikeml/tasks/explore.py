@@ -1,5 +1,6 @@
 """Look at a table before any model: one page that needs no other file, and its figures as pictures."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -229,7 +230,7 @@ def show_number(value: float | pd.Timestamp | None) -> str:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
     is_whole = 1000 <= abs(value) < LONG_NUMBER or (value == round(value) and abs(value) < LONG_NUMBER)  # noqa: PLR2004
-    text = f"{value:,.0f}" if is_whole else f"{value:.4g}"
+    text = f"{value:,.0f}" if is_whole else re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
     return text.replace("-", "−")
 
 
@@ -244,4 +245,4 @@ def _tell_about(column: "Column") -> str:
 
 
 def _show_correlation(value: float) -> str:
-    return f"{value:.2f}".replace("0.", ".", 1).replace("-", "−")
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")
