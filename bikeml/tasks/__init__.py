@@ -1,1 +1,1 @@
-"""What is done with tables and recorded runs; a module for each task."""
+"""The tasks of the command line with tables and recorded runs, one module each."""

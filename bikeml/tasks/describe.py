@@ -23,7 +23,7 @@ WIDTH = 33
 
 
 def check_place(file: Path) -> None:
-    """Raise ConfigError if the file cannot be the option of a config group, or is there already."""
+    """Raise ConfigError if the file cannot be the option of a config group, or if it exists already."""
     if file.suffix != ".yaml" or file.parent.name != "data":
         raise ConfigError(
             f"write={str(file)!r} should be a .yaml file in a folder called data, such as my_conf/data/houses.yaml; "
@@ -91,7 +91,7 @@ def _comment(text: str) -> str:
 
 
 def quote(name: str) -> str:
-    """Return text as YAML has it on one line: plain if that is the same text, in quotes otherwise."""
+    """Return text as a YAML scalar on one line, in quotes only if YAML would read the plain text as something else."""
     is_plain = name.isidentifier() and name.isascii() and yaml.safe_load(name) == name
     return name if is_plain else _inline(name)
 

@@ -1,4 +1,4 @@
-"""Look at a table before any model: one page that needs no other file, and its figures as pictures."""
+"""Describe a table before any model: one page that needs no other file, and its figures as pictures."""
 
 import re
 import sys
@@ -45,8 +45,8 @@ def explore(config: Config, options: Options) -> None:
     """
     Look at the table of the config, and write explore.html and the pictures to the folder options.output.
 
-    Raises DataError where the table cannot be read or has no numeric target, and RunFolderError where the folder cannot
-    be written; until all is made nothing is.
+    All files are made before the first one is moved to the folder. Raises DataError if the table cannot be read or has
+    no numeric target, and RunFolderError if the folder cannot be written.
     """
     if options.write:
         describe.check_place(Path(options.write))
@@ -77,9 +77,9 @@ class Explorable(NamedTuple):
     frame: pd.DataFrame
     """Shape (n_rows, n_columns): numbers of numeric columns, otherwise what pandas would infer, or text."""
     config: Config
-    """With the role of every column."""
+    """The config with the role of every column."""
     notes: Sequence[str]
-    """What was decided, for people."""
+    """The decisions, for people to read."""
     reasons: Mapping[str, str]
     """Why a column is left out."""
 
@@ -88,7 +88,7 @@ def read_explorable(config: Config) -> Explorable:
     """
     Return a table to look at.
 
-    No more is asked of the table than rows and a target of numbers. Raises DataError.
+    The table needs rows and a numeric target, nothing else. Raises DataError.
     """
     file = read_table_file(config.data)
     if file.cells.num_rows == 0:
@@ -107,7 +107,7 @@ def read_explorable(config: Config) -> Explorable:
 
 
 def _write(look: "Look", table: Explorable, max_columns: int, folder: Path, announce: Announce) -> None:
-    """Make all files aside, and move them to their places."""
+    """Make all files in a temporary folder, and then move them to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = choose(look, max_columns)
     with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:

@@ -47,9 +47,9 @@ def predict(config: Config, options: Options) -> None:
     """
     Predict the rows of data.path with the model of a run, and write them to options.output.
 
-    The columns are the row's number from 1, the key where one is named, the prediction, and the ends of its interval
-    where one is asked for. Raises ConfigError, RunNotFoundError, ModelFileError, DataError and TrackingError before
-    anything is written, and RunFolderError where it cannot be written.
+    The columns are the row's number from 1, the key if the options name one, the prediction, and the ends of its
+    interval if the options ask for one. Raises ConfigError, RunNotFoundError, ModelFileError, DataError and
+    TrackingError before anything is written, and RunFolderError if the file cannot be written.
     """
     _check_output(config, options)
     import bikeml.experiment.lean_skops  # noqa: F401  before skops
@@ -80,7 +80,7 @@ def predict(config: Config, options: Options) -> None:
 
 
 def _check_output(config: Config, options: Options) -> None:
-    """Raise ConfigError or RunFolderError for what can be known to be wrong before imports that take seconds."""
+    """Raise ConfigError or RunFolderError if the output is wrong. This comes before imports that take seconds."""
     output = Path(options.output)
     if options.output != STANDARD_OUTPUT and output.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"output={options.output!r} should end in .csv or .parquet, or be - for the standard output")
@@ -93,7 +93,7 @@ def _check_output(config: Config, options: Options) -> None:
 
 
 def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:
-    """Return the predictions of X, shape (n_rows, n_features); raises DataError for rows that the model refuses."""
+    """Return the predictions of X, shape (n_rows, n_features); raises DataError if the model refuses the rows."""
     try:
         return np.asarray(predict(X), dtype=float)
     except (ValueError, TypeError) as error:
@@ -105,13 +105,13 @@ def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFram
 
 def conformal_width(residuals: np.ndarray, level: float) -> float:
     """
-    Return how far to go to both sides of a prediction, in the target's unit, to hold the truth as often as `level`.
+    Return half the width of a prediction interval with a coverage of `level`, in the target's unit.
 
-    `residuals`, shape (n_rows,), are those of rows that neither fitted nor chose the model: then the interval holds the
-    truth of a new row with a probability of at least `level` (and, without ties, of at most level + 1 / (n_rows + 1)),
-    whatever the model and the distribution, as long as the new row and these are exchangeable. It holds on average over
-    rows, not for each kind of row. Residuals of a cross-validation would not do: without the models of its folds they
-    guarantee nothing, and with them (CV+) only 2 level - 1.
+    `residuals`, shape (n_rows,), must come from rows that neither fitted nor chose the model. The interval then covers
+    the truth of a new row with a probability of at least `level`. Without ties the probability is at most
+    level + 1 / (n_rows + 1). This is true for every model and distribution if the new row and these rows are
+    exchangeable. It is an average over rows, not a promise for each kind of row. Residuals of a cross-validation do not
+    suffice: without the models of the folds they guarantee nothing, and with them (CV+) only 2 level - 1.
 
     Source: split conformal prediction, in Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113
     (2018), theorem 2; on cross-validation Barber et al., Predictive inference with the jackknife+, Annals of Statistics
@@ -128,7 +128,7 @@ def conformal_width(residuals: np.ndarray, level: float) -> float:
 
 
 def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
-    """Return the values that the run's own data.allowed lists; the present config may be of another table."""
+    """Return the run's own data.allowed, since the present config may belong to another table."""
     try:
         allowed = dict(recorded.read_config()["data"]["allowed"])
     except (KeyError, TypeError, ValueError) as error:
@@ -145,7 +145,7 @@ def _find_width(recorded: RunFolder, level: float) -> float:
 
 
 def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:
-    """Return the predictions of a chunk as they are written; the key keeps its type, which the whole table has."""
+    """Return the predictions of a chunk as they are written; the key keeps the type of its whole column."""
     columns: dict[str, Any] = {"row": chunk.X.index + 1}
     if key is not None:
         columns[key] = pd.arrays.ArrowExtensionArray(chunk.key)
@@ -156,7 +156,7 @@ def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | 
 
 
 class _Writer:
-    """Writes chunks of a table aside, and brings it to its place when all is there."""
+    """Writes chunks of a table to a temporary file, and moves it to its place after the last one."""
 
     def __init__(self, output: str) -> None:
         self._output, self.n_rows = output, 0
@@ -202,7 +202,7 @@ def _print(file: Path) -> None:
         try:
             shutil.copyfileobj(content, sys.stdout.buffer)
             sys.stdout.flush()
-        except BrokenPipeError:  # the reader, head say, has seen enough
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -217,7 +217,7 @@ def _writing_errors(output: str) -> Iterator[None]:
 
 
 def _tell(run: "RecordedRun", table: str, options: Options, n_rows: int, gaps: pd.Series, width: float | None) -> None:
-    """Say on stderr what was done, since the predictions may go to the standard output."""
+    """Describe the predictions on stderr, since they themselves may go to stdout."""
     lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
     if table.startswith(EMBEDDED):
         lines.append("these are the rows of the embedded table; set data.path to your own")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
 RESERVED = ("best", "latest")
-"""What `run=` means otherwise."""
+"""The values of `run=` with a meaning of their own."""
 
 
 def _alias(alias: str) -> str:
@@ -36,7 +36,7 @@ class Options(Section):
 
 
 def register(config: Config, options: Options) -> None:
-    """Register the model of a run and show which version it is; see :func:`register_run`."""
+    """Register the model of a run and print its version; see :func:`register_run`."""
     from bikeml.terminal import tables
 
     with progress() as announce:
@@ -59,11 +59,10 @@ def register(config: Config, options: Options) -> None:
 
 def register_run(store: "Store", run: "RecordedRun", name: str, alias: str | None) -> "Registration":
     """
-    Return the version of the registered model `name` that is the run's model, made where there is none, with the alias.
+    Register the run's model as a version of `name`, unless it is one already, and set the alias.
 
-    It is the registry of the store that the run is in: MLflow's, or the models of the workspace. Raises
-    RunNotFoundError where the run has no model, ModelFileError where it cannot be trusted, TrackingError and
-    ClusterError.
+    The registry belongs to the run's store: MLflow's registry, or the models of the workspace. Raises RunNotFoundError
+    if the run has no model, ModelFileError if the model cannot be trusted, TrackingError and ClusterError.
     """
     from bikeml.tracking.models import fetch_checked
 

@@ -1,9 +1,9 @@
 """
 Run a recorded experiment again, and compare every figure to the last bit.
 
-Its config is the recorded one; its code the recorded commit with the recorded changes, in a temporary git worktree, or,
-for a run of an installed bikeml, the one that is installed; its table the one of the recorded sha256; its packages and
-machine the present ones. What of these is another now is what a difference can come from.
+The config is the recorded one. The code is the recorded commit with the recorded changes, in a temporary git worktree;
+for a run of an installed bikeml, it is the bikeml that is installed now. The table must have the recorded sha256. The
+packages and the machine are the present ones. A figure can differ only because of what has changed among these.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class Options(Section):
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure as it was recorded and as it is now; None where there is none."""
+    """One figure as it was recorded and as it is now; None if it is missing."""
 
     name: str
     recorded: float | None
@@ -63,7 +63,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of running an experiment again."""
+    """The outcome of running an experiment again."""
 
     run_id: str
     figures: Sequence[Figure]
@@ -72,15 +72,15 @@ class Reproduction:
     code: str
     """Which code ran."""
     has_same_fingerprint: bool
-    """Whether config, code, table and the versions of numerical packages are all the recorded ones."""
+    """Whether config, code, table and the versions of numerical packages all equal the recorded ones."""
     notes: Sequence[str]
-    """What could not be brought back, or not be compared."""
+    """What could not be restored or compared."""
     changes: Sequence[str]
-    """What of code, table, packages and machine is another now."""
+    """What has changed among code, table, packages and machine."""
 
 
 def reproduce(config: Config, options: Options) -> None:
-    """Run an experiment again and show each figure beside the recorded one; raises ReproduceError where one differs."""
+    """Run an experiment again and show each figure beside the recorded one; raises ReproduceError if one differs."""
     from bikeml.terminal import tables
 
     with progress() as announce:
@@ -116,10 +116,10 @@ def _explain_nothing(done: Reproduction) -> str:
 
 def run_again(config: Config, options: Options, announce: Announce) -> Reproduction:
     """
-    Run the experiment of a recorded run again, and return what is the same and what is not.
+    Run the experiment of a recorded run again, and return which figures are equal and what has changed.
 
-    Raises RunNotFoundError and TrackingError as for every recorded run, DataError where the table is not the recorded
-    one, and ReproduceError where the code cannot be brought back or the experiment fails.
+    Raises RunNotFoundError and TrackingError as for every recorded run, DataError if the table is not the recorded one,
+    and ReproduceError if the code cannot be restored or the experiment fails.
     """
     from bikeml.tracking import lookup
 
@@ -129,14 +129,14 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         before, sections = recorded.require(), recorded.read_config()
-        # A job on a cluster had the table at a place of its own; here it is perhaps the one of the present config.
+        # The recorded path may exist only on the node of a cluster; the present config may name the same table.
         candidates = [options.table] if options.table else [_read_path(sections), config.data.path]
         sections["data"]["path"] = _find_table(run, candidates)
         announce("bringing back the code")
         diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
         with bring_back(run, _environment(before), diff, folder / "code") as code:
             announce("running the experiment")
-            # The recorded code knows no key that was added later; the code of here asks for each.
+            # The recorded code refuses keys that were added later; the present code requires them.
             after = _run(sections if code.place else complete(sections), code.place, folder)
     return Reproduction(
         run_id=run.run_id,
@@ -150,7 +150,7 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
 
 
 def _fetch(run: "RecordedRun", folder: Path) -> RunFolder:
-    """Bring the files that say what the run was."""
+    """Download the files that describe the run."""
     held = [name for name in (ENVIRONMENT, DIFF) if run.holds(name)]
     return run.fetch_record(folder / "recorded", CONFIG, *held)
 
@@ -169,7 +169,7 @@ def _environment(record: RunRecord) -> Environment:
 
 
 def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
-    """Return where the recorded table is among the candidates; raises DataError where none of them is it."""
+    """Return the first candidate that is the recorded table; raises DataError if there is none."""
     from bikeml.table.reading.source import read_bytes
 
     expected, reasons = run.tags[TABLE], []
@@ -194,7 +194,7 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecor
     overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
     command = [sys.executable, "-m", "bikeml", "--config-dir", str(options), *overrides]
     command += ["tracking=none", override("hydra.run.dir", str(out))]
-    # The worktree is the working folder and so comes first; estimators of the user's own are found from here.
+    # The worktree is the working folder and so comes first. This path adds the user's own estimators.
     here = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
     log = folder / "log"
     with log.open("wb") as output, child(command, {"PYTHONPATH": here}, output, place) as process:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.2
-LOG_LINES = 40  # the command line of MLflow ends with some of its own
+LOG_LINES = 40  # enough to reach past the last lines, which MLflow's command line adds
 
 
 class Options(Section):
@@ -43,7 +43,7 @@ def serve(config: Config, options: Options) -> None:
     """
     Serve the model of a run at 127.0.0.1 and options.port until an interrupt, and leave no process behind.
 
-    Raises ServeError where the port is taken or the server ends by itself, and RunNotFoundError, ModelFileError,
+    Raises ServeError if the port is taken or the server ends by itself, and RunNotFoundError, ModelFileError,
     ConfigError and TrackingError as for every recorded model.
     """
     _check_port(options.port)
@@ -65,7 +65,7 @@ def serve(config: Config, options: Options) -> None:
                 announce("starting the server")
                 _wait_until_it_answers(server, options.port, log)
             tables.show_facts(_describe(run.title, options.port, example))
-            sys.stdout.flush()  # whoever reads it through a pipe waits for the address
+            sys.stdout.flush()  # a program that reads it through a pipe waits for the address
             raise _ended(server.wait(), log)
 
 
@@ -82,7 +82,7 @@ def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
 
 def _check_port(port: int) -> None:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what was served a moment ago is no obstacle
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
         try:
             probe.bind((HOST, port))
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The code that a run was made with, brought back: its commit and its uncommitted changes, in a worktree of git."""
+"""Restore the code of a run, its commit and its uncommitted changes, in a git worktree."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -21,20 +21,20 @@ class Code:
     """Code that can be run."""
 
     place: Path | None
-    """The folder to run it in; None is the code that runs here."""
+    """The folder to run it in; None stands for the code of this process."""
     text: str
-    """What it is, for people."""
+    """A description for people."""
     notes: Sequence[str] = ()
-    """What could not be brought back."""
+    """What could not be restored."""
 
 
 @contextmanager
 def bring_back(run: "RecordedRun", environment: Environment, diff: str | None, place: Path) -> Iterator[Code]:
     """
-    Bring the code of a run to `place` for as long as the block runs; that of no git checkout is the code here.
+    Restore the code of a run at `place` while the block runs.
 
-    `environment` and `diff` are what the run recorded of it. Raises ReproduceError where the commit is not here, the
-    changes do not fit it, or git cannot be run.
+    If the run came from no git checkout, use the code of this process. `environment` and `diff` are what the run
+    recorded. Raises ReproduceError if the commit is missing here, the changes do not fit it, or git cannot be run.
     """
     commit, untracked = environment.git_commit, environment.git_untracked
     if commit is None:
@@ -75,7 +75,7 @@ def _apply(place: Path, diff: str, run_id: str) -> None:
 
 
 def _git(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run git in a session of its own: an interrupt of ours is no reason for it to leave things half done."""
+    """Run git in a session of its own, so that Ctrl+C does not stop it halfway."""
     try:
         return subprocess.run(
             ["git", "-C", str(place), *words],
