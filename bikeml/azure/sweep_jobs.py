@@ -1,4 +1,4 @@
-"""The jobs of a sweep that was left: read, followed and cancelled."""
+"""Read, follow and cancel the jobs of a sweep, also after its own command has ended."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -18,15 +18,15 @@ from bikeml.terminal.tables import show_notice
 
 def read_jobs(folder: Path, overrides: Iterable[str] = ()) -> list[Job]:
     """
-    Return the jobs of the sweep in `folder`, every generation, as they stand now.
+    Return the jobs of the sweep in `folder`, every generation, in their present states.
 
-    Raises BikemlError where there is no such sweep, and ClusterError.
+    Raises BikemlError if there is no such sweep, and ClusterError.
     """
     return sorted(connect(_config(overrides).azure).list_jobs(_tag(folder)), key=lambda job: job.name)
 
 
 def follow_jobs(folder: Path, seconds: float, overrides: Iterable[str] = ()) -> Iterator[Job]:
-    """Yield each job of a sweep whenever it stands otherwise than before, until all have ended."""
+    """Yield each job of a sweep whenever its state has changed, until all have ended."""
     workspace, tag = connect(_config(overrides).azure), _tag(folder)
     told: dict[str, str] = {}
     while True:
@@ -42,9 +42,10 @@ def follow_jobs(folder: Path, seconds: float, overrides: Iterable[str] = ()) -> 
 
 def follow_log(folder: Path, cell: str, seconds: float, overrides: Iterable[str] = ()) -> Iterator[str]:
     """
-    Yield the lines of a cell's log as they come, until its job has ended; before there are any, those of its image's.
+    Yield the lines of a cell's log as they come, until its job has ended.
 
-    `cell` is a number or the name of a job. Raises BikemlError where there is no such cell or job, and ClusterError.
+    Until the log has lines, yield those of the build of its image. `cell` is a number or the name of a job. Raises
+    BikemlError if there is no such cell or job, and ClusterError.
     """
     workspace = connect(_config(overrides).azure)
     name = cell if not cell.isdecimal() else _find_job(workspace, folder, int(cell))
@@ -76,9 +77,9 @@ def _find_job(workspace: Workspace, folder: Path, number: int) -> str:
 
 def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> Iterator[Job]:
     """
-    Ask for the end of every job of a sweep that has not ended, and yield those that were asked for.
+    Cancel every job of a sweep that has not ended, and yield the cancelled jobs.
 
-    Raises ClusterError, at the end with those that could not be asked for.
+    Raises ClusterError; at the end it lists the jobs that could not be cancelled.
     """
     workspace = connect(_config(overrides).azure)
     problems = []

@@ -1,1 +1,1 @@
-"""Online endpoints: deploy a model, shift traffic, ask for predictions."""
+"""Online endpoints: deploy a model, shift traffic, request predictions."""

@@ -1,4 +1,4 @@
-"""Deployments at a managed online endpoint: a model with what serves it, on machines of its own."""
+"""Make, read and delete deployments at a managed online endpoint. Each serves a model on machines of its own."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class Deployments:
         self._endpoints = Endpoints(workspace, announce)
 
     def find(self, endpoint: str, name: str) -> tuple[Deployment, str] | None:
-        """Return a deployment and its state, once nothing is under way there; None where there is none."""
+        """Wait until no operation runs, and return a deployment and its state; None if there is no such deployment."""
         found = settle("deployment", name, lambda: self._get(endpoint, name), _state, self._announce)
         return None if found is None else (_describe(found), _state(found))
 
@@ -67,10 +67,10 @@ class Deployments:
 
     def deploy(self, endpoint: str, wanted: Deployment, served: Served, tags: Mapping[str, str]) -> bool:
         """
-        Let the deployment be as wanted, and return False where it is so already; its traffic stays as it is.
+        Make or change the deployment as `wanted`; return False if it is so already. Its traffic stays unchanged.
 
-        A deployment that fails raises ServiceError with the last lines of its container; where it takes no requests it
-        is deleted, so that it costs nothing and the name is free. One with traffic answers while it is changed.
+        If it fails, ServiceError shows the last lines of its container. A failed deployment without traffic is deleted:
+        then it costs nothing and its name is free. A deployment with traffic still answers while it is changed.
         """
         if self.find(endpoint, wanted.name) == (wanted, "Succeeded"):
             return False
@@ -87,7 +87,7 @@ class Deployments:
         return True
 
     def _make_environment(self, served: Served) -> str:
-        """Register the environment where it is not, and return its name and version."""
+        """Register the environment if it is missing, and return its name and version."""
         environment = Environment(
             name=ENVIRONMENT, version=served.version, image=served.image, conda_file=yaml.safe_load(served.conda)
         )
@@ -96,7 +96,7 @@ class Deployments:
         return f"{ENVIRONMENT}:{served.version}"
 
     def _explain(self, endpoint: str, name: str) -> Iterator[str]:
-        """Yield what the container of a failed deployment said and what became of it, or why that cannot be told."""
+        """Yield the last lines of the container and what was done with it, or the error of either step."""
         try:
             yield from self._read_log(endpoint, name)
         except ServiceError as error:
@@ -108,17 +108,17 @@ class Deployments:
             yield f"{error}; the deployment may be there and cost: take it away with {command}"
 
     def _read_log(self, endpoint: str, name: str) -> list[str]:
-        """Return the last lines of a deployment's container with a heading, nothing where there is no deployment."""
+        """Return the last lines of a deployment's container with a heading; empty if there is no deployment."""
         with service_errors(f"read the log of deployment {name!r}"):
             try:
                 log = self._client.online_deployments.get_logs(name, endpoint, lines=LOG_LINES)
             except ResourceNotFoundError:
                 return []
-        lines = [] if log == "None" else redact(log.strip()).splitlines()  # so the client writes that there is no log
+        lines = [] if log == "None" else redact(log.strip()).splitlines()  # the client returns "None" for no log
         return ["its container said last:", *lines[-LOG_LINES:]] if lines else ["its container said nothing"]
 
     def _take_away(self, endpoint: str, name: str) -> str:
-        """Delete a failed deployment where nobody uses it, and return what became of it."""
+        """Delete a failed deployment if it has no traffic, and return a sentence that says what was done."""
         found = self.find(endpoint, name)
         if found is None:
             return "nothing was deployed; the same command tries again"
@@ -163,7 +163,7 @@ def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST in
     model = f"{match[1]}:{match[2]}" if match else str(found.properties.model)
     read = ManagedOnlineDeployment._from_rest_object(found)  # noqa: SLF001  as the public get does
     settings, probe = found.properties.request_settings, read.liveness_probe or ProbeSettings()
-    # which cuts off fractions of a second (azure-ai-ml 1.35)
+    # _from_rest_object cuts off fractions of a second (azure-ai-ml 1.35)
     timeout = pd.Timedelta(settings.request_timeout) // pd.Timedelta(milliseconds=1) if settings else 0
     fields = endpoint.ProbeSettings.model_fields
     machines = EndpointConfig.model_construct(  # unchecked: somebody may have set what conf/ does not allow
@@ -176,7 +176,7 @@ def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST in
 
 
 def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
-    """Return the error that says that an endpoint has no such deployment, or none with traffic, and which it has."""
+    """Return the error for a missing deployment, or for none with traffic; it names the existing ones."""
     wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
     known = ", ".join(sorted(endpoint.traffic)) or "none"
     return ServiceError(

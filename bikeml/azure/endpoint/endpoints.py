@@ -1,4 +1,4 @@
-"""Managed online endpoints of a workspace, as Azure ML has them: made, asked and deleted."""
+"""Make, call and delete the managed online endpoints of a workspace."""
 
 import contextlib
 import hashlib
@@ -31,7 +31,7 @@ _RETRIES = 3
 ADVICE: Mapping[int, str] = {
     HTTPStatus.REQUEST_TIMEOUT: "; deploy again with a longer azure.endpoint.request_settings.request_timeout_ms"
 }
-"""What to do about an answer, by its status: "Troubleshoot online endpoints" of Azure ML's documentation."""
+"""Advice by HTTP status. Source: "Troubleshoot online endpoints" of Azure ML's documentation."""
 Found = TypeVar("Found")
 
 
@@ -42,16 +42,16 @@ class Endpoints:
         self._client, self._announce = workspace.ml_client, announce
 
     def default_name(self) -> str:
-        """Return a name of this workspace's own: names are unique in a whole region."""
+        """Return a name that only this workspace uses, since a name must be unique in its region."""
         client = self._client
         names = f"{client.subscription_id}/{client.resource_group_name}/{client.workspace_name}".lower()
         return f"bikeml-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
     def find(self, name: str) -> ManagedOnlineEndpoint | None:
         """
-        Return the endpoint once nothing is under way there, or None where there is none.
+        Wait until no operation runs, and return the endpoint; None if there is no such endpoint.
 
-        Its traffic has each of its deployments, also those that get no requests.
+        Its traffic lists every deployment, also those without requests.
         """
         look = self._client.online_endpoints.get
         found: ManagedOnlineEndpoint | None = settle("endpoint", name, lambda: look(name), _state, self._announce)
@@ -66,7 +66,7 @@ class Endpoints:
         return found
 
     def get(self, name: str) -> ManagedOnlineEndpoint:
-        """Return the endpoint; that there is none is an error that tells what there is."""
+        """Return the endpoint; raises ServiceError with the names of the existing ones if it is missing."""
         found = self.find(name)
         if found is None:
             with service_errors("list the endpoints"):
@@ -81,7 +81,7 @@ class Endpoints:
         return found
 
     def make(self, name: str) -> ManagedOnlineEndpoint:
-        """Return the endpoint, made where there is none, and again where that failed."""
+        """Return the endpoint. Create it if it is missing, and create it again if its creation failed."""
         found = self.find(name)
         if found is not None and _state(found) == "Succeeded":
             return found
@@ -112,7 +112,11 @@ class Endpoints:
             wait(self._announce, f"moving the traffic to {shares}", begin, endpoint)
 
     def ask(self, endpoint: ManagedOnlineEndpoint, rows: Mapping[str, Any], deployment: str | None) -> Any:  # noqa: ANN401
-        """Return the answer, any JSON value, to rows as {"columns": [...], "data": [[...]]}; None: traffic decides."""
+        """
+        Return the answer, any JSON value, to rows as {"columns": [...], "data": [[...]]}.
+
+        If `deployment` is None, the endpoint chooses one by its traffic.
+        """
         headers = {"azureml-model-deployment": deployment} if deployment else {}
         with service_errors(f"ask endpoint {endpoint.name!r}"):
             # azure-ai-ml's own invoke leaves the key in a dict of its module
@@ -146,7 +150,7 @@ def to_rows(table: pd.DataFrame) -> dict[str, list[object]]:
 def settle(
     kind: str, name: str, look: Callable[[], Found], state: Callable[[Found], str], announce: Announce
 ) -> Found | None:
-    """Return what `look` finds once nothing is under way there, or None where there is nothing."""
+    """Call `look` until no operation runs there, and return what it finds; None if it finds nothing."""
     while True:
         with service_errors(f"look at {kind} {name!r}"):
             try:
@@ -160,9 +164,9 @@ def settle(
 
 
 def wait(announce: Announce, text: str, begin: Callable[..., LROPoller[Any]], *arguments: object) -> None:
-    """Begin what takes a while at the service, say so, and wait for its end."""
+    """Begin a long operation of the service, announce it, and wait for its end."""
     announce(text)
-    # the client prints a dot for each look, from the first one on, and its colours where it uploads
+    # the client prints a dot each time it polls, and colours when it uploads
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         begin(*arguments).result()
 
@@ -179,7 +183,7 @@ def _refusal(name: str, response: HttpResponse) -> ServiceError:
 
 
 def _said(text: str, reason: str | None) -> str:
-    """Return the message of an error's body, as Azure writes it or as the model server does."""
+    """Return the message in an error's body, which comes from Azure or from the model server."""
     try:
         body = json.loads(text)
         error = body.get("error", body)

@@ -1,4 +1,4 @@
-"""What serves a model at an endpoint: a folder with the scoring script, and an environment for it."""
+"""Prepare what serves a model at an endpoint: a folder with the scoring script, and an environment for it."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ from bikeml.experiment.model_folder import PYTHON_ENV, REQUIREMENTS, hash_folder
 
 SCRIPT = Path(score.__file__).name
 SERVER = "azureml-inference-server-http==1.5.1"
-"""The server that Azure ML starts in the container; its own requirements are left to pip."""
+"""The server that Azure ML starts in the container; pip chooses the versions of its requirements."""
 NOT_SERVED = "mlflow"
-"""What a model's folder asks for and the scoring script does without; it would bring a hundred packages more."""
+"""A requirement of the model's folder that the scoring script does not need; it would add a hundred packages."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Served:
 
     @property
     def version(self) -> str:
-        """The version of the environment: the same content is the same version."""
+        """The version of the environment, a hash of its content."""
         return environment_version(self.conda, self.image)
 
     @property
     def sha256(self) -> str:
-        """Of all that is here, in hex."""
+        """The sha256 of the code and the environment, in hex."""
         return hashlib.sha256(f"{self.version} {hash_folder(self.code)}".encode()).hexdigest()
 
 
 def prepare(model: Path, folder: Path, image: str) -> Served:
-    """Write to `folder` what serves a checked `model` folder in a container of `image`, and return it."""
+    """Write the files that serve a checked `model` folder in a container of `image` to `folder`, and return them."""
     folder.mkdir()
     shutil.copyfile(score.__file__, folder / SCRIPT)
     contract = {
@@ -55,7 +55,7 @@ def prepare(model: Path, folder: Path, image: str) -> Served:
 
 
 def _build_conda(model: Path) -> str:
-    """Return the conda file of an environment with the versions that a model was fitted with."""
+    """Return the conda file of an environment with the package versions that fitted the model."""
     python = str(yaml.safe_load((model / PYTHON_ENV).read_text(encoding="utf-8"))["python"])
     lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith(f"{NOT_SERVED}==")]

@@ -1,4 +1,4 @@
-"""How the requests at an endpoint are shared among its deployments."""
+"""Share the requests at an endpoint among its deployments."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,10 @@ ALL = 100  # per cent
 
 def share_traffic(current: Mapping[str, int], name: str, share: int) -> dict[str, int]:
     """
-    Return the traffic in per cent where `name` has `share` of it; the others divide the rest as they do now.
+    Return the traffic in per cent: `name` gets `share`, and the others divide the rest in their present ratio.
 
-    Where none of them has any, and there is one, it takes the rest. Raises ConfigError where there is nobody to do so.
+    If the others have no traffic, and there is only one, it gets the rest. Raises ConfigError if no deployment can get
+    the rest.
     """
     others = {other: part for other, part in current.items() if other != name}
     if share == ALL or not any([share, *others.values()]):
