@@ -308,23 +308,6 @@ def test_a_person_is_told_what_may_be_amiss(cells, name, note):
     assert found.startswith(note)
 
 
-@pytest.mark.parametrize("disguise", [np.log, np.sqrt, lambda y: -3 * y, lambda y: np.round(y, 3), np.exp])
-def test_a_target_in_disguise_is_told_and_kept(disguise):
-    y = np.random.default_rng(0).uniform(1, 9, N)
-    cells = pa.table({"x": disguise(y).astype(str), "z": RNG.normal(size=N).astype(str), "y": y.astype(str)})
-    found = decide(cells, data_of())
-    assert found.data.numeric == ["x", "z"]
-    assert found.notes[1:] == (
-        "'x' is almost the target 'y', or a function of it; to leave it out: 'data.ignored=[x]'",
-    )
-
-
-def test_a_good_feature_is_no_target_in_disguise():
-    y = np.random.default_rng(0).normal(size=N)
-    good = pa.table({"x": (y + np.random.default_rng(1).normal(size=N) / 10).astype(str), "y": y.astype(str)})
-    assert len(decide(good, data_of()).notes) == 1
-
-
 def test_columns_with_a_type_are_decided_like_those_of_text():
     typed = {
         "float": pa.array(RNG.normal(size=N)),

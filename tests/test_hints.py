@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bikeml.evaluation import hints
+from bikeml.evaluation.disguise import is_disguise
 from bikeml.evaluation.hints import Rows, begs_for_log, count_twins, find_hints
 from bikeml.evaluation.importance import Importance
 from bikeml.records.run import Importance as RecordedImportance
@@ -169,3 +170,14 @@ def test_a_record_without_hints_is_one_of_an_earlier_version():
     content = run_record(importance=RecordedImportance(columns=(), mean=(), std=())).model_dump(by_alias=True)
     del content["hints"]
     assert type(run_record()).model_validate(content, strict=False).hints == ()
+
+
+@pytest.mark.parametrize("disguise", [np.log, np.sqrt, lambda y: -3 * y, lambda y: np.round(y, 3), np.exp])
+def test_a_monotone_function_of_the_target_is_a_disguise(disguise):
+    y = np.random.default_rng(0).uniform(1, 9, 60)
+    assert is_disguise(disguise(y), y)
+
+
+def test_a_good_feature_is_no_target_in_disguise():
+    y = np.random.default_rng(0).normal(size=60)
+    assert not is_disguise(y + np.random.default_rng(1).normal(size=60) / 10, y)

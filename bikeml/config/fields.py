@@ -108,6 +108,13 @@ def _separator(value: object) -> object:
     return "\t" if value == "\\t" else value  # a command line cannot hold a tab
 
 
+def _target(name: object) -> object:
+    """Return the name of a column; to Hydra and YAML the column 2011 is a number."""
+    if name is None:
+        return ""
+    return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+
+
 def _not_zero(n_jobs: int) -> int:
     if n_jobs == 0:
         raise ValueError("is no number of workers; use 1 or more, or -1 for every core")
@@ -165,7 +172,7 @@ Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Mapped = Annotated[dict[str, T], BeforeValidator(lambda values: {} if values is None else values)]
 """By column; null is nothing, since Hydra adds no keys to a mapping that is there."""
-Target = Annotated[str, BeforeValidator(lambda name: "" if name is None else name)]
+Target = Annotated[str, BeforeValidator(_target)]
 """A column; empty if none is named, which predicting does not need."""
 Sign = Annotated[
     Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)] | Literal["auto"],

@@ -8,8 +8,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from bikeml.config.schema import Config
+from bikeml.evaluation.disguise import is_disguise
 from bikeml.evaluation.importance import Importance
-from bikeml.table.columns.disguise import is_disguise
 from bikeml.table.columns.names import as_override
 
 SAMPLE_ROWS = 10_000

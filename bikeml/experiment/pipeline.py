@@ -27,6 +27,11 @@ KINDS = ("numeric", "categorical", "high_cardinality", "date", "text")
 DENSE_BYTES = 2**29
 """Above it, the encoded columns become a sparse matrix if the model takes one; it does not depend on the machine."""
 
+COPIES = 3
+"""How often the encoded columns lie in memory: ColumnTransformer puts parts together, and a model takes a copy."""
+MOST_COLUMNS = 20_000
+"""More dense columns than these take hours in any model."""
+
 
 def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) -> Pipeline:
     """
@@ -149,12 +154,12 @@ def _is_sparse(config: Config, columns: Mapping[str, list[str]], levels: Mapping
     if any(spec.get("sparse_output") for spec in config.preprocessing.categorical.values()) and _takes_sparse(config):
         return True
     free = psutil.virtual_memory().available
-    if size > free:
+    if COPIES * size > free or n_columns > MOST_COLUMNS:
         widest = max(columns["categorical"], key=lambda name: levels[name], default=None)
         most = f"; {widest!r} alone has {levels[widest]:,} levels" if widest else ""
         cure = "choose preprocessing=auto" if config.preprocessing.cardinality_threshold is None else "take fewer rows"
         raise FitError(
-            f"{n_rows:,} training rows with {n_columns:,} encoded columns take {size / 2**30:,.1f} GiB, and "
+            f"{n_rows:,} training rows with {n_columns:,} encoded columns take {COPIES * size / 2**30:,.1f} GiB, and "
             f"{free / 2**30:,.1f} GiB of memory are free{most}; {cure}, or put columns into data.ignored"
         )
     return False

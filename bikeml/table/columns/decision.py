@@ -12,7 +12,7 @@ from bikeml.errors import DataError
 from bikeml.table.columns.kinds import Kind, find_dates, find_numbers, in_rows, with_kind
 from bikeml.table.columns.look import look_at
 from bikeml.table.columns.names import is_unnamed
-from bikeml.table.columns.notes import tell_columns, tell_disguises, tell_kinds, tell_left_out
+from bikeml.table.columns.notes import tell_columns, tell_kinds, tell_left_out
 from bikeml.table.reading.cells import is_text
 from bikeml.table.reading.dates import ISO, is_day_first, is_time_of_day
 
@@ -62,8 +62,6 @@ def decide(cells: pa.Table, data: DataConfig, train: np.ndarray | None = None) -
             f"no column is left to learn from: {tell_left_out(kinds)}; name one in data.numeric or data.categorical"
         )
     notes = [tell_columns(decided, kinds), *tell_kinds(kinds)]
-    if target is not None:
-        notes += tell_disguises(kinds, target, data.target)
     return Decision(decided, tuple(notes), {name: kinds[name].reason for name in found})
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from bikeml.config.data import DataConfig
-from bikeml.table.columns.disguise import is_disguise
 from bikeml.table.columns.kinds import COLUMN, Kind
-from bikeml.table.columns.names import as_override
 from bikeml.table.reading.cells import IN_BRACKETS
 from bikeml.table.reading.dates import is_day_first, is_time_of_day
 
@@ -32,18 +30,6 @@ def tell_kinds(kinds: Mapping[str, Kind]) -> list[str]:
         for note in [*_tell_numbers(kind), *_tell_dates(kind), *kind.notes] if kind.role != "ignored" else []:
             columns.setdefault(note, []).append(repr(name))
     return [note.replace(COLUMN, shorten(names)) for note, names in columns.items()]
-
-
-def tell_disguises(kinds: Mapping[str, Kind], target: Kind, name: str) -> list[str]:
-    """Return a line for each column that is almost the target, or a monotone function of it."""
-    if target.numbers is None:
-        return []
-    return [
-        f"{column!r} is almost the target {name!r}, or a function of it; to leave it out: "
-        f"{as_override('ignored', [column])}"
-        for column, kind in kinds.items()
-        if kind.role == "numeric" and kind.numbers is not None and is_disguise(kind.numbers, target.numbers)
-    ]
 
 
 def shorten(names: Iterable[str]) -> str:
