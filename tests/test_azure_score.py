@@ -30,7 +30,8 @@ TRAINING = pd.DataFrame(
         "lift": [True, False] * 20,
     }
 )
-COLUMNS = ("data=csv", "data.path=x.csv", "data.target=y", "data.numeric=[temp]", "data.categorical=[date,floor,lift]")
+CODES = ("data.categorical=[date,floor,lift]", "data.categories=inferred")
+COLUMNS = ("data=csv", "data.path=x.csv", "data.target=y", "data.numeric=[temp]", *CODES)
 ROW = ["2026-07-01", 0.25, 3, True]
 
 

@@ -114,7 +114,7 @@ def test_a_second_run_in_a_folder_leaves_nothing_of_the_first(bikeml_main, workd
 
 def test_a_sweeps_record_holds_no_secret(bikeml_main, workdir, capfd):
     paths = f"data.path='http://me:hush@127.0.0.1:1/x?sig=hush',{DAILY}"
-    assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", "data=csv", paths) == 1
+    assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", paths) == 1
     written = [file.read_text() for file in (workdir / "sweep").rglob("*") if file.suffix in (".json", ".csv", ".log")]
     assert any("127.0.0.1:1" in text for text in written)
     assert not any("hush" in text for text in [*written, *capfd.readouterr()])

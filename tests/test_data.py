@@ -157,7 +157,7 @@ def test_every_problem_is_named_at_once(workdir):
         "every row",
     ):
         assert part in message
-    assert "choose data=csv; not listed yet: [c]" in message
+    assert "the table has the columns ['a', 'c', 'y']; data=csv without lists" in message
 
 
 def test_many_bad_cells_are_counted(workdir):

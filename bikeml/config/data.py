@@ -126,8 +126,6 @@ class DataConfig(Section):
         twice = [f"{column!r} is in {' and '.join(keys)}" for column, keys in sorted(named.items()) if len(keys) > 1]
         if twice:
             raise ValueError(f"gives columns more than one role: {'; '.join(twice)}; take each from all but one")
-        if self.is_decided and not self.features and not self.dates:
-            raise ValueError("numeric and categorical are both empty; name at least one column")
         return self
 
 

@@ -108,11 +108,13 @@ def _separator(value: object) -> object:
     return "\t" if value == "\\t" else value  # a command line cannot hold a tab
 
 
-def _target(name: object) -> object:
+def _column(name: object) -> object:
     """Return the name of a column; to Hydra and YAML the column 2011 is a number."""
-    if name is None:
-        return ""
     return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+
+
+def _target(name: object) -> object:
+    return "" if name is None else _column(name)
 
 
 def _not_zero(n_jobs: int) -> int:
@@ -179,8 +181,12 @@ Sign = Annotated[
     _either("one character, or auto"),
 ]
 Separator = Sign
-Columns = Annotated[list[Name] | Literal["auto"], _either("a list of columns, such as [temp, hum], or auto")]
-DateColumns = Annotated[Name | list[Name] | None, _either("a column, a list of columns, auto, or null")]
+ColumnName = Annotated[str, BeforeValidator(_column), Field(min_length=1)]
+Columns = Annotated[
+    list[ColumnName] | Literal["auto"],
+    _either("a list of columns, such as [temp, hum], or auto; true, false and null as names stand in quotes"),
+]
+DateColumns = Annotated[Name | list[ColumnName] | None, _either("a column, a list of columns, auto, or null")]
 DateFormat = Annotated[
     Name | dict[str, Name] | None, _either("a format such as %m/%d/%Y, a mapping of columns to formats, or null")
 ]

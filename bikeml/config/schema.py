@@ -177,6 +177,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
+        dates = self.data.dates if self.preprocessing.date else []
+        if self.data.is_decided and not self.data.features and not dates:
+            raise ValueError("data.numeric and data.categorical are both empty; name at least one column")
         if self.search.kind == "grid" and not self.model.grid:
             raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
         if self.split.kind == "chronological" and self.data.date is None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bikeml.config.data import DataConfig
-from bikeml.config.overrides import quote
 from bikeml.errors import DataError, did_you_mean
-from bikeml.table.column import Column, parse_dates, show_cell
+from bikeml.table.column import Column, parse_dates
 
 COMMAS_IN_NUMBER = r"\s*[-+]?\d+(,\d+)+\s*"
 FILL = "fill the gaps, or choose preprocessing=imputed"
@@ -34,7 +33,7 @@ def find_problems(
 
     `names` are all columns of the table.
     """
-    yield from _find_missing(columns, names, data)
+    yield from _find_missing(names, data)
     if any(column.parsed.empty for column in columns.values()):
         yield "it has no rows"
         return
@@ -58,7 +57,7 @@ def _check_target(column: Column) -> Iterator[str]:
     yield from column.describe("is missing", column.is_gap, "leave these rows out, or set data.missing_target=drop")
     values = column.parsed
     if not column.wrong.any() and (values == values.iloc[0]).all():
-        yield f"target {column.name!r} is {show_cell(values.iloc[0])} in every row; there is nothing to learn"
+        yield f"target {column.name!r} is {column.cells[0]} in every row; there is nothing to learn"
 
 
 def _check_numbers(columns: Sequence[Column], tolerance: Tolerance) -> Iterator[str]:
@@ -76,17 +75,14 @@ def _check_categories(columns: Sequence[Column], numeric: Sequence[Column], tole
     yield from _find_gaps(columns, tolerated=tolerance.categorical_gaps)
 
 
-def _find_missing(columns: Mapping[str, Column], names: Sequence[str], data: DataConfig) -> Iterator[str]:
+def _find_missing(names: Sequence[str], data: DataConfig) -> Iterator[str]:
     wanted = {f"data.{role}": listed for role, listed in data.roles.items()} | {"data.allowed": list(data.allowed)}
     missing = [(key, name) for key, listed in wanted.items() for name in listed if name not in names]
     for key, name in missing:
         yield f"there is no column {name!r} for {key}{did_you_mean(name, names)}"
     if missing:
-        yield f"the table has the columns {list(names)}"
-    if {"data.numeric", "data.categorical"} & {key for key, _ in missing}:
-        listed = [name for role in ("numeric", "categorical") for name in data.roles[role] if name in columns]
-        others = [name for name in names if name not in [*listed, data.target, *data.dates]]
-        yield f"to let columns be decided by what they hold, choose data=csv; not listed yet: {quote(others)}"
+        advice = "data=csv without lists for numeric and categorical lets columns decide themselves"
+        yield f"the table has the columns {list(names)}; {advice}"
 
 
 def _find_gaps(columns: Sequence[Column], *, tolerated: bool) -> Iterator[str]:
