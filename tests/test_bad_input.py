@@ -118,7 +118,10 @@ COMMANDS = [
     ("evaluation.random_state=-1", r"evaluation.random_state=-1 should be greater than or equal to 0"),
     ("search=grid search.folds=1", r"search.folds=1 should be greater than or equal to 2"),
     # empty
-    ("'data.numeric=[]' 'data.categorical=[]'", r"numeric and categorical are both empty; name at least one column"),
+    (
+        "'data.numeric=[]' 'data.categorical=[]'",
+        r"data.numeric and data.categorical are both empty; name at least one column",
+    ),
     ("data.allowed.season=[]", r"data.allowed.season=\[\] should not be empty"),
     ("data.path=''", r"data.path='' should not be empty"),
     ("tracking.run_name=''", r"tracking.run_name='' should not be empty"),
@@ -256,7 +259,7 @@ TABLES = {
     "a gap in the target alone": (
         "a,b,y\n" + rows(9) + "1,2,NaN\n",
         ["data.missing_target=refuse"],
-        r"column 'y' is missing in row 10: 'NaN'; leave these rows out, or set data.missing_target=drop",
+        r"column 'y' is missing in row 10: NaN; leave these rows out, or set data.missing_target=drop",
     ),
     "a word far down": (
         "a,b,y\n" + rows(500) + "1,2,three\n",

@@ -103,14 +103,14 @@ ROWS = st.fixed_dictionaries(
     {
         "rooms": st.none() | st.sampled_from([2.0, 2.5, 1e-17, -3.0]) | st.floats(-1e9, 1e9),
         "code": st.none() | st.sampled_from([*CODES, "new"]),
-        "city": st.none() | st.sampled_from(CITIES[:-1]) | st.text("aé ,;'\"", min_size=1, max_size=5),
+        "city": st.none() | st.sampled_from(CITIES[:-1]) | st.text("aé,;'\"", min_size=1, max_size=5),
         "sold": st.none() | st.sampled_from(["2020-02-03", "1999-12-31", "2031-07-01"]),
         "words": st.none() | st.sampled_from(["a nice house", "sea", "nothing known here"]),
     }
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(ROWS, min_size=1, max_size=6))
 def test_every_door_gives_the_same_prediction_to_the_last_bit(drawn, doors, bikeml_main, monkeypatch):
     rows = pd.DataFrame(drawn, columns=COLUMNS)

@@ -85,7 +85,7 @@ def test_to_record_twice_is_to_record_once(call):
 
 def test_a_run_whose_store_was_away_is_recorded_by_the_command_of_its_message(call, workdir):
     (workdir / "mlflow.db").write_text("this is no database, and it is long enough to be read as one\n" * 100)
-    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml record '.*out'"):
+    with pytest.raises(TrackingError, match=r"record it later with python -m bikeml record \S*out"):
         bikeml.run(*FAST, "hydra.run.dir=out")
     (workdir / "mlflow.db").unlink()
     assert call("out")[0] == 0

@@ -17,6 +17,7 @@ SAMPLE_ROWS = 10_000
 HELD_OUT_SAMPLE_ROWS = 1_000
 """Of more held-out rows, twins of a sample are looked for."""
 PERFECT = 0.99995  # is shown as 1.0000
+LEARNED = 0.1  # the test R2 of a model that has learned something: below it, importances are noise
 DOMINANT = 0.9
 MANY_TWINS = 0.01
 SKEWED, HALVED = 1.0, 0.5
@@ -40,7 +41,8 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
             "column out with data.ignored"
         )
     yield from _find_disguises(rows, config.data.target, config.evaluation.random_state)
-    yield from _find_dominant(importance)
+    if test_r2 >= LEARNED:
+        yield from _find_dominant(importance)
     yield from _find_twins(rows, config.evaluation.random_state)
     if begs_for_log(rows.y_train) and not _models_log(config.model.estimator):
         yield (

@@ -58,7 +58,9 @@ def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"{where} cannot be imported: {error}; {such_as}") from error
+        top = module_name.partition(".")[0]
+        advice = f"install it: pip install {top}" if getattr(error, "name", None) == top else such_as
+        raise ConfigError(f"{where} cannot be imported: {error}; {advice}") from error
     found = getattr(module, class_name, None)
     if found is None:
         hint = did_you_mean(class_name, [name for name in dir(module) if name[0].isupper()])

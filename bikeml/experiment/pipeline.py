@@ -27,10 +27,8 @@ KINDS = ("numeric", "categorical", "high_cardinality", "date", "text")
 DENSE_BYTES = 2**29
 """Above it, the encoded columns become a sparse matrix if the model takes one; it does not depend on the machine."""
 
-COPIES = 3
-"""How often the encoded columns lie in memory: ColumnTransformer puts parts together, and a model takes a copy."""
-MOST_COLUMNS = 20_000
-"""More dense columns than these take hours in any model."""
+COPIES, MOST_COLUMNS = 3, 20_000
+"""How often dense columns lie in memory, since parts are joined and models copy; and how many would take hours."""
 
 
 def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) -> Pipeline:
