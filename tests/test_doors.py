@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from skops import io as skops_io
 
 import bikeml
+
+__all__ = ["skops_io"]  # imported before the lean form of it, with which no other program could load a model
 
 COLUMNS = ["rooms", "code", "city", "sold", "words"]
 CODES, CITIES = (
