@@ -53,3 +53,15 @@ def test_a_plain_launcher_is_adapted_and_one_that_knows_of_cells_is_not():
     assert adapt(cluster) is cluster
     adapt(plain).launch([["a=1"], ["a=2"]], 0)
     assert plain.launched == [[["a=1"], ["a=2"]]]
+
+
+def test_the_jobs_of_a_sweep_are_counted_from_zero(bikeml_main, monkeypatch):
+    counted, launch = [], PlainLauncher.launch
+
+    def count(self, job_overrides, initial_job_idx):
+        counted.append((len(job_overrides), initial_job_idx))
+        launch(self, job_overrides, initial_job_idx)
+
+    monkeypatch.setattr(PlainLauncher, "launch", count)
+    assert bikeml_main("-m", *FAST, "tracking=none", "hydra.sweep.dir=sweep", "model=linear,tree") == 0
+    assert counted == [(2, 0)]
