@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import importlib
-import json
 import shutil
 import socket
 import traceback
@@ -13,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 from unittest.mock import patch
+
+import yaml
 
 from tests.attacks.figures import (
     Show,
@@ -189,7 +190,7 @@ def _pretend_to_run(
         output.write(traceback.format_exc().encode())
         yield Ended(1)
         return
-    shutil.copytree(finished, json.loads(words["hydra.run.dir"]))
+    shutil.copytree(finished, yaml.safe_load(words["hydra.run.dir"]))
     yield Ended(0)
 
 
