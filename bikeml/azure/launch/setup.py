@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from bikeml.multirun.plan import PlannedCell
 from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact
 from bikeml.table.data import split_name
-from bikeml.table.reading.source import read_bytes
+from bikeml.table.reading.source import open_source, read_bytes
+
+EXCEL = "openpyxl"
+"""An extra: jobs with other tables do without it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,12 @@ class JobSetup:
 
     def _packages(self, *, installed: bool) -> list[str]:
         named = {name for each in self.planned for name in user_packages(each.config)}
+        named |= {EXCEL} if self._has_excel else set()
         return sorted(name for name in named if is_installed(name) == installed)
+
+    @cached_property  # a launch asks several times, and a URL is downloaded for each
+    def _has_excel(self) -> bool:
+        return any(map(_is_excel, {each.config.data.path for each in self.planned}))
 
     def _write_table(self, sha256: str) -> Path:
         config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
@@ -57,3 +66,9 @@ class JobSetup:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
         return file
+
+
+def _is_excel(path: str) -> bool:
+    """Tell by the content, as reading does: a zip file or a URL may have another ending."""
+    with open_source(path) as source:
+        return source.format == "excel"

@@ -1,0 +1,102 @@
+"""A table of each format as a loopback Azure job: columns that decide themselves are the same there and here."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bikeml
+from bikeml.records.run_folder import RunFolder
+from tests.azureml import LoopbackAzureML
+from tests.azureml.blobs import missing
+from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
+
+pytest.importorskip("openpyxl")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+SECONDS = 240
+FAST = ("model=rf", "model.estimator.n_estimators=5", "evaluation.bootstrap_samples=100", "evaluation.importance=none")
+
+
+def write_zip(table: pd.DataFrame, path: str) -> None:
+    """Write a zip file as macOS does: with a file beside the table that is no table."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("houses.csv", table.to_csv(index=False, sep=";", decimal=","))
+        archive.writestr("__MACOSX/._houses.csv", b"\0")
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, str], Any]] = {
+    "my houses.csv": lambda table, path: table.to_csv(path, index=False),
+    "houses.tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
+    "houses.csv.gz": lambda table, path: table.to_csv(path, index=False),
+    "houses.zip": write_zip,
+    "houses.parquet": lambda table, path: table.to_parquet(path),
+    "houses.feather": lambda table, path: table.to_feather(path),
+    "houses.XLSX": lambda table, path: table.to_excel(path.replace("XLSX", "xlsx"), index=False),
+}
+
+
+@pytest.fixture
+def houses() -> pd.DataFrame:
+    """A table with a column of each role, and what is to be left out."""
+    rng, n_rows = np.random.default_rng(0), 90
+    area, town = rng.uniform(30, 200, n_rows), rng.choice(["Bern", "Chur", "Genève"], n_rows)
+    words = rng.choice(["sunny", "quiet", "old", "central", "garden", "lake", "view"], (n_rows, 4))
+    return pd.DataFrame(
+        {
+            "id": [f"H-{i:05d}" for i in range(n_rows)],
+            "area": pd.Series(area).mask(rng.random(n_rows) < 0.1),
+            "rooms": rng.integers(1, 7, n_rows),
+            "town": pd.Series(town, dtype=object).mask(rng.random(n_rows) < 0.1),
+            "sold": pd.date_range("2021-01-03", periods=n_rows, freq="5D"),
+            "notes": [f"{' '.join(row)} house number {i}" for i, row in enumerate(words)],
+            "price": area / 3 + 50 * (town == "Bern") + rng.normal(0, 5, n_rows),
+        }
+    )
+
+
+@pytest.fixture
+def workspace(azureml: LoopbackAzureML, workdir: Path) -> LoopbackAzureML:
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": WORKSPACE}
+    (workdir / "config.json").write_text(json.dumps(names))
+    return azureml
+
+
+def run(*arguments: str) -> str:
+    command = [sys.executable, "-m", "bikeml", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """Return what a run found: its fingerprint, every figure, what was decided, and each prediction."""
+    record, config = RunFolder(folder).require(), RunFolder(folder).read_config()
+    data = {key: value for key, value in config["data"].items() if key not in {"path", "name"}}
+    files = {name: (folder / name).read_text() for name in ("predictions.csv", "folds.csv")}
+    return {"fingerprint": record.fingerprint, "metrics": dict(record.metrics), "data": data, **files}
+
+
+def test_a_table_of_each_format_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML, houses: Any) -> None:
+    for name, write in WRITERS.items():
+        write(houses, name)
+    if Path("houses.xlsx").is_file():
+        Path("houses.xlsx").replace("houses.XLSX")
+    table = ("data=csv", "data.target=price", *FAST)
+    cluster = ("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep")
+    run(*cluster, *table, "data.path=" + ",".join(f"'{name}'" for name in WRITERS))
+    assert len(workspace.jobs.by_name) == len(WRITERS)
+    for cell, name in enumerate(WRITERS):
+        bikeml.run(*table, f"data.path='{name}'", "tracking=none", f"hydra.run.dir=here{cell}")
+        job, here = told(Path("sweep", str(cell))), told(Path(f"here{cell}"))
+        assert job == here, name
+        roles = {role: here["data"][role] for role in ("numeric", "categorical", "date", "text")}
+        assert roles == {"numeric": ["area", "rooms"], "categorical": ["town"], "date": ["sold"], "text": ["notes"]}
+        assert here["data"]["ignored"] == ["id"]
