@@ -165,7 +165,10 @@ TYPED = {
     "booleans": pa.array([True, None, False]),
     "days": pa.array(pd.to_datetime(["2020-01-05", "2021-12-31"])),
     "moments": pa.array(pd.to_datetime(["2020-01-05 10:00", "2021-12-31 00:00"])),
-    "zoned": pa.array(pd.to_datetime(["2020-01-05 10:00:00.5+02:00", "2021-12-31 00:00:00.0+02:00"])),
+    "zoned": pa.array(
+        [dt.datetime(2020, 1, 5, 8, 0, 0, 500_000, dt.UTC), dt.datetime(2021, 12, 30, 22, tzinfo=dt.UTC)],
+        pa.timestamp("us", "+02:00"),
+    ),
     "dates": pa.array([dt.date(2020, 1, 5), None]),
     "times": pa.array([dt.time(8, 15), dt.time(9, 0, 1)]),
     "decimals": pa.array([decimal.Decimal("1.10"), None]),

@@ -98,7 +98,7 @@ def test_a_text_table_is_fetched_byte_by_byte(fetch, name, packed):
 
 def test_a_table_of_json_is_fetched_with_its_types(fetch):
     table = pd.read_parquet(fetch("a.parquet", "a.json", b'[{"n": 1, "date": "2001-02-03"}, {"n": 2, "date": null}]'))
-    assert [str(dtype) for dtype in table.dtypes] == ["int64", "datetime64[ns]"]
+    assert [dtype.kind for dtype in table.dtypes] == ["i", "M"]
 
 
 def test_another_file_than_the_named_one_is_refused(fetch):
