@@ -22,7 +22,7 @@ from pyarrow import feather, parquet
 from bikeml.config.data import DataConfig
 from bikeml.errors import DataError
 from bikeml.table.reading.dialect import find_dialect
-from bikeml.table.reading.table_file import iter_table_file, open_table_file, read_table_file
+from bikeml.table.reading.table_file import open_table_file, read_table_file
 from bikeml.table.reading.text import iter_text
 from tests.conftest import DAILY
 
@@ -37,6 +37,12 @@ UNSTATED = {
     "decimal": "auto",
     "thousands": "auto",
 }
+
+
+def iter_table_file(data, columns):
+    """Yield some rows of a table at a time, as predicting reads them."""
+    with open_table_file(data) as file:
+        yield from file.read(columns)
 
 
 def data_of(path, **keys):

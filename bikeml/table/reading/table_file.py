@@ -99,12 +99,6 @@ def read_table_file(data: DataConfig) -> TableFile:
     return TableFile(cells, file.sha256, file.data, (*file.notes, *notes))
 
 
-def iter_table_file(data: DataConfig, columns: Sequence[str]) -> Generator[pa.Table, None, None]:
-    """Yield some rows of `columns` at a time of the table at data.path ("-" is the standard input)."""
-    with open_table_file(data) as file:
-        yield from file.read(columns)
-
-
 @contextmanager
 def open_table_file(data: DataConfig) -> Iterator[OpenTable]:
     """Open the table at data.path ("-" is the standard input), and find its names and how it is written."""
