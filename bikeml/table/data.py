@@ -84,6 +84,12 @@ def read_table(config: Config, tolerance: Tolerance) -> Table:
     The roles that no list names are decided from the training rows of the config's split. Gaps in the dates are never
     accepted, gaps in the target only with data.missing_target=drop. Raises DataError with a list of all problems.
     """
+    table = _read(config, tolerance)
+    pa.default_memory_pool().release_unused()  # the cells of a million rows took 250 MiB
+    return table
+
+
+def _read(config: Config, tolerance: Tolerance) -> Table:
     file = read_table_file(config.data)
     labelled = decide_roles(take_labelled(file.cells, file.data, redact(config.data.path)), config)
     data, cells = labelled.data, labelled.cells

@@ -79,12 +79,15 @@ def as_text(column: pa.ChunkedArray, data: DataConfig, name: str) -> pd.Series:
     """
     column = _decode(column)
     text = column if is_text(column.type) else _spell(column, data.date_format_of(name))
-    cells = pd.Series(text.to_numpy(), dtype=object, name=name)
-    cells[_to_mask(is_gap(text, data, name))] = np.nan
-    return cells
+    encoded = _encode(text)
+    words = encoded.dictionary
+    distinct = np.append(
+        np.where(_to_mask(is_gap(words, data, name)), np.nan, words.to_numpy(zero_copy_only=False)), np.nan
+    )
+    return pd.Series(distinct[_places(encoded)], dtype=object, name=name)  # cells that are equal share one str
 
 
-def is_gap(text: pa.ChunkedArray, data: DataConfig, name: str) -> pa.ChunkedArray:
+def is_gap(text: pa.ChunkedArray | pa.Array, data: DataConfig, name: str) -> pa.ChunkedArray | pa.Array:
     """Return whether a cell of text is a gap of the column `name`, without the blanks around it."""
     words = gaps_of(data, name)
     return pc.or_kleene(pc.is_null(text), pc.is_in(pc.utf8_trim_whitespace(text), pa.array(words, text.type)))
@@ -141,11 +144,21 @@ def _text_to_numbers(text: pa.ChunkedArray, data: DataConfig, name: str) -> tupl
             plain = pc.if_else(is_gap(text, data, name), None, text) if has_gap_words else text
             with suppress(pa.ArrowInvalid):
                 return plain.cast(pa.float64()).to_numpy(), np.zeros(len(text), dtype=bool)
-    encoded = pc.dictionary_encode(text).combine_chunks()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    encoded = _encode(text)
     values, is_wrong = _words_to_numbers(encoded.dictionary, data, name)
-    places = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    places = _places(encoded)
     return np.append(values, np.nan)[places], np.append(is_wrong, False)[places]
+
+
+def _encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return the distinct cells and their places; a null has no place."""
+    encoded = pc.dictionary_encode(column).combine_chunks()
+    return encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+
+
+def _places(encoded: pa.DictionaryArray) -> np.ndarray:
+    """Return the place of each cell in the dictionary, shape (n_rows,); a null has the place behind the last one."""
+    return np.asarray(encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False))
 
 
 def _words_to_numbers(words: pa.Array, data: DataConfig, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +209,7 @@ def _spell(column: pa.ChunkedArray, date_format: str | None) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_null(kind) or pa.types.is_nested(kind):
         return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
-    encoded = pc.dictionary_encode(column).combine_chunks()
+    encoded = _encode(column)
     values = encoded.dictionary
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         dates = values.to_pandas(date_as_object=False)
