@@ -31,9 +31,9 @@ SAMPLE = [
 """The request of the tutorial's author."""
 BAD_REQUESTS = [
     ("a.json", '{"input_data": {"columns": ["season"], "data": [[1]]}}', "lacks the columns mnth, holiday"),
-    ("b.json", '{"input_data": {"columns": ["season"], "data": [[1, 2]]}}', "is none that a model takes"),
-    ("c.json", '{"inputs": 1}', r"is none that a model takes \('dataframe_split'\); write {\"input_data\""),
-    ("d.json", "[", "is none that a model takes"),
+    ("b.json", '{"input_data": {"columns": ["season"], "data": [[1, 2]]}}', "is not one that a model takes"),
+    ("c.json", '{"inputs": 1}', r"is not one that a model takes \('dataframe_split'\); write {\"input_data\""),
+    ("d.json", "[", "is not one that a model takes"),
     ("e.json", '{"input_data": []}', "lacks rows; the model takes season"),
     ("f.json", json.dumps({"input_data": [[*SAMPLE[0][:-1], "mild"]]}), "column 'windspeed' is not a number in row 1"),
     ("g.json", json.dumps({"input_data": [[1.5, *SAMPLE[0][1:]]]}), "column 'season' is not an integer in row 1: 1.5"),
@@ -134,7 +134,7 @@ def test_a_model_is_deployed_once_beside_another_and_rolled_back(
     assert servers(workspace) == []
     status, out, err = call("undeploy")
     assert (status, out) == (1, "")
-    assert re.match(rf"bikeml: the workspace has no endpoint '{name}'; of bikeml's it has: none; make one", err)
+    assert re.match(rf"bikeml: the workspace has no endpoint '{name}'; bikeml's endpoints in it: none; make one", err)
 
 
 def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
@@ -142,7 +142,7 @@ def test_an_endpoint_answers_what_fits_its_model_and_nothing_else_is_sent(
 ) -> None:
     status, out, err = call("invoke")
     assert (status, out) == (1, "")
-    assert re.match(r"bikeml: the workspace has no endpoint 'bikeml-[0-9a-f]{8}'; of bikeml's it has: none", err)
+    assert re.match(r"bikeml: the workspace has no endpoint 'bikeml-[0-9a-f]{8}'; bikeml's endpoints in it: none", err)
     assert call("deploy", "run=latest")[0] == 0
     request = workdir / "request.json"
     request.write_text(json.dumps({"input_data": {"columns": COLUMNS, "index": [0, 1], "data": SAMPLE[:2]}}))
@@ -366,7 +366,7 @@ def test_a_deployment_that_fails_shows_its_log_and_can_be_tried_again(
     assert re.match("bikeml: cannot deploy bikeml:1 as 'blue': .+", begin)
     assert "cannot read the log of deployment 'blue': a test asked for" in log
     assert "cannot delete deployment 'blue': a test asked for" in end
-    assert end.endswith("take it away with python -m bikeml azure undeploy endpoint=rentals deployment=blue")
+    assert end.endswith("delete it with python -m bikeml azure undeploy endpoint=rentals deployment=blue")
     assert call("undeploy", "endpoint=rentals", "deployment=blue")[0] == 0
     workspace.endpoints.servers.variables.clear()
     status, out, err = call("deploy", "run=latest", "endpoint=rentals")
@@ -385,7 +385,7 @@ def test_a_deployment_that_answers_wrongly_is_told_with_the_traffic_that_it_has(
         status, out, err = call("deploy", "run=latest")
         assert (status, out) == (1, "")
         assert re.match(r"bikeml: deployment 'blue' answers \[0.0, .* to the model's example, which should be \[", err)
-        assert "it gets no requests; look at its log in the Studio, or take it away: undeploy deployment=blue" in err
+        assert "it gets no requests; look at its log in the Studio, or delete it: undeploy deployment=blue" in err
     assert call("deploy", "run=latest")[0] == 0
     monkeypatch.setattr(workspace.endpoints.servers, "ask", answer)
     status, out, err = call("deploy", f"run={runs[0]}")

@@ -572,7 +572,7 @@ def test_a_folder_that_cannot_be_written_is_no_failure_of_the_job(workspace):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("verdict", "^job bikeml-\\S+ is Failed, and why is not known: AuthorizationFailed"),
+        ("verdict", "^job bikeml-\\S+ is Failed, and the reason cannot be read: AuthorizationFailed"),
         (
             "log",
             "^its log cannot be read: AuthorizationFailed\njob bikeml-\\S+ Failed; reuse=finished submits it again",

@@ -38,7 +38,7 @@ def test_a_login_that_entra_refuses_is_told_in_entras_words(
     shown = capsys.readouterr()
     (line,) = [line for line in shown.err.splitlines() if line.startswith("bikeml: ")]
     assert line.startswith(f"bikeml: the login to Azure is refused: {reason}")
-    assert line.endswith("AZURE_CLIENT_SECRET where they are set, or else run az login")
+    assert line.endswith("AZURE_CLIENT_SECRET if they are set, or else run az login")
     assert "Trace ID" not in shown.err
     assert "not-the-secret" not in shown.out + shown.err
 

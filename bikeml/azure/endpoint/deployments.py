@@ -96,16 +96,16 @@ class Deployments:
         return f"{ENVIRONMENT}:{served.version}"
 
     def _explain(self, endpoint: str, name: str) -> Iterator[str]:
-        """Yield the last lines of the container and what was done with it, or the error of either step."""
+        """Yield the container's last lines and what was done with its deployment, or the error of either step."""
         try:
             yield from self._read_log(endpoint, name)
         except ServiceError as error:
             yield str(error)
         try:
-            yield self._take_away(endpoint, name)
+            yield self._delete_failed(endpoint, name)
         except ServiceError as error:
             command = f"python -m bikeml azure undeploy endpoint={endpoint} deployment={name}"
-            yield f"{error}; the deployment may be there and cost: take it away with {command}"
+            yield f"{error}; the deployment may exist and cost money; delete it with {command}"
 
     def _read_log(self, endpoint: str, name: str) -> list[str]:
         """Return the last lines of a deployment's container with a heading; empty if there is no deployment."""
@@ -117,7 +117,7 @@ class Deployments:
         lines = [] if log == "None" else redact(log.strip()).splitlines()  # the client returns "None" for no log
         return ["its container said last:", *lines[-LOG_LINES:]] if lines else ["its container said nothing"]
 
-    def _take_away(self, endpoint: str, name: str) -> str:
+    def _delete_failed(self, endpoint: str, name: str) -> str:
         """Delete a failed deployment if it has no traffic, and return a sentence that says what was done."""
         found = self.find(endpoint, name)
         if found is None:
@@ -176,7 +176,7 @@ def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST in
 
 
 def no_deployment(endpoint: ManagedOnlineEndpoint, name: str) -> ServiceError:
-    """Return the error for a missing deployment, or for none with traffic; it names the existing ones."""
+    """Return the error that there is no deployment `name`, or none with traffic; it lists the existing ones."""
     wanted = f"deployment {name!r} that works" if name else "deployment with traffic"
     known = ", ".join(sorted(endpoint.traffic)) or "none"
     return ServiceError(

@@ -74,8 +74,8 @@ class Endpoints:
                     str(each.name) for each in self._client.online_endpoints.list() if OURS in (each.tags or {})
                 )
             raise ServiceError(
-                f"the workspace has no endpoint {name!r}; of bikeml's it has: {', '.join(known) or 'none'}; make one "
-                "with python -m bikeml azure deploy, or set endpoint=NAME",
+                f"the workspace has no endpoint {name!r}; bikeml's endpoints in it: {', '.join(known) or 'none'}; make "
+                "one with python -m bikeml azure deploy, or set endpoint=NAME",
                 temporary=False,
             )
         return found

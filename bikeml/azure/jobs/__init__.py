@@ -1,1 +1,1 @@
-"""The jobs of a sweep: each submitted exactly once, whatever gets lost. Pure: no module here imports azure."""
+"""The jobs of a sweep. Each is submitted exactly once, even if replies are lost. No module here imports azure."""

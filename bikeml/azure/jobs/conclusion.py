@@ -1,4 +1,4 @@
-"""What the end of a job means for its cell: a result that is provably the cell's, or why there is none."""
+"""Conclude a job that has ended: fetch the result that is provably its cell's, or say why there is no result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +16,24 @@ AGAIN = "reuse=finished submits it again; "
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The end of a cell's job; the result is in the cell's folder where neither a failure nor a delay is told."""
+    """The end of a cell's job. Without a failure and a delay, the result is in the cell's folder."""
 
     failure: str | None = None
     """Why there is no result."""
     delay: str | None = None
     """Why the result is not here although nothing is lost: the same command looks again."""
     is_preempted: bool = False
-    """Whether the job provably lost its node, so that it may be bought again."""
-    is_void: bool = False
-    """Whether the job is Completed and its output holds no result of the cell, such as when it was deleted."""
+    """Whether the job provably lost its node, so that another job may replace it."""
+    is_result_missing: bool = False
+    """Whether the job is Completed without a result of the cell, for example because its output was deleted."""
 
 
 def conclude(request: Request, job: Job, service: Service, patience_minutes: float) -> Conclusion:
     """
-    Bring the result of a job that has ended, or that nobody waits for any more, or say why it is not here.
+    Bring the result of a job, or say why it is not here.
 
-    Raises ClusterError where the service does not answer for too long.
+    The job has ended, or its state was unclear for `patience_minutes`. Raises ClusterError if the service does not
+    answer for too long.
     """
     if job.state is State.COMPLETED:
         return _fetch(request, job, service)
@@ -49,10 +50,10 @@ def _explain(job: Job, service: Service) -> Conclusion:
     try:
         verdict = service.find_verdict(job.name)
     except ServiceError as error:
-        return Conclusion(f"job {job.name} is {job.status}, and why is not known: {error}; {job.studio}")
+        return Conclusion(f"job {job.name} is {job.status}, and the reason cannot be read: {error}; {job.studio}")
     if verdict.has_lost_node:
         return Conclusion(
-            f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further one; {AGAIN}{job.studio}",
+            f"job {job.name} lost its node, and hydra.launcher.preemptions allows no further job; {AGAIN}{job.studio}",
             is_preempted=True,
         )
     if verdict.has_outrun(job.timeout_minutes):
@@ -74,7 +75,7 @@ def _last_words(job: Job, service: Service) -> str:
 
 
 def _fetch(request: Request, job: Job, service: Service) -> Conclusion:
-    """Bring a job's result into the cell's folder, unless an earlier launch has."""
+    """Bring a job's result into the cell's folder, unless an earlier launch did."""
     if is_collected(RunFolder(request.folder), request.fingerprint):
         return Conclusion()
     try:
@@ -85,7 +86,7 @@ def _fetch(request: Request, job: Job, service: Service) -> Conclusion:
         return _wait(job, f"{str(request.folder)!r} cannot be written: {error.strerror or error}")
     if problem is None:
         return Conclusion()
-    return Conclusion(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_void=True)
+    return Conclusion(f"job {job.name} is Completed, but {problem}; {AGAIN}{job.studio}", is_result_missing=True)
 
 
 def _wait(job: Job, problem: str) -> Conclusion:
@@ -96,7 +97,7 @@ def _wait(job: Job, problem: str) -> Conclusion:
 
 
 def _move(request: Request, job: Job, service: Service) -> str | None:
-    """Move what was fetched, result.json last, where the service and the result agree that it is the cell's."""
+    """Fetch a result and move it to the cell's folder, result.json last; if it is not the cell's, return why."""
     request.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetched-", dir=request.folder) as fetched:
         files = [name for name in KEPT if request.checkpoints or name != CANDIDATES]

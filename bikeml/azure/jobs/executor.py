@@ -1,8 +1,8 @@
 """
-Submit the jobs that are missing and wait for all: whatever gets lost on the way, each cell is bought once.
+Submit the missing jobs of a sweep and wait for all. Each cell is submitted once, even if replies are lost.
 
-Only a command that a person runs buys a failed cell again: which generation of a cell is wanted is decided once, before
-anything is submitted. The one exception is a job that provably lost its node.
+The generation of each cell is chosen once, before anything is submitted. So only another command of a person submits a
+failed cell again. The one exception is a job that provably lost its node.
 """
 
 import random
@@ -33,13 +33,13 @@ from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT
 
 THREADS = 10
-"""One MLClient serves as many: its connections to a host are as many too."""
+"""As many as the connections of one MLClient to a host."""
 BATCH = 64
-"""Jobs submitted between two looks at those that run."""
+"""The most jobs to submit between two looks at those that run."""
 SUBMIT_SECONDS = 50
-"""How long a look is put off while there is something to submit: pages of jobs keep the rest back for seconds."""
+"""How long a look is put off while there are jobs to submit: reading the pages of jobs takes seconds."""
 REST = 4
-"""How many times as long as a look took the next one is put off: thousands of jobs are a minute of pages."""
+"""The pause after a look, in multiples of its duration: the pages of thousands of jobs take a minute."""
 
 
 class Executor:
@@ -49,8 +49,8 @@ class Executor:
     Parameters
     ----------
     prepare : callable
-        Called with the requests that will be submitted before the first of them is, and once more where jobs that
-        lost their nodes are to be submitted again: it makes what jobs need, unless it is there.
+        Called with the requests before the first of them is submitted, and again before jobs that lost their nodes
+        are replaced. It makes what the jobs need and the workspace lacks.
     """
 
     def __init__(
@@ -71,26 +71,26 @@ class Executor:
 
     @property
     def n_open(self) -> int:
-        """How many jobs are submitted and not told to have ended."""
+        """The number of jobs that are submitted and not yet reported as ended."""
         return len(self._ledger.open)
 
     def run(self, requests: Sequence[Request]) -> None:
         """
-        Submit what is missing of `requests` and, as the policy says, wait until all have ended.
+        Submit the missing jobs of `requests` and, if the policy says so, wait until all have ended.
 
-        Raises ClusterError where it cannot go on: what was submitted goes on, and the next launch finds it.
+        Raises ClusterError if it cannot go on. The submitted jobs go on, and the next launch finds them.
         """
         self._ledger = Ledger(requests, self._policy, self._clock)
         self._tag = sweep_tag(self._ledger.asked)
         self._next_look = self._clock.monotonic() + self._policy.poll_seconds
         try:
-            self._conduct(self._decide([asked[0] for asked in self._ledger.asked.values()]))
-        finally:  # after an interrupt, what is being submitted still gets into the ledger, but waits for no outage
+            self._submit_and_wait(self._decide([asked[0] for asked in self._ledger.asked.values()]))
+        finally:  # after an interrupt, jobs that are being submitted still get into the ledger; no outage is waited for
             self._service.end()
             self._pool.shutdown(cancel_futures=True)
 
     def cancel(self) -> None:
-        """Ask for the end of every open job; raises ClusterError with those that could not be asked for."""
+        """Cancel every open job; raises ClusterError with the jobs that could not be cancelled."""
         names = [job.name for _, job in self._ledger.running()]
         with ThreadPoolExecutor(THREADS) as pool:
             problems = [problem for problem in pool.map(self._cancel, names) if problem is not None]
@@ -98,7 +98,7 @@ class Executor:
             raise ClusterError("\n".join(problems))
 
     def _cancel(self, name: str) -> str | None:
-        """Ask for a job's end; return what kept it from being asked for."""
+        """Cancel a job; return what went wrong, or None."""
         try:
             self._service.cancel_job(name)
         except ServiceError as error:
@@ -106,31 +106,31 @@ class Executor:
         return None
 
     def _decide(self, requests: Sequence[Request]) -> list[Request]:
-        """Take over the jobs that there are already, and return what is to be submitted."""
+        """Take over the existing jobs, and return the requests to submit."""
         known = list_latest(self._service, self._tag)
         found = self._pool.map(
             lambda request: self._find(request.fingerprint, known.get(request.fingerprint)), requests
         )
         waiting = []
         for request, job in zip(requests, found, strict=True):
-            is_bought_again = job is not None and self._policy.reuse == "finished" and _is_lost(job)
-            generation = job.generation + is_bought_again if job and self._policy.reuse == "finished" else 0
+            is_submitted_again = job is not None and self._policy.reuse == "finished" and _has_failed(job)
+            generation = job.generation + is_submitted_again if job and self._policy.reuse == "finished" else 0
             self._ledger.want(request, generation)
-            if job is None or is_bought_again:
+            if job is None or is_submitted_again:
                 waiting.append(replace(request, generation=generation))
             else:
-                self._stand(request, job)
+                self._note_state(request, job)
         return waiting
 
     def _find(self, fingerprint: str, listed: Job | None) -> Job | None:
-        """Return the job that stands for a cell now; which one it is matters only where a lost one is bought again."""
-        if self._policy.reuse == "finished" and (listed is None or _is_lost(listed)):
-            with suppress(NotOursError):  # its submission will say so, and cost its cell
+        """Return the present job of a cell. If failed jobs are submitted again, look beyond the list."""
+        if self._policy.reuse == "finished" and (listed is None or _has_failed(listed)):
+            with suppress(NotOursError):  # its submission will say so, and the cell fails
                 return find_last(self._service, fingerprint, listed)
         return listed
 
-    def _conduct(self, waiting: list[Request]) -> None:
-        waiting += self._collect(buys_void=self._policy.reuse == "finished")
+    def _submit_and_wait(self, waiting: list[Request]) -> None:
+        waiting += self._collect(replaces_missing=self._policy.reuse == "finished")
         if waiting or self._ledger.open:
             self._ledger.check_cost()
         self._prepare_all(waiting)
@@ -149,8 +149,8 @@ class Executor:
             self._service.ask(lambda: self._prepare(requests))
 
     def _room(self) -> int:
-        """Return how many jobs may be submitted now."""
-        most = BATCH if self._accepted else 1  # the first one carries the code, which the others refer to
+        """Return the number of jobs that may be submitted now."""
+        most = BATCH if self._accepted else 1  # the first one uploads the code that the others refer to
         parallel = self._policy.max_parallel_jobs
         return most if parallel is None else max(0, min(most, parallel - self.n_open))
 
@@ -158,18 +158,18 @@ class Executor:
         for request, refusal in zip(batch, self._pool.map(self._submit, batch), strict=True):
             if refusal is None:
                 self._accepted = True
-                self._tell_stand(request.fingerprint)
+                self._report_state(request.fingerprint)
             elif isinstance(refusal, QuotaError) or (isinstance(refusal, ServiceError) and self._is_first(request)):
                 raise refusal
             else:
                 self._end(request, [Conclusion(str(refusal))] * len(self._ledger.asked[request.fingerprint]))
 
     def _is_first(self, request: Request) -> bool:
-        """Whether what keeps this one back would keep all others back too, as far as is known."""
+        """Whether no job was accepted yet, so that the service may refuse all others for the same reason."""
         return not self._accepted and self._ledger.is_wanted(request)
 
     def _submit(self, request: Request) -> ServiceError | NotOursError | None:
-        """Put the cell's job among the open ones, of which there is one; return what keeps this one from it."""
+        """Submit the cell's job, or find the existing one, and note it as open; return the error if that fails."""
         try:
             job = self._service.put_job(request, {FINGERPRINT: request.fingerprint, self._tag: "true"})
             check_ours(job, request.fingerprint)
@@ -178,17 +178,17 @@ class Executor:
         self._ledger.note(request, job)
         return None
 
-    def _stand(self, request: Request, job: Job) -> None:
+    def _note_state(self, request: Request, job: Job) -> None:
         self._ledger.note(request, job)
-        self._tell_stand(request.fingerprint)
+        self._report_state(request.fingerprint)
 
-    def _tell_stand(self, fingerprint: str) -> None:
+    def _report_state(self, fingerprint: str) -> None:
         request, job = self._ledger.open[fingerprint]
         for asked in self._ledger.asked[fingerprint]:
             self._listener.stands(replace(asked, generation=request.generation), job)
 
     def _look(self) -> None:
-        """Look at the jobs that have not ended, a page at a time; what no list shows is asked for by name."""
+        """Look at the jobs that have not ended, a page at a time; ask by name for those that no list shows."""
         self._clock.sleep(max(self._next_look - self._clock.monotonic(), 0))
         began, running = self._clock.monotonic(), self._ledger.running()
         tags = {find_sweep_tag(job.tags, self._tag) for _, job in running}
@@ -196,20 +196,20 @@ class Executor:
         found = self._pool.map(lambda each: seen.get(each[1].name) or self._service.get_job(each[1].name), running)
         now = [job or replace(before, status="NotFound") for (_, before), job in zip(running, found, strict=True)]
         for (request, _), job in zip(running, self._explainer.explain(now), strict=True):
-            self._stand(request, job)
+            self._note_state(request, job)
         moment = self._clock.monotonic()
-        jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together shall not look together
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311  launches that began together should not look together
         self._next_look = moment + max(self._policy.poll_seconds * jitter, REST * (moment - began))
 
-    def _collect(self, *, buys_void: bool = False) -> list[Request]:
-        """Tell of the cells that have ended; return those that are to be bought again, in their next generation."""
+    def _collect(self, *, replaces_missing: bool = False) -> list[Request]:
+        """Report the cells that have ended; return the requests to submit again, in their next generation."""
         ended = self._ledger.ended(self._policy.patience_minutes)
         again = []
         for (request, _), conclusions in zip(ended, self._pool.map(self._conclude, ended), strict=True):
             if isinstance(conclusions, Job):
-                self._stand(request, conclusions)
+                self._note_state(request, conclusions)
                 continue
-            if conclusions[0].is_void and buys_void:
+            if conclusions[0].is_result_missing and replaces_missing:
                 self._ledger.want(request, request.generation + 1)
             elif not (conclusions[0].is_preempted and self._ledger.may_be_replaced(request)):
                 self._end(request, conclusions)
@@ -219,7 +219,7 @@ class Executor:
         return again
 
     def _conclude(self, ended: tuple[Request, Job]) -> list[Conclusion] | Job:
-        """Return what a job's end means for those who asked, or the job that was bought in its place meanwhile."""
+        """Return a conclusion for each request that asked for the job, or the later job that has replaced it."""
         request, job = ended
         asked = self._ledger.asked[request.fingerprint]
         try:
@@ -241,5 +241,5 @@ class Executor:
                 self._listener.delayed(told, conclusion.delay)
 
 
-def _is_lost(job: Job) -> bool:
+def _has_failed(job: Job) -> bool:
     return job.state in (State.FAILED, State.CANCELED)

@@ -1,4 +1,4 @@
-"""Why jobs wait: for an image that is being built, or for nodes that do not come."""
+"""Find out why jobs wait: their image is being built, or the cluster has no nodes for them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,12 +12,12 @@ PREPARING, QUEUED = "Preparing", "Queued"
 
 class Explainer:
     """
-    What the service says of the jobs of a launch that wait; that it says nothing is no trouble.
+    Asks the service why the jobs of a launch wait. It is no error if the service does not say why.
 
     Parameters
     ----------
     minutes : float
-        For how long a job is in the queue before the cluster is asked why, and how far apart it is asked.
+        How long a job is in the queue before the cluster is asked why, and the time between two such questions.
     """
 
     def __init__(self, service: Service, minutes: float, clock: Clock) -> None:
@@ -27,13 +27,13 @@ class Explainer:
         self._reason: str | None = None
 
     def explain(self, jobs: Sequence[Job]) -> list[Job]:
-        """Return the jobs, with a note for each that waits and of which the service says why."""
+        """Return the jobs; if the service says why a job waits, the job has a note."""
         image, queue = self._look_at_image(jobs), self._look_at_queue(jobs)
         notes = {**dict.fromkeys(self._find_late(jobs), queue), **{job.name: image for job in _in(jobs, PREPARING)}}
         return [replace(job, note=notes.get(job.name)) for job in jobs]
 
     def _look_at_image(self, jobs: Sequence[Job]) -> str | None:
-        """Return what the first job that is being prepared waits for: all jobs of a launch have one image."""
+        """Return what the first job in preparation waits for: all jobs of a launch have the same image."""
         for job in _in(jobs, PREPARING)[:1]:
             with suppress(ServiceError):
                 log = self._service.find_build_log(job.name)
@@ -41,7 +41,7 @@ class Explainer:
         return None
 
     def _look_at_queue(self, jobs: Sequence[Job]) -> str | None:
-        """Return why jobs have been in the queue for too long, where the cluster says so or none of them runs."""
+        """Return why jobs have been in the queue for too long; None if the cluster does not say why and a job runs."""
         now, queued = self._clock.monotonic(), {job.name for job in _in(jobs, QUEUED)}
         self._queued_since = {name: self._queued_since.get(name, now) for name in queued}
         if not self._find_late(jobs):

@@ -1,4 +1,4 @@
-"""Find jobs, by a sweep's tag or by name, and take none for a cell's that is not provably its own."""
+"""Find the jobs of cells by a sweep's tag or by name, and check that each is provably its cell's."""
 
 from collections.abc import Iterable
 
@@ -8,21 +8,21 @@ from bikeml.records.tags import FINGERPRINT
 
 
 class NotOursError(ClusterError):
-    """A job has the name of a cell and is not its job."""
+    """A job has the name of a cell's job, but is not the cell's."""
 
 
 def list_latest(service: Service, tag: str) -> dict[str, Job]:
-    """Return the last generation of each fingerprint's jobs among those that have the tag."""
+    """Return the job of the last generation for each fingerprint, among the jobs with the tag."""
     ours = [job for job in service.list_jobs(tag) if is_ours(job, job.tags.get(FINGERPRINT, ""))]
     return {job.tags[FINGERPRINT]: job for job in sorted(ours, key=lambda job: job.generation)}
 
 
 def find_listed(service: Service, tags: Iterable[str], names: set[str]) -> dict[str, Job]:
     """
-    Return those of `names` that lists show.
+    Return the jobs of these `names` that the lists of the `tags` show.
 
-    A list is read no further than that takes. Where the newest jobs come first, as far as is known, the many that have
-    ended long ago are left unread; in any other order it takes no more pages than the whole list has.
+    Each list is read only until all names are found. The newest jobs seem to come first, so the many jobs that ended
+    long ago are not read. In any other order the whole list may be read.
     """
     found: dict[str, Job] = {}
     for tag in tags:
@@ -32,7 +32,7 @@ def find_listed(service: Service, tags: Iterable[str], names: set[str]) -> dict[
 
 
 def _take(jobs: Iterable[Job], names: set[str]) -> dict[str, Job]:
-    """Return the jobs of these names; of one that the list shows twice, the later."""
+    """Return the jobs of these names; if the list shows a job twice, the later entry."""
     found: dict[str, Job] = {}
     for job in jobs:
         if job.name in names:
@@ -44,9 +44,9 @@ def _take(jobs: Iterable[Job], names: set[str]) -> dict[str, Job]:
 
 def find_last(service: Service, fingerprint: str, job: Job | None) -> Job | None:
     """
-    Return the last generation of a cell's jobs, from `job` on: other launches may have bought it too.
+    Return the last generation of a cell's jobs, from `job` on: other launches may have submitted it too.
 
-    Raises NotOursError where one of the names is taken by another job.
+    Raises NotOursError if another job has one of the names.
     """
     while later := service.get_job(job_name(fingerprint, 0 if job is None else job.generation + 1)):
         check_ours(later, fingerprint)
@@ -55,7 +55,7 @@ def find_last(service: Service, fingerprint: str, job: Job | None) -> Job | None
 
 
 def check_ours(job: Job, fingerprint: str) -> None:
-    """Raise NotOursError where a job is not provably the cell's."""
+    """Raise NotOursError if a job is not provably the cell's."""
     if not is_ours(job, fingerprint):
         raise NotOursError(
             f"job {job.name} has the name of a cell of this sweep, but its tag {FINGERPRINT} is "

@@ -1,4 +1,4 @@
-"""The cells of a launch: who asks for each, how often it may be bought, and the job that stands for it now."""
+"""Keep account of a launch: the requests for each cell, how often it may be submitted, and its present job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class Policy:
 
 class Ledger:
     """
-    What a launch knows of its cells, by fingerprint; it asks nobody.
+    What a launch knows of its cells, by fingerprint. It does not call the service.
 
     Parameters
     ----------
@@ -38,30 +38,30 @@ class Ledger:
     def __init__(self, requests: Sequence[Request], policy: Policy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock
         self.asked: dict[str, list[Request]] = {}
-        """Who asks for each: a sweeper may want the value of one experiment several times."""
+        """The requests for each: a sweeper may want the value of one experiment several times."""
         for request in requests:
             self.asked.setdefault(request.fingerprint, []).append(request)
         self.open: dict[str, tuple[Request, Job]] = {}
-        """Those whose jobs are submitted and not told to have ended."""
+        """The cells whose jobs are submitted and not yet reported as ended."""
         self._wanted: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self._unclear_since: dict[str, float] = {}
 
     def want(self, request: Request, generation: int) -> None:
-        """Take down the generation that the command asks for; jobs that lose their nodes may add some to it."""
+        """Note the generation that the command asks for; jobs that lose their nodes may add further ones."""
         self._wanted[request.fingerprint] = generation
         self._last[request.fingerprint] = generation + self._policy.preemptions
 
     def is_wanted(self, request: Request) -> bool:
-        """Whether the request is of the generation that the command asks for, and no replacement for a lost node."""
+        """Whether the request is of the generation that the command asks for, not a replacement for a lost node."""
         return request.generation == self._wanted[request.fingerprint]
 
     def may_be_replaced(self, request: Request) -> bool:
-        """Whether a further generation may be bought where the request's job lost its node."""
+        """Whether the request's job may be replaced if it lost its node."""
         return request.generation < self._last[request.fingerprint]
 
     def note(self, request: Request, job: Job) -> None:
-        """Let a job stand for its cell."""
+        """Note the present job of a cell."""
         fingerprint = request.fingerprint
         self.open[fingerprint] = replace(request, generation=job.generation), job
         self._last[fingerprint] = max(self._last[fingerprint], job.generation)
@@ -71,16 +71,16 @@ class Ledger:
             self._unclear_since.pop(job.name, None)
 
     def close(self, request: Request) -> None:
-        """Take down that nothing more is bought for a cell."""
+        """Note that no further job of the cell is submitted."""
         self.open.pop(request.fingerprint, None)
         self._last[request.fingerprint] = request.generation
 
     def running(self) -> list[tuple[Request, Job]]:
-        """Return those whose jobs have not ended."""
+        """Return the open cells whose jobs have not ended."""
         return [(request, job) for request, job in self.open.values() if not job.state.is_final]
 
     def ended(self, minutes: float) -> list[tuple[Request, Job]]:
-        """Return those whose jobs have ended, or have been unclear for so long."""
+        """Return the open cells whose jobs have ended, or have been unclear for so many minutes."""
         return [
             (request, job) for request, job in self.open.values() if job.state.is_final or self._is_late(job, minutes)
         ]
@@ -90,7 +90,7 @@ class Ledger:
         return since is not None and self._clock.monotonic() - since >= minutes * 60
 
     def check_cost(self) -> None:
-        """Raise ClusterError where all generations that there may be, past ones included, may cost too much."""
+        """Raise ClusterError if all possible generations, past ones included, may cost too much."""
         policy = self._policy
         cost = node_hours(self._last.values(), policy.timeout_minutes)
         if cost > policy.max_node_hours:

@@ -1,5 +1,5 @@
 """
-What Azure ML takes of the names and values that are sent, as documented; it imports nothing heavy.
+The limits of Azure ML for names and values, as documented. This module imports nothing heavy.
 
 Sources: "Service limits in Azure Machine Learning" for experiments, runs, tags and metrics; the patterns of names in
 its REST interface; Azure/azureml-assets 295 for versions of data; azure-sdk-for-python 35685 for parameters.

@@ -1,4 +1,4 @@
-"""How fast the service is asked."""
+"""Limit how often the service is called."""
 
 from threading import Lock
 from typing import Protocol
@@ -8,7 +8,7 @@ class Clock(Protocol):
     """Time, which tests can move; the module `time` is one."""
 
     def monotonic(self) -> float:
-        """Return the seconds since any moment: no clock that is set, nor a laptop's sleep, ends a deadline."""
+        """Return seconds that neither a reset of the system's clock nor a laptop's sleep moves."""
 
     def sleep(self, seconds: float, /) -> None:
         """Wait."""
@@ -22,7 +22,7 @@ class Limit:
         self._tokens, self._filled, self._lock = capacity, clock.monotonic(), Lock()
 
     def wait(self) -> None:
-        """Take a token, and wait for it where there is none."""
+        """Take a token; wait for it if there is none."""
         with self._lock:
             now = self._clock.monotonic()
             self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._per_second) - 1

@@ -1,4 +1,4 @@
-"""A service that is asked again while it is out of reach, and written to no faster than it allows."""
+"""Call a service again while it is out of reach, and write to it only as fast as it allows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,17 +19,17 @@ WRITES, WRITES_PER_SECOND = 150, 9.0
 
 class PatientService:
     """
-    A Service around another: an outage of the service is no failure of a job, so it waits and asks again.
+    A Service around another. During an outage it waits and asks again, since no job has failed.
 
-    Calls raise ServiceError at once where the service refuses or patience has ended, and ClusterError where it is away,
+    Calls raise ServiceError at once if the service refuses, or after `end`; and ClusterError if the service is away,
     or a quota full, for too long. It may be used from several threads.
 
     Parameters
     ----------
     policy : Policy
-        For how long, and how far apart, it asks again, and whether a quota that leaves no room is waited for too.
+        How long and how often it asks again, and whether it also waits for a full quota.
     tell : callable
-        Called with what is waited for, once for each kind of trouble.
+        Called once for each kind of trouble with what it waits for.
     """
 
     def __init__(self, service: Service, policy: Policy, clock: Clock, tell: Callable[[str], None]) -> None:
@@ -39,11 +39,11 @@ class PatientService:
         self._over = Event()
 
     def end(self) -> None:
-        """Ask nothing again from now on, in any thread."""
+        """Stop asking again, in every thread."""
         self._over.set()
 
     def put_job(self, request: Request, tags: Mapping[str, str]) -> Job:
-        """Return the job of a request, of which there is one whoever submits it and however often."""
+        """Submit a job and return it; if it exists already, return that one."""
         return self.ask(lambda: self._put(request, tags))
 
     def _put(self, request: Request, tags: Mapping[str, str]) -> Job:
@@ -57,11 +57,11 @@ class PatientService:
             return job
 
     def get_job(self, name: str) -> Job | None:
-        """Return a job, or None where there is none of that name."""
+        """Return the job of that name, or None."""
         return self.ask(lambda: self._service.get_job(name))
 
     def list_jobs(self, tag: str) -> Iterator[Job]:
-        """Yield all jobs that have a tag of that key; after an outage all of them again, as they stand then."""
+        """Yield all jobs that have a tag of that key; after an outage yield all again, in their states then."""
         began = self._clock.monotonic()
         while True:
             try:
@@ -72,7 +72,7 @@ class PatientService:
                 return
 
     def cancel_job(self, name: str) -> None:
-        """Ask once for a job's end."""
+        """Cancel a job; ask only once."""
         self._writes.wait()
         self._service.cancel_job(name)
 
@@ -86,7 +86,7 @@ class PatientService:
         return self.ask(lambda: self._service.find_verdict(name))
 
     def read_last_words(self, name: str) -> str:
-        """Return the last lines of a job's log, empty where there is none."""
+        """Return the last lines of a job's log, '' if there is no log."""
         return self.ask(lambda: self._service.read_last_words(name))
 
     def find_build_log(self, name: str) -> str | None:
@@ -107,7 +107,7 @@ class PatientService:
                 self._wait(error, began)
 
     def _wait(self, error: ServiceError, began: float) -> None:
-        """Raise what is not waited for, or not any longer; tell of the rest, and wait."""
+        """Wait before asking again, and say so; raise the error if waiting does not help, or was too long."""
         is_quota, minutes = isinstance(error, QuotaError), self._policy.patience_minutes
         if is_quota and self._policy.on_quota != "wait":
             raise QuotaError(

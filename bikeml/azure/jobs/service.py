@@ -1,8 +1,8 @@
 """
-What a job is called, how it stands, and what the service must be able to do with it.
+The names and states of jobs, and the protocol of the service that runs them.
 
-A job's name is its identity: the service lets no name be used twice, so a cell that is submitted under the name of its
-fingerprint is submitted once, whoever submits it and however often.
+A job's name is its identity: the service allows each name once. A cell is submitted under the name of its fingerprint,
+so it is submitted once, even if several launches ask for it several times.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,23 +17,23 @@ from bikeml.errors import ClusterError
 from bikeml.records.tags import FINGERPRINT, SWEEP_PREFIX
 
 NAME_DIGITS = 32
-"""Of the fingerprint, in a job's name: 128 bits tell any two experiments apart, and the tag holds the whole."""
+"""The digits of the fingerprint in a job's name: 128 bits tell any two experiments apart. The tag has them all."""
 
 
 class State(Enum):
-    """How a job stands, in the words of a sweep."""
+    """The state of a job, in the words of a sweep."""
 
     WAITING = "waiting"
     RUNNING = "running"
     UNCLEAR = "unclear"
-    """Paused, not responding, or a state that this program has never heard of: it may recover."""
+    """Paused, not responding, or a state unknown to this program; the job may recover."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will happen to the job any more."""
+        """Whether the job has ended for good."""
         return self in (State.COMPLETED, State.FAILED, State.CANCELED)
 
 
@@ -44,12 +44,12 @@ STATES = {
     "Failed": State.FAILED,
     "Canceled": State.CANCELED,
 }
-"""Azure ML's states; every other is UNCLEAR, Completed alone is a success."""
+"""Azure ML's states. Every other one is UNCLEAR; only Completed is a success."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the service tells of it."""
+    """A job as the service describes it."""
 
     name: str
     status: str
@@ -58,18 +58,18 @@ class Job:
     studio: str = ""
     """Its page in the Studio."""
     timeout_minutes: float | None = None
-    """For how long it may run; None where it has no limit."""
+    """How long it may run; None if it has no limit."""
     note: str | None = None
-    """Why it waits, where the service says so."""
+    """Why it waits, if the service says so."""
 
     @property
     def state(self) -> State:
-        """How it stands."""
+        """The state in the words of a sweep."""
         return STATES.get(self.status, State.UNCLEAR)
 
     @property
     def generation(self) -> int:
-        """How often its cell had been bought before."""
+        """How often its cell had been submitted before."""
         return int(self.name.rpartition("-")[2])
 
 
@@ -85,10 +85,10 @@ class Request:
     table: str
     """The sha256 of its table."""
     checkpoints: bool
-    """Whether it searches, and keeps what it has searched, so that it goes on there when it is run again."""
+    """Whether it searches. Then it keeps what it has searched, and goes on there when it is run again."""
     experiment_name: str
     folder: Path
-    """Where its result belongs on this machine."""
+    """The folder of its result on this machine."""
 
     @property
     def name(self) -> str:
@@ -109,26 +109,26 @@ class ServiceError(ClusterError):
 
 
 class QuotaError(ServiceError):
-    """A quota, which the message names, leaves no room; there may be some later."""
+    """A quota, which the message names, is full; there may be room later."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, temporary=False)
 
 
 class Service(Protocol):
-    """An Azure ML workspace; the seam between what a sweep wants and how it is asked for. Calls raise ServiceError."""
+    """An Azure ML workspace as a sweep needs it. Every call raises ServiceError."""
 
     def put_job(self, request: Request, tags: Mapping[str, str]) -> Job:
-        """Submit a job, or return the one that has its name already and asks for the same."""
+        """Submit a job; if a job of its name asks for the same already, return that one."""
 
     def get_job(self, name: str) -> Job | None:
-        """Return a job, or None where there is none of that name."""
+        """Return the job of that name, or None."""
 
     def list_jobs(self, tag: str) -> Iterable[Job]:
         """Return all jobs that have a tag of that key."""
 
     def cancel_job(self, name: str) -> None:
-        """Ask for a job's end; harmless where it has ended."""
+        """Ask for a job's end; harmless if it has ended."""
 
     def fetch_result(self, name: str, files: Iterable[str], folder: Path) -> None:
         """Bring those of `files` that a completed job left into `folder`."""
@@ -137,13 +137,13 @@ class Service(Protocol):
         """Return what the service itself says of the end of a job that has failed or was cancelled."""
 
     def find_build_log(self, name: str) -> str | None:
-        """Return which of a job's files is the log of its image's build, where there is or was one."""
+        """Return the name of the job's file that logs the build of its image, or None."""
 
     def explain_queue(self) -> str | None:
-        """Return what keeps the cluster from having more nodes, in its own words, where it says so."""
+        """Return, in the cluster's own words, why it has no more nodes; None if it does not say."""
 
     def read_last_words(self, name: str) -> str:
-        """Return the last lines of a job's log, empty where there is none."""
+        """Return the last lines of a job's log, '' if there is no log."""
 
 
 def job_name(fingerprint: str, generation: int) -> str:
@@ -157,7 +157,7 @@ def sweep_tag(fingerprints: Iterable[str]) -> str:
 
 
 def find_sweep_tag(tags: Iterable[str], wanted: str) -> str:
-    """Return the key by which a job is listed: the wanted sweep's, or that of the sweep that submitted it."""
+    """Return the tag that lists a job: `wanted` if the job has it, else that of the sweep that submitted it."""
     return wanted if wanted in tags else next((key for key in sorted(tags) if key.startswith(SWEEP_PREFIX)), wanted)
 
 
@@ -169,12 +169,12 @@ def is_ours(job: Job, fingerprint: str) -> bool:
 
 
 def node_hours(last_generations: Iterable[int], timeout_minutes: int) -> float:
-    """Return what jobs may cost at the most: each cell's generations, from 0 to its last one, at the full timeout."""
+    """Return the most node hours that jobs may take: all generations of each cell, at the full timeout."""
     return sum(generation + 1 for generation in last_generations) * timeout_minutes / 60
 
 
 def describe_cost(hours: float, price_per_node_hour: float | None) -> str:
-    """Return node hours in words, with what they cost where their price is known."""
+    """Return node hours in words, with their cost if the price is known."""
     if price_per_node_hour is None:
         return f"{hours:g} node hours"
     return (
@@ -183,16 +183,16 @@ def describe_cost(hours: float, price_per_node_hour: float | None) -> str:
 
 
 class Listener(Protocol):
-    """Told what becomes of each cell."""
+    """Receives what becomes of each cell."""
 
     def stands(self, request: Request, job: Job) -> None:
-        """Take how a cell's job stands now."""
+        """Take the present state of a cell's job."""
 
     def ended(self, request: Request, failure: str | None) -> None:
         """Take the end of a cell: its result is in the request's folder, or `failure` says why there is none."""
 
     def delayed(self, request: Request, reason: str) -> None:
-        """Take why a cell's result is not here, as its job was last said to stand: the same command looks again."""
+        """Take the reason why a cell's result is not here yet; the same command looks again."""
 
     def waits(self, reason: str) -> None:
-        """Take what keeps the launch from going on for a while, in any thread; once for each kind of trouble."""
+        """Take the reason why the launch waits, once for each kind of trouble; called in any thread."""

@@ -1,11 +1,11 @@
-"""What the service says of the end of a job that left no result, and what that means; it asks nobody."""
+"""Interpret what the service says of the end of a job without a result. Does not call the service."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 NEAR_LIMIT = 0.98
-"""Of a job's limit: the service's stamps are of other moments than those between which it measures."""
+"""The part of a job's limit that counts as all of it: the service's time stamps are not quite what it measures."""
 _LOST_NODE_CODE = re.compile(r"pre-?empt|evict", re.IGNORECASE)
 _LOST_NODE = re.compile(
     r"pre-?emption ?error|pre-?emption warning|\b(?:nodes?|jobs?|vms?|machines?|instances?)\b[^.:]{0,60}\bpre-?empted"
@@ -13,15 +13,17 @@ _LOST_NODE = re.compile(
     re.IGNORECASE,
 )
 """
-What a lost node of low priority is called: MachineLearningNotebooks 1242, azure-docs 66288 and MLOpsPython 346 have
-"PreemptionError: Nodes of this job got pre-empted. ... Received pre-emption warning signal"; nodes of low priority are
-Spot machines since 2026 (azure-ai-docs 806), which are evicted.
+The service's words for a lost node of low priority.
+
+MachineLearningNotebooks 1242, azure-docs 66288 and MLOpsPython 346 have "PreemptionError: Nodes of this job got
+pre-empted. ... Received pre-emption warning signal". Nodes of low priority are Spot machines since 2026 (azure-ai-docs
+806), which are evicted.
 """
 _USERS_WORDS = re.compile(
     r"user (?:process|program|script)|execution failed|exited with|exit code|traceback|user_logs|std_log",
     re.IGNORECASE,
 )
-"""From where on a message repeats what the job itself said, which proves nothing."""
+"""From here on a message repeats what the job itself said, which proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,11 @@ class Verdict:
     """The service's own account of a job's end."""
 
     codes: tuple[str, ...] = ()
-    """Of the error and of those inside of it."""
+    """The codes of the error and of those inside it."""
     messages: tuple[str, ...] = ()
-    """Of the same errors, the outermost first."""
+    """The messages of the same errors, the outermost first."""
     minutes: float | None = None
-    """For how long the job ran."""
+    """How long the job ran."""
 
     @property
     def has_lost_node(self) -> bool:
@@ -42,16 +44,16 @@ class Verdict:
         return any(map(_LOST_NODE_CODE.search, self.codes)) or any(map(_LOST_NODE.search, own_words))
 
     def has_outrun(self, limit_minutes: float | None) -> bool:
-        """Whether the job ran for all the time that it had; no public report shows in what words that is said."""
+        """Whether the job used all of its time. The service's words for that are not known from any public report."""
         if limit_minutes is None or self.minutes is None:
             return False
         return self.minutes >= NEAR_LIMIT * limit_minutes
 
 
 def read_verdict(error: Any, minutes: float | None) -> Verdict:  # noqa: ANN401  azure-ai-ml has one class for each level
-    """Return the verdict of an error of the run history: its code and message, those inside of it and beside it."""
+    """Return the codes and messages of an error of the run history, and of the errors inside it and beside it."""
     codes, messages, waiting = list[str](), list[str](), [error]
-    for each in waiting:  # which grows
+    for each in waiting:  # the list grows
         if each is not None:
             codes += [str(each.code)] if each.code else []
             messages += [str(each.message)] if getattr(each, "message", None) else []

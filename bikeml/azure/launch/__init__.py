@@ -1,1 +1,1 @@
-"""A sweep on a cluster: what its jobs need, how they are launched, and what becomes of them."""
+"""Launch a sweep on a cluster: prepare its jobs, submit them, and record what becomes of them."""

@@ -1,4 +1,4 @@
-"""A cell as a job: its command, which says what it is whatever the job's machine is like."""
+"""Build the request for a cell's job. Its command describes the cell independently of the job's machine."""
 
 import shlex
 from pathlib import Path
@@ -11,13 +11,13 @@ from bikeml.records.params import shorten
 from bikeml.records.run import FINGERPRINT
 
 RUN_FOLDER = "outputs"
-"""Where a job leaves its result: the service takes this folder of its working folder into the run's artifacts."""
+"""The folder for a job's result, in its working folder. The service copies it to the run's artifacts."""
 LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.path=", "search.checkpoint")
-"""What a job is given a value of its own for, or has no use for; a test holds that none of it changes a figure."""
+"""Overrides that a job replaces by its own, or does not need. A test checks that they change no figure."""
 
 
 def build_request(planned: PlannedCell, folder: Path, *, has_config_folder: bool = False) -> Request:
-    """Return the request for a cell's job, whose result is to come to its folder below `folder`."""
+    """Return the request for a cell's job, whose result belongs in the cell's folder below `folder`."""
     cell, config = planned.cell, planned.config
     searches = config.search.kind == "grid"
     return Request(
@@ -39,7 +39,7 @@ def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -
         "tracking=none" if config.tracking.uri is None else "tracking=azureml",
         f"hydra.run.dir={RUN_FOLDER}",
     ]
-    # The service puts paths for these names, which must therefore stay outside of the shell's single quotes.
+    # The service replaces these names by paths, so they must stand outside the shell's single quotes.
     places = ["\"data.path='${{inputs.table}}'\""]
     if searches:
         own.append("search.checkpoint=true")

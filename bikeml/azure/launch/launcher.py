@@ -1,4 +1,4 @@
-"""The launcher that Hydra finds: a shell, so that the command line starts without what a cluster needs."""
+"""The launcher that Hydra finds. It imports what a cluster needs only when it is used, so Hydra starts fast."""
 
 from collections.abc import Sequence
 from importlib import metadata
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class AzureMLLauncher(Launcher, CellLauncher):
     """
-    Every cell of a sweep as one job of an Azure ML workspace; :mod:`bikeml.azure.launch.story` for the rest.
+    Run every cell of a sweep as one job of an Azure ML workspace, by :mod:`bikeml.azure.launch.story`.
 
     The keyword arguments are the keys of hydra.launcher, as conf/hydra/launcher/azureml.yaml describes them.
     """
@@ -31,14 +31,14 @@ class AzureMLLauncher(Launcher, CellLauncher):
         self._planned: Sequence[PlannedCell] | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
-        """Remember what Hydra hands over; the task function runs in the jobs."""
+        """Keep the loader and the config; the task function runs in the jobs."""
         self._loader, self._master = hydra_context.config_loader, config
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """
-        Take the cells of a sweep, before anything of it is written.
+        Take the cells of a sweep, before anything is written.
 
-        Raises ConfigError where they are no sweep for a cluster, and PlannedError where only a plan was asked for.
+        Raises ConfigError if a cluster cannot run them, and PlannedError if only a plan was requested.
         """
         check_installed("hydra/launcher=azureml")
         from bikeml.azure.launch.story import check
@@ -48,9 +48,9 @@ class AzureMLLauncher(Launcher, CellLauncher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """
-        Submit the cells of these overrides and wait for them; return what each came to, in order.
+        Submit the cells of these overrides and wait for them; return the outcome of each, in order.
 
-        Raises ClusterError where the workspace keeps the sweep from going on, and DetachedError with wait=false.
+        Raises ClusterError if the workspace keeps the sweep from going on, and DetachedError with wait=false.
         """
         from bikeml.azure.launch.story import compose, find_planned, launch
 
@@ -64,7 +64,7 @@ class AzureMLLauncher(Launcher, CellLauncher):
 
 
 def check_installed(what: str) -> None:
-    """Raise ConfigError where `what` a user asked for needs more than a plain installation has."""
+    """Raise ConfigError if the packages that `what` needs are not installed."""
     try:
         for name in ("azure-ai-ml", "azure-identity", "azureml-mlflow"):
             metadata.version(name)
@@ -73,6 +73,6 @@ def check_installed(what: str) -> None:
 
 
 def register(name: str) -> None:
-    """Make the launcher known to Hydra under that `name`, whose 1.3 looks for one in hydra_plugins packages only."""
+    """Make the launcher known to Hydra as `name`; Hydra 1.3 itself looks only in hydra_plugins packages."""
     Plugins.instance().register(AzureMLLauncher)
     Plugins.instance().class_name_to_class[name] = AzureMLLauncher

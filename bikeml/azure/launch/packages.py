@@ -1,7 +1,8 @@
 """
-Add packages to an environment that was not made for bikeml: python -m bikeml.azure.launch.packages, before the job.
+Install what a job needs in an environment that was not made for bikeml.
 
-Nothing is known of such an environment but that it has Python and pip, so this takes the standard library alone.
+The command of a job begins with ``python -m bikeml.azure.launch.packages``. Such an environment has Python and pip, and
+perhaps nothing else, so this module imports only the standard library.
 """
 
 import importlib
@@ -20,12 +21,12 @@ MANY = 5  # packages are named
 
 
 def write(folder: Path, lines: Iterable[str]) -> None:
-    """Write what a job is to find, name==version each, and the Python of this process."""
+    """Write the packages of a job, name==version each, and the Python version of this process."""
     (folder / FILE).write_text("\n".join([_python(), *lines, ""]), encoding="utf-8")
 
 
 def install(file: Path) -> int:
-    """Install what is missing here or has another version, and return 0, or say why not and return 1."""
+    """Install the packages that are missing or have another version; return 0, or print what failed and return 1."""
     python, *lines = file.read_text(encoding="utf-8").splitlines()
     if python != _python():
         return _fail(
@@ -47,7 +48,7 @@ def install(file: Path) -> int:
 
 
 def _differ(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines whose package is not here, or not in the version that is asked for."""
+    """Yield the lines whose package is missing, or has another version."""
     for line in lines:
         wanted, found = line.partition("==")[2], _version(line)
         if found is None or wanted not in ("", found):
@@ -55,7 +56,7 @@ def _differ(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _version(line: str) -> "str | None":
-    """Return the version that is here of a line's package."""
+    """Return the installed version of a line's package, or None."""
     try:
         return metadata.version(re.split("[=<>!~]", line)[0])
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What becomes of the jobs of a launch, written into the cells' folders."""
+"""Write what becomes of the jobs of a launch into the cells' folders."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,21 +13,21 @@ from bikeml.terminal.tables import show_notice
 
 
 class Recorder:
-    """Writes into the cells' folders what becomes of their jobs."""
+    """Writes the states and failures of jobs into their cells' folders."""
 
     def __init__(self, planned: Mapping[str | None, PlannedCell], max_failures: int | None) -> None:
         self._planned, self._max_failures, self._failures, self._delays = planned, max_failures, 0, 0
         self._told: dict[Path, Job] = {}
 
     def stands(self, request: Request, job: Job) -> None:
-        """Write how the job stands, where that is news."""
+        """Write the state of the job if it has changed."""
         told = self._told.get(request.folder)
         if told is None or (told.name, told.status, told.note) != (job.name, job.status, job.note):
             self._told[request.folder] = job
             write_job(request.folder, job.name, job.status, job.studio, job.note)
 
     def delayed(self, request: Request, reason: str) -> None:
-        """Write why the result is not here; where that cannot be written either, say it."""
+        """Write why the result is not here; if that cannot be written either, print it."""
         self._delays += 1
         job = self._told[request.folder]
         try:
@@ -36,14 +36,14 @@ class Recorder:
             show_notice(reason)
 
     def check_delays(self) -> None:
-        """Raise DetachedError where nothing has failed and results are still to come."""
+        """Raise DetachedError if nothing has failed and results are still missing."""
         if self._delays and not self._failures:
             raise DetachedError(
                 f"{self._delays} results are not here, and nothing is lost; fetch them with: {redact(command_line())}"
             )
 
     def ended(self, request: Request, failure: str | None) -> None:
-        """Write why there is no result; raises SweepStoppedError where more cells have failed than may fail."""
+        """Write why there is no result; raises SweepStoppedError if more cells have failed than may fail."""
         if failure is None:
             return
         self._failures += 1
@@ -55,5 +55,5 @@ class Recorder:
             )
 
     def waits(self, reason: str) -> None:
-        """Say what keeps the sweep from going on."""
+        """Print why the sweep waits."""
         show_notice(reason)

@@ -19,7 +19,7 @@ from bikeml.table.data import split_name
 from bikeml.table.reading.source import open_source, read_bytes
 
 EXCEL = "openpyxl"
-"""An extra: jobs with other tables do without it."""
+"""An optional package. Jobs with other tables do not need it."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class JobSetup:
     folder: Path
 
     def take(self, config_folder: Path | None) -> None:
-        """Take a copy of the code: hours later, when a job must be replaced, the files may be others."""
+        """Copy the code now: when a job is replaced hours later, the files may have changed."""
         azure, packages = self.planned[0].config.azure, self._packages(installed=False)
         pins = [] if azure.makes_environment else pin(self._packages(installed=True))
         stage(self.folder / "code", packages, config_folder, pins)
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """Make the code, the environment and the tables of the requests known to the workspace."""
+        """Give the workspace the code, the environment and the tables of the requests."""
         azure = self.planned[0].config.azure
         conda = build_conda(self._packages(installed=True)) if azure.makes_environment else None
         tables = {request.table: self._write_table(request.table) for request in requests}
@@ -69,6 +69,6 @@ class JobSetup:
 
 
 def _is_excel(path: str) -> bool:
-    """Tell by the content, as reading does: a zip file or a URL may have another ending."""
+    """Return whether a table is an Excel file. Its content decides, as in reading: a URL may have any ending."""
     with open_source(path) as source:
         return source.format == "excel"

@@ -1,4 +1,4 @@
-"""The code that jobs run: that of this process, as one folder."""
+"""Copy the code of this process into one folder, for jobs to run."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ from bikeml.records.fingerprint import PACKAGES, version
 from bikeml.records.provenance import CHECKOUT, describe_checkout
 
 CONFIG_FOLDER = "config"
-"""Where a job finds the folder that --config-dir named."""
+"""The name of the copy of the folder that --config-dir named."""
 NEVER = GitIgnoreSpec.from_lines(
     (
         *(
@@ -45,10 +45,9 @@ def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequ
     """
     Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the folder of --config-dir.
 
-    `pins` are the requirements that jobs install themselves, where there are any.
-
-    An .amlignore, or else a .gitignore, on top of a package or config folder is obeyed. What the code is a copy of is
-    written beside it, so that a job records it as a run in the checkout would.
+    `pins` are the requirements that jobs install themselves, if any. An .amlignore at the top of a package or config
+    folder is obeyed, or else its .gitignore. The origin of the code is written beside it, so that a job records the
+    same as a run in the checkout.
     """
     here = Path(__file__).parents[2]
     _copy(here, folder / "bikeml")

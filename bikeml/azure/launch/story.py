@@ -1,4 +1,4 @@
-"""The story of a launch: check, plan, submit what is missing, wait, and hand back what each cell came to."""
+"""Launch a sweep: check it, plan it, submit the missing jobs, wait, and return the outcome of each cell."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,9 +31,9 @@ from bikeml.terminal.tables import build_table, show_facts, show_notice, show_ta
 
 def check(planned: Sequence[PlannedCell], options: Mapping[str, Any]) -> None:
     """
-    Refuse what no cluster can do, before anything is written.
+    Refuse a sweep that a cluster cannot run, before anything is written.
 
-    Raises ConfigError, and PlannedError where only a plan was asked for, which it then shows.
+    Raises ConfigError. If only a plan was requested, shows it and raises PlannedError.
     """
     launcher = typed_launcher(options)
     problems = dict.fromkeys(problem for each in planned for problem in _find_problems(each))
@@ -50,7 +50,7 @@ def _find_problems(planned: PlannedCell) -> list[str]:
     config = planned.config
     problems = find_excess(config)
     problems += [
-        f"the override {redact(word)!r} holds a secret, which no job may be told"
+        f"the override {redact(word)!r} holds a secret; jobs must not be given secrets"
         for word in planned.overrides
         if redact(word) != word and not word.startswith(LEFT_OUT)
     ]
@@ -60,7 +60,7 @@ def _find_problems(planned: PlannedCell) -> list[str]:
             "reuse=finished to submit failed ones again"
         )
     if not is_repeatable(config):
-        problems.append(f"{planned.cell.name}: a random_state is null, so its job could not be told from another run")
+        problems.append(f"{planned.cell.name}: a random_state is null, so its job cannot be told apart from other runs")
     return problems
 
 
@@ -84,21 +84,21 @@ def _show_plan(planned: Sequence[PlannedCell], launcher: LauncherConfig) -> None
 def compose(
     loader: ConfigLoader, master: DictConfig, overrides: Sequence[Sequence[str]], first: int
 ) -> list[PlannedCell]:
-    """Return the cells of another sweeper, each of them: it wants a value for every one."""
+    """Return the cells of a sweeper that is not bikeml's, repeated ones too: it wants a value for each."""
     return [plan_cells([composed])[0][0] for composed in compose_cells(loader, master, overrides, first)]
 
 
 def find_planned(planned: Sequence[PlannedCell], jobs: Sequence[Sequence[str]]) -> list[PlannedCell]:
-    """Return the cells that the sweeper's overrides speak of."""
+    """Return the planned cell of each job, a list of overrides."""
     by_folder = {subdir_override(each.folder): each for each in planned}
     return [next(by_folder[word] for word in reversed(job) if word in by_folder) for job in jobs]
 
 
 def launch(planned: Sequence[PlannedCell], options: Mapping[str, Any], master: DictConfig) -> list[JobReturn]:
     """
-    Submit the cells that have no job and wait for all; return what each came to, in order.
+    Submit the cells that have no job and wait for all; return the outcome of each, in order.
 
-    Where all results have been collected before, nobody is asked. Raises ClusterError where the workspace keeps it from
+    If all results were collected before, the workspace is not asked. Raises ClusterError if the workspace keeps it from
     going on, and DetachedError with wait=false.
     """
     launcher, folder = typed_launcher(options), Path(str(master.hydra.sweep.dir)).absolute()
@@ -152,7 +152,7 @@ def _execute(
 
 
 def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
-    """Say how the sweep goes on, before another interrupt can come; then cancel the jobs, where that is wanted."""
+    """Say how the sweep goes on, before another interrupt can come; then cancel the jobs if that is wanted."""
     is_cancelled = launcher.on_interrupt == "cancel"
     what = "are asked to end" if is_cancelled else "go on without this process"
     show_notice(f"{executor.n_open} jobs {what}; look again with: {as_one_line(redact(command_line()))}")
@@ -171,7 +171,7 @@ def _config_folder(master: DictConfig) -> Path | None:
 
 
 def _return(planned: PlannedCell, sweep: SweepFolder) -> JobReturn:
-    """Return what a cell came to, as Hydra's sweepers want it."""
+    """Return the outcome of a cell in the form that Hydra's sweepers want."""
     outcome = sweep.read_outcome(planned.cell)
     returned = JobReturn(overrides=list(planned.overrides), working_dir=str(sweep.path / planned.folder))
     if outcome.record is not None:

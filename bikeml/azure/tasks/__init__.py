@@ -1,1 +1,1 @@
-"""What is done with a workspace beside a sweep; a module for each task."""
+"""The tasks of the command line with a workspace, a module for each."""

@@ -1,4 +1,4 @@
-"""Write the names of a workspace to config.json, where the next command finds them."""
+"""Write the names of a workspace to config.json for the next command."""
 
 from bikeml.azure.workspace import connection
 from bikeml.config.fields import Section
@@ -10,5 +10,5 @@ class Options(Section):
 
 
 def configure(config: Config, options: Options) -> None:  # noqa: ARG001  every task takes both
-    """Write the names of a workspace that answers, and say so; raises ConfigError and ClusterError."""
+    """Write the names of the workspace if it answers, and print that; raises ConfigError and ClusterError."""
     print(connection.configure(config.azure))

@@ -20,7 +20,7 @@ def register_data(config: Config, options: Options) -> None:  # noqa: ARG001  ev
     """
     Register the table at the version of its sha256, and print name:version.
 
-    Raises ConfigError if Azure ML takes no such names, DataError if the table does not fit the config, and
+    Raises ConfigError if Azure ML refuses a name, DataError if the table does not fit the config, and
     ClusterError.
     """
     check(config)

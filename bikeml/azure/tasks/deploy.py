@@ -28,7 +28,7 @@ from bikeml.tracking import lookup
 from bikeml.tracking.models import fetch_checked
 
 CLOSE = 1e-6
-"""How far a prediction may be from the one here, relatively: another CPU adds in another order."""
+"""The relative difference allowed to the prediction here: another CPU adds in another order."""
 
 
 class Options(Section):
@@ -43,19 +43,19 @@ class Options(Section):
 
 @dataclass(frozen=True)
 class Deployed:
-    """An endpoint, and what answers there."""
+    """An endpoint and the deployment of the task."""
 
     endpoint: str
     deployment: Deployment
     traffic: Mapping[str, int]
-    """Of each deployment the share of the requests, in per cent."""
+    """The share of the requests of each deployment, in per cent."""
     scoring_uri: str
     is_new: bool
     """Whether the deployment was made or changed just now."""
 
 
 def deploy(config: Config, options: Options) -> None:
-    """Deploy the model of a run, or only move the traffic, and show what answers where; see :func:`deploy_run`."""
+    """Deploy the model of a run, or only move the traffic, and show the endpoint; see :func:`deploy_run`."""
     with progress(lines=True) as announce:
         done = deploy_run(config, options, announce) if options.run else move_traffic(config, options, announce)
     machines = done.deployment.machines
@@ -73,11 +73,11 @@ def deploy(config: Config, options: Options) -> None:
 
 def deploy_run(config: Config, options: Options, announce: Announce) -> Deployed:
     """
-    Let the model of a run answer at an endpoint, and return what answers there; what is so already stays as it is.
+    Deploy the model of a run at an endpoint, and return both; what is as wanted already stays unchanged.
 
-    The endpoint is made where there is none. The traffic is moved only after the deployment has answered the model's
-    example as the model does here. A deployment that has traffic is changed in place by Azure ML, and so answers its
-    share of the requests before that.
+    The endpoint is made if it is missing. The traffic is moved only after the deployment has answered the model's
+    example as the model does here. Azure ML changes a deployment with traffic in place, so that it answers its share of
+    the requests before this check.
 
     Raises RunNotFoundError, ModelFileError, ConfigError, TrackingError and ClusterError.
     """
@@ -103,7 +103,7 @@ def deploy_run(config: Config, options: Options, announce: Announce) -> Deployed
 
 
 def move_traffic(config: Config, options: Options, announce: Announce) -> Deployed:
-    """Give a deployment that is there its share of the requests, such as the one before; raises ClusterError."""
+    """Give an existing deployment, such as the previous one, its share of the requests; raises ClusterError."""
     endpoints, deployments, _ = _connect(config, announce)
     endpoint = endpoints.get(options.endpoint or endpoints.default_name())
     found = deployments.find(str(endpoint.name), options.deployment)
@@ -133,13 +133,13 @@ def _check_answer(
 
 
 def _advise(name: str, share: int) -> str:
-    """Say what a deployment that answers wrongly does to the requests, and what to do."""
+    """Return what a deployment with wrong answers does to the requests, and what to do."""
     if share:
         return (
             f"it was changed in place and already answers {share} % of the requests: go back with deploy run=PREVIOUS "
             f"deployment={name}, and try a model in another deployment=NAME with traffic=0 first"
         )
-    return f"it gets no requests; look at its log in the Studio, or take it away: undeploy deployment={name}"
+    return f"it gets no requests; look at its log in the Studio, or delete it: undeploy deployment={name}"
 
 
 def _let_it_answer(

@@ -26,7 +26,7 @@ from bikeml.terminal import tables
 from bikeml.terminal.progress import Announce, progress
 
 ROWS_PER_REQUEST = 1_000
-"""A managed endpoint takes 10 MB for a request, and as long as azure.endpoint.request_settings says."""
+"""A request to a managed endpoint may have 10 MB, and the time of azure.endpoint.request_settings."""
 FORM = '{"input_data": {"columns": ["temp", ...], "data": [[0.3, ...], ...]}}'
 
 
@@ -53,9 +53,9 @@ def ask(config: Config, options: Options, announce: Announce) -> tuple[list[Any]
     """
     Return the predictions of an endpoint for the rows of a JSON request, or else of the table at data.path.
 
-    The columns and types are held against the signature of the model that answers before the rows are sent. Also
-    returned is a line for each column with values that data.allowed does not list. Raises DataError and ClusterError:
-    the answer is whole, or none.
+    The columns and types are checked against the signature of the model before the rows are sent. Also return a line
+    for each column with values that data.allowed does not list. Raises DataError and ClusterError; then no prediction
+    is returned.
     """
     announce("looking at the endpoint")
     workspace = connect(config.azure)
@@ -97,7 +97,7 @@ def _describe_model(
 
 
 def _read_request(file: Path, inputs: Mapping[str, str], data: DataConfig) -> pd.DataFrame:
-    """Return the rows of a request; where they have no names, their values are in the order of the signature."""
+    """Return the rows of a request; values without names are in the order of the signature."""
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
         content = body["input_data"] if "input_data" in body else body["dataframe_split"]
@@ -106,7 +106,7 @@ def _read_request(file: Path, inputs: Mapping[str, str], data: DataConfig) -> pd
     except OSError as error:
         raise DataError(f"request={str(file)!r} cannot be read: {error.strerror}; name a JSON file") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"request={str(file)!r} is none that a model takes ({error}); write {FORM}") from error
+        raise DataError(f"request={str(file)!r} is not one that a model takes ({error}); write {FORM}") from error
     missing = [name for name in inputs if name not in table.columns]
     if missing or table.empty:
         lack = f"the columns {', '.join(missing)}" if missing else "rows"

@@ -8,7 +8,7 @@ LOOK_SECONDS = 5.0
 
 
 def show_jobs(words: Sequence[str]) -> None:
-    """Print a line for each job of a sweep, or those of a log; raises BikemlError if there is no such sweep or cell."""
+    """Print a line for each job of a sweep, or a job's log; raises BikemlError if there is no such sweep or cell."""
     chosen = _parse(words)
     from bikeml.azure import sweep_jobs  # azure's import takes seconds
 

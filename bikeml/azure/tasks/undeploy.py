@@ -24,7 +24,7 @@ def undeploy(config: Config, options: Options) -> None:
     """
     Delete an endpoint with all its deployments, or one deployment that takes no requests, and say what was deleted.
 
-    Raises ClusterError where there is none of the name.
+    Raises ClusterError if there is none of that name.
     """
     with progress(lines=True) as announce:
         announce("looking at the workspace")
@@ -54,5 +54,5 @@ def _delete_deployment(deployments: Deployments, endpoint: ManagedOnlineEndpoint
             "bikeml azure deploy run=null deployment=OTHER; or delete the whole endpoint: deployment=null",
             temporary=False,
         )
-    deployments.find(str(endpoint.name), name)  # which waits: what is being made cannot be deleted
+    deployments.find(str(endpoint.name), name)  # waits: a deployment that is being made cannot be deleted
     deployments.delete(str(endpoint.name), name)

@@ -1,1 +1,1 @@
-"""A workspace as it answers: login, limits, cluster, environment, datastore, store of runs."""
+"""An Azure ML workspace: login, connection, client, cluster, packages, models, and its store of runs."""

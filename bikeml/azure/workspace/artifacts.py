@@ -1,4 +1,4 @@
-"""The files that jobs left in a workspace's own store, read with a secret that the workspace hands out for an hour."""
+"""Read the files that jobs left in a workspace's own store, with a secret that is valid for an hour."""
 
 import time
 from collections.abc import Callable
@@ -35,10 +35,10 @@ class Artifacts:
 
     def read(self, path: str) -> bytes | None:
         """
-        Return the content of a file, or None where there is none.
+        Return the content of a file, or None if there is no such file.
 
-        A secret that is refused is asked for anew, once: it may have expired, or been taken back. Raises ServiceError
-        where the new one is refused too, and the errors of azure's libraries.
+        If the secret is refused, ask once for a new one: it may have expired or been revoked. Raises ServiceError if
+        the new one is refused too, and the errors of azure's libraries.
         """
         store = self._get(None)
         try:
@@ -59,7 +59,7 @@ class Artifacts:
             ) from error
 
     def _get(self, refused: ContainerClient | None) -> ContainerClient:
-        """Return the store, opened anew where its secret is old or is the one that was refused."""
+        """Return the store; open it again if its secret is old, or if it is the `refused` one."""
         with self._lock:
             now = self._clock.monotonic()
             if self._store is None or self._store is refused or now - self._opened >= SECRET_SECONDS:
@@ -72,5 +72,5 @@ def _download(store: ContainerClient, path: str) -> bytes | None:
         return bytes(store.download_blob(path).readall())
     except ResourceNotFoundError as error:
         if getattr(error, "error_code", None) != StorageErrorCode.BLOB_NOT_FOUND:
-            raise  # a container that is not there says nothing of what a job left in it
+            raise  # if the container is missing, nothing is known of the job's files
         return None

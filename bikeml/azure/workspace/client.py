@@ -1,4 +1,4 @@
-"""An Azure ML workspace as the executor sees it: the service of :mod:`bikeml.azure.jobs.service`, by azure-ai-ml."""
+"""Call an Azure ML workspace by azure-ai-ml; it is a Service of :mod:`bikeml.azure.jobs.service`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ ARTIFACTS = "workspaceartifactstore"
 TABLE, CHECKPOINTS = "table", "checkpoints"
 CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
 SHA256_TAG = "sha256"
-"""Of a data asset: the whole hash of the table."""
+"""The tag of a data asset with the whole hash of the table."""
 LOG_LINES = 12
 BUILD_LOG = "20_image_build_log.txt"
 IDENTITIES = {"user": UserIdentityConfiguration(), "managed": ManagedIdentityConfiguration(), "none": None}
@@ -66,7 +66,7 @@ class Workspace:
 
     def prepare(self, code: Path, conda: str | None, tables: Mapping[str, Path], timeout_minutes: int) -> None:
         """
-        Make what jobs need and is not there: the cluster, the environment of a `conda` file, and the tables by sha256.
+        Make what is missing of the cluster, the environment of a `conda` file, and the tables by sha256.
 
         The `code` folder is uploaded with the first job.
         """
@@ -87,14 +87,15 @@ class Workspace:
         return f"{name}:{version}"
 
     def make_cluster(self) -> None:
-        """Make the cluster of the config where there is none of its name."""
+        """Make the cluster of the config if there is none of its name."""
         self._cluster.make()
 
     def register_table(self, sha256: str, file: Path) -> str:
         """
-        Register a table where it is not, and return its name and version.
+        Register a table if it is missing, and return its name and version.
 
-        The version has the beginning of the sha256 only; the tag has the whole, by which another table is refused.
+        The version has only the beginning of the sha256. The tag has all of it: it shows whether the version is another
+        table, which raises ServiceError.
         """
         name, version = self._config.data, table_version(sha256)
         with service_errors(f"register the table as {name!r}"):
@@ -146,7 +147,7 @@ class Workspace:
         return job
 
     def get_job(self, name: str) -> Job | None:
-        """Return a job, or None where there is none of that name."""
+        """Return the job of that name, or None."""
         with service_errors(f"look at job {name}"):
             try:
                 return _job(self._client.jobs.get(name))
@@ -157,7 +158,7 @@ class Workspace:
         """Yield all jobs that have a tag of that key, archived ones included."""
         with service_errors("list the sweep's jobs"):
             for found in self._client.jobs.list(list_view_type="All", tag=tag):
-                if found is not None:  # of a kind that the client cannot read, so none of ours
+                if found is not None:  # a kind that the client cannot read, so not ours
                     yield _job(found)
 
     def cancel_job(self, name: str) -> None:
@@ -182,7 +183,7 @@ class Workspace:
             return read_verdict(details.error.error if details.error else None, minutes)
 
     def read_last_words(self, name: str) -> str:
-        """Return what the job said last: bikeml's own lines, where there are any."""
+        """Return the last lines of a job's log, or only bikeml's own lines if there are any."""
         with service_errors(f"read the log of job {name}"):
             log = self._artifacts.read(f"ExperimentRun/dcid.{name}/user_logs/std_log.txt") or b""
             lines = log.decode(errors="replace").strip().splitlines()
@@ -190,17 +191,17 @@ class Workspace:
             return redact("\n".join(said))
 
     def read_file(self, name: str, file: str) -> bytes | None:
-        """Return the content of a job's file as it is now, or None where it has none of that name."""
+        """Return the present content of a job's file, or None if it has no such file."""
         with service_errors(f"read {file} of job {name}"):
             return self._artifacts.read(f"ExperimentRun/dcid.{name}/{file}")
 
     def find_build_log(self, name: str) -> str | None:
-        """Return which of a job's files is the log of its image's build, where there is or was one."""
+        """Return the name of the job's file that logs the build of its image, or None."""
         with service_errors(f"ask what job {name} waits for"):
             return next((file for file in self._details(name).log_files or {} if file.endswith(BUILD_LOG)), None)
 
     def explain_queue(self) -> str | None:
-        """Return what keeps the cluster from having more nodes, in its own words, where it says so."""
+        """Return, in the cluster's own words, why it has no more nodes; None if it does not say."""
         return self._cluster.explain_queue()
 
     def _details(self, name: str) -> Any:  # noqa: ANN401  azure's own model
@@ -224,12 +225,12 @@ def table_version(sha256: str) -> str:
 
 
 def _checkpoints(fingerprint: str) -> Output:
-    """Return where a search keeps what it has found: the same place for every job of the cell, so none begins anew."""
+    """Return the place of a search's checkpoints: one for all jobs of a cell, so that a later job goes on there."""
     return Output(type="uri_folder", mode="rw_mount", path=f"{CHECKPOINTS_PATH}/{fingerprint}")
 
 
 def _job(found: Any) -> Job:  # noqa: ANN401  azure-ai-ml has a class for each kind of job
-    status = getattr(found.status, "value", found.status)  # an enumeration's member, where the client knows it
+    status = getattr(found.status, "value", found.status)  # a member of an enumeration if the client knows it
     seconds = found.limits.timeout if getattr(found, "limits", None) else None
     minutes = float(seconds) / 60 if seconds else None
     return Job(str(found.name), str(status), dict(found.tags or {}), str(found.studio_url or ""), minutes)

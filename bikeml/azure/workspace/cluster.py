@@ -1,4 +1,4 @@
-"""The cluster that jobs run on: made where there is none, and asked why it has no nodes."""
+"""Make the cluster that jobs run on, and ask it why it has no more nodes."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from bikeml.system.redaction import redact
 
 
 class Cluster:
-    """The cluster that a config names, if it names one and not serverless nodes; every call raises ServiceError."""
+    """The cluster of a config; with serverless nodes no call does anything. Every call raises ServiceError."""
 
     def __init__(self, client: MLClient, config: AzureConfig) -> None:
         self._client, self._config = client, config
 
     def make(self) -> None:
-        """Make the cluster where there is none of its name."""
+        """Make the cluster if there is none of its name."""
         compute = self._config.compute
         if compute.name is None:
             return
@@ -44,7 +44,7 @@ class Cluster:
             ) from error
 
     def explain_queue(self) -> str | None:
-        """Return what keeps the cluster from having more nodes, in its own words, where it says so."""
+        """Return, in the cluster's own words, why it has no more nodes; None if it does not say."""
         name, client = self._config.compute.name, self._client
         if name is None:
             return None

@@ -1,4 +1,4 @@
-"""The way to a workspace: which one it is, and who asks."""
+"""Connect to the workspace that the config or a config.json names."""
 
 import json
 import logging
@@ -22,14 +22,14 @@ RETRIES: dict[str, Any] = {
     **dict.fromkeys(("retry_total", "retry_status", "retry_connect", "retry_read"), 6),
     "retry_backoff_max": 30,  # seconds
 }
-"""Of one request, Retry-After obeyed; azure-core gives up after three refusals."""
+"""For each request; Retry-After is obeyed. By default azure-core gives up after three refusals."""
 
 
 def connect(config: AzureConfig) -> Workspace:
     """
     Return the workspace that the config, or else a config.json here or above, names.
 
-    Raises ServiceError where there is none, or nobody is logged in.
+    Raises ServiceError if none is named, or nobody is logged in.
     """
     client, credential = _log_in(config)
     return Workspace(client, credential, config)
@@ -37,9 +37,10 @@ def connect(config: AzureConfig) -> Workspace:
 
 def configure(config: AzureConfig) -> str:
     """
-    Write the names of a workspace that answers to config.json, where the next command looks for them; say so.
+    Write the names of the workspace to config.json for the next command, if it answers; return a line that says so.
 
-    Raises ConfigError where the config names none, or config.json another one, and ServiceError as :func:`connect`.
+    Raises ConfigError if the config names no workspace, or config.json another one, and ServiceError as
+    :func:`connect`.
     """
     names = {key: getattr(config, key) for key in ("subscription_id", "resource_group", "workspace_name")}
     if not all(names.values()):  # all three are set, or none
@@ -61,14 +62,14 @@ def configure(config: AzureConfig) -> str:
 def _log_in(config: AzureConfig) -> tuple[MLClient, CachedCredential]:
     _silence()
     credential = shared_credential()
-    client = _find_workspace(config, credential)  # which asks nobody: where none is named, no login would help
+    client = _find_workspace(config, credential)  # makes no request: if no workspace is named, a login does not help
     credential.log_in()
     return client, credential
 
 
 def _silence() -> None:
-    """Keep off the terminal what azure's libraries say there whoever asks for no progress."""
-    for name in ("azure", "azure.ai.ml"):  # they tell of each request with its headers, and of logins not used
+    """Keep the messages of azure's libraries off the terminal; show_progress=False does not stop them."""
+    for name in ("azure", "azure.ai.ml"):  # they log each request with its headers, and logins that were not used
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("azure").propagate = False  # those below that have a level of their own
     for helper in (_blob_storage_helper, _gen2_storage_helper):  # a colour's end and blank lines (azure-ai-ml 1.35)

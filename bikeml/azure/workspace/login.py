@@ -1,4 +1,4 @@
-"""Who asks: a login that is there already, or a person in front of a browser."""
+"""Log in to Azure: with an existing login, or else in a browser."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ class CachedCredential:
     """A credential that is asked once per scope and token: azure-ai-ml asks it for each job that it returns."""
 
     def __init__(self) -> None:
-        """Look for a login; raises ServiceError where a variable of one is empty or senseless."""
+        """Look for a login; raises ServiceError if a variable of one is empty or invalid."""
         try:
             self._credential: TokenCredential = DefaultAzureCredential()
         except ValueError as error:
@@ -39,9 +39,9 @@ class CachedCredential:
 
     def log_in(self) -> None:
         """
-        Find a login that works; the browser is the last resort, and only where somebody can use it.
+        Find a login that works; try the browser last, and only on a terminal.
 
-        Raises ServiceError where there is none, or the one that is there is refused.
+        Raises ServiceError if there is no login, or the existing one is refused.
         """
         try:
             self.get_token(MANAGEMENT_SCOPE)
@@ -60,12 +60,12 @@ class CachedCredential:
 def _refused(reason: str) -> ServiceError:
     return ServiceError(
         f"the login to Azure is refused: {reason}; check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET "
-        "where they are set, or else run az login",
+        "if they are set, or else run az login",
         temporary=False,
     )
 
 
 @cache
 def shared_credential() -> CachedCredential:
-    """Return the credential of this process: nobody is sent to a browser twice."""
+    """Return the credential of this process, so that nobody is sent to a browser twice."""
     return CachedCredential()

@@ -1,4 +1,4 @@
-"""The log of a job, read while it grows."""
+"""Read the log of a job while it grows."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ LOG = "user_logs/std_log.txt"
 
 
 class Log:
-    """What a job has written so far; or, before it has written anything, what the build of its image has."""
+    """What a job has written so far; before it writes, the log of the build of its image."""
 
     def __init__(self, workspace: Workspace, job: str) -> None:
         self._workspace, self._job = workspace, job

@@ -1,4 +1,4 @@
-"""Model assets of a workspace: each content uploaded once, and found again by its hash; aliases are tags."""
+"""Register models in a workspace. Each content is uploaded once and found again by its hash; aliases are tags."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ from bikeml.tracking.recorded import RecordedRun
 
 
 def run_tags(run: RecordedRun) -> dict[str, str]:
-    """Return the tags that say of which run something in the workspace is."""
+    """Return the tags that name the run of a model or a deployment."""
     return {RUN: run.run_id, FINGERPRINT: run.fingerprint}
 
 
@@ -32,13 +32,13 @@ class Models:
         for known in self.versions(name):
             if _tags(known).get(MODEL) == content:
                 return str(known.version), False
-        # the client writes its colours even where it shows no progress
+        # the client writes its colours even if it shows no progress
         with service_errors(f"register the model {name!r}"), contextlib.redirect_stderr(io.StringIO()):
             model = Model(name=name, path=folder, type="mlflow_model", tags={**run_tags(run), MODEL: content})
             return str(self._client.models.create_or_update(model).version), True
 
     def versions(self, name: str) -> list[Model]:
-        """Return the versions of a model that are not archived, none where there is no such model."""
+        """Return the versions of a model that are not archived; empty if there is no such model."""
         with service_errors(f"list the versions of model {name!r}"):
             try:
                 return list(self._client.models.list(name=name))
@@ -69,7 +69,7 @@ class Models:
         with service_errors(f"move the alias {alias!r} of model {name!r}"):
             _tags(models[version])[tag] = "true"
             self._client.models.create_or_update(models[version])
-            for number in before:  # afterwards, so that the alias is never nowhere
+            for number in before:  # afterwards, so that some version always has the alias
                 if number != version:
                     del _tags(models[number])[tag]
                     self._client.models.create_or_update(models[number])

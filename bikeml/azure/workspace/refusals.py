@@ -1,4 +1,4 @@
-"""What azure's libraries raise, in our words: whether asking again may help, and what a user can do."""
+"""Turn the errors of azure's libraries into ServiceErrors that say whether to ask again, and what a user can do."""
 
 import re
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from bikeml.azure.jobs.service import QuotaError, ServiceError
 from bikeml.system.redaction import redact
 
 REFUSED_LOGIN = re.compile(r"(?:Authentication failed: |(?=AADSTS\d))(\S.*?)\.?\s*(?:Trace ID:|[\r\n]|$)")
-"""What azure-identity and Entra say of a login that is there and not taken, before the ids of the request."""
+"""The words of azure-identity and Entra for a refused login, before the ids of the request."""
 TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @contextmanager
 def service_errors(what: str) -> Iterator[None]:
-    """Raise a ServiceError for whatever keeps the service from doing it."""
+    """Raise the errors of azure's libraries in the block as a ServiceError that begins with `what` cannot be done."""
     try:
         yield
     except ServiceError:
@@ -54,11 +54,11 @@ def reason(error: HttpResponseError) -> str:
 
 
 def login_reason(error: Exception) -> str | None:
-    """Return why a login that is there is not taken, without secrets, or None where there is none."""
+    """Return why an existing login is refused, without secrets; None if there is no login."""
     found = REFUSED_LOGIN.search(str(error))
     return redact(found[1]) if found else None
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, without secrets, or its type where it has none."""
+    """Return the first line of an error's message, without secrets, or its type if it has no message."""
     return redact(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

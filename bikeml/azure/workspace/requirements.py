@@ -1,4 +1,4 @@
-"""The packages that jobs need: the versions of this environment, resolved for the Linux of a job."""
+"""List the packages that jobs need, in the versions of this environment, for the Linux of a job."""
 
 import hashlib
 import sys
@@ -22,7 +22,7 @@ JOB_SYSTEM = {
     "platform_python_implementation": "CPython",
     "implementation_name": "cpython",
 }
-"""What markers ask for. A job's Python is of the minor version that submits it."""
+"""The values of markers in a job, whose Python has the minor version of the one that submits it."""
 
 
 def is_installed(package: str) -> bool:
@@ -39,7 +39,7 @@ def build_conda(packages: Iterable[str]) -> str:
     """
     Return the conda file of an environment for bikeml and `packages`, import names of installed distributions.
 
-    Raises ClusterError where something is missing here.
+    Raises ClusterError if a package is missing here.
     """
     python = f"python={sys.version_info.major}.{sys.version_info.minor}"
     dependencies = [python, "pip", {"pip": pin(packages)}]
@@ -53,7 +53,7 @@ def pin(packages: Iterable[str]) -> list[str]:
     Return the lines of a requirements file for bikeml and `packages`, import names of installed distributions.
 
     Each names the version that is installed here. A package that only a job's system needs has the versions that its
-    dependent allows. Raises ClusterError where something is missing here.
+    dependent allows. Raises ClusterError if a package is missing here.
     """
     own = [distribution for name in packages for distribution in _distributions()[name]]
     bikeml = _find(Requirement("bikeml"), "")
@@ -82,7 +82,7 @@ def _requirements(distribution: metadata.Distribution | None, extra: str) -> lis
 
 
 def _find(requirement: Requirement, extra: str) -> metadata.Distribution | None:
-    """Return an installed distribution, or None where this system does not need it; raises ClusterError."""
+    """Return an installed distribution, or None if this system does not need it; raises ClusterError."""
     try:
         return metadata.distribution(requirement.name)
     except metadata.PackageNotFoundError as error:

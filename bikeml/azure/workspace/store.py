@@ -1,4 +1,4 @@
-"""A workspace as a store: runs behind its MLflow address, and models in its own registry, where aliases are tags."""
+"""A workspace as a store: its runs by MLflow, and its own registry of models, whose aliases are tags."""
 
 import os
 import re
@@ -26,9 +26,10 @@ _ADDRESS = re.compile(
 
 class WorkspaceStore(Store):
     """
-    The workspace of the azure section or, in a job, the one that the job runs in; or the one of a whole azureml://...
+    The workspace that tracking.uri names.
 
-    A job has no azure-ai-ml, which is imported only where the workspace itself is asked.
+    A whole azureml://... names one itself. Plain azureml means the workspace of a job in the job, elsewhere that of the
+    azure section. A job has no azure-ai-ml, so it is imported only to ask the workspace itself.
     """
 
     can_order = False
@@ -63,7 +64,7 @@ class WorkspaceStore(Store):
         return " tracking=azureml" if self._given == AZUREML else f" tracking.uri={self._given}"
 
     def look(self, experiment_id: str, run_id: str) -> str:  # noqa: ARG002  its pages know no experiment
-        address = _ADDRESS.fullmatch(self.uri)  # no form of it that a job is told may cost the record
+        address = _ADDRESS.fullmatch(self.uri)  # a job may get another form; then the link lacks the workspace
         return f"{STUDIO}/{run_id}" + (f"?wsid={WORKSPACE.format(**address.groupdict())}" if address else "")
 
     def models(self) -> list[str]:
@@ -91,7 +92,7 @@ class WorkspaceStore(Store):
 
 
 def _read_names(uri: str) -> dict[str, str]:
-    """Return the names of the workspace in the address of its store; raises TrackingError where there are none."""
+    """Return the names of the workspace in the address of its store; raises TrackingError if there are none."""
     address = _ADDRESS.fullmatch(uri)
     if address is None:
         raise TrackingError(
