@@ -1,4 +1,4 @@
-"""One cell of a sweep, in whatever process a launcher runs it: a result in its folder, or why there is none."""
+"""Run one cell of a sweep, in the process of any launcher; write its result or its failure to its folder."""
 
 import time
 from pathlib import Path
@@ -23,12 +23,12 @@ def run_cell(composed: DictConfig) -> float:
     """
     Run a cell and return the mean R2 over its folds.
 
-    What goes wrong is in the cell's folder before it is raised, as an error that can be carried between processes.
+    A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
     started, hydra = time.time(), HydraConfig.get()
     folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
-    overrides, command = _ask_alone(hydra)
-    is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # not by a sweeper that is not ours
+    overrides, command = _read_overrides(hydra)
+    is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # False under a sweeper that is not bikeml's
     settle_logging()
     asked = None
     try:
@@ -41,7 +41,7 @@ def run_cell(composed: DictConfig) -> float:
     except Exception as error:
         log_error(error)
         write_failure(folder, describe_error(error), overrides, command=command)
-        # A store, a disk or a table out of reach may be there again next time; the same code will fail again.
+        # A store, a disk or a table that is out of reach may be back next time; the same code will fail again.
         if asked is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
             _record(*asked, sweep_folder, describe_error(error), started)
         if isinstance(error, BikemlError):
@@ -49,8 +49,8 @@ def run_cell(composed: DictConfig) -> float:
         raise FitError(describe_error(error)) from None
 
 
-def _ask_alone(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
-    """Return the overrides of this cell, and the command that would ask for it alone."""
+def _read_overrides(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
+    """Return the overrides of this cell, and the command that would run it alone."""
     given: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # or the text \\${ would become ${
     overrides = tuple(map(str, given))
     sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
@@ -58,7 +58,7 @@ def _ask_alone(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
 
 
 def _stop_after(max_failures: int | None, folder: Path) -> None:
-    """Raise SweepStoppedError if more cells of the sweep have failed than may fail; any launcher obeys it so."""
+    """Raise SweepStoppedError if more cells of the sweep have failed than may fail; this works with any launcher."""
     if max_failures is None or not (folder / SweepRecord.FILE).is_file():
         return
     failed = sum(outcome.status == "failed" for outcome in SweepFolder(folder).look().outcomes)
@@ -67,7 +67,7 @@ def _stop_after(max_failures: int | None, folder: Path) -> None:
 
 
 def _record(config: Config, invocation: Invocation, sweep_folder: Path, error: str, started: float) -> None:
-    """Record the failure, so that reuse=all need not run into it again; that it could not be is a line in the log."""
+    """Record the failure, so that reuse=all does not repeat it. If it cannot be recorded, the log says so."""
     if config.tracking.uri is None:
         return
     cells = {sweep_folder / cell.folder: cell for cell in SweepFolder(sweep_folder).read().cells}

@@ -1,4 +1,4 @@
-"""What the terminal shows: a progress line while a run goes on, and a table when it is done."""
+"""Print the figures of a run, or the leaderboard of a sweep, and what to do next."""
 
 import shlex
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
 CELLS_NAMED = 5
 AWAITED = ("submitted", "not fetched")
-"""The states of cells whose results the same command brings."""
+"""The states of cells whose results the same command fetches."""
 TUNED = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
 SCORES = ("cv R²", "to the best (p)", "test R²", "time")
 TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
 
 
 def show(result: "Result") -> None:
-    """Print the figures, the time, where everything is, and what to do next."""
+    """Print the figures, the time, the places of the files, and what to do next."""
     show_table(_figures(result))
     show_facts(_facts(result))
     for hint in result.record.hints:
@@ -91,7 +91,7 @@ def _facts(result: "Result") -> dict[str, str]:
 
 
 def _describe_sample(record: RunRecord) -> str:
-    """Say of which rows the importance is, if fewer were shuffled, or less often, than the config allows."""
+    """Return how many rows were shuffled for the importance, and how often; empty if as many as the config asks."""
     importance, config = record.importance, cast(Any, record.identity or {}).get("config", {})
     if importance is None or importance.n_rows is None or not importance.columns:
         return ""
@@ -106,7 +106,7 @@ def _describe_sample(record: RunRecord) -> str:
 
 
 def _next_command(record: RunRecord) -> str:
-    """Suggest what one would try after this run: all models after the first one, then a search, then another look."""
+    """Return the command to try next: all models after the first run, then a search, then nested evaluation."""
     is_nested = bool(record.search) and not record.cv.tuned_on_these_rows
     if record.choices.get("model") == "linear" or is_nested:
         untouched = record.choices.get("preprocessing", "none") == "none"
@@ -115,17 +115,17 @@ def _next_command(record: RunRecord) -> str:
 
 
 def _again(record: RunRecord, *changes: str) -> str:
-    """Return the command of this run with `changes`, and without what they make void."""
+    """Return the command of this run with `changes`, without the overrides that they replace."""
     changed = [change.partition("=")[0] for change in changes if "=" in change]
     groups = tuple(f"{key}." for key in changed)
     words = shlex.split(record.command)
     keys = [word.partition("=")[0].lstrip("+~") for word in words]
-    void = [key in (*changed, "hydra.run.dir") or key.startswith(groups) for key in keys]
-    return redact(shell(*(word for word, is_void in zip(words, void, strict=True) if not is_void), *changes))
+    kept = [key not in (*changed, "hydra.run.dir") and not key.startswith(groups) for key in keys]
+    return redact(shell(*(word for word, is_kept in zip(words, kept, strict=True) if is_kept), *changes))
 
 
 def _is_published_task(record: RunRecord) -> bool:
-    """Whether the tutorial published figures for just this: its table, features, split and linear regression."""
+    """Whether the tutorial published figures for this: its table, features, split and linear regression."""
     sections: Any = (record.identity or {}).get("config", {})
     if record.dataset.sha256 != DAILY_SHA256 or not sections:
         return False
@@ -140,7 +140,7 @@ def _is_published_task(record: RunRecord) -> bool:
 
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
-    """Print the leaderboard, what failed and why, and where everything is."""
+    """Print the leaderboard, the failures with their causes, and the places of the files."""
     cells = {cell.number: cell for cell in sweep.cells}
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
     varied = [key.rpartition(".")[2] for key in keys]
@@ -174,7 +174,7 @@ def _scores(row: pd.Series) -> list[str]:
 
 
 def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of cells without a result, or not reused, each cause once with all of its cells."""
+    """Yield each cause of a missing result, or of a run that was not reused, with all of its cells."""
     noted = leaderboard[leaderboard["note"] != ""]
     if noted.empty:
         return

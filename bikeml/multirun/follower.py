@@ -1,4 +1,4 @@
-"""Tell how a sweep goes on while it does, from what its cells leave in their folders: any launcher will do."""
+"""Show the progress of a sweep from the files in its cells' folders; this works with any launcher."""
 
 import re
 import time
@@ -30,9 +30,9 @@ MANY_JOBS = 10  # are shown; few clusters have more nodes
 @contextmanager
 def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
     """
-    Tell of each cell that ends, and of a cluster's jobs that begin to run or say why they wait, while the block runs.
+    Print a line for each cell that ends while the block runs, and for a cluster's jobs that begin to run or wait.
 
-    On a terminal there is a progress line too, and below it the jobs that have a node and the first that waits.
+    On a terminal also show a progress line, and below it the jobs that have a node and the first that waits.
     """
     stop, jobs = Event(), ClusterJobs()
     with progress_line(remaining=True, below=jobs.draw) as shown:
@@ -48,7 +48,7 @@ def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
 
 
 class ClusterJobs:
-    """The jobs of a cluster that have not ended, with the time for which those on a node have been seen to have it."""
+    """The jobs of a cluster that have not ended, and the time since each was first seen on a node."""
 
     def __init__(self) -> None:
         self._running: list[tuple[str, JobRecord]] = []
@@ -84,7 +84,7 @@ class ClusterJobs:
         return "".join(f", {count} {_in_words(status)}" for status, count in counts.items())
 
     def draw(self) -> "Iterator[Table]":
-        """Yield a table of the jobs on a node and the first that waits, where there are any."""
+        """Yield a table of the jobs on a node and the first that waits, if there are any."""
         if not self._running and not self._waiting:
             return
         rows: list[tuple[str | Text, ...]] = []
@@ -111,7 +111,7 @@ def _in_words(status: str) -> str:
 
 
 class _Follower:
-    """What has been told of a sweep so far."""
+    """Prints what is new of a sweep."""
 
     def __init__(self, folder: SweepFolder, record: SweepRecord, shown: ProgressLine, jobs: ClusterJobs) -> None:
         self._folder, self._shown, self._jobs = folder, shown, jobs
@@ -122,12 +122,12 @@ class _Follower:
         self._best: tuple[float, str] | None = None
 
     def watch(self, stop: Event) -> None:
-        """Look again and again until told to stop."""
+        """Look at intervals until `stop` is set."""
         while not stop.wait(LOOK_SECONDS):
             self.look()
 
     def look(self) -> None:
-        """Tell of what has happened since the last look."""
+        """Print what has happened since the last look."""
         begun, jobs = 0, list[tuple[str, JobRecord]]()
         for cell in list(self._waiting.values()):
             outcome = self._folder.read_outcome(cell)

@@ -1,4 +1,4 @@
-"""What a sweep asks of a launcher, and the adapter by which any launcher of Hydra answers."""
+"""The protocol of a sweep's launcher, and the adapter for any launcher of Hydra."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -9,7 +9,7 @@ from hydra.plugins.launcher import Launcher
 from bikeml.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bikeml.multirun.plan import PlannedCell  # with scikit-learn, for which the command line does not wait
+    from bikeml.multirun.plan import PlannedCell  # imports scikit-learn, too slow for the command line
 
 SERIAL_BATCH = 20
 """Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
@@ -17,7 +17,7 @@ SERIAL_BATCH = 20
 
 @runtime_checkable
 class CellLauncher(Protocol):
-    """A launcher that knows of cells. What becomes of a cell is read from its folder, never from a launcher's word."""
+    """A launcher that knows of cells. The outcome of a cell is read from its folder, not from the launcher."""
 
     keeps_jobs: bool
     """Whether a cell becomes a job of a service that keeps it, so that the same sweep finds it again."""
@@ -26,7 +26,7 @@ class CellLauncher(Protocol):
         """
         Take the cells of a sweep before anything is written.
 
-        Raises ConfigError if they cannot be launched, and PlannedError if only a plan was asked for.
+        Raises ConfigError if they cannot be launched, and PlannedError if only a plan was requested.
         """
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> object:
@@ -42,7 +42,7 @@ class PlainLauncher:
         self._launcher = launcher
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
-        """Raise ConfigError if recorded runs are asked for and nothing is recorded."""
+        """Raise ConfigError if recorded runs are to be reused and nothing is recorded."""
         config = planned[0].config
         if config.reuse not in (None, "none") and config.tracking.uri is None:
             raise ConfigError(
@@ -50,7 +50,7 @@ class PlainLauncher:
             )
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
-        """Run the cells; what Hydra returns of them is not kept."""
+        """Run the cells, and drop what Hydra returns."""
         size = SERIAL_BATCH if isinstance(self._launcher, BasicLauncher) else max(1, len(job_overrides))
         for first in range(0, len(job_overrides), size):
             self._launcher.launch(job_overrides[first : first + size], initial_job_idx=initial_job_idx)

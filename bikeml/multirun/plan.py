@@ -39,7 +39,7 @@ class PlannedCell:
     config: Config
     choices: Mapping[str, str]
     identity: Mapping[str, Any] | None = None
-    """What determines its result; None if its table does not fit, which the cell itself will say."""
+    """What determines its result; None if its table does not fit. Then the cell itself reports the error."""
     varies: Mapping[str, str] = field(default_factory=dict)
     reused: bool = False
     reason: str | None = None
@@ -64,7 +64,7 @@ def compose_cells(
     """
     Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
 
-    Raises ConfigError with what is wrong in any of them.
+    Raises ConfigError with the problems of all of them.
     """
     composed = []
     problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
@@ -99,7 +99,7 @@ def subdir_override(folder: str) -> str:
 
 def plan_cells(composed: Sequence[PlannedCell]) -> tuple[list[PlannedCell], list[str]]:
     """
-    Return the cells of a sweep, each experiment once, and a line for each combination that was left out for that.
+    Return the cells of a sweep, each experiment once, and a line for each repetition that was left out.
 
     Raises ConfigError with everything that is wrong in any cell, and DataError if no cell has a table that fits.
     """
@@ -158,14 +158,14 @@ def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | N
 
 
 def _describe_reading(config: Config) -> str:
-    """Return what the reading of a table depends on: with undecided columns also the split, whose training rows say."""
+    """Return what the reading of a table depends on; undecided columns depend on the split's training rows too."""
     decided = "" if config.data.is_decided else config.split.model_dump_json()
     dates = bool(config.preprocessing.date)
     return f"{find_tolerance(config)} {dates} {config.data.model_dump_json()} {decided}"
 
 
 def is_repeatable(config: Config) -> bool:
-    """Return False where some draw of the experiment has no seed, so that no two runs of it are the same."""
+    """Return whether every draw of the experiment has a seed, so that all of its runs give the same figures."""
     return is_reproducible(config)
 
 
@@ -173,9 +173,10 @@ def reuse_recorded(
     planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder, *, failures: bool
 ) -> list[PlannedCell]:
     """
-    Return the plan with what the store already has, `failures` too: its files are copied into the cells' folders.
+    Return the plan with the cells that the store already has marked as reused; copy their files into their folders.
 
-    A cell that must run says why. Raises TrackingError if the store cannot be used.
+    With `failures`, failed runs are reused too. A cell that must run has the reason. Raises TrackingError if the store
+    cannot be used.
     """
     return [_reuse(each, store, sweep.path / each.folder, failures=failures) for each in planned]
 

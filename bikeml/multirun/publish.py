@@ -1,4 +1,4 @@
-"""Make from the folder of a run what others look at: its figures, and its run in a tracking store."""
+"""Draw the figures of a run from its folder, and record it in a tracking store."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def publish(
     """
     Draw the figures of a run that is in its folder, and record it in the store of `config` if there is one.
 
-    There it is nested under the run `parent_run_id`.
+    In the store it is nested under the run `parent_run_id`.
     Raises RunFolderError, and TrackingError, which names the command that records the run later.
     """
     announce("drawing")
@@ -37,7 +37,7 @@ def publish(
     if config.tracking.uri is None:
         return
     announce("recording")
-    from bikeml.tracking import record  # so does mlflow's, and the result is safe by now
+    from bikeml.tracking import record  # mlflow's too; the result is safe by now
 
     try:
         with folder_errors(folder.path):
@@ -53,7 +53,7 @@ def record_folder(
     path: Path, uri: str | None = None, experiment_name: str | None = None
 ) -> Iterator[tuple[Path, StoreRecord]]:
     """
-    Record the run or the sweep in the folder `path`, once however often it is asked for; yield each run that is there.
+    Record the run or the sweep in the folder `path`, and yield each of its runs. A run is recorded only once.
 
     The store is the one at `uri`, or else the one that the run was to be recorded in, or else that of tracking=local.
     Raises RecordError if there is neither run nor sweep, ConfigError if no store can be used, and TrackingError.
@@ -120,7 +120,7 @@ def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None
 
 
 def _find_parent(folder: RunFolder, config: Config) -> str | None:
-    """Return the sweep's own run, which is in the store that the run was to be recorded in and in no other."""
+    """Return the id of the sweep's own run, which is only in the store that the sweep was recorded in."""
     destination = folder.require().destination
     return destination.parent_run_id if destination and destination.uri == config.tracking.uri else None
 
@@ -132,6 +132,6 @@ def _read_uri(sections: Mapping[str, Any]) -> str | None:
 
 
 def _section(sections: Mapping[str, object], name: str) -> Mapping[str, Any]:
-    """Return a section of a config, empty if it is none."""
+    """Return a section of a config; empty if it is missing."""
     section = sections.get(name)
     return section if isinstance(section, Mapping) else {}

@@ -1,4 +1,4 @@
-"""An experiment as a user asks for it: run, drawn and recorded; and what is handed back."""
+"""Run one experiment, draw its figures, record it, and return its result."""
 
 import math
 from collections.abc import Mapping
@@ -95,7 +95,7 @@ def read_composed(
     is_prepared: bool = False,
 ) -> tuple[Config, Invocation]:
     """
-    Return the typed values of what Hydra has composed: the config of an experiment, and how it is asked for.
+    Return the typed values of what Hydra has composed: the config of an experiment, and its invocation.
 
     `hydra` is Hydra's own section; the others are the arguments of :class:`Invocation`. Raises ConfigError.
     """

@@ -1,4 +1,4 @@
-"""The story of a sweep: compose every cell, plan, launch what must run, and conclude whatever became of it."""
+"""Run a sweep: compose every cell, plan, launch the cells that must run, and write the leaderboard."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -85,12 +85,12 @@ def _run_claimed(
 
 
 def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
-    """Whether the cell's folder has what a launcher of jobs would only fetch again."""
+    """Whether the cell's folder already has the result that a launcher of jobs would fetch."""
     return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
 
 
 def _open_store(first: PlannedCell) -> "SweepStore | None":
-    """Open the store of the first cell; it is made before any cell runs, so that cells in parallel need not."""
+    """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
     if first.config.tracking.uri is None:
         return None
     from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
@@ -100,7 +100,7 @@ def _open_store(first: PlannedCell) -> "SweepStore | None":
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Raise a RunFolderError for whatever keeps the sweep's folder from being written."""
+    """Raise a RunFolderError if the sweep's folder cannot be written."""
     try:
         yield
     except OSError as error:
@@ -110,7 +110,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _cores_of_a_cell(master: DictConfig) -> int | None:
-    """Return a cell's share of the cores where the launcher runs several at once."""
+    """Return a cell's share of the cores if the launcher runs several at once, else None."""
     n_jobs = master.hydra.launcher.get("n_jobs")
     if n_jobs is None:
         return None
@@ -121,7 +121,7 @@ def _cores_of_a_cell(master: DictConfig) -> int | None:
 
 
 def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[str]:
-    """Return the overrides that make a cell a job: its own, its folder, the run above it and its share of the cores."""
+    """Return the overrides of a cell's job: its own, its folder, its parent run and its share of the cores."""
     job = [*planned.overrides, subdir_override(planned.folder)]
     if run_id is not None:
         job.append(f"+hydra.job.env_set.{PARENT_RUN_ID}='{run_id}'")
@@ -131,7 +131,7 @@ def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[st
 
 
 def _launch(launcher: CellLauncher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
-    """Launch the cells that must run; what breaks the launcher itself costs only the cell that it happens in."""
+    """Launch the cells that must run. If one breaks the launcher itself, launch the unfinished ones one by one."""
     if not jobs:
         return
     try:
@@ -151,7 +151,7 @@ def _has_ended(folder: SweepFolder, cell: Cell) -> bool:
 def _launch_alone(launcher: CellLauncher, folder: SweepFolder, cell: Cell, job: list[str]) -> None:
     try:
         launcher.launch([job], initial_job_idx=0)
-    except Exception as error:  # noqa: BLE001  it was this one
+    except Exception as error:  # noqa: BLE001  this cell broke it
         if not _has_ended(folder, cell):
             write_failure(folder.path / cell.folder, f"the launcher broke: {describe_error(error)}", job)
 
@@ -160,7 +160,7 @@ def conclude(
     folder: SweepFolder, record: SweepRecord, store: "SweepStore | None" = None, *, interrupted: bool = False
 ) -> None:
     """
-    Show and write the leaderboard of a sweep, whatever became of its cells, and end its run in the store.
+    Show and write the leaderboard of a sweep, also if cells failed or did not run, and end its run in the store.
 
     Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
     """
@@ -179,7 +179,7 @@ def conclude(
 
 
 def conclude_foreign(path: Path) -> Sweep:
-    """Conclude the sweep that another sweeper has run at `path`, and return it; raises BikemlError as above."""
+    """Conclude the sweep that another sweeper has run at `path`, and return it; raises BikemlError."""
     folder = SweepFolder(path)
     with _writing(path):
         record = folder.adopt(redact(command_line()))

@@ -1,4 +1,4 @@
-"""The sweeper that Hydra calls for -m: a shell, so that the command line starts without what a sweep needs."""
+"""The sweeper that Hydra calls for -m. It imports what a sweep needs only when it sweeps, so Hydra starts fast."""
 
 from typing import cast
 
@@ -15,16 +15,16 @@ from bikeml.multirun.launcher import adapt
 
 class Sweeper(BasicSweeper):
     """
-    Hydra's basic sweeper over experiments that have an identity: the same grammar, then :mod:`bikeml.multirun.story`.
+    The grammar of Hydra's basic sweeper; :mod:`bikeml.multirun.story` runs the sweep.
 
-    Launchers stay plain: they are handed the overrides of the cells that must run, with a folder for each.
+    A launcher gets the overrides of the cells that must run, with a folder for each.
     """
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
         super().__init__(max_batch_size=None, params=params)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Remember what Hydra hands over, and make the launcher."""
+        """Keep the loader and the config, and make the launcher."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self._loader, self._master = hydra_context.config_loader, config
         self._launcher = adapt(cast(Launcher, self.launcher))
@@ -44,11 +44,11 @@ class Sweeper(BasicSweeper):
             run_sweep(self._loader, self._master, combinations, self._launcher)
         except BikemlError:
             raise
-        except Exception as error:  # Hydra raises ValueError and TypeError for what a user wrote, we for no such thing
+        except Exception as error:  # Hydra's ValueError and TypeError mean wrong input; here they are a bug
             raise RuntimeError("the sweep broke off") from error
 
 
 def register(name: str) -> None:
-    """Make the sweeper known to Hydra under that `name`, whose 1.3 looks for one in hydra_plugins packages only."""
+    """Make the sweeper known to Hydra as `name`; Hydra 1.3 itself looks only in hydra_plugins packages."""
     Plugins.instance().register(Sweeper)
     Plugins.instance().class_name_to_class[name] = Sweeper
