@@ -344,7 +344,7 @@ def test_a_store_that_was_moved_is_read_where_nothing_can_be_written(workdir, re
     run_id = record_here(workdir / "first")
     (workdir / "first").rename(workdir / "moved")
     monkeypatch.chdir(workdir / "moved")
-    monkeypatch.setattr("bikeml.tracking.store._bring_along", lambda *_: None)  # root may write everywhere
+    monkeypatch.setattr("bikeml.tracking.store._correct_places", lambda *_: None)  # root may write everywhere
     assert find(config_of(), run_id).fetch("model", workdir / "to").is_dir()
 
 

@@ -55,7 +55,7 @@ def test_uncommitted_changes_come_back_to_the_last_byte_whatever_the_files_and_g
     recorded = provenance.describe_checkout()
     kept = recorded["git_diff"].encode(errors="surrogateescape").decode(errors="surrogateescape")
     run = SimpleNamespace(run_id="r")
-    with worktree.bring_back(run, SimpleNamespace(**recorded), kept, tmp_path / "back") as code:
+    with worktree.restore(run, SimpleNamespace(**recorded), kept, tmp_path / "back") as code:
         for name in FILES:
             assert (code.place / "bikeml" / name).read_bytes() == (checkout / "bikeml" / name).read_bytes()
     assert not Path(tmp_path / "back").exists()

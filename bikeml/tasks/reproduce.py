@@ -29,7 +29,7 @@ from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
 from bikeml.records.tags import TABLE
 from bikeml.system.processes import child
 from bikeml.system.redaction import redact
-from bikeml.tasks.worktree import bring_back
+from bikeml.tasks.worktree import restore
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
         # The recorded path may exist only on the node of a cluster; the present config may name the same table.
         candidates = [options.table] if options.table else [_read_path(sections), config.data.path]
         sections["data"]["path"] = _find_table(run, candidates)
-        announce("bringing back the code")
+        announce("restoring the code")
         diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
-        with bring_back(run, _environment(before), diff, folder / "code") as code:
+        with restore(run, _environment(before), diff, folder / "code") as code:
             announce("running the experiment")
             # The recorded code refuses keys that were added later; the present code requires them.
             after = _run(sections if code.place else complete(sections), code.place, folder)

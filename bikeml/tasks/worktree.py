@@ -29,7 +29,7 @@ class Code:
 
 
 @contextmanager
-def bring_back(run: "RecordedRun", environment: Environment, diff: str | None, place: Path) -> Iterator[Code]:
+def restore(run: "RecordedRun", environment: Environment, diff: str | None, place: Path) -> Iterator[Code]:
     """
     Restore the code of a run at `place` while the block runs.
 
@@ -46,7 +46,7 @@ def bring_back(run: "RecordedRun", environment: Environment, diff: str | None, p
             f"the code of run {run.run_id}, commit {commit}, is not in {str(checkout)!r}; fetch it with git fetch, or "
             "start this from a clone that has it"
         )
-    notes = [f"not brought back: {', '.join(untracked)}, which git did not know"] if untracked else []
+    notes = [f"not restored: {', '.join(untracked)}, which git did not know"] if untracked else []
     with _worktree(checkout, commit, place):
         if diff is not None:
             _apply(place, diff, run.run_id)

@@ -91,7 +91,7 @@ def _connect_to_file(uri: str) -> MlflowClient:
         client = MlflowClient(tracking_uri=f"{address(uri)}?timeout={LOCK_TIMEOUT_SECONDS}")
         client.search_experiments(max_results=1)
     if os.access(path, os.W_OK):
-        _bring_along(path, uri)
+        _correct_places(path, uri)
     return client
 
 
@@ -125,7 +125,7 @@ def locate(artifact_uri: str, uri: str) -> str:
     return here.as_uri() + recorded["below"] if is_here or not is_there else artifact_uri
 
 
-def _bring_along(path: str, uri: str) -> None:
+def _correct_places(path: str, uri: str) -> None:
     """Correct the recorded places of artifacts in a local store whose folder was moved, for every reader of it."""
     with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database:
         database.create_function("locate", 1, lambda recorded: recorded and locate(recorded, uri))
