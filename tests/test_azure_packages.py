@@ -137,7 +137,9 @@ def test_the_address_of_an_environment_is_checked(
     bikeml_main: Main, capsys: pytest.CaptureFixture[str], environment: str
 ) -> None:
     assert bikeml_main("-m", *CLUSTER, "model=linear", f"azure.environment='{environment}'") == 2
-    message = f"azure.environment='{environment}' is no environment's address; write azureml://registries/REGISTRY/"
+    message = (
+        f"azure.environment='{environment}' is not the address of an environment; write azureml://registries/REGISTRY/"
+    )
     assert message in capsys.readouterr().err
 
 

@@ -124,7 +124,7 @@ BAD_OVERRIDES = [
     ),
     ("data.separator=''", r"data.separator='' should be one character, or auto"),
     ("data.separator=abc", r"data.separator='abc' should be one character, or auto"),
-    ("data.encoding=klingon", r"data.encoding='klingon' is no encoding that Python knows"),
+    ("data.encoding=klingon", r"data.encoding='klingon' is not an encoding that Python knows"),
     (
         "data=csv data.path=x data.allowed.c=3",
         r"unknown key 'data.allowed.c'; to add a key, write \+data.allowed.c=VALUE",
@@ -142,7 +142,7 @@ BAD_OVERRIDES = [
     ),
     (
         "tracking.uri='klingon://x'",
-        r"tracking.uri='klingon://x' is no store of MLflow \(http, https, sqlite, .*\); write",
+        r"tracking.uri='klingon://x' is not a store of MLflow \(http, https, sqlite, .*\); write",
     ),
     ("tracking.uri=./mlruns", r"tracking.uri='./mlruns' is a folder, and MLflow keeps no new runs in folders; write"),
     ("tracking.uri='file:///tmp/x'", r"tracking.uri='file:///tmp/x' is a folder"),
@@ -159,7 +159,7 @@ BAD_OVERRIDES = [
     ("split.test_size=0,3", r"split.test_size=0,3 is two values; a decimal has a point: split.test_size=0.3"),
     ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'"),
     ("split=[1,2]", r"not iterable|must be a string"),
-    ("data.encoding=base64", r"data.encoding='base64' is no encoding that Python knows"),
+    ("data.encoding=base64", r"data.encoding='base64' is not an encoding that Python knows"),
     ("split=null", r"Config group override must be a string or a list"),
     ("~model", r"model is missing"),
     ("~split.folds", r"split.folds is missing"),

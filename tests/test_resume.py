@@ -288,7 +288,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("search.n_jobs=0", "search.n_jobs=0 is no number of workers; use 1 or more"),
+        ("search.n_jobs=0", "search.n_jobs=0 is not a number of workers; use 1 or more"),
         ("search.scheduler=8786", "search.scheduler=8786 should be text"),
         ("search.child_runs=some", "search.child_runs"),
         ("search.child_runs=-1", "search.child_runs"),

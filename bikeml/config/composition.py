@@ -1,4 +1,4 @@
-"""Compose the configuration with Hydra, and say in one voice what Hydra, OmegaConf and YAML object to."""
+"""Compose the configuration with Hydra, and turn the errors of Hydra, OmegaConf and YAML into ConfigErrors."""
 
 import importlib.resources
 import re
@@ -27,11 +27,11 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, Va
 _UNQUOTED_LIST = re.compile(r"\[(?!['\"])[^\[\]{}\"]+(?<!')\]")
 AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.")
-"""Where a user may add keys of her own on the command line."""
+"""The beginnings of keys that a user may add on the command line."""
 
 
 def config_dir() -> Path:
-    """Find the folder of the configuration: in the installed package, or beside it in a checkout."""
+    """Return the folder of the configuration: in the installed package, or beside it in a checkout."""
     package = Path(str(importlib.resources.files("bikeml")))
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
@@ -91,8 +91,8 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
         return ConfigError(_unknown_option(error.missing_cfg_file, error.options or []))
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        where = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
-        return ConfigError(f"{where}: not valid YAML: {error.problem}; mend the file")
+        place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
+        return ConfigError(f"{place}: not valid YAML: {error.problem}; mend the file")
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; set it with {error.full_key}=VALUE")
     if isinstance(error, InterpolationResolutionError):
@@ -149,7 +149,7 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
 
 
 def _unresolved(error: InterpolationResolutionError) -> str:
-    """Say what an interpolation lacks, and how text that only looks like one is written."""
+    """Return what an interpolation lacks, and how to write text that only looks like one."""
     key = str(error.full_key)
     advice = "rename the folder that has ${ in its name" if key.startswith("hydra.") else "for the text ${ write \\${"
     return f"{key} cannot be resolved: {_first_line(error)}; {advice}"
@@ -170,7 +170,7 @@ def _unreadable(given: str) -> str:
 
 
 def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> str:
-    """Say of an override, or of a value in a file, what OmegaConf has against it."""
+    """Return why OmegaConf refuses an override, or a value in a file."""
     override = str(error).removeprefix("Error merging override ") or f"{cause.full_key}={cause.value}"
     if not str(cause).startswith("Cannot merge"):
         return f"{override}: {_first_line(cause)}"
@@ -179,7 +179,7 @@ def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> 
 
 
 def refuse_unknown_options(unknown: Iterable[str]) -> None:
-    """Raise a ConfigError for the first option among the words that the parser of a command line knows nothing of."""
+    """Raise a ConfigError for the first option among the words that a command line's parser does not know."""
     for word in unknown:
         if word.startswith("-"):
             name = word.partition("=")[0]
@@ -193,7 +193,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _plain(message: str) -> str:
-    """Drop the advice to append with +: a typed config has no keys to append."""
+    """Return a message without Hydra's advice to append with +: a typed config takes no further keys."""
     lines = [line for line in message.splitlines() if line.strip() and not line.startswith("To append")]
     return "\n".join(lines)
 

@@ -46,8 +46,8 @@ class DataConfig(Section):
     """
     Which table, how its file is written, what to predict, and the role of each column.
 
-    A role is a list of columns, or `auto`: then what no list names is decided from the training rows. The keys that an
-    earlier version did not have are at what it did.
+    A role is a list of columns, or `auto`: then the training rows decide about the columns that no list names. A key
+    that an earlier version lacked is by default what that version did.
     """
 
     name: Annotated[Name | None, NotInResult]
@@ -96,7 +96,7 @@ class DataConfig(Section):
 
     @property
     def is_decided(self) -> bool:
-        """Whether the lists say all: with both numbers and categories listed, other columns are left out."""
+        """Whether no role is left to decide: if numbers and categories are both listed, other columns are left out."""
         return AUTO not in (self.numeric, self.categorical)
 
     def date_format_of(self, column: str) -> str | None:
@@ -110,9 +110,9 @@ class DataConfig(Section):
 
     def written_as(self, recorded: Mapping[str, object], given: Collection[str] = ()) -> Self:
         """
-        Return the section for rows that are written as the `recorded` keys say; those in `given` stay as they are.
+        Return the section for rows that are written as the `recorded` keys say; keys in `given` keep their values.
 
-        Raises ValueError if a recorded value is not one of its key.
+        Raises ValueError if a recorded value is not allowed for its key.
         """
         known = {key: recorded[key] for key in HOW_WRITTEN if key in recorded and key not in given}
         return type(self).model_validate({**self.model_dump(), **NO_ROLES, **known})

@@ -25,7 +25,7 @@ class RequestSettings(Section):
     """How long a request may take."""
 
     request_timeout_ms: Annotated[int, Field(ge=1, le=180_000)]
-    """The most is that of managed endpoints: "Manage resources and quotas" of Azure ML's documentation."""
+    """The maximum is that of managed endpoints: "Manage resources and quotas" of Azure ML's documentation."""
 
 
 class ProbeSettings(Section):

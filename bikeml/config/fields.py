@@ -1,4 +1,4 @@
-"""The kinds of values in conf/, the marks of keys, and what is said of a value of the wrong kind."""
+"""The types of values in conf/, the marks of keys, and the messages for values of the wrong type."""
 
 import re
 from collections.abc import Mapping
@@ -33,14 +33,14 @@ STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
 
 
 class Section(BaseModel):
-    """A section of the config: frozen, and without room for keys that nobody reads."""
+    """A section of the config: frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _add_later_keys(cls, values: Any) -> Any:  # noqa: ANN401  whatever stands in the file
-        """Take keys that a YAML file of an earlier version lacks at what that version did."""
+    def _add_later_keys(cls, values: Any) -> Any:  # noqa: ANN401  any YAML value
+        """Set each key that a YAML file of an earlier version lacks to what that version did."""
         if not isinstance(values, Mapping):
             return values
         later = {
@@ -53,12 +53,12 @@ class Section(BaseModel):
 
 
 class NotInResult:
-    """The mark of a key or section that changes no figure; :mod:`bikeml.config.sections` tells who reads it."""
+    """The mark of a key or section that changes no figure; :mod:`bikeml.config.sections` reads it."""
 
 
 @dataclass(frozen=True)
 class Elsewhere(NotInResult):
-    """The mark of a key that changes no figure and fits one machine; on another the experiment runs with `value`."""
+    """The mark of a key that changes no figure and fits one machine. Other machines take `value` instead."""
 
     value: object
 
@@ -68,14 +68,14 @@ class AddedLater:
     """
     The mark of a key that came after the first runs were recorded; `default` is what these runs did, as plain values.
 
-    The key enters an identity only with another value, so that the runs recorded before it keep their fingerprints.
+    The key enters an identity only with another value, so that earlier runs keep their fingerprints.
     """
 
     default: object
 
 
 def _either(wanted: str) -> WrapValidator:
-    """Say of a union in one message what is `wanted`, where pydantic has one for each of its members."""
+    """Give one message that says what is `wanted`; pydantic has a message for each member of a union."""
 
     def check(value: object, accept: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -99,7 +99,7 @@ def _encoding(name: str) -> str:
         "".encode(name)
     except LookupError as error:  # also what Python knows but is not for text, such as base64
         raise ValueError(
-            "is no encoding that Python knows; common ones are utf-8, latin-1, cp1252, and auto finds it"
+            "is not an encoding that Python knows; common ones are utf-8, latin-1, cp1252, and auto finds it"
         ) from error
     return name
 
@@ -119,7 +119,7 @@ def _target(name: object) -> object:
 
 def _not_zero(n_jobs: int) -> int:
     if n_jobs == 0:
-        raise ValueError("is no number of workers; use 1 or more, or -1 for every core")
+        raise ValueError("is not a number of workers; use 1 or more, or -1 for every core")
     return n_jobs
 
 
@@ -134,14 +134,15 @@ def _model_name(name: str) -> str:
 def _environment(name: str) -> str:
     if name.startswith(f"{AZUREML}:") and not re.fullmatch(REGISTERED_ENVIRONMENT, name, re.ASCII):
         raise ValueError(
-            "is no environment's address; write azureml://registries/REGISTRY/environments/NAME/versions/VERSION or "
-            ".../labels/latest, azureml:NAME:VERSION for one of the workspace, or a name for one that bikeml makes"
+            "is not the address of an environment; write azureml://registries/REGISTRY/environments/NAME/versions/"
+            "VERSION or .../labels/latest, azureml:NAME:VERSION for one of the workspace, or a name for one that "
+            "bikeml makes"
         )
     return name
 
 
 def _tracking_uri(uri: str) -> str:
-    """Refuse what MLflow would refuse only after the fit, without importing it; a store's state is found out later."""
+    """Refuse a URI that MLflow would refuse only after the fit. MLflow is not imported, and no store is opened."""
     scheme, separator, rest = uri.partition(":")
     parts = urlsplit(uri)
     if separator and parts.password:
@@ -156,7 +157,7 @@ def _tracking_uri(uri: str) -> str:
     if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
         raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
     if scheme.partition("+")[0] not in STORES:
-        raise ValueError(f"is no store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
+        raise ValueError(f"is not a store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
     if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
         raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////a/folder/mlflow.db")
     if scheme.startswith("http") and (not parts.hostname or parts.port == 0):
@@ -173,9 +174,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Mapped = Annotated[dict[str, T], BeforeValidator(lambda values: {} if values is None else values)]
-"""By column; null is nothing, since Hydra adds no keys to a mapping that is there."""
+"""By column. The default in conf/ is null, no entries: Hydra adds no keys to an existing mapping."""
 Target = Annotated[str, BeforeValidator(_target)]
-"""A column; empty if none is named, which predicting does not need."""
+"""A column; empty if none is named. Predicting needs none."""
 Sign = Annotated[
     Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)] | Literal["auto"],
     _either("one character, or auto"),
@@ -195,11 +196,11 @@ ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 o
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
 EnvironmentName = Annotated[Name, AfterValidator(_environment)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
-"""Of a registered model, as every registry takes it."""
+"""The name of a registered model, as every registry allows it."""
 
 
 def absolute(uri: str) -> str:
-    """Return `uri`, with the path of a local sqlite file made absolute, so that the store knows where it is."""
+    """Return `uri`; the path of a local sqlite file becomes absolute, so that the store knows its folder."""
     if not uri.startswith(SQLITE):
         return uri
     return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute())

@@ -11,7 +11,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def escape(value: object) -> object:
-    r"""Return a plain value in whose texts OmegaConf finds no interpolation: ``${`` becomes ``\${``."""
+    r"""Return a plain value with ``${`` as ``\${`` in its texts, so that OmegaConf finds no interpolation."""
     if isinstance(value, str):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     if isinstance(value, Mapping):
@@ -25,14 +25,14 @@ def override(key: str, value: str | Sequence[str]) -> str:
 
 
 def quote(value: str | Sequence[str]) -> str:
-    """Return a text or a list of texts in Hydra's grammar, in quotes where it is no plain word or path."""
+    """Return a text or a list of texts in Hydra's grammar; quote what is not a plain word or path."""
     if not isinstance(value, str):
         return f"[{','.join(map(quote, value))}]"
     return value if _PLAIN.fullmatch(value) else str(QuotedString(str(escape(value)), Quote.double).with_quotes())
 
 
 def shell(*words: str) -> str:
-    """Return words as one line that bash reads as these words, whatever is in them."""
+    """Return words as one line that bash reads as these words, with any characters in them."""
     return " ".join(map(_quote_for_shell, words))
 
 

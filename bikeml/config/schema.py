@@ -1,4 +1,4 @@
-"""The typed schema of conf/: what may stand there, and which of it changes no figure."""
+"""The typed schema of conf/: the allowed keys and values, and the keys that change no figure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -50,7 +50,7 @@ class PreprocessingConfig(Section):
     """
     Named transformer steps for each kind of column, applied in their order.
 
-    Dates and text without steps are no features.
+    Columns of dates and of text are features only if their kind has steps.
     """
 
     impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
@@ -114,7 +114,7 @@ class SweepConfig(Section):
 
 
 class ComputeConfig(Section):
-    """A cluster of a workspace; it is made as described where there is none of that name."""
+    """A cluster of a workspace; it is made as described if there is none of that name."""
 
     name: Name | None
     size: Name
@@ -131,7 +131,7 @@ class ComputeConfig(Section):
 
 
 class AzureConfig(Section):
-    """An Azure ML workspace, and what jobs in it are made of."""
+    """An Azure ML workspace, and what its jobs need."""
 
     subscription_id: Name | None
     resource_group: Name | None
@@ -146,7 +146,7 @@ class AzureConfig(Section):
 
     @property
     def makes_environment(self) -> bool:
-        """Whether jobs run in an environment of this machine's versions, and not in one that is there already."""
+        """Whether jobs run in an environment of this machine's versions, and not in an existing one."""
         return not self.environment.startswith(f"{AZUREML}:")
 
     @model_validator(mode="after")
@@ -190,7 +190,7 @@ class Config(Section):
 
 
 class LauncherConfig(Section):
-    """The keys of hydra.launcher where it is azureml."""
+    """The keys of hydra.launcher if it is azureml."""
 
     plan: bool
     wait: bool

@@ -1,7 +1,7 @@
 """
-What of a config determines a result, by the marks of its schema.
+Tell the keys of a config that determine a result from the others, by the marks of its schema.
 
-The fingerprint, the parameters of a recorded run, reuse, reproduce and the page of a sweep read it here.
+The fingerprint, the parameters of a recorded run, reuse, reproduce and the page of a sweep use this.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ Mark = TypeVar("Mark", Elsewhere, AddedLater)
 
 
 def result_sections(config: Config) -> dict[str, Any]:
-    """Return, as plain values, what of `config` determines its result on a table."""
+    """Return the part of `config` that determines its result on a table, as plain values."""
     sections: dict[str, Any] = _without_arguments(keep_result(config.model_dump(), type(config)))
     for kind, steps in list(sections["preprocessing"].items()):
         if isinstance(steps, Mapping) and len(steps) > 1:  # their order counts, and equal mappings may have another
@@ -37,7 +37,7 @@ def result_sections(config: Config) -> dict[str, Any]:
 
 
 def names_not_in_result(schema: type[Section] = Config) -> set[str]:
-    """Return the dotted keys that change no figure; of a section that changes none, its name alone."""
+    """Return the dotted keys that change no figure; if no key of a section does, the section's name."""
     names = set()
     for name, field in schema.model_fields.items():
         if _changes_no_figure(field):
@@ -48,7 +48,7 @@ def names_not_in_result(schema: type[Section] = Config) -> set[str]:
 
 
 def keep_result(sections: Mapping[str, Any], schema: type[Section]) -> dict[str, Any]:
-    """Return `sections` without the keys that change no figure, and without later ones that are at their default."""
+    """Return `sections` without the keys that change no figure, and without keys added later at their default."""
     kept = {}
     for name, value in sections.items():
         field = schema.model_fields[name]
@@ -62,7 +62,7 @@ def keep_result(sections: Mapping[str, Any], schema: type[Section]) -> dict[str,
 
 
 def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
-    """Return the `sections` of a recorded run with the keys of this version: those added later at what the run did."""
+    """Return the `sections` of a recorded run with the keys of this version. Those added later say what the run did."""
     completed = drop_removed(sections)
     for name, field in schema.model_fields.items():
         later = _find_mark(field, AddedLater)
@@ -74,7 +74,7 @@ def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dic
 
 
 def move_elsewhere(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:
-    """Return the `sections` of a recorded run so that they run on any machine, to the same figures."""
+    """Return the `sections` of a recorded run, changed so that any machine can run them to the same figures."""
     moved = unset_removed(sections)
     for name in sections.keys() & schema.model_fields:
         field = schema.model_fields[name]
@@ -84,7 +84,7 @@ def move_elsewhere(sections: Mapping[str, Any], schema: type[Section] = Config) 
 
 
 def _below(field: FieldInfo, value: Any, rewrite: Callable[[Mapping[str, Any], type[Section]], Any]) -> Any:  # noqa: ANN401  any YAML value
-    """Return a section rewritten, by its own schema or that of its kind; any other value as it is."""
+    """Return a section, rewritten by the schema of the field or of its kind; any other value unchanged."""
     if not isinstance(value, Mapping):
         return value
     for member in _members(field):
@@ -95,7 +95,7 @@ def _below(field: FieldInfo, value: Any, rewrite: Callable[[Mapping[str, Any], t
 
 
 def _members(field: FieldInfo) -> Iterator[type[Section]]:
-    """Yield the sections that may stand at a key: one, or one for each kind."""
+    """Yield the sections that a field allows: one, or one for each kind."""
     is_union = get_origin(field.annotation) in (Union, UnionType)
     for option in get_args(field.annotation) if is_union else (field.annotation,):
         if isinstance(option, type) and issubclass(option, Section):

@@ -1,4 +1,4 @@
-"""One message that lists everything that may not stand in a section of the config."""
+"""Validate a section of the config; one message lists all of its problems."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
