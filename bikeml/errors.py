@@ -1,5 +1,5 @@
 """
-The errors that a user can cause, and `did_you_mean` for their messages.
+The errors that a user can cause.
 
     BikemlError
     ├── ConfigError      the configuration cannot be used
@@ -21,9 +21,6 @@ The errors that a user can cause, and `did_you_mean` for their messages.
 
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
-
-import difflib
-from collections.abc import Iterable
 
 
 class BikemlError(Exception):
@@ -92,10 +89,3 @@ class ServeError(BikemlError):
 
 class ReproduceError(BikemlError):
     """A recorded experiment cannot be run again, or gives figures that differ from the recorded ones."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` with the known word nearest to `word`, or '' if none is near."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
-    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

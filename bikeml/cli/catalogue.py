@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from bikeml.errors import ConfigError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
 
 if TYPE_CHECKING:
     from bikeml.config.fields import Section

@@ -20,7 +20,8 @@ from omegaconf.errors import (
 
 from bikeml.config.overrides import override, shell
 from bikeml.config.removed import explain_removed
-from bikeml.errors import ConfigError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""

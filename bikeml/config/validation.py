@@ -7,7 +7,8 @@ from pydantic import BaseModel, ValidationError
 
 from bikeml.config.fields import Section
 from bikeml.config.removed import explain_removed
-from bikeml.errors import ConfigError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
 from bikeml.system.redaction import redact
 
 Typed = TypeVar("Typed", bound=Section)

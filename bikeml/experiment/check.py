@@ -16,7 +16,8 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.config.schema import Config, ModelConfig, Steps
-from bikeml.errors import ConfigError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import build_parts, kinds_in_use, say_text_has_no_steps, steps_by_kind, takes_gaps
 from bikeml.table.problems import Tolerance

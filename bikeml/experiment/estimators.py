@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
-from bikeml.errors import ConfigError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
 from bikeml.experiment.model_file import TRUSTED_TYPES
 
 ALLOWED_PACKAGES = ("sklearn", "skrub")

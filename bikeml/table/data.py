@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
-from bikeml.errors import DataError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.column import Column, as_integers, parse, parse_dates
 from bikeml.table.columns import decide, decide_dates, decide_target

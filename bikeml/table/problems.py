@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bikeml.config.data import DataConfig
-from bikeml.errors import DataError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import DataError
 from bikeml.table.column import Column, parse_dates
 
 COMMAS_IN_NUMBER = r"\s*[-+]?\d+(,\d+)+\s*"

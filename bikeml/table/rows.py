@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.errors import DataError, ModelFileError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import DataError, ModelFileError
 from bikeml.system.redaction import redact
 from bikeml.table.column import Column, as_category, show_cell
 from bikeml.table.problems import find_non_numbers

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.fields import AUTO
-from bikeml.errors import DataError, did_you_mean
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.reading.cells import is_text
 from bikeml.table.reading.dialect import Dialect, describe_dialect, find_dialect, named_columns
