@@ -57,7 +57,7 @@ def score_theirs(path: Path, target: str, run: Path) -> float:
     return float(np.mean(scores))
 
 
-def _to_codes(X: Any) -> Any:  # noqa: ANN401  a frame of pandas, which is imported late
+def _to_codes(X: Any) -> Any:
     """Return categories as their codes."""
     return X.assign(**{name: X[name].cat.codes for name in X.columns if X[name].dtype.name == "category"})
 
