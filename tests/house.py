@@ -17,6 +17,7 @@ ROOMS = {
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
+    "experiment.trusted": {"sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import FILE_NAME, _is_estimator, load_pipeline, save_pipeline
+from bikeml.experiment.model_file import FILE_NAME, load_pipeline, save_pipeline
+from bikeml.experiment.trusted.types import _is_estimator
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 y = X @ [1, 2, 3]
@@ -64,7 +65,7 @@ def test_a_type_that_is_not_trusted_is_named(workdir):
     skops.io.dump(pipeline, workdir / FILE_NAME)
     with pytest.raises(
         ModelFileError,
-        match=r"holds types that are not trusted: .*shout; if you know who wrote it, load it with skops.io.load",
+        match=r"holds types that are not trusted: .*shout; if you trust who wrote their package, name it in BIKEML_ALL",
     ):
         load_pipeline(workdir)
 

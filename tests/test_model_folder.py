@@ -21,8 +21,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 import bikeml
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import TRUSTED_TYPES, load_pipeline
+from bikeml.experiment.model_file import load_pipeline, read_types
 from bikeml.experiment.model_folder import FILES, check_folder, hash_folder, write_folder
+from bikeml.experiment.trusted.types import is_trusted
 from tests.conftest import DAILY
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -80,14 +81,14 @@ def read_model(folder):
     return yaml.safe_load((folder / "MLmodel").read_text())
 
 
-def save_with_mlflow(pipeline, example, metadata, folder):
+def save_with_mlflow(pipeline, example, metadata, folder, trusted):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # integer columns cannot hold gaps, and mlflow calls pandas in an old way
         mlflow.sklearn.save_model(
             pipeline,
             folder,
             serialization_format="skops",
-            skops_trusted_types=list(TRUSTED_TYPES),
+            skops_trusted_types=trusted,
             input_example=example,
             signature=mlflow.models.infer_signature(example, pipeline.predict(example)),
             metadata=metadata,
@@ -95,10 +96,14 @@ def save_with_mlflow(pipeline, example, metadata, folder):
         )
 
 
+def list_trusted(folder):
+    return sorted(filter(is_trusted, read_types(folder / "model.skops")))
+
+
 def test_the_mlmodel_file_is_mlflows_own_in_every_key(written, tmp_path):
     ours = read_model(written)
     example = mlflow.models.Model.load(str(written)).load_input_example(str(written))
-    save_with_mlflow(load_pipeline(written), example, ours["metadata"], tmp_path / "model")
+    save_with_mlflow(load_pipeline(written), example, ours["metadata"], tmp_path / "model", list_trusted(written))
     theirs = read_model(tmp_path / "model")
     for folder, model in ((written, ours), (tmp_path / "model", theirs)):
         assert len(model.pop("model_uuid")) == 32
@@ -110,7 +115,7 @@ def test_the_mlmodel_file_is_mlflows_own_in_every_key(written, tmp_path):
 
 def test_the_examples_are_what_mlflow_would_write(written, tmp_path):
     example = mlflow.models.Model.load(str(written)).load_input_example(str(written))
-    save_with_mlflow(load_pipeline(written), example, {}, tmp_path / "model")
+    save_with_mlflow(load_pipeline(written), example, {}, tmp_path / "model", list_trusted(written))
     for name in ("input_example.json", "serving_input_example.json"):
         ours, theirs = (json.loads((folder / name).read_text()) for folder in (written, tmp_path / "model"))
         pd.testing.assert_frame_equal(to_frame(ours), to_frame(theirs))

@@ -1,7 +1,6 @@
 """Build the estimators that a config names, only those of allowed packages."""
 
 import importlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,9 @@ from sklearn.preprocessing import TargetEncoder
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.experiment.model_file import TRUSTED_TYPES
+from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
+from bikeml.experiment.trusted.types import TRUSTED_TYPES
 
-ALLOWED_PACKAGES = ("sklearn", "skrub")
-"""Packages whose estimators a config may name. Only BIKEML_ALLOWED_PACKAGES can add to them, never a config."""
-ALLOWED_PACKAGES_VARIABLE = "BIKEML_ALLOWED_PACKAGES"
 HAS_SPLITTER = tuple(map(int, sklearn_version.split(".")[:2])) >= (1, 9)
 """Whether TargetEncoder's cv takes a splitter; then its shuffle and random_state are deprecated."""
 
@@ -46,7 +43,7 @@ def _with_seeded_folds(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     """Return the estimator class called `target`; raises ConfigError if it is not one of an allowed package."""
-    allowed = [*ALLOWED_PACKAGES, *filter(None, os.environ.get(ALLOWED_PACKAGES_VARIABLE, "").split(","))]
+    allowed = list_packages()
     module_name, _, class_name = target.rpartition(".")
     where = f"{key}._target_={target!r}"
     example = "preprocessing.StandardScaler" if role is TransformerMixin else "linear_model.Lasso"

@@ -1,7 +1,6 @@
 """Save a fitted pipeline to a file, and load it without running code from the file."""
 
 import hashlib
-import importlib
 import json
 import zipfile
 from collections.abc import Collection, Mapping
@@ -9,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 from sklearn import __version__ as sklearn_version
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.data import DataConfig
-from bikeml.errors import ModelFileError
+from bikeml.errors import FitError, ModelFileError
+from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
+from bikeml.experiment.trusted.scorers import without_scorers
+from bikeml.experiment.trusted.types import is_trusted
 from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
 
 FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
@@ -30,38 +33,75 @@ WRITTEN_EARLIER: Mapping[str, object] = {
     "thousands": None,
 }
 """How the tables of earlier versions were written, whose models do not say it."""
-TRUSTED_TYPES = (
-    "numpy.asarray",
-    "numpy.clip",  # refuses numbers in columns of text
-    "numpy.ascontiguousarray",  # for columns that are not transformed
-    "numpy.dtype",
-    "numpy.ma.core.masked_object",  # gaps in text
-    "numpy.ravel",
-    "pandas.core.tools.datetimes.to_datetime",
-    "pandas.to_datetime",  # as pandas 3 calls it
-    "skrub._datetime_encoder.DatetimeEncoder",
-    "skrub._datetime_encoder._CircularEncoder",
-    "sklearn.tree._tree.Tree",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.model_selection._split.KFold",  # of a TargetEncoder
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.utils._bunch.Bunch",
-)
-"""Types that may be loaded in addition to skops' own list; a model file cannot add to them."""
-NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
-"""Parts of scikit-learn without estimators for a model; nothing is imported from them."""
+SAME = 1e-9
+"""The largest difference, relative to the largest prediction, between a model and itself after it is loaded."""
+_LOADED: set[frozenset[str]] = set()
+"""The sets of types of the models that this process has loaded."""
 
 
 def save_pipeline(pipeline: Pipeline, folder: Path) -> Path:
-    """Write `pipeline`, compressed, to `folder`/model.skops, and return the path of the file."""
+    """
+    Write `pipeline`, compressed, to `folder`/model.skops, and return the path of the file.
+
+    Raises ModelFileError if it holds an object that cannot be written.
+    """
     import skops.io  # slow, and many processes neither save nor load a model
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / FILE_NAME
-    skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    try:
+        with without_scorers(pipeline):
+            skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    except OSError:
+        raise
+    except Exception as error:  # estimators of any package may hold any object, also themselves
+        raise ModelFileError(
+            f"the fitted pipeline cannot be saved: {type(error).__name__}: {error}; choose another estimator"
+        ) from error
     return file
+
+
+def read_types(file: Path) -> frozenset[str]:
+    """Return the names of the types in a model file; nothing is loaded. Raises the errors of a damaged file."""
+    with zipfile.ZipFile(file) as archive:
+        waiting: list[Any] = [json.loads(archive.read("schema.json"))]
+    found = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            found.add(f"{node.get('__module__')}.{node.get('__class__')}")
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return frozenset(found)
+
+
+def save_checked(pipeline: Pipeline, example: pd.DataFrame, predicted: np.ndarray, folder: Path) -> frozenset[str]:
+    """
+    Write `pipeline` as :func:`save_pipeline` does, and return the names of its types.
+
+    It is loaded again, and must predict for `example`, shape (n_rows, n_features), what was `predicted`, shape
+    (n_rows,). A model of the same types as an earlier one of this process is not loaded, since that takes a tenth of a
+    second. Raises OSError, and FitError if the model could not be used.
+    """
+    try:
+        file = save_pipeline(pipeline, folder)
+        types = read_types(file)
+        if types not in _LOADED:
+            _compare(predicted, _load(file, "it").predict(example))
+    except ModelFileError as error:
+        raise FitError(f"the fitted model could not be loaded again, so it is not recorded: {error}") from error
+    _LOADED.add(types)
+    return types
+
+
+def _compare(predicted: np.ndarray, loaded: np.ndarray) -> None:
+    # the last digits of a product depend on where its arrays lie in memory
+    if not np.allclose(predicted, loaded, rtol=SAME, atol=SAME * np.nanmax(np.abs(predicted)), equal_nan=True):
+        raise ModelFileError(
+            f"it predicts {loaded[0]} for the first row, and predicted {predicted[0]} before it was saved; choose "
+            "another estimator, or give it a random_state"
+        )
 
 
 def load_pipeline(path: str | Path) -> Pipeline:
@@ -70,39 +110,29 @@ def load_pipeline(path: str | Path) -> Pipeline:
 
     Raises ModelFileError if the file is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
     """
-    import skops.io
-
     file = Path(path)
     file = file / FILE_NAME if file.is_dir() else file
     if not file.is_file():
         raise ModelFileError(f"there is no model at {str(file)!r}; give the path of a {FILE_NAME} or of its folder")
+    return _load(file, repr(str(file)))
+
+
+def _load(file: Path, name: str) -> Pipeline:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     try:
-        unknown = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
-        estimators = {name for name in unknown if _is_estimator(name)}
-        untrusted = sorted(unknown - estimators)
-        pipeline = None if untrusted else skops.io.load(file, trusted=[*TRUSTED_TYPES, *estimators])
+        return skops.io.load(file, trusted=sorted(filter(is_trusted, read_types(file))))
+    except UntrustedTypesFoundException as error:
+        untrusted = [each for each in skops.io.get_untrusted_types(file=file) if not is_trusted(each)]
+        raise ModelFileError(
+            f"{name} holds types that are not trusted: {', '.join(untrusted)}; if you trust who wrote their package, "
+            f"name it in {ALLOWED_PACKAGES_VARIABLE}, or load the file with skops.io.load and your own list of types"
+        ) from error
     except Exception as error:  # with a damaged file skops and scikit-learn may raise any error
         raise ModelFileError(
-            f"{str(file)!r} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
+            f"{name} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
         ) from error
-    if untrusted:
-        raise ModelFileError(
-            f"{str(file)!r} holds types that are not trusted: {', '.join(untrusted)}; if you know who wrote it, "
-            "load it with skops.io.load and your own list of trusted types"
-        )
-    return pipeline
-
-
-def _is_estimator(type_name: str) -> bool:
-    """Tell whether a type is an estimator of scikit-learn; with `lean_skops`, skops has no list of them."""
-    module, _, name = type_name.rpartition(".")
-    if not module.startswith("sklearn.") or NO_ESTIMATORS & set(module.split(".")):
-        return False
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and issubclass(found, BaseEstimator) and found.__module__ == module
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +26,13 @@ from bikeml.errors import ModelFileError
 from bikeml.experiment.model_file import (
     DESCRIPTION_NAME,
     FILE_NAME,
-    TRUSTED_TYPES,
     WRITTEN,
     load_recorded,
     read_yaml,
-    save_pipeline,
+    save_checked,
 )
+from bikeml.experiment.trusted.packages import find_distributions, list_own_packages
+from bikeml.experiment.trusted.types import is_trusted
 from bikeml.system.files import write_text
 from bikeml.table.signature import infer_signature
 
@@ -56,7 +57,7 @@ _SAME_FOR_ALL: Mapping[str, Any] = {
     "type_hint_from_example": False,
 }
 """The keys that MLflow 3.15 writes alike in the MLmodel file of every model with an example."""
-_PIN = re.compile(rf"({'|'.join((*PACKAGES, SKRUB))})==[0-9][\w.+!-]*")
+_PIN = re.compile(r"([\w.-]+)==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
 
@@ -67,22 +68,24 @@ def write_folder(
     Write a fitted `pipeline` to `folder` as a model that MLflow can load and serve without bikeml.
 
     `example` has rows of features, shape (n_rows, n_features), which show the type of every column; `fingerprint` is
-    that of the run; `written` says how the cells of its table are written. Raises OSError.
+    that of the run; `written` says how the cells of its table are written. Raises OSError, and FitError if the model
+    could not be loaded again.
     """
-    save_pipeline(pipeline, folder)
+    predicted = pipeline.predict(example)
+    types = save_checked(pipeline, example, predicted, folder)
     split = example.to_dict(orient="split", index=False)
     write_text(folder / EXAMPLE, json.dumps(split))
     write_text(folder / SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
     python = ".".join(map(str, sys.version_info[:3]))
-    versions = {name: version(name) for name in _find_packages(pipeline)}
+    versions = {name: version(name) for name in _find_packages(types)}
     model = {
         **_SAME_FOR_ALL,
-        "flavors": _build_flavors(python, versions["scikit-learn"], list(TRUSTED_TYPES)),
+        "flavors": _build_flavors(python, versions["scikit-learn"], sorted(filter(is_trusted, types))),
         "metadata": {"fingerprint": fingerprint, WRITTEN: dict(written or {})},
         "mlflow_version": versions["mlflow"],
         "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # as save_model: not the files below
         "model_uuid": uuid.uuid4().hex,
-        "signature": infer_signature(example, pipeline.predict(example)),
+        "signature": infer_signature(example, predicted),
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
     write_text(folder / DESCRIPTION_NAME, yaml.safe_dump(model))
@@ -91,9 +94,12 @@ def write_folder(
         write_text(folder / name, text)
 
 
-def _find_packages(pipeline: Pipeline) -> list[str]:
-    parts = pipeline.get_params(deep=True).values()
-    return [*PACKAGES, *([SKRUB] if any(type(part).__module__.split(".")[0] == SKRUB for part in parts) else [])]
+def _find_packages(types: Collection[str]) -> list[str]:
+    """Return the distributions that a server needs to load a model of these types."""
+    packages = {name.split(".")[0] for name in types}
+    own = [name for name in list_own_packages() if name in packages]
+    found = [*PACKAGES, *([SKRUB] if SKRUB in packages else []), *find_distributions(own)]
+    return list(dict.fromkeys(found))
 
 
 def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str, dict[str, Any]]:
@@ -200,14 +206,15 @@ def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> No
     trusted = flavors["sklearn"]["skops_trusted_types"]
     if not isinstance(trusted, list):
         raise _refusal(folder, f"says sklearn.skops_trusted_types={trusted!r} in its {DESCRIPTION_NAME}")
-    more = sorted({*map(str, trusted)} - {*TRUSTED_TYPES})
+    more = sorted(name for name in {*map(str, trusted)} if not is_trusted(name))
     if more:
         raise _refusal(folder, f"lists types as trusted that bikeml does not trust: {', '.join(more)}")
 
 
 def _check_environments(folder: Path) -> None:
     lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-    strange = [line for line in lines if not _PIN.fullmatch(line)]
+    known = {*PACKAGES, SKRUB, *find_distributions(list_own_packages())}
+    strange = [line for line in lines if not ((pin := _PIN.fullmatch(line)) and pin[1] in known)]
     if strange:
         raise _refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")
     python = str(_read_yaml(folder / PYTHON_ENV).get("python"))
