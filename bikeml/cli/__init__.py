@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -98,6 +98,10 @@ class Experiment:
     def __call__(self, composed: DictConfig) -> float:
         """Run it; a sweeper that optimises gets the mean R2 over the folds."""
         hydra_config = HydraConfig.get()
+        with chdir(hydra_config.runtime.cwd):  # hydra.job.chdir=true moves no store, table or checkpoint
+            return self._call(composed, hydra_config)
+
+    def _call(self, composed: DictConfig, hydra_config: HydraConf) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             from bikeml.multirun.cell import run_cell
 

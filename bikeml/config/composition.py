@@ -2,13 +2,15 @@
 
 import importlib.resources
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -77,10 +79,23 @@ def resolve(config: DictConfig) -> dict[str, object]:
     sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
     try:
-        plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
+        with hydra_config_of(config) if "hydra" in config else nullcontext():
+            plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
     return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+
+
+@contextmanager
+def hydra_config_of(composed: DictConfig) -> Iterator[None]:
+    """Let ``${hydra:...}`` read Hydra's section of `composed` while the block runs, as in Hydra's own jobs."""
+    instance = HydraConfig.instance()
+    earlier = instance.cfg
+    instance.set_config(composed)
+    try:
+        yield
+    finally:
+        instance.cfg = earlier
 
 
 def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from hydra.core.override_parser.types import Quote, QuotedString
 
 _PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|[A-Za-z_])[\w./:@+-]*", re.IGNORECASE | re.ASCII)
+_ESCAPED = re.compile(r"\$\\\{(?:[^\\\[\]]|\\.)*\\\}")
+"""An interpolation whose characters have backslashes, and what stands between two in one value."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -22,6 +24,25 @@ def escape(value: object) -> object:
 def override(key: str, value: str | Sequence[str]) -> str:
     """Return the override that sets `key` to a text or to a list of texts."""
     return f"{key}={quote(value)}"
+
+
+def literal(value: object) -> str:
+    """Return any plain value in Hydra's grammar."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{literal(key)}:{literal(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(literal, value))}]"
+    if isinstance(value, str):
+        return quote(value)
+    return "null" if value is None else str(value)
+
+
+def as_typed(word: str) -> str:
+    r"""Return an override of a cell with ``${seed}`` for ``$\{seed\}``, as Hydra's sweepers escape it."""
+    key, equals, value = word.partition("=")
+    if value[:1] in ("'", '"') or "$\\{" not in value:
+        return word
+    return key + equals + _ESCAPED.sub(lambda found: re.sub(r"\\(.)", r"\1", found[0]), value)
 
 
 def quote(value: str | Sequence[str]) -> str:

@@ -1,19 +1,21 @@
 """Run one cell of a sweep, in the process of any launcher; write its result or its failure to its folder."""
 
+import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 import bikeml.experiment.lean_skops  # noqa: F401  before skops
+from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
 from bikeml.multirun.run import read_composed, run
 from bikeml.records.provenance import command_line
-from bikeml.records.run import Invocation
+from bikeml.records.run import CELL, Invocation
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.terminal.status import describe_error, log_error, settle_logging
@@ -25,7 +27,7 @@ def run_cell(composed: DictConfig) -> float:
 
     A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
-    started, hydra = time.time(), HydraConfig.get()
+    started, hydra = time.time(), _set_number(HydraConfig.get())
     folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
     overrides, command = _read_overrides(hydra)
     is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # False under a sweeper that is not bikeml's
@@ -49,10 +51,19 @@ def run_cell(composed: DictConfig) -> float:
         raise FitError(describe_error(error)) from None
 
 
+def _set_number(hydra: Any) -> HydraConf:  # noqa: ANN401  a DictConfig, which Hydra types as HydraConf
+    """Give Hydra's section the number of the cell in its plan, which a launcher does not know."""
+    number = os.environ.get(CELL)
+    if number is not None:  # not under a sweeper that is not bikeml's
+        with read_write(hydra.job):
+            hydra.job.num, hydra.job.id = int(number), number
+    return cast(HydraConf, hydra)
+
+
 def _read_overrides(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
     """Return the overrides of this cell, and the command that would run it alone."""
     given: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # or the text \\${ would become ${
-    overrides = tuple(map(str, given))
+    overrides = tuple(as_typed(str(word)) for word in given)
     sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     return overrides, command_line([*(f"--config-dir={path}" for path in sources), *overrides])
 

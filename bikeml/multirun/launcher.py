@@ -53,7 +53,7 @@ class PlainLauncher:
         """Run the cells, and drop what Hydra returns."""
         size = SERIAL_BATCH if isinstance(self._launcher, BasicLauncher) else max(1, len(job_overrides))
         for first in range(0, len(job_overrides), size):
-            self._launcher.launch(job_overrides[first : first + size], initial_job_idx=initial_job_idx)
+            self._launcher.launch(job_overrides[first : first + size], initial_job_idx=initial_job_idx + first)
 
 
 def adapt(launcher: Launcher | CellLauncher) -> CellLauncher:

@@ -1,16 +1,17 @@
 """Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, resolve
+from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, hydra_config_of, resolve
 from bikeml.config.data import DataConfig
-from bikeml.config.overrides import override
+from bikeml.config.overrides import literal, override
 from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
 
+_OF_THE_JOB = re.compile(r"\$\{(hydra|now):")
+
+
 @dataclass(frozen=True)
 class PlannedCell:
     """A cell before it runs."""
@@ -38,6 +42,8 @@ class PlannedCell:
     """Below the sweep's."""
     config: Config
     choices: Mapping[str, str]
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    """The overrides, by key, that set what only this process can resolve, such as ``${hydra:job.num}``."""
     identity: Mapping[str, Any] | None = None
     """What determines its result; None if its table does not fit. Then the cell itself reports the error."""
     varies: Mapping[str, str] = field(default_factory=dict)
@@ -83,13 +89,29 @@ def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: S
         composed = loader.load_sweep_config(master, list(overrides))
         with open_dict(composed):
             composed.hydra.job.id = composed.hydra.job.num = number
-        folder = check_subfolder(str(OmegaConf.select(composed, "hydra.sweep.subdir")))
+        with hydra_config_of(composed):
+            folder = check_subfolder(str(composed.hydra.sweep.subdir))
+        with read_write(composed.hydra.runtime):
+            composed.hydra.runtime.output_dir = str(Path(str(master.hydra.sweep.dir)).absolute() / folder)
+        sections = resolve(composed)
+        OmegaConf.copy_cache(composed, master)  # so that ${now:...} is the same when the cell runs
     except WrongFolderError as error:
         raise ConfigError(f"hydra.sweep.subdir{error}") from error
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
     options = choices(composed.hydra.runtime.choices)
-    return PlannedCell(number, tuple(overrides), folder, typed(resolve(composed)), options)
+    raw: Any = OmegaConf.to_container(composed)
+    resolved = {key: f"++{key}={literal(value)}" for key, value in _find_resolved(raw, sections)}
+    return PlannedCell(number, tuple(overrides), folder, typed(sections), options, resolved)
+
+
+def _find_resolved(raw: Mapping[Any, Any], values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of everything in a config that depends on Hydra's job or on the time."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(raw[key], Mapping):
+            yield from _find_resolved(raw[key], value, f"{prefix}{key}.")
+        elif _OF_THE_JOB.search(str(raw[key])):
+            yield f"{prefix}{key}", value
 
 
 def subdir_override(folder: str) -> str:

@@ -18,7 +18,7 @@ from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, reuse_r
 from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
 from bikeml.pages.report import write_report
 from bikeml.records.provenance import command_line
-from bikeml.records.run import PARENT_RUN_ID
+from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
 from bikeml.system.redaction import redact
@@ -121,13 +121,15 @@ def _cores_of_a_cell(master: DictConfig) -> int | None:
 
 
 def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[str]:
-    """Return the overrides of a cell's job: its own, its folder, its parent run and its share of the cores."""
-    job = [*planned.overrides, subdir_override(planned.folder)]
-    if run_id is not None:
-        job.append(f"+hydra.job.env_set.{PARENT_RUN_ID}='{run_id}'")
-    if cores is not None:
-        job.append(f"+hydra.job.env_set.LOKY_MAX_CPU_COUNT='{cores}'")  # estimators with n_jobs=-1 heed it
-    return job
+    """Return the overrides of a cell's job: its own, its folder, and what its environment tells it."""
+    environment = {
+        CELL: planned.number,  # Hydra counts the cells that it is handed, without those that are reused
+        FINGERPRINT: planned.cell.fingerprint,
+        PARENT_RUN_ID: run_id,
+        "LOKY_MAX_CPU_COUNT": cores,  # estimators with n_jobs=-1 heed it
+    }
+    told = [f"+hydra.job.env_set.{name}='{value}'" for name, value in environment.items() if value is not None]
+    return [*planned.overrides, subdir_override(planned.folder), *told]
 
 
 def _launch(launcher: CellLauncher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:

@@ -9,6 +9,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from bikeml.config.overrides import as_typed
 from bikeml.errors import BikemlError
 from bikeml.multirun.launcher import adapt
 
@@ -39,7 +40,7 @@ class Sweeper(BasicSweeper):
 
         parser = OverridesParser.create(config_loader=self._loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        combinations = self.split_arguments(overrides, None)[0]
+        combinations = [list(map(as_typed, words)) for words in self.split_arguments(overrides, None)[0]]
         try:
             run_sweep(self._loader, self._master, combinations, self._launcher)
         except BikemlError:

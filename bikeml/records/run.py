@@ -14,8 +14,8 @@ from pydantic_core import from_json
 from bikeml.errors import RecordError
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 
-FINGERPRINT, PARENT_RUN_ID = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID"
-"""The environment variables that name the fingerprint a job must have, and the run of a sweep to its cells."""
+FINGERPRINT, PARENT_RUN_ID, CELL = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID", "BIKEML_CELL"
+"""The environment variables of a job: the fingerprint that it must have, the sweep's run, and the cell's number."""
 METRIC, SPREAD = "cv_r2_mean", "cv_r2_std"
 """The metric that ranks cells and runs: cross-validation on the training rows, since the held-out rows are too few."""
 

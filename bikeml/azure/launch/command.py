@@ -34,7 +34,8 @@ def build_request(planned: PlannedCell, folder: Path, *, has_config_folder: bool
 
 def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -> str:
     config = planned.config
-    own = [word for word in planned.overrides if not word.startswith(LEFT_OUT)]
+    typed = [word for word in planned.overrides if word.partition("=")[0].lstrip("+") not in planned.resolved]
+    own = [word for word in (*typed, *planned.resolved.values()) if not word.lstrip("+").startswith(LEFT_OUT)]
     own += [
         "tracking=none" if config.tracking.uri is None else "tracking=azureml",
         f"hydra.run.dir={RUN_FOLDER}",
