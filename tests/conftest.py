@@ -4,19 +4,25 @@ import contextlib
 import json
 import logging
 import os
+import pickle
 import re
 import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # a server that is not there is asked again at once
 
-from bikeml.config.composition import compose, resolve
+from hypothesis import settings
+
+from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.system.processes import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
@@ -35,6 +41,10 @@ __all__ = [
     "workdir",
 ]
 
+# A machine that is busy is no failure: without this, the one slow example was searched for minutes.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
 # A shell's background job ignores the signal, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -42,6 +52,7 @@ TASK_SIGNALS = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) fo
 """A task handles all alike; what a real process does at the others is for the long run."""
 
 ROOT = Path(__file__).parent.parent
+CONF = str(config_dir())
 DAILY = ROOT / "bikeml" / "table" / "datasets" / "daily-bike-share.csv"
 
 
@@ -78,6 +89,31 @@ def _migrations_run_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(first):
         patch.setattr(utils, "_initialize_tables", copy_tables)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _config_files_read_once() -> Iterator[None]:
+    """Read each file of conf/ and of Hydra once in a session: that is half of each composition."""
+    with pytest.MonkeyPatch.context() as patch:
+        for source in (FileConfigSource, ImportlibResourcesConfigSource):
+            for name in ("load_config", "is_group", "is_config"):
+                patch.setattr(source, name, _once(getattr(source, name)))
+        yield
+
+
+def _once(method: Callable[..., object]) -> Callable[..., object]:
+    """Return a method of a source of configs that remembers its answers; each caller gets a copy of its own."""
+    answers: dict[tuple[str, ...], bytes] = {}
+
+    def answer(source, config_path: str) -> object:
+        if source.scheme() == "file" and source.path != CONF:  # a test's own folder
+            return method(source, config_path)
+        key = (source.provider, source.path, config_path)
+        if key not in answers:
+            answers[key] = pickle.dumps(method(source, config_path))
+        return pickle.loads(answers[key])
+
+    return answer
 
 
 @pytest.fixture(autouse=True)
@@ -158,16 +194,23 @@ def assert_nothing_left_behind(folder: Path, *there_before: str) -> None:
         assert "RUNNING" not in statuses
 
 
+@cache
 def config_of(*overrides: str) -> Config:
     return typed(resolve(compose(overrides)))
 
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Draw the figures of runs, but write an empty picture for each: to render them takes a third of a small run."""
+    """Draw all figures, but write an empty picture for each: to render them takes a third of a small run."""
+    from xml.etree import ElementTree as ET
+
     from PIL import Image
 
-    monkeypatch.setattr("bikeml.pages.figures.save_figure", lambda _, file: Image.new("L", (1, 1)).save(file, "png"))
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt"/>'
+    for module in ("figures", "leaderboard"):
+        name = f"bikeml.pages.{module}.save_figure"
+        monkeypatch.setattr(name, lambda _, file: Image.new("L", (1, 1)).save(file, "png"))
+    monkeypatch.setattr("bikeml.pages.page._draw", lambda *_: ET.fromstring(empty))
 
 
 @pytest.fixture

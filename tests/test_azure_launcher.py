@@ -29,6 +29,7 @@ from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.builders import run_record
 from tests.conftest import config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 Main = Callable[..., int]
 Behave = Callable[[Any], Behaviour]
 CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none")
@@ -199,10 +200,10 @@ def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: Loopbac
     assert [entry.status for entry in workspace.log.find("codes.put")] == [], "the code is there already"
 
 
-def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML) -> None:
-    assert (
-        sweep("model=tree", "model.estimator.max_depth=3", "tracking=azureml", "tracking.experiment_name=rentals") == 0
-    )
+@pytest.mark.parametrize("tracking", ["none", pytest.param("azureml", marks=pytest.mark.slow)])
+def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML, tracking: str) -> None:
+    overrides = ("model=tree", "model.estimator.max_depth=3", "tracking.experiment_name=rentals")
+    assert sweep(*overrides, f"tracking={tracking}") == 0
     (job,) = workspace.jobs.by_name.values()
     fingerprint = job.spec["tags"]["bikeml.fingerprint"]
     assert shlex.split(job.spec["command"]) == [
@@ -215,7 +216,7 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
             "model.estimator.max_depth=3",
             "tracking.experiment_name=rentals",
         ),
-        *("tracking=azureml", "hydra.run.dir=outputs"),
+        *(f"tracking={tracking}", "hydra.run.dir=outputs"),
         "data.path='${{inputs.table}}'",
     ]
     assert job.spec["experimentName"] == "rentals"

@@ -13,6 +13,7 @@ from bikeml.experiment import story as experiment
 from bikeml.system.redaction import redact
 from tests.conftest import DAILY
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 
 

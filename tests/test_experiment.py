@@ -22,6 +22,7 @@ from bikeml.table.datasets import PUBLISHED_LINEAR
 from tests.conftest import DAILY
 from tests.test_config import MODELS
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 SMALL = {
     "rf": ["model.estimator.n_estimators=5", "model.grid.n_estimators=[3,5]", "model.grid.min_samples_leaf=[1]"],

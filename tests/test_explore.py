@@ -378,7 +378,7 @@ def test_the_matrix_of_correlations_is_that_of_pandas_with_gaps_and_constants():
     pd.testing.assert_frame_equal(correlate(numbers), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_the_overview_has_the_numbers_that_are_nearest_to_the_target():
+def test_the_overview_has_the_numbers_that_are_nearest_to_the_target(unrendered):
     rng = np.random.default_rng(0)
     y = rng.normal(size=200)
     frame = pd.DataFrame({"y": y} | {f"x{i}": y + rng.normal(size=200) * (i + 1) for i in range(30)})

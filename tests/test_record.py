@@ -12,6 +12,7 @@ import bikeml
 from bikeml.errors import TrackingError
 from bikeml.records.sweep_folder import SweepFolder
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 SEARCHED = (*FAST, "model=tree", "preprocessing=standard", "search=grid", "model.grid={max_depth:[2,3]}")
 OF_ONE_RUN = {"bikeml.record", "bikeml.owner", "bikeml.command", "bikeml.model_sha256", "mlflow.user"}

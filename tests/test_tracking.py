@@ -12,6 +12,7 @@ import bikeml
 from bikeml.errors import TrackingError
 from tests.conftest import DAILY
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 needs_azure = pytest.mark.skipif(
     not entry_points(group="mlflow.tracking_store", name="azureml"),
     reason="azureml:// is refused before the run where the azure extra is not installed; test_config.py has that",
