@@ -14,6 +14,7 @@ from bikeml.table.look import Column
 from bikeml.tasks.describe import ROLES, check_place, describe, write_config
 from tests.conftest import config_of
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 NASTY = [
     *(
         "plain",

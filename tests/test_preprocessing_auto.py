@@ -86,12 +86,12 @@ def fit(*overrides: str, rows: pd.DataFrame = X) -> Pipeline:
     return build_pipeline(auto(*overrides), rows).fit(rows, y)
 
 
-FEW_TREES = dict.fromkeys(("rf", "extra_trees", "gbr"), ["model.estimator.n_estimators=20"])
+FEW_TREES = dict.fromkeys(("rf", "extra_trees", "gbr"), ("model.estimator.n_estimators=20",))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_fits_every_kind_and_answers_the_same_after_loading(model, tmp_path):
-    pipeline = fit(f"model={model}", *FEW_TREES.get(model, []))
+    pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
     expected = pipeline.predict(ASKED)
     assert np.isfinite(expected).all()
     assert model == "baseline" or pipeline.score(X, y) > 0.5
@@ -281,11 +281,11 @@ def test_the_shared_search_finds_what_grid_search_cv_finds(model):
 
 
 def test_many_encoded_columns_become_sparse_only_for_a_model_that_takes_it(monkeypatch):
-    dense = {model: fit(f"model={model}", *FEW_TREES.get(model, [])) for model in ("ridge", "rf", "hist_gbr")}
+    dense = {model: fit(f"model={model}", *FEW_TREES.get(model, ())) for model in ("ridge", "rf", "hist_gbr")}
     assert not any(issparse(pipeline[0].transform(X)) for pipeline in dense.values())
     monkeypatch.setattr(built, "DENSE_BYTES", 1000)
     for model, is_sparse in (("ridge", True), ("rf", True), ("hist_gbr", False)):
-        pipeline = fit(f"model={model}", *FEW_TREES.get(model, []))
+        pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
         encoded = pipeline[0].transform(X)
         assert issparse(encoded) is is_sparse
         assert np.isfinite(pipeline.predict(ASKED)).all()
