@@ -323,7 +323,7 @@ TABLES = {
     "allowed words, numbers in the table": (
         "a,b,y\n1,2,3\n2,3,4\n",
         ["+data.allowed.a=['1','2']"],
-        r"'a' is not allowed in row 1: 1, row 2: 2; data.allowed.a is \['1', '2'\]",
+        r"'a' is not allowed in row 1: 1, row 2: 2; data.allowed has '1', '2' for it",
     ),
 }
 CSV = ("data=csv", "data.path=table.csv", "data.target=y", "data.numeric=[a,b]", "data.categorical=[]")

@@ -207,7 +207,7 @@ def test_a_table_with_gaps_fits_and_the_run_counts_them(choice, workdir):
 
 
 def test_gaps_that_nothing_fills_are_refused_with_the_way_out(workdir):
-    with pytest.raises(DataError, match=r"'size' is missing in row 1, row 8, .*choose preprocessing=imputed"):
+    with pytest.raises(DataError, match=r"'size' is missing in row 1, row 8, .*choose preprocessing=auto"):
         bikeml.run(*FAST, *write_gappy_table(workdir), "preprocessing=standard")
 
 

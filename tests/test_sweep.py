@@ -106,7 +106,7 @@ def test_a_cause_that_cells_share_is_told_once(bikeml_main, workdir, capsys):
     told = re.sub(r" +\n", "\n", capsys.readouterr().out)
     assert (
         "      failed  model=linear; model=lasso: gaps.csv does not fit the config:\n"
-        "                column 'a' is missing in row 28; fill the gaps, or choose preprocessing=imputed\n"
+        "                column 'a' is missing in row 28; choose preprocessing=auto, which fills gaps and encodes text\n"
         "              (log: 0/bikeml.log; 2/bikeml.log)\n"
     ) in told
     assert f"        page  {workdir}/sweep/report.html\n" in told

@@ -58,7 +58,10 @@ def test_a_task_gets_the_config_and_its_own_options_apart(call):
         (["modle=rf"], r"unknown key 'modle'; did you mean 'model'"),
         (["model=rff"], r"model has no option 'rff'; did you mean 'rf'"),
         (["interval=much"], r"interval='much' should be a number"),
-        (["run=1234567"], r"run=1234567 should be text; a number, a boolean or null as text stands in quotes"),
+        (
+            ["run=1234567"],
+            r"run=1234567 should be text; what YAML or Hydra reads as another value, .* stands in quotes",
+        ),
         (["data.targt=x"], r"unknown key 'data.targt'; did you mean 'target'"),
         (["~run"], r"run is missing; set it"),
         (["+other=1"], r"unknown key 'other'; allowed here"),

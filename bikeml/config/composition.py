@@ -108,7 +108,9 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
-        return ConfigError(f"{place}: not valid YAML: {error.problem}; mend the file")
+        return ConfigError(
+            f"{place}: not valid YAML: {error.problem}; mend the file, and put signs such as % , ? in quotes"
+        )
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; set it with {error.full_key}=VALUE")
     if isinstance(error, InterpolationResolutionError):

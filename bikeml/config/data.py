@@ -21,6 +21,7 @@ from bikeml.config.fields import (
     Target,
     Value,
 )
+from bikeml.config.spelling import show, some
 
 HOW_WRITTEN = (
     "ignored",
@@ -123,9 +124,16 @@ class DataConfig(Section):
         for role, columns in self.roles.items():
             for column in columns:
                 named.setdefault(column, []).append(f"data.{role}")
-        twice = [f"{column!r} is in {' and '.join(keys)}" for column, keys in sorted(named.items()) if len(keys) > 1]
+        twice = [(column, keys) for column, keys in sorted(named.items()) if len(keys) > 1]
         if twice:
-            raise ValueError(f"gives columns more than one role: {'; '.join(twice)}; take each from all but one")
+            shown = some(twice, show=lambda each: f"{show(each[0])} is in {' and '.join(each[1])}")
+            raise ValueError(f"gives columns more than one role: {shown}; take each from all but one")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        if self.decimal == self.thousands != AUTO:
+            raise ValueError(f"has {self.decimal!r} for both decimal and thousands; set one of them to auto")
         return self
 
 

@@ -2,14 +2,19 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
+import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 _PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|[A-Za-z_])[\w./:@+-]*", re.IGNORECASE | re.ASCII)
 _ESCAPED = re.compile(r"\$\\\{(?:[^\\\[\]]|\\.)*\\\}")
 """An interpolation whose characters have backslashes, and what stands between two in one value."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NO_TEXT = re.compile(r"[-+.]?\d[\w.:+-]*|y|yes|n|no|true|false|on|off|null|~", re.IGNORECASE | re.ASCII)
 
 
 def escape(value: object) -> object:
@@ -70,3 +75,17 @@ def as_one_line(command: str) -> str:
         return shell(*shlex.split(command)) if _CONTROL.search(command) else command
     except ValueError:  # it is not a command of ours
         return command
+
+
+def read_bare(word: str) -> object:
+    """Return the value of a word that stands in a YAML file without quotes: 12:30 is 750 there, and no is False."""
+    if _NO_TEXT.fullmatch(word):
+        with suppress(yaml.YAMLError, OmegaConfBaseException, ValueError):
+            return next(iter(OmegaConf.to_container(OmegaConf.create(f"[{word}]")) or ()))
+    return word
+
+
+def say_to_quote(words: Iterable[str], value: object) -> str:
+    """Return ``; YAML reads no as False: write "no" in quotes`` for the first of `words` that reads as `value`."""
+    word = next((word for word in words if word != value and read_bare(word) == value), None)
+    return "" if word is None else f'; YAML reads {word} as {value}: write "{word}" in quotes'

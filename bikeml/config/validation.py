@@ -31,7 +31,8 @@ _SAID_SHORTER = {
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
     "int_type": "should be an integer",
-    "string_type": "should be text; a number, a boolean or null as text stands in quotes",
+    "string_type": "should be text; what YAML or Hydra reads as another value, such as no, 12:30, 1e5 or null, stands "
+    'in quotes: "no"',
     "bool_type": "should be true or false",
     "float_type": "should be a number",
 }

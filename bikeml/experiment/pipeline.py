@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from bikeml.config.schema import Config, ModelConfig, Steps
+from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.estimators import build
 from bikeml.table.split import Fold
@@ -92,10 +93,8 @@ def kinds_in_use(config: Config) -> list[str]:
 
 def say_text_has_no_steps(columns: Sequence[str]) -> str:
     """Return the message for columns of text if preprocessing.text is empty."""
-    return (
-        f"data.text={list(columns)}, and this preprocessing has no steps for text; choose preprocessing=auto, "
-        f"or put {'it' if len(columns) == 1 else 'them'} into data.ignored"
-    )
+    advice = f"choose preprocessing=auto, or put {'it' if len(columns) == 1 else 'them'} into data.ignored"
+    return f"data.text=[{some(columns)}], and this preprocessing has no steps for text; {advice}"
 
 
 def name_features(preprocessor: ColumnTransformer) -> list[str]:

@@ -1,6 +1,5 @@
 """One column of a table: its cells as the file has them, and its values of the type that its role asks for."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,11 +8,12 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.errors import DataError
+from bikeml.config.spelling import shorten, show
+from bikeml.table.faults import Fault
+from bikeml.table.reading import dates
 from bikeml.table.reading.cells import GAPS, as_text, to_numbers
 
 EXAMPLES_SHOWN = 3
-MAX_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,21 @@ class Column:
         values, wrong = to_numbers(self.cells, self.data, self.name)
         return replace(self, parsed=values.set_axis(self.parsed.index), wrong=wrong)
 
-    def describe(self, what: str, wrong: np.ndarray, advice: str) -> Iterator[str]:
-        """Yield one line for the `wrong` cells, shape (n_rows,), with the first of them; index 0 is row 1."""
+    def describe(self, what: str, wrong: np.ndarray, advice: str) -> Iterator[Fault]:
+        """Yield a fault for the `wrong` cells, shape (n_rows,), with the first of them; index 0 is row 1."""
         rows = np.flatnonzero(wrong)
         if len(rows) == 0:
             return
-        first = rows[:EXAMPLES_SHOWN]
-        shown = [self._show(row) for row in first]
+        shown = [self._show(row) for row in rows[:EXAMPLES_SHOWN]]
         more = f" and {len(rows) - EXAMPLES_SHOWN:,} more" if len(rows) > EXAMPLES_SHOWN else ""
-        yield f"column {self.name!r} {what} in {', '.join(shown)}{more}; {advice}"
+        yield Fault(self.name, what, ", ".join(shown) + more, len(rows), advice)
 
     def _show(self, row: int) -> str:
         number, cell = f"row {self.parsed.index[row] + 1}", self.cells[row].as_py()
         if cell is None:
             return number
         is_number = self.parsed.dtype.kind in "iuf" and not self.wrong[row]
-        return f"{number}: {cell if is_number else show_cell(cell)}"
+        return f"{number}: {shorten(str(cell)) if is_number else show_cell(cell)}"
 
 
 def parse(cells: pa.ChunkedArray, name: str, role: str, data: DataConfig, index: pd.Index) -> Column:
@@ -105,16 +104,9 @@ def as_integers(cells: pa.ChunkedArray) -> np.ndarray | None:
 
 def parse_dates(column: pd.Series, date_format: str | None) -> pd.Series:
     """Return the dates of `column`, shape (n_rows,), with NaT for other cells; raises DataError for a bad format."""
-    try:
-        dates = pd.to_datetime(column.astype(str), format=date_format or "ISO8601", errors="coerce", utc=True)
-    except (ValueError, re.error) as error:  # re.error for a directive that occurs twice
-        raise DataError(
-            f"data.date_format={date_format!r} is not a date format: {error}; write one such as %m/%d/%Y"
-        ) from error
-    return dates.dt.tz_localize(None)  # so that dates with and without a time zone can be compared
+    return dates.parse(column.astype(str), date_format or dates.ISO)
 
 
 def show_cell(value: object) -> str:
-    """Return a cell as a message shows it: text in quotes, and only the beginning if it is long."""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    """Return a cell as a message shows it."""
+    return show(value.item() if isinstance(value, np.generic) else value)

@@ -1,7 +1,7 @@
 """Read a whole table, decide the roles that no list of the config names, and check it against the config."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,17 +11,25 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
+from bikeml.config.overrides import say_to_quote
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean
+from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.column import Column, as_integers, parse, parse_dates
 from bikeml.table.columns import decide, decide_dates, decide_target
-from bikeml.table.problems import Tolerance, find_non_numbers, find_problems
+from bikeml.table.faults import Fault, tell
+from bikeml.table.problems import (
+    NAMES_SHOWN,
+    Tolerance,
+    find_missing,
+    find_non_dates,
+    find_problems,
+    find_target_faults,
+)
+from bikeml.table.reading.dialect import NUMBER
 from bikeml.table.reading.table_file import read_table_file
 from bikeml.table.split import split_table
-
-NUMERIC_TARGET = "fix the cells, or set data.target to a column of numbers"
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,13 @@ def _read(config: Config, tolerance: Tolerance) -> Table:
     tolerance = replace(tolerance, date_gaps=tolerance.date_gaps and is_random)
     problems = list(find_problems(columns, file.cells.column_names, data, tolerance))
     if problems:
-        raise DataError(f"{labelled.source} does not fit the config:\n" + "\n".join(f"  {line}" for line in problems))
+        raise _unfit(labelled.source, problems)
     features = [*data.features, *(data.dates if config.preprocessing.date else [])]
+    if not features:
+        raise DataError(
+            f"no column is left to learn from: data.date=[{some(data.dates)}], and this preprocessing has no steps for "
+            "dates; choose preprocessing=auto"
+        )
     return Table(
         name=data.name or split_name(data.path)[0],
         source=labelled.source,
@@ -140,9 +153,9 @@ def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_targe
     if data.target not in cells.column_names:
         if data.is_decided and data.target and not needs_target:
             return Labelled(source, cells, rows, None, data)
-        what = f"has no column {data.target!r}{did_you_mean(data.target, cells.column_names)}" if data.target else ""
-        what = what or "needs a target, the column to predict"
-        raise DataError(f"{source} {what}; it has {cells.column_names}; set data.target=COLUMN")
+        raise _without_target(cells.column_names, data, source)
+    if not data.is_decided and cells.num_rows == 0:
+        raise DataError(f"{source} has no rows below its column names; add rows, or name another table")
     data, notes = decide_target(cells, data)
     target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
     if data.missing_target == "refuse" or not target.is_gap.any():
@@ -160,6 +173,7 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     data = labelled.data
     if data.is_decided:
         return labelled
+    _check_named(labelled, config)
     check_target(labelled)
     if config.split.kind == "chronological" and not data.dates:
         data = _decide_date(labelled)
@@ -170,14 +184,24 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
 
 
 def check_target(labelled: Labelled) -> None:
-    """Raise DataError if the target is not a column of numbers."""
+    """Raise DataError if the target is not a column of numbers with more than one value."""
     if labelled.target is None:
         return
-    problems = list(find_non_numbers(labelled.target, NUMERIC_TARGET))
-    if not problems and labelled.target.parsed.isna().all():
-        problems = [f"column {labelled.target.name!r} is empty in every row; {NUMERIC_TARGET}"]
+    problem = next(find_target_faults(labelled.target), None)
+    if problem is not None:
+        raise DataError(f"{labelled.source}: {problem}")
+
+
+def _check_named(labelled: Labelled, config: Config) -> None:
+    """Raise DataError for what the config names wrongly, and for a date that cannot order the rows of a split."""
+    data, cells = labelled.data, labelled.cells
+    problems: list[Fault | str] = list(find_missing(cells.column_names, data))
+    if config.split.kind == "chronological" and data.dates and data.dates[0] in cells.column_names:
+        date = parse(cells[data.dates[0]], data.dates[0], "date", data, pd.Index(labelled.rows))
+        problems += date.describe("is missing", date.is_gap, "leave these rows out, or choose split=random")
+        problems += find_non_dates(date, data.date_format_of(date.name))
     if problems:
-        raise DataError(f"{labelled.source}: {problems[0]}")
+        raise _unfit(labelled.source, problems)
 
 
 def _decide_date(labelled: Labelled) -> DataConfig:
@@ -189,3 +213,20 @@ def _decide_date(labelled: Labelled) -> DataConfig:
             "choose split=random"
         )
     return data
+
+
+def _without_target(names: Sequence[str], data: DataConfig, source: str) -> DataError:
+    """Return the error of a table that lacks the target."""
+    what = "needs a target, the column to predict"
+    if data.target:
+        value = int(data.target) if data.target.isdecimal() else data.target
+        hint = say_to_quote(names, value) or did_you_mean(data.target, names)
+        what = f"has no column {show(data.target)}{hint}"
+    advice = "set data.target=COLUMN"
+    if data.header and any(map(NUMBER.fullmatch, names)):
+        advice += "; if its first line is a row, set data.header=false, which calls the columns column_1, column_2, ..."
+    return DataError(f"{source} {what}; it has [{some(names, NAMES_SHOWN)}]; {advice}")
+
+
+def _unfit(source: str, problems: Iterable[Fault | str]) -> DataError:
+    return DataError(f"{source} does not fit the config:\n" + "\n".join(f"  {line}" for line in tell(problems)))

@@ -1,7 +1,6 @@
 """Read rows for a fitted model in chunks, in bounded memory, and check them against the model's signature."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +8,15 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.config.spelling import did_you_mean
+from bikeml.config.spelling import some
 from bikeml.errors import DataError, ModelFileError
 from bikeml.system.redaction import redact
 from bikeml.table.column import Column, as_category, show_cell
-from bikeml.table.problems import find_non_numbers
+from bikeml.table.faults import Fault, tell
+from bikeml.table.problems import NAMES_SHOWN, find_non_numbers
 from bikeml.table.reading.cells import to_numbers
 from bikeml.table.reading.source import STANDARD_INPUT
-from bikeml.table.reading.table_file import OpenTable, open_table_file
+from bikeml.table.reading.table_file import OpenTable, open_table_file, say_missing
 
 __all__ = ["STANDARD_INPUT", "Chunk", "UnknownValues", "check_types", "read_rows"]
 ROWS_AT_ONCE = 50_000
@@ -66,10 +66,9 @@ def _slice(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def _check_names(file: OpenTable, wanted: Sequence[str], data: DataConfig) -> None:
     missing = [name for name in wanted if name not in file.names]
     if missing:
-        lines = [f"  there is no column {name!r}{did_you_mean(name, file.names)}" for name in missing]
         raise DataError(
-            f"{redact(data.path)} does not fit the model:\n" + "\n".join(lines) + f"\n  it has {list(file.names)}"
-            f"{file.advice}\n  it needs {list(wanted)}"
+            f"{redact(data.path)} does not fit the model:\n" + "\n".join(say_missing(missing, file.names)) + "\n"
+            f"  it has [{some(file.names, NAMES_SHOWN)}]{file.advice}\n  it needs [{some(wanted, NAMES_SHOWN)}]"
         )
 
 
@@ -107,7 +106,7 @@ def _parse(cells: pa.ChunkedArray, name: str, kind: str, data: DataConfig, index
 
 
 def _check(columns: Sequence[Column], inputs: Mapping[str, str], seen: str) -> pd.DataFrame:
-    problems = [line for column in columns for line in _find_problems(column, inputs[column.name])]
+    problems = tell(fault for column in columns for fault in _find_problems(column, inputs[column.name]))
     if problems:
         raise DataError(f"{seen} do not fit the model:\n" + "\n".join(f"  {problem}" for problem in problems))
     return pd.DataFrame({column.name: _cast(column.parsed, inputs[column.name]) for column in columns})
@@ -118,11 +117,11 @@ def _cast(values: pd.Series, kind: str) -> pd.Series:
     return values.astype("int64") if kind in INTEGERS and not values.isna().any() else values
 
 
-def _find_problems(column: Column, kind: str) -> Iterator[str]:
-    """Yield a line for the cells of a column that do not have the signature's type."""
+def _find_problems(column: Column, kind: str) -> Iterator[Fault]:
+    """Yield a fault for the cells of a column that do not have the signature's type."""
     wanted = f"the model takes {kind} there; fix the cells"
     if kind in NUMBERS:
-        yield from find_non_numbers(column, wanted)
+        yield from find_non_numbers(column, wanted, offers_gap=False)
     if kind in INTEGERS:
         fractions = np.isfinite(column.parsed) & (column.parsed % 1 != 0)
         yield from column.describe("is not an integer", fractions.to_numpy(), wanted)
@@ -151,9 +150,5 @@ class UnknownValues:
     def describe(self) -> Iterator[str]:
         """Yield a line for each column with unknown values."""
         for name, found in self._found.items():
-            yield f"{name} is {_some(found)} in some rows; data.allowed lists {_some(self._allowed[name])} only"
-
-
-def _some(values: Collection[object]) -> str:
-    more = f" and {len(values) - VALUES_SHOWN:,} more" if len(values) > VALUES_SHOWN else ""
-    return ", ".join(map(show_cell, islice(values, VALUES_SHOWN))) + more
+            unknown, allowed = some(found, VALUES_SHOWN, show_cell), some(self._allowed[name], VALUES_SHOWN)
+            yield f"{name} is {unknown} in some rows; data.allowed lists {allowed} only"

@@ -60,7 +60,7 @@ def split_table(
     With `nested`, also make the folds of a search inside each fold of the cross-validation.
 
     Raises DataError if a fold or the held-out part would have fewer than two rows, or if the target is constant in the
-    held-out part.
+    training part or the held-out part.
     """
     try:
         if config.kind == "random":
@@ -68,15 +68,22 @@ def split_table(
         else:
             split = _chronological(table, config, search_folds, nested=nested)
     except ValueError as error:  # from scikit-learn: there are more folds than rows
-        raise _too_few(table, config, str(error).rstrip(".")) from error
+        reason = f"it takes {config.folds} folds and holds out {config.test_size:.0%} of them"
+        raise _too_few(table, config, reason) from error
+    if len(split.test) < MIN_ROWS_TO_SCORE:
+        raise _too_few(table, config, f"split.test_size={config.test_size} holds out fewer than two")
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
-    if min([len(split.test), *scored]) < MIN_ROWS_TO_SCORE:
+    if min(scored) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, config, "a part to score would have fewer than two rows")
-    if np.ptp(table.y[split.test]) == 0:
-        raise DataError(
-            f"the target is {table.y[split.test][0]!s} in every held-out row of {table.source}, so that R2 is "
-            "undefined; set another split.random_state or split.test_size"
-        )
+    for rows, part, reason in (
+        (split.train, "training", "there is nothing to learn"),
+        (split.test, "held-out", "R2 is undefined"),
+    ):
+        if np.ptp(table.y[rows]) == 0:
+            raise DataError(
+                f"the target is {table.y[rows][0]!s} in every {part} row of {table.source}, so that {reason}; set "
+                "another split.random_state or split.test_size"
+            )
     return split
 
 
@@ -84,7 +91,7 @@ def _too_few(table: Rows, config: RandomSplit | ChronologicalSplit, reason: str)
     dates = f" of {table.dates.nunique()} dates" if config.kind == "chronological" and table.dates is not None else ""
     return DataError(
         f"{table.source} has too few rows ({len(table.y)}{dates}) for this split: {reason}; "
-        "use a larger table, or fewer split.folds and search.folds"
+        "use a larger table, fewer split.folds and search.folds, or another split.test_size"
     )
 
 
@@ -102,7 +109,7 @@ def _random(n_rows: int, config: RandomSplit, search_folds: int | None, *, neste
 
 def _chronological(table: Rows, config: ChronologicalSplit, search_folds: int | None, *, nested: bool) -> Split:
     if table.dates is None:
-        raise ValueError("the table has no dates")
+        raise DataError(f"{table.source} has no column of dates to split by; set data.date=COLUMN")
     order = np.argsort(table.dates.to_numpy(), kind="stable")
     dates = table.dates.iloc[order]
     unique = np.sort(dates.unique())

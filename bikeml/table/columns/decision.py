@@ -58,9 +58,8 @@ def decide(cells: pa.Table, data: DataConfig, train: np.ndarray | None = None) -
     kinds = _leave_out_dates(_settle_days(_leave_out_copies(given, found)), data)
     decided = _keep_words(cells, _fill_in(data, kinds, found), [word for kind in kinds.values() for word in kind.gaps])
     if not decided.features and not decided.dates:
-        raise DataError(
-            f"no column is left to learn from: {tell_left_out(kinds)}; name one in data.numeric or data.categorical"
-        )
+        advice = "name one in data.numeric, data.categorical or another role"
+        raise DataError(f"no column is left to learn from: {tell_left_out(kinds)}; {advice}")
     notes = [tell_columns(decided, kinds), *tell_kinds(kinds)]
     return Decision(decided, tuple(notes), {name: kinds[name].reason for name in found})
 
@@ -107,7 +106,7 @@ def _look_at_named(cells: pa.Table, data: DataConfig, name: str, role: str, rows
         return in_rows(find_numbers(cells[name], data, name), rows) or Kind("numeric", "named")
     if role == "date":
         return in_rows(find_dates(cells[name], data, name), rows) or Kind("date", "named")
-    kind = Kind("ignored", "named") if role == "ignored" else look_at(cells[name], data, name, rows)
+    kind = Kind("ignored", "in data.ignored") if role == "ignored" else look_at(cells[name], data, name, rows)
     return replace(kind, role=role, unit=None, formats=(), gaps=(), notes=())  # type: ignore[arg-type] # a role of roles
 
 
@@ -156,8 +155,9 @@ def _leave_out_dates(kinds: Kinds, data: DataConfig) -> Kinds:
     """Leave out the dates if the config wants none."""
     if data.date is not None:
         return kinds
+    reason = "a date, and data.date is null"
     left_out = {
-        name: replace(kind, role="ignored", reason="a date") for name, kind in kinds.items() if kind.role == "date"
+        name: replace(kind, role="ignored", reason=reason) for name, kind in kinds.items() if kind.role == "date"
     }
     return {**kinds, **left_out}
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pandas as pd
 
+from bikeml.errors import DataError
+
 ISO = "ISO8601"
 """The format of ISO dates, as pandas names it; data.date_format need not name it."""
 FIRST_LOOK = 20  # words; a format that does not read these is not tried on all
@@ -48,8 +50,18 @@ def is_time_of_day(date_format: str) -> bool:
 
 
 def parse(words: Iterable[str], date_format: str) -> pd.Series:
-    """Return the dates of `words`, in UTC without a zone; NaT for what is not a date in this format."""
-    dates = pd.to_datetime(pd.Series(list(words), dtype=object), format=date_format, errors="coerce", utc=True)
+    """
+    Return the dates of `words`, in UTC without a zone; NaT for what is not a date in this format.
+
+    Raises DataError for a bad format.
+    """
+    column = words if isinstance(words, pd.Series) else pd.Series(list(words), dtype=object)
+    try:
+        dates = pd.to_datetime(column, format=date_format, errors="coerce", utc=True)
+    except (ValueError, re.error) as error:  # re.error for a directive that occurs twice
+        raise DataError(
+            f"data.date_format={date_format!r} is not a date format: {error}; write one such as %m/%d/%Y"
+        ) from error
     return dates.dt.tz_localize(None)
 
 

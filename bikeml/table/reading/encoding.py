@@ -1,6 +1,7 @@
 """Find the encoding of a text file, and refuse what is not text."""
 
 import codecs
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,20 @@ from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 
 PIECE_BYTES = 2**20
+FOREIGN = {
+    r"<!doctype html|<html|<head|<table": "a web page, such as one that asks to log in; download the table itself",
+    r"<\?xml": "XML; read it with pandas.read_xml, and save it as CSV",
+    r"[\[{]\s*([\[{]|\"[^\"\n]*\"\s*:)": "JSON; read it with pandas.read_json, and save it as CSV",
+    r"%PDF-": "a PDF file; save the table in it as CSV",
+    r"SQLite format 3": "a database of SQLite; save one of its tables as CSV",
+    r"version https://git-lfs": "a pointer of Git LFS and not the file itself; get it with: git lfs pull",
+    r"@relation\s": "an ARFF file; read it with scipy.io.arff.loadarff, and save it as CSV",
+    r"\x80[\x02-\x05]|\(lp0|ccopy_reg": "a pickle; load it where you trust it, and save it as CSV",
+    r"\x89PNG|GIF8|\xff\xd8\xff": "a picture",
+}
+"""What begins so is no table, whatever the ending of its name."""
+ZEROS_OF_UTF_16, ZEROS_OF_UTF_32 = 0.4, 0.7
+"""More of the bytes are 0 if the text is ASCII for the most part."""
 BOMS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",  # before utf-16, whose mark is the beginning of this one
@@ -22,16 +37,23 @@ BOMS = {
 
 
 def refuse_binary(stream: BinaryIO, data: DataConfig) -> None:
-    """Raise a DataError if the content is not text."""
+    """Raise a DataError if the content is not text, or text of another kind than a table."""
     stream.seek(0)
     head = stream.read(4096)
+    begin = head.removeprefix(codecs.BOM_UTF8).lstrip().decode("latin-1")
+    found = next((what for start, what in FOREIGN.items() if re.match(start, begin, re.IGNORECASE)), None)
+    if found:
+        raise DataError(f"{redact(data.path)} is not a text file of a table: it is {found}")
     is_wide = any(width in data.encoding for width in ("16", "32"))  # there every other byte may be 0
     if data.encoding == AUTO:
         is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
     if b"\x00" in head and not is_wide:
-        raise DataError(
-            f"{redact(data.path)} is not a text file; save the table as CSV, or set data.encoding if it is UTF-16"
-        )
+        share = head.count(0) / len(head)
+        cure = "save the table as CSV, or set data.encoding if it is UTF-16"
+        if share > ZEROS_OF_UTF_16 and any(head[:2]):
+            wide = f"utf-{32 if share > ZEROS_OF_UTF_32 else 16}-{'le' if head[0] else 'be'}"
+            cure = f"it seems to be {wide} without a byte order mark: set data.encoding={wide}"
+        raise DataError(f"{redact(data.path)} is not a text file; {cure}")
 
 
 def find_encoding(stream: BinaryIO, path: str) -> str:

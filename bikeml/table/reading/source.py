@@ -12,16 +12,18 @@ import tempfile
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, Literal, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from zipfile import BadZipFile, ZipFile
 
+from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 
@@ -41,6 +43,7 @@ COMPRESSED: dict[bytes, Callable[..., Any]] = {
     b"\xfd7zXZ": lzma.open,
 }
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+CONTENT_TYPES = "[Content_Types].xml"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is empty
 BINARY_NAMES = {
     ".parquet": ("Parquet", "PAR1"),
@@ -85,7 +88,8 @@ def reading_errors(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError(f"there is no table at {shown!r}; set data.path to a CSV file or a URL") from error
+        hint = did_you_mean(Path(path).name, _list_beside(path))
+        raise DataError(f"there is no table at {shown!r}{hint}; set data.path to a CSV file or a URL") from error
     except IsADirectoryError as error:
         raise DataError(f"{shown!r} is a folder; set data.path to a CSV file in it") from error
     except (OSError, ValueError, MemoryError, HTTPException) as error:
@@ -93,6 +97,13 @@ def reading_errors(path: str) -> Iterator[None]:
             error.close()  # it holds the connection
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot read {shown!r}: {redact(str(reason) or type(error).__name__)}") from error
+
+
+def _list_beside(path: str) -> list[str]:
+    """Return the names of the files in the folder that should hold the table."""
+    with suppress(OSError, RuntimeError):
+        return [file.name for file in islice(Path(path).expanduser().parent.iterdir(), 1000)]
+    return []
 
 
 @contextmanager
@@ -142,14 +153,17 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
     except (BadZipFile, NotImplementedError) as error:
         raise _not_text(path, f"it begins as a zip file does, and is broken: {error}") from error
     with archive:
-        if "[Content_Types].xml" in archive.namelist():
+        if CONTENT_TYPES in archive.namelist():
             _check_size(sum(info.file_size for info in archive.infolist()), path)
             stream.seek(0)
             yield stream, name
             return
         members = [info for info in archive.infolist() if _is_table(info.filename) and not info.is_dir()]
         if len(members) != 1:
-            held = f"{len(members)} files, {[info.filename for info in members]}" if members else "no file"
+            names = [info.filename for info in members]
+            if "content.xml" in names:
+                raise _not_text(path, "it is an OpenDocument file")
+            held = f"{len(members):,} files, [{some(names)}]" if members else "no file"
             raise DataError(f"{redact(path)} holds {held}, and should hold one table; unpack it and name one file")
         with _member(archive, members[0].filename, path) as content, _copied(content, path) as file:
             yield file, members[0].filename
@@ -176,7 +190,7 @@ def _copied(content: IO[bytes], path: str) -> Iterator[BinaryIO]:
             while piece := content.read(2**20):
                 file.write(piece)
                 _check_size(file.tell(), path)
-        except (EOFError, zlib.error, lzma.LZMAError, BadZipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, BadZipFile, gzip.BadGzipFile) as error:
             raise DataError(
                 f"cannot read {redact(path)!r}: it is cut off or damaged ({error}); get it again"
             ) from error
@@ -203,6 +217,8 @@ def _find_format(stream: BinaryIO, name: str, path: str) -> Format:
     """Tell the format by the first bytes; a name that promises another one is an error."""
     head = _head(stream)
     if head.startswith(ZIP):
+        if not _is_office(stream):
+            raise _not_text(path, "it is compressed twice")
         return "excel"
     if head.startswith(OLD_EXCEL):
         raise _not_text(path, "it is an Excel file with a password, or of before 2007 (.xls)")
@@ -218,6 +234,16 @@ def _find_format(stream: BinaryIO, name: str, path: str) -> Format:
             f"{begins}; name another"
         )
     return "text"
+
+
+def _is_office(stream: BinaryIO) -> bool:
+    """Tell whether a zip file is one of Excel or its like; a broken one may be."""
+    try:
+        return CONTENT_TYPES in ZipFile(stream).namelist()
+    except (BadZipFile, NotImplementedError):
+        return True
+    finally:
+        stream.seek(0)
 
 
 def _not_text(path: str, reason: str) -> DataError:

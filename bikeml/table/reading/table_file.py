@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.fields import AUTO
-from bikeml.config.spelling import did_you_mean
+from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.reading.cells import is_text
@@ -23,7 +23,7 @@ from bikeml.table.reading.totals import leave_out_totals
 from bikeml.table.reading.typed import open_excel, open_feather, open_parquet
 
 ROWS_LOOKED_AT = 2_000  # for the signs in numbers
-MAX_SHOWN = 60
+MISSING_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class OpenTable:
         present = {*self.names}
         missing = [name for name in columns if name not in present]
         if missing:
-            lines = [f"  there is no column {name!r}{did_you_mean(name, self.names)}" for name in missing]
-            raise DataError("\n".join([f"{redact(self.data.path)} lacks columns:", *lines]))
+            raise DataError("\n".join([f"{redact(self.data.path)} lacks columns:", *say_missing(missing, self.names)]))
         self.refuse_twins({*columns}, {*columns} | named_columns(self.data))
         with reading_errors(self.data.path):
             yield from self.iterate(columns)
@@ -72,9 +71,9 @@ class OpenTable:
         twins = {name: new for name, new in self.copies.items() if name in wanted and known.isdisjoint(new)}
         if twins:
             raise DataError(
-                f"{redact(self.data.path)} has columns of the same name: {sorted(twins)}; rename all but one of each, "
-                f"or list {sorted(new for names in twins.values() for new in names)} in data.ignored: so are the "
-                "further ones called"
+                f"{redact(self.data.path)} has columns of the same name: [{some(sorted(twins))}]; rename all but one "
+                f"of each, or list [{some([new for name in sorted(twins) for new in twins[name]])}] in data.ignored: "
+                "so are the further ones called"
             )
 
 
@@ -88,7 +87,7 @@ def read_table_file(data: DataConfig) -> TableFile:
     with open_table_file(data) as file:
         if len(file.names) == 1:
             raise DataError(
-                f"{redact(data.path)} has one column, {_show(file.names[0])}, and needs two, a target and a feature"
+                f"{redact(data.path)} has one column, {show(file.names[0])}, and needs two, a target and a feature"
                 f"{file.advice}"
             )
         file.refuse_twins(named_columns(data), named_columns(data))
@@ -201,17 +200,15 @@ def name_columns(header: Sequence[str], data: DataConfig) -> tuple[list[str], di
     notes = []
     if copies:
         notes.append(
-            f"columns of the same name are numbered: {_some([new for twins in copies.values() for new in twins])}"
+            f"columns of the same name are numbered: {some([new for twins in copies.values() for new in twins])}"
         )
     if unnamed:
-        notes.append(f"columns without a name are called by their position: {_some(unnamed)}")
+        notes.append(f"columns without a name are called by their position: {some(unnamed)}")
     return names, copies, notes
 
 
-def _some(names: Sequence[str], shown: int = 5) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(map(repr, names[:shown])) + more
-
-
-def _show(name: str) -> str:
-    return repr(name) if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]!r}..."
+def say_missing(missing: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return lines on the columns that a table with the columns `names` does not have."""
+    lines = [f"  there is no column {show(name)}{did_you_mean(name, names)}" for name in missing[:MISSING_SHOWN]]
+    more = len(missing) - MISSING_SHOWN
+    return [*lines, f"  and {more:,} more of these are missing"] if more > 0 else lines

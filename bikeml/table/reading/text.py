@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
-from bikeml.table.reading.dialect import Dialect
+from bikeml.table.reading.dialect import SEPARATORS, Dialect
 from bikeml.table.reading.encoding import not_text
 
 BLOCK_BYTES = 2**22
@@ -57,6 +57,8 @@ def _find_shape(stream: BinaryIO, dialect: Dialect) -> Literal["regular", "padde
     before, is_padded, has_quotes_at_blanks = b"\n", False, False
     while piece := stream.read(2**20):
         seen = before + piece
+        if b"\0" in piece:
+            return "irregular"
         is_padded = is_padded or any(pad in seen for pad in pads)
         has_quotes_at_blanks = has_quotes_at_blanks or b' "' in seen or b'" ' in seen
         if is_padded and has_quotes_at_blanks:
@@ -138,6 +140,8 @@ def _read_rows(stream: BinaryIO, dialect: Dialect, width: int, path: str) -> Gen
             line = dialect.lines_above + reader.line_num
             if lines.are_over:  # only a quote that is not closed makes the reader ask for more lines within a row
                 raise _not_a_table(path, f"line {line}: EOF inside string, a quote is not closed")
+            if any("\0" in cell for cell in row):
+                raise _not_a_table(path, f"line {line} has a NUL character, as a damaged file has")
             if len(row) == width:
                 yield row
             elif any(cell.strip() for cell in row) or len(row) > 1:
@@ -152,6 +156,9 @@ def _read_rows(stream: BinaryIO, dialect: Dialect, width: int, path: str) -> Gen
 
 def _fit(row: list[str], width: int, line: int, path: str, *, is_first: bool) -> list[str]:
     """Return a row of `width` cells: fill a short one, and cut empty cells off a long one."""
+    other = next((sign for sign in SEPARATORS if len(row) == 1 and row[0].count(sign) == width - 1 > 0), None)
+    if other:
+        raise _not_a_table(path, f"the cells of line {line} are separated by {other!r}, and those of others are not")
     if any(row[width:]):
         advice = f"set data.skip_rows={line - 1} if it has the column names, " if is_first else ""
         raise _not_a_table(path, f"line {line} has {len(row)} cells, and the header has {width}", advice)
