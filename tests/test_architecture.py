@@ -104,7 +104,8 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.records.fingerprint import RESULT_MODULES
 
     carries_or_shows = {"errors", "config", "records", "system", "terminal", "table.datasets"}
-    carries_or_shows |= {"evaluation.hints"}  # what is said of a result changes none of it
+    # what is said of a result changes none of it, nor what is said of a table that is refused
+    carries_or_shows |= {"evaluation.hints", "table.faults"}
     carries_or_shows |= {"experiment.trusted"}  # what may be named changes no result of what is named
     # where a fit runs does not change it, nor what is written of it
     carries_or_shows |= {f"experiment.{name}" for name in ("summary", "model_file", "model_folder", "lean_skops")}
