@@ -107,7 +107,11 @@ BAD_CONTENT = {
         r"table.csv is not utf-8: .*set data.encoding, such as latin-1",
     ),
     "latin-1 header": ("á,b,y\n1,2,3\n".encode("latin-1"), ["data.encoding=utf-8"], r"is not utf-8"),
-    "utf-16": ("a,b,y\n1,2,3\n".encode("utf-16"), ["data.encoding=utf-8"], r"not a text file; .*UTF-16"),
+    "utf-16": (
+        "a,b,y\n1,2,3\n".encode("utf-16"),
+        ["data.encoding=utf-8"],
+        r"not a text file; .*mark says utf-16: set data.encoding=auto",
+    ),
     "a spreadsheet": (b"PK\x03\x04....", [], r"not a text file; save the table as CSV"),
     "two date formats": (
         b"a,b,d,y\n1,2,2011-01-01,3\n4,5,1/2/2011,6\n",

@@ -538,7 +538,6 @@ def test_a_run_that_could_not_be_recorded_is_recorded_by_the_command_that_is_pro
     assert "it's taken $x.db" in user.run(command)
 
 
-@pytest.mark.xfail(reason="predict reads the header otherwise than a run does (bikeml/table/rows.py)", strict=False)
 @pytest.mark.parametrize("name", [LINE_BREAK, "carriage\rreturn", " blank "])
 def test_predict_reads_a_column_with_a_line_break_or_blanks(name, workdir, call_task):
     write_table(workdir / "a.csv", ["a", name], [], "y")

@@ -39,7 +39,7 @@ def tell(faults: Iterable[Fault | str]) -> list[str]:
     following = [*(advice for _, advice in told[1:]), ""]
     lines = [
         line if not advice or advice == below else f"{line}; {advice}"
-        for (line, advice), below in zip(told, following, strict=True)
+        for (line, advice), below in zip(told, following, strict=False)
     ]
     more = len(lines) - LINES_SHOWN
     return lines if more <= 1 else [*lines[:LINES_SHOWN], f"and {more:,} more problems"]

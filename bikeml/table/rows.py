@@ -45,7 +45,8 @@ def read_rows(data: DataConfig, inputs: Mapping[str, str], key: str | None = Non
     """
     wanted = [*inputs, *([key] if key is not None and key not in inputs else [])]
     first = 0
-    with open_table_file(data) as file:
+    # the header is read as it was for the training table, whose columns were named
+    with open_table_file(data.model_copy(update={"numeric": list(inputs)})) as file:
         _check_names(file, wanted, data)
         for cells in _slice(file.read(wanted)):
             seen = f"rows {first + 1:,} to {first + cells.num_rows:,} of {redact(data.path)}"

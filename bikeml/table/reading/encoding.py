@@ -50,7 +50,10 @@ def refuse_binary(stream: BinaryIO, data: DataConfig) -> None:
     if b"\x00" in head and not is_wide:
         share = head.count(0) / len(head)
         cure = "save the table as CSV, or set data.encoding if it is UTF-16"
-        if share > ZEROS_OF_UTF_16 and any(head[:2]):
+        marked = next((encoding for mark, encoding in BOMS.items() if head.startswith(mark)), None)
+        if marked:
+            cure = f"its byte order mark says {marked}: set data.encoding=auto"
+        elif share > ZEROS_OF_UTF_16 and any(head[:2]):
             wide = f"utf-{32 if share > ZEROS_OF_UTF_32 else 16}-{'le' if head[0] else 'be'}"
             cure = f"it seems to be {wide} without a byte order mark: set data.encoding={wide}"
         raise DataError(f"{redact(data.path)} is not a text file; {cure}")
