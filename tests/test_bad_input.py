@@ -272,9 +272,9 @@ TABLES = {
     "a page that asks to log in": (
         "<!DOCTYPE html>\n<p>Log in</p>\n",
         [],
-        r"has one column, '<!DOCTYPE html>', and needs two",
+        r"is not a text file of a table: it is a web page",
     ),
-    "JSON": (json.dumps([{"a": 1, "y": 2}], indent=1), [], r"has one column, '\[', and needs two"),
+    "JSON": (json.dumps([{"a": 1, "y": 2}], indent=1), [], r"it is JSON; read it with pandas.read_json"),
     "one column": ("a\n1\n2\n", [], r"has one column, 'a', and needs two, a target and a feature\n$"),
     "blanks between values": (
         "a b y\n1 2 3\n",

@@ -244,7 +244,10 @@ TABLES = {
         r"new.csv is not a table: line 2 has 91 cells, and the header has 14; .*fix the line",
     ),
     "a very long cell": (edit(0, hum="x" * 9_999_999), r"is not a number in row 1: 'x{59}\.\.\.; "),
-    "a page that asks to log in": ("<!DOCTYPE html>\n<p>Log in</p>\n", r"it has \['<!DOCTYPE html>'\]"),
+    "a page that asks to log in": (
+        "<!DOCTYPE html>\n<p>Log in</p>\n",
+        r"new.csv is not a text file of a table: it is a web page",
+    ),
 }
 
 
