@@ -194,7 +194,7 @@ def test_schema_errors_come_all_at_once():
         "seed",
         "data.path",
         "split.folds",
-        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, azure, reuse, sweep",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, azure, vars, reuse, sweep",
     ]
 
 

@@ -5,13 +5,16 @@ import shlex
 
 import pandas as pd
 import pytest
+import yaml
 from hydra.core.hydra_config import HydraConfig
 
 from bikeml.azure.launch.command import build_request
+from bikeml.config.composition import compose
 from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import PlannedError
 from bikeml.multirun import story
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.redaction import redact
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -136,3 +139,66 @@ def test_an_interpolation_is_kept_as_it_was_typed(escaped, typed):
 
 def test_any_value_is_written_in_hydras_grammar():
     assert literal({"a": [1, None, True, 1.5, "x y"]}) == '{a:[1,null,True,1.5,"x y"]}'
+
+
+def write(file, text):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+RECIPE = """# @package _global_
+defaults:
+  - override /hydra/job_logging: default
+  - override /hydra/hydra_logging: default
+  - override /hydra/sweeper: basic
+"""
+
+
+def test_a_recipes_choices_in_hydras_groups_win_over_ours_and_give_way_to_the_command_line(workdir):
+    write(workdir / "mine" / "experiment" / "loud.yaml", RECIPE)
+    mine = f"hydra.searchpath=[{workdir / 'mine'}]"
+    of_hydra = ("hydra/sweeper", "hydra/job_logging", "hydra/hydra_logging")
+    for words, chosen in (
+        ([], ["bikeml", "quiet", "none"]),
+        ([mine, "experiment=loud"], ["basic", "default", "default"]),
+        ([mine, "experiment=loud", "hydra/sweeper=bikeml", "hydra/job_logging=none"], ["bikeml", "none", "default"]),
+    ):
+        choices = compose(words).hydra.runtime.choices
+        assert [choices[group] for group in of_hydra] == chosen
+
+
+def test_a_hyperparameter_file_chooses_sweeper_mode_and_axes(bikeml_main, workdir, capsys):
+    text = f"{RECIPE}hydra: {{mode: MULTIRUN, sweeper: {{params: {{model: 'linear,lasso'}}}}}}\n"
+    write(workdir / "mine" / "hparams_search" / "two.yaml", text)
+    assert bikeml_main("--config-dir", "mine", "+hparams_search=two", *UNTRACKED) == 0
+    assert [each["choices"]["model"] for each in results(workdir / "sweep")] == ["linear", "lasso"]
+
+
+def test_values_of_ones_own_are_for_other_values_and_no_part_of_a_result(bikeml_main, workdir, capsys):
+    text = "# @package _global_\nvars: {my_alpha: 0.3, db: {password: hush}}\n"
+    text += "defaults: [override /model: lasso]\nmodel: {estimator: {alpha: '${vars.my_alpha}'}}\n"
+    write(workdir / "mine" / "experiment" / "own.yaml", text)
+    words = ("--config-dir", "mine", "experiment=own", *FAST, "+vars.my_token=hush", "+vars.n=1")
+    assert bikeml_main(*words, "hydra.run.dir=a") == 0
+    assert bikeml_main(*FAST, "model=lasso", "model.estimator.alpha=0.3", "hydra.run.dir=b") == 0
+    one, other = (json.loads((workdir / name / "result.json").read_text()) for name in "ab")
+    assert one["fingerprint"] == other["fingerprint"]
+    config = yaml.safe_load((workdir / "a" / "config.yaml").read_text())
+    assert config["vars"] == {"my_alpha": 0.3, "db": {"password": "***"}, "my_token": "***", "n": 1}
+    held = [file.read_bytes() for file in (workdir / "a").rglob("*") if file.is_file()]
+    assert not [content for content in held if b"hush" in content]
+    assert b"hush" not in (workdir / "mlflow.db").read_bytes()
+    assert "hush" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("bikeml +vars.password=abc model=rf", "bikeml +vars.password=*** model=rf"),
+        ("bikeml '+vars.my_token=a b' model=rf", "bikeml '+vars.my_token=***' model=rf"),
+        ("++vars.db.api_key=abc", "++vars.db.api_key=***"),
+        ("+vars.sigma=3", "+vars.sigma=3"),
+    ],
+)
+def test_secrets_among_ones_own_values_are_taken_out_of_commands(text, shown):
+    assert redact(text) == shown

@@ -1,7 +1,7 @@
 """The typed schema of conf/: the allowed keys and values, and the keys that change no figure."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -172,6 +172,7 @@ class Config(Section):
     evaluation: EvaluationConfig
     tracking: Annotated[TrackingConfig, NotInResult]
     azure: Annotated[AzureConfig, NotInResult]
+    vars: Annotated[dict[Any, Any], NotInResult, AddedLater({})]
     reuse: Annotated[Literal["none", "finished", "all"] | None, NotInResult]
     sweep: Annotated[SweepConfig, NotInResult]
 

@@ -25,7 +25,7 @@ from bikeml.records.record import as_json, as_score
 from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES
 from bikeml.system.files import write_bytes, write_text
-from bikeml.system.redaction import redact
+from bikeml.system.redaction import mask, redact
 from bikeml.table.data import Table
 from bikeml.table.split import Split
 
@@ -170,7 +170,8 @@ def write_files(experiment: Experiment, folder: Path) -> None:
     rules = _explain_tree(fitted)
     if rules is not None:
         write_text(folder / RULES, rules)
-    config = yaml.safe_dump(experiment.config.model_dump(), sort_keys=False, allow_unicode=True)
+    sections = experiment.config.model_dump()
+    config = yaml.safe_dump({**sections, "vars": mask(sections["vars"])}, sort_keys=False, allow_unicode=True)
     write_text(folder / CONFIG, redact(config))
     if experiment.provenance.git_diff:
         write_bytes(folder / DIFF, experiment.provenance.git_diff.encode(errors="surrogateescape"))

@@ -13,11 +13,11 @@ from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.redaction import MASK
 from bikeml.terminal.progress import Announce, silent
 
 COMMAND = "python -m bikeml record"
 LOCAL = "local"
-MASK = "***"
 
 
 def publish(

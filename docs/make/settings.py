@@ -92,7 +92,7 @@ def _describe_recipes() -> str:
 
 def _describe_hydra() -> str:
     parts = ["## hydra\n\nHydra's own keys are shown by `python -m bikeml --cfg hydra`. These are bikeml's.\n"]
-    for file in sorted((CONF / "hydra").rglob("*.yaml")):
+    for file in sorted((CONF / "hydra").glob("*/*.yaml")):
         group = file.parent.relative_to(CONF).as_posix()
         title = f"### {group}={file.stem}\n\n{_read_purpose(file)}.\n"
         if file.parent.name in ("launcher", "sweeper"):
