@@ -284,7 +284,7 @@ def test_the_first_date_is_a_date_and_no_time_of_day():
 
 def test_no_dates_are_used_if_none_are_wanted():
     role, reason, found = look([str(day) for day in DAYS], date=None)
-    assert (role, reason) == ("ignored", "a date")
+    assert (role, reason) == ("ignored", "a date, and data.date is null")
     assert found.data.date == []
 
 
