@@ -13,6 +13,7 @@ from sklearn.base import RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.config.schema import Config, ModelConfig, Steps
@@ -20,7 +21,27 @@ from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import build_parts, kinds_in_use, say_text_has_no_steps, steps_by_kind, takes_gaps
+from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD
 from bikeml.table.problems import Tolerance
+
+NO_STEPS: Mapping[str, tuple[str, ...]] = {
+    "returns the transformed target too, so no step can follow it; choose PCA, or PLSRegression as the model": (
+        *("CCA", "PLSCanonical", "PLSRegression", "PLSSVD"),
+    ),
+    "encodes targets, not columns; choose OneHotEncoder or OrdinalEncoder": (
+        *("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"),
+    ),
+    "learns classes, and the target is a number; choose another transformer": (
+        *("LinearDiscriminantAnalysis", "NeighborhoodComponentsAnalysis", "StackingClassifier", "VotingClassifier"),
+    ),
+    "takes dictionaries, not columns; choose OneHotEncoder": ("DictVectorizer", "FeatureHasher"),
+    "takes pictures, not columns; choose another transformer": ("PatchExtractor",),
+    "takes a kernel, not columns; choose KernelPCA or Nystroem": ("KernelCenterer",),
+    "returns no columns; choose it as the model": ("IsotonicRegression",),
+    "has no transform, so it cannot encode new rows; choose PCA, Isomap or LocallyLinearEmbedding": ("TSNE",),
+    "takes an array as its dictionary, which no config can hold; choose DictionaryLearning": ("SparseCoder",),
+}
+"""The transformers of scikit-learn 1.9 that cannot be steps for columns, by the reason and the cure."""
 
 
 def check_estimators(config: Config) -> None:
@@ -39,6 +60,9 @@ def check_estimators(config: Config) -> None:
 
 def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
     """Yield the problems of the estimator at `key`, which must be a subclass of the mixin class `role`."""
+    if spec["_target_"] == GET_METHOD and role is object:
+        yield from _function_problems(key, spec)
+        return
     try:
         estimator_class = find_class(key, str(spec["_target_"]), role)
     except ConfigError as error:
@@ -53,7 +77,14 @@ def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[st
             for problem in _spec_problems(path, nested, object)
         ),
     ]
-    yield from problems or _value_problems(key, spec)
+    yield from problems or _value_problems(key, spec, role)
+
+
+def _function_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        build(spec, key)
+    except ConfigError as error:
+        yield str(error)
 
 
 def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, Any]) -> Iterator[str]:
@@ -64,6 +95,11 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
         if name.startswith("_") or (name not in parameters and not takes_any):
             hint = did_you_mean(name, parameters)
             yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
+        elif name in FUNCTIONS and isinstance(arguments[name], str):
+            yield (
+                f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
+                f"path: {arguments[name]}}}"
+            )
 
 
 def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -76,16 +112,27 @@ def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, A
             yield from _nested_specs(f"{key}.{name}", item)
 
 
-def _value_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
+def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
     try:
-        estimator = build(spec)
+        estimator = build(spec, key)
         # The check that fit() makes first; no public function makes it without data (scikit-learn 1.9).
         if hasattr(estimator, "_parameter_constraints"):  # other packages' estimators may have none
             estimator._validate_params()  # noqa: SLF001
+        yield from (f"{key}: {type(estimator).__name__} {reason}" for reason in _find_misfits(key, estimator, role))
     except InvalidParameterError as error:
         yield f"{key}: {error}"
     except Exception as error:  # noqa: BLE001  a constructor of any package may raise any error
         yield f"{key}: {type(error).__name__}: {error}"
+
+
+def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noqa: ANN401  of any package
+    """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
+    if role is RegressorMixin and not get_tags(estimator).target_tags.single_output:
+        yield "predicts several targets at once, and a table has one; choose a regressor of one target"
+    if role is TransformerMixin:
+        yield from (reason for reason, names in NO_STEPS.items() if type(estimator).__name__ in names)
+        if hasattr(estimator, "build_analyzer") and not key.startswith("preprocessing.text"):
+            yield "takes text; put it into preprocessing.text, and name the columns in data.text"
 
 
 def _scoring_problems(scoring: str) -> Iterator[str]:

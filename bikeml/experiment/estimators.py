@@ -11,15 +11,26 @@ from sklearn.preprocessing import TargetEncoder
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD, OBJECTS, find_function, find_object
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
-from bikeml.experiment.trusted.types import TRUSTED_TYPES
+from bikeml.experiment.trusted.types import NOT_SAVED, TRUSTED_TYPES
 
+EXPERIMENTAL = {
+    "IterativeImputer": "enable_iterative_imputer",
+    "HalvingGridSearchCV": "enable_halving_search_cv",
+    "HalvingRandomSearchCV": "enable_halving_search_cv",
+}
+"""The classes that scikit-learn has only after one of its experimental modules is imported."""
 HAS_SPLITTER = tuple(map(int, sklearn_version.split(".")[:2])) >= (1, 9)
 """Whether TargetEncoder's cv takes a splitter; then its shuffle and random_state are deprecated."""
 
 
 def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argument of an estimator can be anything
-    """Return `value` with an estimator for every mapping with a `_target_`, at any depth; keep other values."""
+    """
+    Return `value` with what each mapping with a `_target_` describes, at any depth; keep other values.
+
+    That is an estimator, or a function or object of :mod:`bikeml.experiment.trusted.functions`.
+    """
     if isinstance(value, list):
         return [build(item, key) for item in value]
     if not isinstance(value, Mapping):
@@ -27,7 +38,10 @@ def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argume
     built = {name: build(item, f"{key}.{name}") for name, item in value.items()}
     if "_target_" not in built:
         return built
-    found = find_class(key, built.pop("_target_"), BaseEstimator)
+    target = built.pop("_target_")
+    if target == GET_METHOD:
+        return find_function(key, built)
+    found = find_class(key, target, BaseEstimator)
     return found(**(_with_seeded_folds(built) if found is TargetEncoder else built))
 
 
@@ -41,8 +55,14 @@ def _with_seeded_folds(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "cv": KFold(arguments.get("cv", 5), shuffle=shuffle, random_state=seed)}
 
 
-def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
-    """Return the estimator class called `target`; raises ConfigError if it is not one of an allowed package."""
+def find_class(key: str, target: str, role: type) -> Any:  # noqa: ANN401  a class, or make_scorer
+    """
+    Return the estimator class called `target`, or one of OBJECTS if only an argument is wanted.
+
+    Raises ConfigError if it is not one of an allowed package, or could not be loaded from a model.
+    """
+    if target in OBJECTS and role in (object, BaseEstimator):
+        return find_object(target)
     allowed = list_packages()
     module_name, _, class_name = target.rpartition(".")
     where = f"{key}._target_={target!r}"
@@ -52,8 +72,29 @@ def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     if not module_name:
         raise ConfigError(f"{where} has no module; {such_as}")
     if module_name.split(".")[0] not in allowed:
-        raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {widen}")
+        listed = any(target in names for names in FUNCTIONS.values())
+        cure = f"write a function as {{_target_: {GET_METHOD}, path: {target}}}" if listed else widen
+        raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {cure}")
+    found = _import_class(where, module_name, class_name, such_as)
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _has_role(found, role)):
+        kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
+        raise ConfigError(f"{where} is not {kind} class; {such_as}")
+    if found.__module__.split(".")[0] not in allowed:
+        raise ConfigError(f"{where} is defined in {found.__module__!r}, not in {', '.join(allowed)}; {widen}")
+    name = f"{found.__module__}.{found.__name__}"
+    if name in NOT_SAVED:
+        raise ConfigError(f"{where} cannot be saved with the model; choose another estimator, such as KMeans")
+    if name.startswith("skrub.") and name not in TRUSTED_TYPES:  # the model could be saved and not loaded
+        raise ConfigError(
+            f"{where} is not an estimator that bikeml loads from a model; of skrub it loads DatetimeEncoder"
+        )
+    return found
+
+
+def _import_class(where: str, module_name: str, class_name: str, such_as: str) -> Any:  # noqa: ANN401  any object
     try:
+        if class_name in EXPERIMENTAL:  # scikit-learn's own switch
+            importlib.import_module(f"sklearn.experimental.{EXPERIMENTAL[class_name]}")
         module = importlib.import_module(module_name)
     except ImportError as error:
         top = module_name.partition(".")[0]
@@ -63,16 +104,6 @@ def find_class(key: str, target: str, role: type) -> type[BaseEstimator]:
     if found is None:
         hint = did_you_mean(class_name, [name for name in dir(module) if name[0].isupper()])
         raise ConfigError(f"{where} does not exist{hint}; {such_as}")
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _has_role(found, role)):
-        kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
-        raise ConfigError(f"{where} is not {kind} class; {such_as}")
-    if found.__module__.split(".")[0] not in allowed:
-        raise ConfigError(f"{where} is defined in {found.__module__!r}, not in {', '.join(allowed)}; {widen}")
-    name = f"{found.__module__}.{found.__name__}"
-    if name.startswith("skrub.") and name not in TRUSTED_TYPES:  # the model could be saved and not loaded
-        raise ConfigError(
-            f"{where} is not an estimator that bikeml loads from a model; of skrub it loads DatetimeEncoder"
-        )
     return found
 
 

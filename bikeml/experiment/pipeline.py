@@ -17,6 +17,7 @@ from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.estimators import build
+from bikeml.experiment.trusted.functions import is_unseeded
 from bikeml.table.split import Fold
 
 REGRESSOR = "regressor"
@@ -73,17 +74,13 @@ def is_reproducible(config: Config) -> bool:
     steps = [spec for kind in kinds_in_use(config) for spec in getattr(config.preprocessing, kind).values()]
     parameters = [item for spec in (config.model.estimator, *steps) for item in build(spec).get_params().items()]
     return not any(
-        (name.endswith("random_state") and value is None) or _shuffles_unseeded(value) for name, value in parameters
+        (name.endswith("random_state") and value is None) or is_unseeded(value) for name, value in parameters
     )
-
-
-def _shuffles_unseeded(splitter: object) -> bool:
-    return bool(getattr(splitter, "shuffle", False)) and getattr(splitter, "random_state", 0) is None
 
 
 def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
     """Return the model's grid for a search over the whole pipeline: its keys have the prefix of the step."""
-    return {f"{REGRESSOR}__{name}": [build(value) for value in values] for name, values in model.grid.items()}
+    return {f"{REGRESSOR}__{name}": [build(value, name) for value in values] for name, values in model.grid.items()}
 
 
 def kinds_in_use(config: Config) -> list[str]:

@@ -86,7 +86,7 @@ def _targeted(value: object) -> Iterator[str]:
     """Yield the top-level packages of the estimators that are not scikit-learn's."""
     if isinstance(value, Mapping):
         package = str(value.get("_target_", "sklearn")).split(".")[0]
-        if package != "sklearn":
+        if package not in ("sklearn", "hydra"):  # Hydra's get_method names a function of the packages above
             yield package
     for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
         yield from _targeted(item)

@@ -5,6 +5,7 @@ import math
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -108,6 +109,8 @@ def _describe(error: ValidationError) -> str:
 
 def as_json(value: Any) -> JsonValue:  # noqa: ANN401  any value of a config or an estimator
     """Return `value` as JSON: NumPy numbers become Python numbers, and what JSON cannot express becomes its repr."""
+    if isinstance(value, FunctionType):  # its repr has an address
+        return f"{value.__module__}.{value.__qualname__}"
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if isinstance(value, Mapping):

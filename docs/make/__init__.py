@@ -1,25 +1,48 @@
 """
 Make what the pages of docs/ take from the code.
 
-``python -m docs.make`` writes docs/configuration.md and the graph of the rooms in docs/architecture.md;
+``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, and the tables of
+docs/coming-from-scikit-learn.md;
 ``python -m docs.make.pictures`` draws docs/images from real runs.
 """
 
+import warnings
 from pathlib import Path
 
+from sklearn.utils import all_estimators
+
+from docs.make.estimators import describe_estimators, describe_functions
 from docs.make.rooms import draw_rooms
 from docs.make.settings import describe_settings
 
 DOCS = Path(__file__).parents[1]
-START, END = "<!-- rooms: python -m docs.make -->\n", "<!-- end of rooms -->"
+MADE = "python -m docs.make"
 
 
 def generate() -> dict[Path, str]:
     """Return the text of each page that is generated, or has a generated part."""
-    architecture = DOCS / "architecture.md"
-    before, _, rest = architecture.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
     return {
         DOCS / "configuration.md": describe_settings(),
-        architecture: f"{before}{START}{draw_rooms()}{END}{after}",
+        **_fill("architecture.md", rooms=draw_rooms()),
+        **_fill(
+            "coming-from-scikit-learn.md",
+            functions=describe_functions(),
+            estimators=describe_estimators(_list_estimators()),
+        ),
     }
+
+
+def _fill(name: str, **parts: str) -> dict[Path, str]:
+    """Return a page with each text between the marks of its generated part."""
+    page = (DOCS / name).read_text(encoding="utf-8")
+    for part, text in parts.items():
+        start, end = f"<!-- {part}: {MADE} -->\n", f"<!-- end of {part} -->"
+        before, _, rest = page.partition(start)
+        page = f"{before}{start}{text}{end}{rest.partition(end)[2]}"
+    return {DOCS / name: page}
+
+
+def _list_estimators() -> dict[str, list[str]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # modules of scikit-learn that are deprecated
+        return {kind: [name for name, _ in all_estimators(kind)] for kind in ("regressor", "transformer")}

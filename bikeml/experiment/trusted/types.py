@@ -13,18 +13,12 @@ import importlib
 
 from sklearn.base import BaseEstimator
 
+from bikeml.experiment.trusted.functions import KERNELS, SPLITTERS
 from bikeml.experiment.trusted.packages import list_own_packages
 
 _DISTANCES = (
     *("BrayCurtis", "Canberra", "Chebyshev", "Dice", "Euclidean", "Hamming", "Haversine", "Jaccard", "Mahalanobis"),
     *("Manhattan", "Minkowski", "RogersTanimoto", "RussellRao", "SEuclidean", "SokalMichener", "SokalSneath"),
-)
-_KERNELS = (
-    *("ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern", "PairwiseKernel", "Product"),
-    *("RBF", "RationalQuadratic", "Sum", "WhiteKernel"),
-)
-_SPLITTERS = (
-    *("KFold", "LeaveOneOut", "LeavePOut", "PredefinedSplit", "RepeatedKFold", "ShuffleSplit", "TimeSeriesSplit"),
 )
 _LOSSES = (
     *("AbsoluteError", "HalfGammaLoss", "HalfPoissonLoss", "HalfSquaredError", "HalfTweedieLoss"),
@@ -58,10 +52,10 @@ TRUSTED_TYPES = (
         f"sklearn.feature_selection._univariate_selection.{name}"
         for name in ("f_classif", "f_regression", "r_regression")
     ),
-    *(f"sklearn.gaussian_process.kernels.{name}" for name in _KERNELS),
+    *(f"sklearn.gaussian_process.kernels.{name}" for name in KERNELS),
     "sklearn.impute._iterative._ImputerTriplet",
     *(f"sklearn.metrics._dist_metrics.{name}Distance{bits}" for name in _DISTANCES for bits in (32, 64)),
-    *(f"sklearn.model_selection._split.{name}" for name in _SPLITTERS),
+    *(f"sklearn.model_selection._split.{name}" for name in SPLITTERS),
     *(
         f"sklearn.neighbors._{module}_tree.{name}Tree{bits}"
         for module, name in (("ball", "Ball"), ("kd", "KD"))
@@ -72,6 +66,8 @@ TRUSTED_TYPES = (
     "sklearn.utils.validation.check_array",  # of HistGradientBoosting with categories
 )
 """Types and functions that may be loaded beside skops' own list and scikit-learn's estimators."""
+NOT_SAVED = ("sklearn.cluster._birch.Birch",)
+"""The estimators of scikit-learn that skops cannot save."""
 NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
 """Parts of scikit-learn without estimators for a model; nothing is imported from them."""
 
