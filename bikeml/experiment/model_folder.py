@@ -21,6 +21,7 @@ from typing import Any
 import pandas as pd
 import yaml
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from bikeml.errors import ModelFileError
 from bikeml.experiment.model_file import (
@@ -71,8 +72,9 @@ def write_folder(
     that of the run; `written` says how the cells of its table are written. Raises OSError, and FitError if the model
     could not be loaded again.
     """
-    predicted = pipeline.predict(example)
-    types = save_checked(pipeline, example, predicted, folder)
+    with threadpool_limits(limits=1):  # on a busy machine, threads wait for each other far longer than they work
+        predicted = pipeline.predict(example)
+        types = save_checked(pipeline, example, predicted, folder)
     split = example.to_dict(orient="split", index=False)
     write_text(folder / EXAMPLE, json.dumps(split))
     write_text(folder / SERVING_EXAMPLE, json.dumps({"dataframe_split": split}))
