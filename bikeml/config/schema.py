@@ -96,6 +96,7 @@ class EvaluationConfig(Section):
     importance: Annotated[Literal["auto", "permutation", "none"], AddedLater("permutation")]
     importance_repeats: Annotated[int, Field(ge=1)]
     nested: bool
+    n_jobs: Annotated[Workers | None, AddedLater(None), NotInResult]
     random_state: Annotated[int, Field(ge=0, lt=2**32)]
 
 

@@ -7,10 +7,12 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import cross_validate
+from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
 from bikeml.table.split import Fold
@@ -100,26 +102,21 @@ def _metrics_of_block_draws(*sums: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def cross_validation(
-    estimators: Sequence[BaseEstimator], X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold]
+    estimators: Sequence[BaseEstimator],
+    X: pd.DataFrame,
+    y: np.ndarray,
+    folds: Sequence[Fold],
+    n_jobs: int | None = None,
 ) -> CrossValidation:
     """
     Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
 
     Each fold has its own estimator, since the folds of a nested search depend on the rows that the search is given.
+    `n_jobs` folds are judged at once, each as if it were alone.
     """
-    r2: list[float] = []
-    rmse: list[float] = []
-    predictions: list[np.ndarray] = []
-
-    def score(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
-        predicted = estimator.predict(X)
-        predictions.append(np.asarray(predicted, dtype=float))
-        return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
-
-    for estimator, fold in zip(estimators, folds, strict=True):
-        scores = cross_validate(estimator, X, y, cv=[fold], scoring=score, error_score="raise")
-        r2 += scores["test_r2"].tolist()
-        rmse += scores["test_rmse"].tolist()
+    judge = delayed(_judge_fold)
+    judged = Parallel(n_jobs)(judge(each, X, y, fold) for each, fold in zip(estimators, folds, strict=True))
+    r2, rmse, predictions = zip(*judged, strict=True)
     return CrossValidation(
         tuple(r2),
         tuple(rmse),
@@ -128,6 +125,23 @@ def cross_validation(
         _digest(folds),
         tuple(predictions),
     )
+
+
+def _judge_fold(
+    estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray, fold: Fold
+) -> tuple[float, float, np.ndarray]:
+    """Return R2, RMSE and the predictions of a fold."""
+    predictions: list[np.ndarray] = []
+
+    def score(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
+        predicted = estimator.predict(X)
+        predictions.append(np.asarray(predicted, dtype=float))
+        return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
+
+    # One BLAS thread also in a worker, since the last digits of a product depend on the number of threads.
+    with threadpool_limits(limits=1, user_api="blas"):
+        scores = cross_validate(estimator, X, y, cv=[fold], scoring=score, error_score="raise")
+    return float(scores["test_r2"][0]), float(scores["test_rmse"][0]), predictions[0]
 
 
 def _digest(folds: Sequence[Fold]) -> str:

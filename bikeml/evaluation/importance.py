@@ -63,7 +63,13 @@ def compute_importance(pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray, confi
         X, y = X.iloc[rows], y[rows]
     with threadpool_limits(limits=1 if is_sample else None):  # for few rows, threads wait longer than they work
         drop = permutation_importance(
-            pipeline, X, y, scoring="r2", n_repeats=n_repeats, random_state=config.random_state
+            pipeline,
+            X,
+            y,
+            scoring="r2",
+            n_repeats=n_repeats,
+            random_state=config.random_state,
+            n_jobs=config.n_jobs,
         )
     mean, std = (tuple(values.tolist()) for values in (drop.importances_mean, drop.importances_std))
     return Importance(tuple(map(str, X.columns)), mean, std, n_rows, n_repeats)

@@ -42,11 +42,17 @@ def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argume
     if target == GET_METHOD:
         return find_function(key, built)
     found = find_class(key, target, BaseEstimator)
-    return found(**(_with_seeded_folds(built) if found is TargetEncoder else built))
+    return found(**(_complete(built) if found is TargetEncoder else built))
 
 
-def _with_seeded_folds(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a TargetEncoder as scikit-learn 1.9 wants them, for the same folds as 1.8 makes."""
+def _complete(arguments: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the arguments of a TargetEncoder for a target that is a number, as scikit-learn 1.9 wants them.
+
+    It takes whole numbers for classes, and would make a column of each. Its folds are those that 1.8 makes.
+    """
+    if arguments.get("target_type", "auto") == "auto":
+        arguments = {**arguments, "target_type": "continuous"}
     if not HAS_SPLITTER or not isinstance(arguments.get("cv", 5), int):
         return arguments
     rest = {name: value for name, value in arguments.items() if name not in ("cv", "shuffle", "random_state")}

@@ -100,10 +100,13 @@ def name_features(preprocessor: ColumnTransformer) -> list[str]:
     # ColumnTransformer's own method refuses two names that are the same, and HashingVectorizer has no names
     for part, steps, columns in preprocessor.transformers_:
         place = preprocessor.output_indices_[part]
+        n_columns = place.stop - place.start
         try:
-            names += map(str, steps.get_feature_names_out([columns] if isinstance(columns, str) else columns))
-        except AttributeError:
-            names += [f"{' '.join(columns)} {number}" for number in range(place.stop - place.start)]
+            found = list(map(str, steps.get_feature_names_out([columns] if isinstance(columns, str) else columns)))
+        except Exception:  # noqa: BLE001  a transformer without names raises any error
+            found = []
+        numbered = [f"{' '.join(columns)} {number}" for number in range(n_columns)]
+        names += found if len(found) == n_columns else numbered
     return names
 
 

@@ -103,7 +103,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds)} folds")
-        cv = cross_validation(estimators, rows.X_train, rows.y_train, split.folds)
+        cv = cross_validation(estimators, rows.X_train, rows.y_train, split.folds, config.evaluation.n_jobs)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
     test = measure(y_test, predicted)

@@ -19,6 +19,7 @@ from bikeml.records.run import METRIC, Invocation, RunRecord, StoreRecord
 from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
 from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import Announce, silent
+from bikeml.tracking.autolog import without_autolog
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +115,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
     with ExitStack() as stack:
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
-        finished = story.run(config, invocation, folder, announce)
+        with without_autolog():
+            finished = story.run(config, invocation, folder, announce)
         publish(folder, config, announce, parent_run_id=invocation.parent_run_id)
     return Result(finished.pipeline, finished.record, folder.path)
