@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  all_estimators lists it then
 from sklearn.utils import all_estimators
 
 from bikeml.errors import ConfigError

@@ -9,6 +9,7 @@ docs/coming-from-scikit-learn.md;
 import warnings
 from pathlib import Path
 
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  all_estimators lists it then
 from sklearn.utils import all_estimators
 
 from docs.make.estimators import describe_estimators, describe_functions
