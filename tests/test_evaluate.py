@@ -3,10 +3,14 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from bikeml.evaluation import evaluate
+from bikeml.evaluation import evaluate, threads
 from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation
@@ -26,6 +30,25 @@ def test_the_metrics_are_scikit_learns(y_true, y_pred):
 def test_the_metrics_of_one_draw_are_the_metrics(y_true, y_pred):
     metrics = evaluate.measure(y_true, y_pred)
     np.testing.assert_allclose(evaluate._metrics_of_draws(y_true, y_pred), list(metrics.values()), rtol=1e-9)
+
+
+def test_a_forest_on_all_cores_is_the_same_forest_and_predicts_on_one(monkeypatch):
+    X, y = pd.DataFrame({"a": np.arange(60.0) % 7}), np.arange(60.0)
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(20, random_state=0))
+    monkeypatch.setattr(threads, "cpu_count", lambda: 3)
+    fold, fitted_with, fit = (np.arange(40), np.arange(40, 60)), [], RandomForestRegressor.fit
+    monkeypatch.setattr(
+        RandomForestRegressor, "fit", lambda self, *rows: fitted_with.append(self.n_jobs) or fit(self, *rows)
+    )
+    few = evaluate.cross_validation([pipeline], X, y, [fold])
+    monkeypatch.setattr(threads, "ROWS_FOR_THREADS", 39)
+    many = evaluate.cross_validation([pipeline], X, y, [fold])
+    one = evaluate.cross_validation([clone(pipeline).set_params(randomforestregressor__n_jobs=1)], X, y, [fold])
+    assert fitted_with == [None, 3, 1]
+    assert few.predictions[0].tolist() == many.predictions[0].tolist() == one.predictions[0].tolist()
+    with threads.all_cores(pipeline, 40):
+        pipeline.fit(X, y)
+    assert pipeline[-1].n_jobs is None
 
 
 def sample(n_rows, seed):

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy.stats import bootstrap
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
-from sklearn.model_selection import cross_validate
 from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
+from bikeml.evaluation.threads import all_cores
 from bikeml.table.split import Fold
 
 METRICS = ("mse", "rmse", "mae", "r2")
@@ -131,17 +131,15 @@ def _judge_fold(
     estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray, fold: Fold
 ) -> tuple[float, float, np.ndarray]:
     """Return R2, RMSE and the predictions of a fold."""
-    predictions: list[np.ndarray] = []
-
-    def score(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
-        predicted = estimator.predict(X)
-        predictions.append(np.asarray(predicted, dtype=float))
-        return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
-
+    fit, score = fold
+    estimator = clone(estimator)
     # One BLAS thread also in a worker, since the last digits of a product depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        scores = cross_validate(estimator, X, y, cv=[fold], scoring=score, error_score="raise")
-    return float(scores["test_r2"][0]), float(scores["test_rmse"][0]), predictions[0]
+        with all_cores(estimator, len(fit)):
+            estimator.fit(X.iloc[fit], y[fit])
+        predicted = estimator.predict(X.iloc[score])
+    r2, rmse = r2_score(y[score], predicted), root_mean_squared_error(y[score], predicted)
+    return float(r2), float(rmse), np.asarray(predicted, dtype=float)
 
 
 def _digest(folds: Sequence[Fold]) -> str:

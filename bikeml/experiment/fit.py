@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.schema import Config, GridSearch, ModelConfig
 from bikeml.errors import ConfigError, FitError
+from bikeml.evaluation.threads import all_cores
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
 from bikeml.table.data import Table
@@ -74,7 +75,7 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     started = time.perf_counter()
     if config.search.kind == "none":
         announce("fitting")
-        with estimator_errors():
+        with estimator_errors(), all_cores(pipeline, len(X)):
             pipeline.fit(X, y)
         return Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
     search = _build_search(config.search, config.model, pipeline, split.search_folds)
@@ -149,13 +150,13 @@ def _workers(config: GridSearch) -> Iterator[None]:
 
 def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     """
-    Return the pipeline with n_jobs=None everywhere in its regressor.
+    Return the pipeline with n_jobs=None everywhere in its regressor, unless it is 1.
 
     A forest on several threads adds the predictions of its trees in the order in which they finish. So they differ in
     the last digits from call to call. Its fit does not differ, and a search has its own n_jobs.
     """
     parameters = pipeline[REGRESSOR].get_params(deep=True).items()
-    threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value is not None}
+    threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value not in (None, 1)}
     pipeline[REGRESSOR].set_params(**threads)
     return pipeline
 

@@ -14,6 +14,7 @@ from bikeml.errors import FingerprintError
 from bikeml.evaluation.evaluate import CrossValidation, cross_validation, intervals, measure
 from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
+from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
@@ -24,9 +25,6 @@ from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
 from bikeml.table.split import Split, split_table
 from bikeml.terminal.progress import Announce, silent
-
-ROWS_FOR_THREADS = 20_000
-"""With fewer rows, OpenMP's threads wait for each other longer than they work, and far longer on a busy machine."""
 
 
 @dataclass(frozen=True)

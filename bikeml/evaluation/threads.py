@@ -1,0 +1,35 @@
+"""Fit a forest on all cores."""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib import cpu_count
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.pipeline import Pipeline
+
+ROWS_FOR_THREADS = 20_000
+"""With fewer rows, threads wait for each other longer than they work, and far longer on a busy machine."""
+
+
+@contextmanager
+def all_cores(estimator: BaseEstimator, n_rows: int) -> Iterator[None]:
+    """
+    Fit a forest, or a pipeline that ends in one, on all cores in the block, if its n_jobs is None and rows are many.
+
+    Each tree has a seed of its own, so the forest is the same. Predict after the block: on several threads, a forest
+    adds the predictions of its trees in the order in which they finish, and the last digits vary. A worker process of
+    joblib keeps to one core, since there are others.
+    """
+    forest = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    is_forest = isinstance(forest, RandomForestRegressor | ExtraTreesRegressor)
+    is_worker = multiprocessing.parent_process() is not None
+    if n_rows <= ROWS_FOR_THREADS or not is_forest or forest.n_jobs is not None or is_worker:
+        yield
+        return
+    forest.n_jobs = cpu_count()
+    try:
+        yield
+    finally:
+        forest.n_jobs = None
