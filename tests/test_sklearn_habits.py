@@ -4,12 +4,16 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
 import bikeml
 from bikeml.experiment.estimators import build
 from bikeml.experiment.pipeline import build_pipeline
+from bikeml.records.params import OF_AZURE_ML, OF_MLFLOW
+from bikeml.tracking.record import to_params
+from bikeml.tracking.sweeps import _is_same
 from tests.conftest import config_of
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -78,3 +82,23 @@ def test_autolog_makes_no_runs_of_a_runs_fits(autologged):
     assert len(mlflow.search_runs(search_all_experiments=True)) == 1
     LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
     assert len(mlflow.search_runs(search_all_experiments=True)) == 2
+
+
+def test_a_store_of_mlflow_takes_more_params_and_longer_ones_than_azure(workdir):
+    columns = ",".join(f"c{number}" for number in range(300))
+    values = {f"key.{number}": columns for number in range(300)}
+    assert [len(param.value) for param in to_params(values, OF_MLFLOW)] == [len(columns)] * 300
+    assert [len(param.value) for param in to_params(values, OF_AZURE_ML)] == [500] * 200
+    uri = f"sqlite:///{workdir}/mlflow.db"
+    client = MlflowClient(uri)
+    run = client.create_run(client.create_experiment("many"))
+    client.log_batch(run.info.run_id, params=to_params(values, OF_MLFLOW))
+    assert client.get_run(run.info.run_id).data.params == values
+
+
+def test_what_a_search_chose_and_what_a_store_cut_is_no_difference():
+    recorded = {"model.estimator.max_depth": "2", "best.max_depth": "2", "data.numeric": "x" * 500, "seed": "0"}
+    assert _is_same("model.estimator.max_depth", "None", recorded)
+    assert _is_same("data.numeric", "x" * 600, recorded)
+    assert not _is_same("seed", "1", recorded)
+    assert not _is_same("model.estimator.min_samples_leaf", "1", recorded)

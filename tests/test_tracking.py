@@ -52,6 +52,7 @@ def test_its_params_are_the_config_and_what_the_search_chose(recorded):
     assert params["model"] == "tree"
     assert params["model.estimator.random_state"] == params["seed"] == "0"
     assert params["best.max_depth"] == str(result.record.search.best_params["max_depth"])
+    assert params["model.estimator.max_depth"] == params["best.max_depth"]
     assert len(params) < 200
 
 

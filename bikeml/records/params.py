@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bikeml.config.sections import names_not_in_result
@@ -14,6 +15,21 @@ TAG_VALUE = 1000
 PARAM_VALUE = 500
 PARAMS = 200
 """The most parameters of one run."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a store takes of the parameters of a run."""
+
+    params: int | None
+    """The most parameters; None for any number."""
+    value: int
+    """The most characters of a value."""
+
+
+OF_AZURE_ML = Limits(PARAMS, PARAM_VALUE)
+OF_MLFLOW = Limits(None, 6000)
+"""MLflow 3.15, MAX_PARAM_VAL_LENGTH."""
 DIGEST = 16
 """Hexadecimal digits at the end of a shortened value, so that two different values stay different."""
 

@@ -52,5 +52,7 @@ DATA_CONTEXT = "mlflow.data.context"
 
 BEST_PREFIX = "best."
 """Prefix of a parameter that a search chose."""
+ESTIMATOR_PREFIX = "model.estimator."
+"""Prefix of a parameter that is an argument of the model."""
 COMPARABLE = ("data.target", "split.kind")
 """Parameters that two runs of the same table must share for their scores to be comparable."""

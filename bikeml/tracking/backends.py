@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bikeml.config.fields import AZUREML
 from bikeml.config.schema import Config
+from bikeml.records.params import Limits
 from bikeml.tracking.recorded import RecordedRun
 
 BACKENDS: Mapping[str, str] = {AZUREML: "bikeml.azure.workspace.store:WorkspaceStore"}
@@ -53,6 +54,10 @@ class Store(Protocol):
     @property
     def can_order(self) -> bool:
         """Return whether the store can sort runs by a metric."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return what it takes of the parameters of a run."""
 
     @property
     def takes_datasets(self) -> bool:

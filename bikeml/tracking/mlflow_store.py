@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from bikeml.config.fields import absolute
 from bikeml.config.overrides import override, shell
 from bikeml.config.schema import Config
+from bikeml.records.params import OF_MLFLOW
 from bikeml.records.run_folder import MODEL
 from bikeml.records.tags import FINGERPRINT
 from bikeml.system.redaction import redact
@@ -27,6 +28,7 @@ class MlflowStore(Store):
     """The store at a tracking.uri that MLflow itself supports; its methods raise STORE_ERRORS."""
 
     can_order = True
+    limits = OF_MLFLOW
     takes_datasets = True
     holds_jobs = False
     job_run_id = None

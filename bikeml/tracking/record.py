@@ -10,7 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from bikeml.config.schema import Config
 from bikeml.config.sections import names_not_in_result
 from bikeml.records import tags as names
-from bikeml.records.params import PARAM_VALUE, PARAMS, describe, fit_tags, identity_tags, options_tag, result_choices
+from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
 from bikeml.records.run import RunRecord, StoreRecord, record_id
 from bikeml.records.run_folder import DIFF, MODEL, RunFolder
 from bikeml.system.redaction import redact
@@ -52,12 +52,12 @@ def _record_new_run(
     run = folder.require()
     started, ended = _times(folder, run)
     with store.open_run(client, experiment, run.run_name, _tags(folder, run, parent_run_id), started, ended) as run_id:
-        client.log_batch(run_id, _metrics(run, started), _params(folder, run), [])
+        client.log_batch(run_id, _metrics(run, started), _params(folder, run, place.limits), [])
         if place.takes_datasets:
             client.log_inputs(run_id, [_dataset(run)])
         for name in folder.list_files(run):  # result.json comes last
             client.log_artifact(run_id, str(folder.path / name), name.rpartition("/")[0] or None)
-        _record_children(client, experiment, run_id, folder, run)
+        _record_children(client, experiment, run_id, folder, run, place.limits)
     return run_id
 
 
@@ -74,8 +74,8 @@ def _record_in_job(
     run_id, started = str(there.info.run_id), _times(folder, run)[0]
     if not there.data.metrics:
         tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, parent_run_id)).items()]
-        client.log_batch(run_id, [], _params(folder, run), tags)
-        _record_children(client, there.info.experiment_id, run_id, folder, run)
+        client.log_batch(run_id, [], _params(folder, run, place.limits), tags)
+        _record_children(client, there.info.experiment_id, run_id, folder, run, place.limits)
         client.log_batch(run_id, _metrics(run, started), [], [])
     return _write_store_record(place, folder, config, str(there.info.experiment_id), run_id)
 
@@ -111,11 +111,15 @@ def _metrics(run: RunRecord, started: float) -> list[Metric]:
     return [Metric(name, value, int(started * 1000), 0) for name, value in values.items() if value is not None]
 
 
-def _params(folder: RunFolder, run: RunRecord) -> list[Param]:
-    values = {**result_choices(run.choices), **describe(_result_sections(folder, run))}
+def _params(folder: RunFolder, run: RunRecord, limits: Limits) -> list[Param]:
+    """Return the chosen options, what a search has found, and the values of the config; the found ones among them."""
+    values = result_choices(run.choices)
+    sections = describe(_result_sections(folder, run))
     if run.search:
-        values |= {f"{names.BEST_PREFIX}{name}": str(value) for name, value in run.search.best_params.items()}
-    return to_params(values)
+        found = {name: str(value) for name, value in run.search.best_params.items()}
+        values |= {f"{names.BEST_PREFIX}{name}": value for name, value in found.items()}
+        sections |= {f"{names.ESTIMATOR_PREFIX}{name.replace('__', '.')}": value for name, value in found.items()}
+    return to_params({**values, **sections}, limits)
 
 
 def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
@@ -126,9 +130,9 @@ def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
     return {name: section for name, section in folder.read_config().items() if name not in left_out}
 
 
-def to_params(values: Mapping[str, str]) -> list[Param]:
-    """Return MLflow's parameters, without secrets and within the limits of every store."""
-    return [Param(name, redact(value)[:PARAM_VALUE]) for name, value in list(values.items())[:PARAMS]]
+def to_params(values: Mapping[str, str], limits: Limits) -> list[Param]:
+    """Return MLflow's parameters, without secrets and within the limits of a store."""
+    return [Param(name, redact(value)[: limits.value]) for name, value in list(values.items())[: limits.params]]
 
 
 def _tags(folder: RunFolder, run: RunRecord, parent_run_id: str | None) -> dict[str, str]:
@@ -179,7 +183,9 @@ def _dataset(run: RunRecord) -> DatasetInput:
     return DatasetInput(dataset_entity, [InputTag(names.DATA_CONTEXT, "training")])
 
 
-def _record_children(client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord) -> None:
+def _record_children(
+    client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord, limits: Limits
+) -> None:
     """Record the best candidates of a search as child runs, as MLflow's autologging does."""
     started, ended = _times(folder, run)
     for number, values in _best_candidates(folder, run):
@@ -188,7 +194,7 @@ def _record_children(client: MlflowClient, experiment: str, parent: str, folder:
         with store.open_run(client, experiment, name, tags, started, ended) as run_id:
             now = int(started * 1000)
             metrics = [Metric(key, value, now, 0) for key, value in values["scores"].items() if value is not None]
-            client.log_batch(run_id, metrics, to_params(values["params"]), [])
+            client.log_batch(run_id, metrics, to_params(values["params"], limits), [])
 
 
 def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -14,7 +14,15 @@ from bikeml.config.sections import result_sections
 from bikeml.errors import RecordError
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
-from bikeml.records.params import describe, identity_tags, options_tag, options_tag_of_form_1, result_choices
+from bikeml.records.params import (
+    OF_MLFLOW,
+    PARAM_VALUE,
+    describe,
+    identity_tags,
+    options_tag,
+    options_tag_of_form_1,
+    result_choices,
+)
 from bikeml.records.run import Invocation, StoreRecord, check_fingerprint
 from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
@@ -129,9 +137,8 @@ class SweepStore:
         comparable = [run for run in relatives if is_comparable(run.data.tags)]
         if not comparable:
             return OF_AN_EARLIER_VERSION
-        now = {
-            param.key: param.value for param in to_params({**result_choices(choices), **describe(identity["config"])})
-        }
+        given = {**result_choices(choices), **describe(identity["config"])}
+        now = {param.key: param.value for param in to_params(given, OF_MLFLOW)}
         differences = [_differences(now, identity, run) for run in comparable]
         nearest = min(differences, key=len)
         more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
@@ -167,17 +174,18 @@ class SweepStore:
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
     """Record a cell that failed in the model's own code and so would fail again; raises TrackingError."""
-    uri = open_store(config).uri
+    place = open_store(config)
     tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
     tags[names.ERROR] = error
     if invocation.parent_run_id:
         tags[names.PARENT] = invocation.parent_run_id
-    with store.store_errors(uri):
-        client = store.connect(uri)
-        experiment = store.experiment_id(client, config.tracking.experiment_name, uri)
+    with store.store_errors(place.uri):
+        client = store.connect(place.uri)
+        experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
         run_id = store.begin_run(client, experiment, invocation.name, tags, started)
         client.log_batch(
-            run_id, params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))})
+            run_id,
+            params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))}, place.limits),
         )
         client.log_text(run_id, error, ERROR_FILE)  # the tag may hold only its beginning
         client.set_terminated(run_id, "FAILED")
@@ -189,9 +197,18 @@ def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) 
     found = [
         f"{key} is {value}, the recorded run has {recorded.get(key, 'nothing')}"
         for key, value in now.items()
-        if recorded.get(key) != value
+        if not _is_same(key, value, recorded)
     ]
     for name, value in identity_tags(identity).items():
         if run.data.tags.get(name, value) != value:
             found.append(f"{name.removeprefix('bikeml.')} is {value}, the recorded run has {run.data.tags[name]}")
     return found
+
+
+def _is_same(key: str, value: str, recorded: Mapping[str, str]) -> bool:
+    """Tell whether a recorded parameter may have come from this value: a search or a store's limit changes it."""
+    name = key.removeprefix(names.ESTIMATOR_PREFIX).replace(".", "__")
+    if name != key and f"{names.BEST_PREFIX}{name}" in recorded:
+        return True
+    there = recorded.get(key)
+    return there == value or (there is not None and len(there) == PARAM_VALUE and value.startswith(there))

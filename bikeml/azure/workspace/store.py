@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bikeml.config.fields import AZUREML
 from bikeml.config.schema import Config
 from bikeml.errors import ClusterError, TrackingError
+from bikeml.records.params import OF_AZURE_ML
 from bikeml.tracking.backends import Registration, Store, Version
 from bikeml.tracking.recorded import RecordedRun
 
@@ -33,6 +34,7 @@ class WorkspaceStore(Store):
     """
 
     can_order = False
+    limits = OF_AZURE_ML
     takes_datasets = False  # it has data assets instead
     holds_jobs = True
 
