@@ -211,6 +211,7 @@ def test_no_scorer_is_in_the_file(workdir):
 
 MINE = """
 import subprocess
+from collections import OrderedDict, defaultdict
 from sklearn.base import BaseEstimator, RegressorMixin
 
 def shout(X):
@@ -224,6 +225,7 @@ class Mean(RegressorMixin, BaseEstimator):
         self.strategy, self.constant, self.quantile = strategy, constant, quantile
     def fit(self, X, y):
         self.mean_, self.inner_ = float(y.mean()), Inner()
+        self.scores_ = defaultdict(OrderedDict, {"r2": OrderedDict(a=1)})  # as LightGBM does
         if self.strategy == "function": self.held_ = shout
         if self.strategy == "itself": self.held_ = self
         if self.strategy == "stranger": self.held_ = subprocess.Popen
@@ -254,6 +256,7 @@ def run_mine(holds):
 def test_the_model_of_an_allowed_package_is_loaded_by_the_same_word(mine, workdir, monkeypatch):
     model = run_mine("nothing").folder / "model"
     assert check_folder(model)[-1].strategy == "nothing"
+    assert check_folder(model)[-1].scores_["r2"] == {"a": 1}
     assert mlflow.sklearn.load_model(str(model))[-1].mean_ == load_pipeline(model)[-1].mean_
     monkeypatch.delenv("BIKEML_ALLOWED_PACKAGES")
     message = (

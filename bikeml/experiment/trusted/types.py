@@ -25,6 +25,8 @@ _LOSSES = (
     *("HalfTweedieLossIdentity", "HuberLoss", "PinballLoss"),
 )
 TRUSTED_TYPES = (
+    "builtins.dict",
+    "collections.OrderedDict",  # of LightGBM
     "functools.partial",
     "numpy.asarray",
     "numpy.clip",  # refuses numbers in columns of text
