@@ -148,7 +148,11 @@ SEARCH = {
 }
 
 
-@pytest.mark.parametrize("estimator", [GAUSSIAN, SEARCH], ids=["kernels", "splitter and scorer"])
+@pytest.mark.parametrize(
+    "estimator",
+    [GAUSSIAN, SEARCH, SEARCH["regressor"]],
+    ids=["kernels", "splitter and scorer", "a search as the model"],
+)
 def test_objects_of_the_list_are_built_fitted_and_loaded(estimator, workdir):
     check_estimators(config_with(estimator))
     pipeline = make_pipeline(build(estimator)).fit(X, y + np.random.default_rng(1).normal(size=len(y)))
@@ -163,6 +167,15 @@ def test_an_argument_of_an_object_is_checked():
         ConfigError, match=r"model.estimator.kernel.nuu: Matern has no such argument; did you mean 'nu'"
     ):
         check_estimators(config_with({**GAUSSIAN, "kernel": kernel}))
+
+
+def test_a_search_of_a_classifier_is_no_model():
+    classifier = {"_target_": "sklearn.linear_model.LogisticRegression"}
+    search = {**SEARCH["regressor"], "estimator": classifier}
+    with pytest.raises(
+        ConfigError, match=r"model.estimator: GridSearchCV is not a regressor; give it an estimator that"
+    ):
+        check_estimators(config_with(search))
 
 
 def test_an_object_is_no_model():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import RegressorMixin, TransformerMixin
+from sklearn.base import RegressorMixin, TransformerMixin, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -127,7 +127,9 @@ def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[s
 
 def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noqa: ANN401  of any package
     """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
-    if role is RegressorMixin and not get_tags(estimator).target_tags.single_output:
+    if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):
+        yield "is not a regressor; give it an estimator that is one, such as sklearn.linear_model.Ridge"
+    elif role is RegressorMixin and not get_tags(estimator).target_tags.single_output:
         yield "predicts several targets at once, and a table has one; choose a regressor of one target"
     if role is TransformerMixin:
         yield from (reason for reason, names in NO_STEPS.items() if type(estimator).__name__ in names)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn import __version__ as sklearn_version
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, TransformerMixin
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
@@ -114,4 +114,7 @@ def _import_class(where: str, module_name: str, class_name: str, such_as: str) -
 
 
 def _has_role(found: type, role: type) -> bool:
-    return issubclass(found, role) or (role is TransformerMixin and hasattr(found, "transform"))  # skrub has no mixin
+    if role is TransformerMixin:
+        return issubclass(found, role) or hasattr(found, "transform")  # skrub has no mixin
+    is_meta = role is RegressorMixin and issubclass(found, MetaEstimatorMixin) and hasattr(found, "predict")
+    return issubclass(found, role) or is_meta  # a nested search is a regressor if its estimator is one
