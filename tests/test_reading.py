@@ -289,7 +289,6 @@ SHAPES = {
     "an empty cell in quotes": ('a,y\n"",1\n', [["a", "y"], [None, "1"]]),
     "a row of separators": ("a,y\n1,2\n,\n", [["a", "y"], ["1", "2"], [None, None]]),
     "no end of the last line": ("a,y\n1,2", [["a", "y"], ["1", "2"]]),
-    "a NUL far down": ("a,y\n" + "x,1\n" * 2000 + "b\x00c,2\n", None),
     "odd line ends": ("a,y\n1,x\u2028z\n3,\x0b\x1c\n", [["a", "y"], ["1", "x\u2028z"], ["3", "\x0b\x1c"]]),
     "three names alike": ("a,a,a_2,a,y\n1,2,3,4,5\n", [["a", "a_3", "a_2", "a_4", "y"], ["1", "2", "3", "4", "5"]]),
     "several blanks": ("a   b y\n1   2 3\n44 55 6\n", [["a", "b", "y"], ["1", "2", "3"], ["44", "55", "6"]]),
@@ -302,10 +301,7 @@ SHAPES = {
 def test_odd_shapes_are_read(read, case):
     content, expected = SHAPES[case]
     table = read(content)
-    if expected is None:
-        assert table.cells["a"][-1].as_py() == "b\x00c"
-    else:
-        assert [table.cells.column_names, *rows(table)] == expected
+    assert [table.cells.column_names, *rows(table)] == expected
 
 
 @pytest.mark.parametrize("case", SHAPES)
@@ -405,8 +401,9 @@ BAD = {
     "numbers in quotes in one column": (b'"abc"\n"1,000"\n"2,000"\n', r"has one column, 'abc'"),
     "rows that grow": (b"a,b\n" + b"1,2\n" * 3000 + b"1,2,3\n", r"line 3002 has 3 cells, and the header has 2"),
     "one column": (b"a\n1\n2\n", r"has one column, 'a', and needs two, a target and a feature$"),
-    "a page": (b"<!DOCTYPE html>\n<p>Log in</p>\n", r"has one column, '<!DOCTYPE html>'"),
-    "JSON": (json.dumps([{"a": 1, "y": 2}], indent=1).encode(), r"has one column, '\['"),
+    "a page": (b"<!DOCTYPE html>\n<p>Log in</p>\n", "it is a web page"),
+    "JSON": (json.dumps([{"a": 1, "y": 2}], indent=1).encode(), "it is JSON"),
+    "a NUL far down": (b"a,y\n" + b"x,1\n" * 2000 + b"b\0c,2\n", r"line 2002 has a NUL character"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"is not a text file"),
     "half a Parquet file": (b"PAR1\x15\x04", r"cannot read 'table.csv': Parquet file size is 6 bytes"),
     "half a Feather file": (b"ARROW1\0\0", r"cannot read 'table.csv': "),

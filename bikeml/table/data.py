@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from bikeml.table.faults import Fault, tell
 from bikeml.table.problems import (
     NAMES_SHOWN,
     Tolerance,
+    find_constant_target,
     find_missing,
     find_non_dates,
     find_problems,
@@ -174,7 +176,7 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     if data.is_decided:
         return labelled
     _check_named(labelled, config)
-    check_target(labelled)
+    check_target(labelled, may_be_constant=False)
     if config.split.kind == "chronological" and not data.dates:
         data = _decide_date(labelled)
     split = split_table(replace(labelled, data=data), config.split, None)
@@ -183,11 +185,12 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
 
 
-def check_target(labelled: Labelled) -> None:
-    """Raise DataError if the target is not a column of numbers with more than one value."""
+def check_target(labelled: Labelled, *, may_be_constant: bool = True) -> None:
+    """Raise DataError if the target is not a column of numbers."""
     if labelled.target is None:
         return
-    problem = next(find_target_faults(labelled.target), None)
+    constant = () if may_be_constant else find_constant_target(labelled.target)
+    problem = next(chain(find_target_faults(labelled.target), constant), None)
     if problem is not None:
         raise DataError(f"{labelled.source}: {problem}")
 

@@ -52,6 +52,7 @@ def find_problems(
     roles = {role: [columns[name] for name in listed if name in columns] for role, listed in data.roles.items()}
     for column in roles["target"]:
         yield from find_target_faults(column)
+        yield from find_constant_target(column)
         yield from column.describe("is missing", column.is_gap, "leave these rows out, or set data.missing_target=drop")
     for column in roles["numeric"]:
         yield from find_non_numbers(column, "fix the cells, or list the column in data.categorical")
@@ -72,12 +73,14 @@ def find_problems(
 def find_target_faults(column: Column) -> Iterator[Fault | str]:
     """Yield what makes a target useless, whatever the rows that are left out."""
     yield from find_non_numbers(column, NUMERIC_TARGET)
-    values = column.parsed.dropna()
-    if column.wrong.any():
-        return
-    if values.empty:
+    if not column.wrong.any() and column.is_gap.all():
         yield f"column {show(column.name)} is empty in every row; {NUMERIC_TARGET}"
-    elif (values == values.iloc[0]).all() and np.isfinite(values.iloc[0]):
+
+
+def find_constant_target(column: Column) -> Iterator[str]:
+    """Yield a line on a target with one value."""
+    values = column.parsed.dropna()
+    if not column.wrong.any() and len(values) and (values == values.iloc[0]).all() and np.isfinite(values.iloc[0]):
         value = column.cells[int(np.flatnonzero(~column.is_gap)[0])]
         advice = "there is nothing to learn; set data.target to another column"
         yield f"target {show(column.name)} is {value} in every row; {advice}"
