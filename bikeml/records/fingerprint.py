@@ -28,6 +28,7 @@ from bikeml.records.run import hash_identity
 RESULT_MODULES = (
     "evaluation/evaluate",
     "evaluation/importance",
+    "evaluation/threads",
     "experiment/check",
     "experiment/checkpoint",
     "experiment/estimators",
