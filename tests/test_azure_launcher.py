@@ -630,7 +630,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
         "config/model/tree.yaml",
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "9", ".p12", ".netrc", "notes.txt", ".pyc"))] == []
-    assert shlex.split(job.spec["command"])[1:5] == ["python", "-m", "bikeml", "--config-dir=config"]
+    assert shlex.split(job.spec["command"])[1:5] == ["python", "-m", "bikeml", "--config-path=config"]
     checkout = json.loads((code / "bikeml/checkout.json").read_text())
     assert checkout.pop("versions").keys() == {"numpy", "pandas", "scikit-learn", "scipy"}
     assert checkout == describe_checkout()

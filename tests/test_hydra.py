@@ -1,6 +1,7 @@
 """What Hydra's users type works here as they know it, or is refused with the cure."""
 
 import json
+import re
 import shlex
 
 import pandas as pd
@@ -9,10 +10,13 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 
 from bikeml.azure.launch.command import build_request
+from bikeml.azure.launch.launcher import AzureMLLauncher
+from bikeml.azure.launch.snapshot import stage
 from bikeml.config.composition import compose
 from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import PlannedError
 from bikeml.multirun import story
+from bikeml.multirun.sources import find_folders
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.redaction import redact
 from tests.conftest import DAILY
@@ -202,3 +206,146 @@ def test_values_of_ones_own_are_for_other_values_and_no_part_of_a_result(bikeml_
 )
 def test_secrets_among_ones_own_values_are_taken_out_of_commands(text, shown):
     assert redact(text) == shown
+
+
+MINE = "# My own defaults\ndefaults: [config, _self_, override /model: lasso]\nseed: 5\n"
+OWN = "# My own ridge\nestimator: {_target_: sklearn.linear_model.Ridge, alpha: 3.0}\ngrid: {}\n"
+
+
+@pytest.fixture
+def mine(workdir):
+    """A folder of a user's own, with a primary config and a model."""
+    write(workdir / "mine" / "mine.yaml", MINE)
+    write(workdir / "mine" / "model" / "own.yaml", OWN)
+    return workdir / "mine"
+
+
+SOURCES = {
+    "folder": (("--config-dir", "mine", "--config-name=mine"), ["--config-dir={}", "--config-name=mine"]),
+    "path": (("--config-path", "mine", "--config-name=mine"), ["--config-path={}", "--config-name=mine"]),
+    "searchpath": (("hydra.searchpath=[mine]", "seed=5"), ["hydra.searchpath=[{}]"]),  # where Hydra finds no primary
+}
+
+
+@pytest.mark.parametrize(("sources", "kept"), SOURCES.values(), ids=SOURCES)
+def test_a_recorded_command_composes_from_the_same_sources(bikeml_main, workdir, mine, sources, kept):
+    assert bikeml_main("-m", *sources, *UNTRACKED, "model=own", "split.folds=2,3") == 0
+    first, _ = results(workdir / "sweep")
+    program, *command = shlex.split(first["command"])
+    assert program == "bikeml"
+    assert command[: len(kept)] == [word.format(mine) for word in kept]
+    assert bikeml_main(*command, "hydra.run.dir=again") == 0
+    again = json.loads((workdir / "again" / "result.json").read_text())
+    assert again["fingerprint"] == first["fingerprint"]
+    assert again["identity"]["config"]["seed"] == 5
+
+
+def test_a_proposed_command_keeps_the_sources(bikeml_main, mine, capsys):
+    assert bikeml_main("--config-dir", "mine", "--config-name", "mine", *FAST, "tracking=none") == 0
+    assert "next  bikeml --config-dir mine --config-name mine " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("sources", "kept"), SOURCES.values(), ids=SOURCES)
+def test_a_job_elsewhere_gets_the_folders_and_the_name(
+    plan, bikeml_main, workdir, mine, monkeypatch, capsys, sources, kept
+):
+    seen = []
+    monkeypatch.setattr(AzureMLLauncher, "setup", lambda self, *, config, **_: seen.append(config))
+    write(mine / "model" / "rf.yaml", OWN)
+    first, _ = plan(*sources, "hydra/launcher=azureml", "model=own,lasso")
+    stage(workdir / "code", (), find_folders(seen[0].hydra), ())
+    name = seen[0].hydra.job.config_name
+    command = shlex.split(build_request(_with_identity(first), workdir, name).command)[4:]
+    assert command[:2] == ["--config-path=config", f"--config-name={name}"]
+    assert not [word for word in command if str(mine) in word or word.startswith("hydra.searchpath")]
+    assert (workdir / "code/config/model/rf.yaml").is_file() == (sources[0] == "--config-path")  # else ours hides it
+    monkeypatch.chdir(workdir / "code")
+    capsys.readouterr()
+    assert bikeml_main(*(word for word in command if "inputs.table" not in word), "--cfg", "job") == 0
+    composed = yaml.safe_load(capsys.readouterr().out)
+    assert (composed["seed"], composed["model"]["estimator"]["alpha"]) == (5, 3.0)
+
+
+def test_a_package_of_configs_is_refused_on_a_cluster(bikeml_main, capsys):
+    words = ("hydra.searchpath=[pkg://json]", "hydra/launcher=azureml", "model=linear,tree", "hydra.launcher.plan=true")
+    assert bikeml_main("-m", *words) == 2
+    assert "pkg://json is in a package, which a job does not have" in capsys.readouterr().err
+
+
+def test_a_value_for_the_swept_models_need_not_fit_the_default_one(plan):
+    def arguments(*words):
+        return [each.config.model.estimator.get("n_estimators") for each in plan(*UNTRACKED, *words)]
+
+    assert arguments("model=gbr,rf", "model.estimator.n_estimators=20") == [20, 20]
+    assert arguments("experiment=tutorial_rf,tutorial_gbr", "model.estimator.n_estimators=7") == [7, 7]
+    assert arguments("hydra.mode=MULTIRUN", "model=gbr,rf", "++model.estimator.n_estimators=9") == [9, 9]
+    first, second = plan(*UNTRACKED, "model=gbr,rf", "model.grid={n_estimators: [1, 2]}", "split.folds=2")
+    assert first.config.model.grid["n_estimators"] == second.config.model.grid["n_estimators"] == [1, 2]
+    assert first.overrides[-2:] == ("model.grid={n_estimators:[1,2]}", "split.folds=2")
+
+
+def test_a_value_that_one_of_the_swept_models_lacks_is_refused_with_its_keys(plan, capsys):
+    assert plan("model=rf,lasso", "model.estimator.n_estimators=20", status=2) == []
+    assert "unknown key 'model.estimator.n_estimators'; allowed here: _target_, alpha" in capsys.readouterr().err
+
+
+LAUNCHED = "# @package _global_\ndefaults: [override /hydra/launcher: joblib]\nseed: 1\n"
+HELD = "# @package _global_\nhydra: {sweep: {dir: elsewhere}}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("+experiment=tutorial_rf",), "experiment is chosen twice; choose it without \\+: experiment=OPTION"),
+        (("mygroup=g",), r"mygroup has no default to override; add it with: \+mygroup=g$"),
+        (("+model.estimator._partial_=true",), "model.estimator._partial_ is for Hydra's instantiate.*leave it out"),
+        (("-m", "hydra.sweeper.max_batch_size=1", "seed=1,2"), "bikeml's sweeper hands all cells over at once: leave"),
+        (("hydra.searchpath=[mine]", "model=rf"), "model=rf is shipped, and hides '.*/mine/model/rf.yaml'; give that"),
+        (("-m", "hydra.searchpath=[mine]", "model=rf,tree"), "model=rf is shipped, and hides '.*/mine/model/rf.yaml'"),
+        (("-m", "experiment=launched,tutorial_rf"), "'.*/experiment/launched.yaml' sets hydra.launcher, which a sweep"),
+        (("-m", "experiment=held,tutorial_rf"), "hydra.sweep.dir is 'elsewhere' in a cell and 'multirun/.*' in the sw"),
+        (("-m", "seed=1,2", "hydra.sweep.dir=sw/${seed}"), "hydra.sweep.dir is 'sw/1' in a cell and 'sw/0' in the sw"),
+        (("vars.x=1",), r"unknown key 'vars.x'; to add a key, write \+vars.x=VALUE"),
+    ],
+)
+def test_a_word_of_hydra_that_means_something_else_here_is_refused_with_the_cure(
+    bikeml_main, mine, words, message, capsys
+):
+    write(mine / "mygroup" / "g.yaml", "# @package _global_\nseed: 3\n")
+    write(mine / "model" / "rf.yaml", OWN)
+    write(mine / "experiment" / "launched.yaml", LAUNCHED)
+    write(mine / "experiment" / "held.yaml", HELD)
+    folder = () if any("searchpath" in word for word in words) else ("--config-dir", "mine")
+    if folder:
+        (mine / "model" / "rf.yaml").unlink()
+    assert bikeml_main(*folder, *words, *FAST, "tracking=none") == 2
+    assert re.search(message, capsys.readouterr().err, re.MULTILINE)
+
+
+def test_what_a_sweep_has_once_may_stand_in_a_recipe_that_is_not_swept(bikeml_main, workdir, mine):
+    write(mine / "experiment" / "held.yaml", HELD)
+    words = ("--config-dir=mine", "experiment=held", *FAST, "tracking=none", "split.folds=2,3")
+    assert bikeml_main("-m", *words) == 0
+    assert len(results(workdir / "elsewhere")) == 2
+
+
+def test_help_lists_the_options_of_a_folder_of_ones_own(bikeml_main, mine, capsys):
+    for words in (("--config-dir", "mine"), ("--config-path=mine", "--config-name=mine"), ("hydra.searchpath=[mine]",)):
+        assert bikeml_main(*words, "--help") == 0
+        assert "  own                   My own ridge\n" in capsys.readouterr().out
+
+
+def test_hydra_full_error_shows_the_whole_error(bikeml_main, monkeypatch, capsys):
+    assert bikeml_main("modle=rf") == 2
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert bikeml_main("modle=rf") == 2
+    shown = capsys.readouterr().err
+    assert "ConfigCompositionException: Could not override 'modle'" in shown
+    assert shown.splitlines()[-1].startswith("bikeml: unknown key 'modle'; did you mean 'model'?")
+
+
+def test_verbose_shows_and_logs_what_libraries_say(bikeml_main, workdir, capsys):
+    assert bikeml_main("hydra.verbose=[filelock]", *FAST, "tracking=none", "hydra.run.dir=run") == 0
+    assert "DEBUG filelock: Lock" in (workdir / "run" / "bikeml.log").read_text()
+    assert "Attempting to acquire lock" in capsys.readouterr().err

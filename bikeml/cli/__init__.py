@@ -6,36 +6,25 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from bikeml.cli.catalogue import GROUPS, TASKS, complete, describe_tasks, find_task
+from bikeml.cli.catalogue import GROUPS, complete, describe_options, describe_tasks, find_task
 from bikeml.cli.command import do_task
-from bikeml.config.composition import (
-    COMPOSITION_ERRORS,
-    config_dir,
-    describe_options,
-    explain,
-    refuse_unknown_options,
-)
+from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, parse, register_plugins
+from bikeml.config.composition import COMPOSITION_ERRORS, config_dir, explain
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.files import remove_if_empty
-from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
+from bikeml.terminal.status import DONE, FAILED, TRACEBACK_VARIABLE, began_as_interrupt, report, settle_logging
 
-SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
-"""Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
 HELP = ("--help", "-h")
-_begun: ContextVar[list["BegunSweep"]] = ContextVar("begun")
-"""The sweep that the present call of :func:`run_experiment` has begun. Hydra makes its callbacks without arguments."""
 
 
 def start(argv: Sequence[str]) -> int:
@@ -76,16 +65,6 @@ def _check_extra(task: str) -> None:
         check_installed(f"bikeml {task}")
 
 
-class BegunSweep(Callback):
-    """Hydra's callback for a sweep, whichever sweeper runs it: its folder, and whether the sweeper is ours."""
-
-    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Note the sweep."""
-        self.folder = Path(str(config.hydra.sweep.dir)).absolute()
-        self.is_ours = config.hydra.sweeper._target_ == SWEEPER
-        _begun.get([]).append(self)  # another program may run our conf/
-
-
 class Experiment:
     """
     The task function that Hydra calls: one experiment, or one cell of a sweep.
@@ -117,35 +96,22 @@ class Experiment:
 
 def run_experiment(argv: Sequence[str]) -> int:
     """Run an experiment or a sweep, or do what an option of Hydra's asks for, and return the exit status."""
-    args, experiment = _parse(argv), Experiment()
+    args, experiment = parse(argv), Experiment()
     variables = {"HYDRA_FULL_ERROR": "1"}  # or Hydra would print a message of its own, and exit with 1
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        variables[TRACEBACK_VARIABLE] = "1"
     if args.shell_completion and "COMP_LINE" in os.environ:
         tasks, line = complete(os.environ["COMP_LINE"])
         print(*tasks, sep="\n")
         if line is None:
             return DONE
         variables["COMP_LINE"] = line
-    with _process_of(argv, variables), _noted_sweeps() as begun:
+    with _process_of(argv, variables), noted_sweeps() as begun:
         error = _call_hydra(args, experiment)
         status = DONE if error is None else report(error)
         if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
             status = max(status, _finish_sweep(begun[0]))
     return status
-
-
-def _parse(argv: Sequence[str]) -> Namespace:
-    """Return what Hydra is asked for; raises ConfigError for an unknown option, or a task that does not come first."""
-    parser = get_args_parser()
-    parser.prog = "python -m bikeml"
-    args, unknown = parser.parse_known_intermixed_args(argv)
-    rerun = [] if args.experimental_rerun is None else ["--experimental-rerun"]  # it would load a pickle
-    refuse_unknown_options([*unknown, *rerun])
-    task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)
-    if task is not None:
-        raise ConfigError(f"{task!r} is a task, and a task comes first: python -m bikeml {task} ...")
-    if "hydra/launcher=azureml" in args.overrides and not args.multirun:
-        args.overrides.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
-    return args
 
 
 @contextmanager
@@ -162,32 +128,21 @@ def _process_of(argv: Sequence[str], variables: Mapping[str, str]) -> Iterator[N
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-@contextmanager
-def _noted_sweeps() -> Iterator[list[BegunSweep]]:
-    token = _begun.set([])
-    try:
-        yield _begun.get()
-    finally:
-        _begun.reset(token)
-
-
 def _call_hydra(args: Namespace, experiment: Experiment) -> BaseException | None:
     """Do as hydra.main does, with arguments that are parsed already, and return what went wrong."""
     try:
-        Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
-        from bikeml.azure.launch import launcher
-        from bikeml.multirun import sweeper
-
-        sweeper.register(SWEEPER)
-        launcher.register(LAUNCHER)
-        for name, describe in (("tasks", describe_tasks), ("options", describe_options)):  # the text of --help has them
-            OmegaConf.register_new_resolver(f"bikeml.{name}", describe, replace=True)
+        register_plugins()
+        folders = find_option_folders(args)
+        OmegaConf.register_new_resolver("bikeml.tasks", describe_tasks, replace=True)  # the text of --help has both
+        OmegaConf.register_new_resolver("bikeml.options", partial(describe_options, folders), replace=True)
         version.setbase("1.3")
         _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
     except KeyboardInterrupt as interrupt:
         return interrupt
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
-        return experiment.error or _explain_start(error)
+        explained = experiment.error or _explain_start(error)
+        explained.__cause__ = None if explained is error else error
+        return explained
     return experiment.error
 
 
@@ -217,13 +172,15 @@ def _explain_start(error: Exception) -> Exception:
 
 
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
-    settle_logging()  # before libraries are imported, which may warn
+    settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
     import bikeml.experiment.lean_skops  # noqa: F401  before skops
     from bikeml.multirun import display
     from bikeml.multirun.run import read_composed, run
+    from bikeml.multirun.sources import refuse_hidden
     from bikeml.records.provenance import command_line
     from bikeml.terminal.progress import progress
 
+    refuse_hidden(hydra_config)
     config, invocation = read_composed(composed, hydra_config, Path(hydra_config.runtime.output_dir), command_line())
     if config.reuse not in (None, "none"):
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")

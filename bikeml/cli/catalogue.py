@@ -3,8 +3,10 @@
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from bikeml.config.composition import read_comments
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 
@@ -76,6 +78,26 @@ def find_task(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
 def describe_tasks(prefix: str = "") -> str:
     """Return the tasks whose name begins with `prefix`, a line each."""
     return "\n".join(f"  {name:<22}{task.line}" for name, task in TASKS.items() if name.startswith(prefix))
+
+
+def describe_options(folders: Sequence[Path]) -> str:
+    """
+    Return the config groups of an experiment and their options, each with the comment on top of its file.
+
+    An option is in one of the `folders`; of two with one name, the first counts.
+    """
+    groups: dict[str, dict[str, Path]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*/*.yaml")):
+            groups.setdefault(file.parent.name, {}).setdefault(file.stem, file)
+    shown = sorted(groups.keys() - {"hydra", "task"})
+    return "\n\n".join(
+        "\n".join([name, *map(_describe, (groups[name][option] for option in sorted(groups[name])))]) for name in shown
+    )
+
+
+def _describe(file: Path) -> str:
+    return f"  {file.stem:<22}{next(iter(read_comments(file)), '')}"
 
 
 def complete(line: str) -> tuple[list[str], str | None]:

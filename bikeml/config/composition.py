@@ -40,17 +40,6 @@ def config_dir() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-def describe_options() -> str:
-    """Return the config groups of an experiment and their options, each with the comment on top of its file."""
-    others = ("hydra", "task")
-    groups = sorted(folder for folder in config_dir().iterdir() if folder.is_dir() and folder.name not in others)
-    return "\n\n".join(f"{group.name}\n" + "\n".join(map(_describe, sorted(group.glob("*.yaml")))) for group in groups)
-
-
-def _describe(file: Path) -> str:
-    return f"  {file.stem:<22}{next(iter(read_comments(file)), '')}"
-
-
 def read_comments(file: Path) -> list[str]:
     """Return the lines of a config file that are comments: the first says what it is."""
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -123,7 +112,18 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
         return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
     if str(error).startswith(AMBIGUOUS):
         return ConfigError(_ambiguous(_first_line(error)))
-    return ConfigError(_plain(str(error)))
+    return ConfigError(_misplaced_plus(str(error)) or _plain(str(error)))
+
+
+def _misplaced_plus(message: str) -> str | None:
+    """Return the cure for a choice with a + too many or too few; None if that is not what is wrong."""
+    twice = re.match(r"Multiple values for (\S+)\.", message)
+    if twice:
+        group = twice[1]
+        return f"{group} is chosen twice; choose it without +: {group}=OPTION, or in a file: override /{group}: OPTION"
+    unused = re.match(r"Could not override '(\S+)'\. No match", message)
+    added = re.search(r"default list use (\+\S+)", message)
+    return f"{unused[1]} has no default to override; add it with: {added[1]}" if unused and added else None
 
 
 def _ambiguous(message: str) -> str:
@@ -151,6 +151,8 @@ def _unknown_key(error: ConfigKeyError) -> str:
     allowed = f"; allowed here: {', '.join(known)}" if known else ""
     if str(error.full_key).startswith(OPEN_SECTIONS):
         allowed += f"; to add a key, write +{error.full_key}=VALUE"
+    if error.full_key == "hydra.sweeper.max_batch_size":
+        allowed = "; bikeml's sweeper hands all cells over at once: leave it out"
     removed = explain_removed(str(error.full_key))
     return removed or f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
 

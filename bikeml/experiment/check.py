@@ -91,8 +91,9 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
     parameters = inspect.signature(estimator_class).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in arguments:
-        # Hydra's own _args_, _partial_ and the like are never arguments of an estimator.
-        if name.startswith("_") or (name not in parameters and not takes_any):
+        if name.startswith("_"):
+            yield f"{key}.{name} is for Hydra's instantiate, and bikeml makes each estimator itself; leave it out"
+        elif name not in parameters and not takes_any:
             hint = did_you_mean(name, parameters)
             yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
         elif name in FUNCTIONS and isinstance(arguments[name], str):

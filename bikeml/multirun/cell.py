@@ -14,6 +14,7 @@ from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
 from bikeml.multirun.run import read_composed, run
+from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, Invocation
 from bikeml.records.sweep import SweepRecord
@@ -31,7 +32,7 @@ def run_cell(composed: DictConfig) -> float:
     folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
     overrides, command = _read_overrides(hydra)
     is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # False under a sweeper that is not bikeml's
-    settle_logging()
+    settle_logging(verbose=bool(hydra.verbose))
     asked = None
     try:
         asked = read_composed(composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared)
@@ -64,8 +65,7 @@ def _read_overrides(hydra: HydraConf) -> tuple[tuple[str, ...], str]:
     """Return the overrides of this cell, and the command that would run it alone."""
     given: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # or the text \\${ would become ${
     overrides = tuple(as_typed(str(word)) for word in given)
-    sources = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-    return overrides, command_line([*(f"--config-dir={path}" for path in sources), *overrides])
+    return overrides, command_line([*describe_sources(hydra), *overrides])
 
 
 def _stop_after(max_failures: int | None, folder: Path) -> None:

@@ -120,7 +120,11 @@ def _again(record: RunRecord, *changes: str) -> str:
     groups = tuple(f"{key}." for key in changed)
     words = shlex.split(record.command)
     keys = [word.partition("=")[0].lstrip("+~") for word in words]
-    kept = [key not in (*changed, "hydra.run.dir") and not key.startswith(groups) for key in keys]
+    is_override = ["=" in word and not word.startswith("-") for word in words]  # the others name sources of the config
+    kept = [
+        not is_one or (key not in (*changed, "hydra.run.dir") and not key.startswith(groups))
+        for key, is_one in zip(keys, is_override, strict=True)
+    ]
     return redact(shell(*(word for word, is_kept in zip(words, kept, strict=True) if is_kept), *changes))
 
 

@@ -16,6 +16,7 @@ from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
+from bikeml.multirun.sources import refuse_hidden, refuse_unheeded
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
@@ -87,9 +88,11 @@ def compose_cells(
 def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
     try:
         composed = loader.load_sweep_config(master, list(overrides))
+        refuse_hidden(composed.hydra)
         with open_dict(composed):
             composed.hydra.job.id = composed.hydra.job.num = number
         with hydra_config_of(composed):
+            refuse_unheeded(master, composed, overrides)
             folder = check_subfolder(str(composed.hydra.sweep.subdir))
         with read_write(composed.hydra.runtime):
             composed.hydra.runtime.output_dir = str(Path(str(master.hydra.sweep.dir)).absolute() / folder)

@@ -59,10 +59,17 @@ def describe_error(error: BaseException) -> str:
     return redact(str(error) if isinstance(error, BikemlError) else f"{type(error).__name__}: {error}")
 
 
-def settle_logging() -> None:
-    """Let warnings of libraries go to the log alone; a full disk is told once, by what it keeps from being written."""
+def settle_logging(*, verbose: bool = False) -> None:
+    """
+    Let warnings of libraries go to the log alone, or to the terminal too if `verbose`, Hydra's hydra.verbose, is set.
+
+    A full disk is told once, by what it keeps from being written.
+    """
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False
+    kinds = [type(handler) for handler in logging.getLogger().handlers]
+    if verbose and logging.StreamHandler not in kinds:
+        logging.getLogger().addHandler(logging.StreamHandler())
 
 
 def log_error(error: BaseException) -> None:

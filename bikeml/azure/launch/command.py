@@ -16,15 +16,19 @@ LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.pat
 """Overrides that a job replaces by its own, or does not need. A test checks that they change no figure."""
 
 
-def build_request(planned: PlannedCell, folder: Path, *, has_config_folder: bool = False) -> Request:
-    """Return the request for a cell's job, whose result belongs in the cell's folder below `folder`."""
+def build_request(planned: PlannedCell, folder: Path, config_name: str | None = None) -> Request:
+    """
+    Return the request for a cell's job, whose result belongs in the cell's folder below `folder`.
+
+    `config_name` is the primary config if the job gets folders of the user's own, or else None.
+    """
     cell, config = planned.cell, planned.config
     searches = config.search.kind == "grid"
     return Request(
         fingerprint=str(cell.fingerprint),
         generation=0,
         display_name=shorten(config.tracking.run_name or cell.name, NAME),
-        command=_command(planned, searches=searches, has_config_folder=has_config_folder),
+        command=_command(planned, searches=searches, config_name=config_name),
         table=str((planned.identity or {})["data_sha256"]),
         checkpoints=searches,
         experiment_name=config.tracking.experiment_name,
@@ -32,7 +36,7 @@ def build_request(planned: PlannedCell, folder: Path, *, has_config_folder: bool
     )
 
 
-def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -> str:
+def _command(planned: PlannedCell, *, searches: bool, config_name: str | None) -> str:
     config = planned.config
     typed = [word for word in planned.overrides if word.partition("=")[0].lstrip("+") not in planned.resolved]
     own = [word for word in (*typed, *planned.resolved.values()) if not word.lstrip("+").startswith(LEFT_OUT)]
@@ -45,7 +49,7 @@ def _command(planned: PlannedCell, *, searches: bool, has_config_folder: bool) -
     if searches:
         own.append("search.checkpoint=true")
         places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")
-    config_folder = [f"--config-dir={CONFIG_FOLDER}"] if has_config_folder else []
+    sources = [] if config_name is None else [f"--config-path={CONFIG_FOLDER}", f"--config-name={config_name}"]
     begin = "" if config.azure.makes_environment else "python -m bikeml.azure.launch.packages && "
     begin += f"{FINGERPRINT}={planned.cell.fingerprint} "
-    return " ".join([f"{begin}python -m bikeml", *config_folder, *map(shlex.quote, own), *places])
+    return " ".join([f"{begin}python -m bikeml", *sources, *map(shlex.quote, own), *places])

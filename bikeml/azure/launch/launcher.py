@@ -42,7 +42,9 @@ class AzureMLLauncher(Launcher, CellLauncher):
         """
         check_installed("hydra/launcher=azureml")
         from bikeml.azure.launch.story import check
+        from bikeml.multirun.sources import find_folders
 
+        find_folders(self._master.hydra)
         check(planned, self._options)
         self._planned = planned
 

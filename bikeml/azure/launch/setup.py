@@ -13,6 +13,7 @@ from bikeml.azure.workspace.requirements import build_conda, is_installed, pin
 from bikeml.config.schema import LauncherConfig
 from bikeml.errors import DataError
 from bikeml.multirun.plan import PlannedCell
+from bikeml.multirun.sources import ConfigFolder
 from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact
 from bikeml.table.data import split_name
@@ -31,11 +32,11 @@ class JobSetup:
     launcher: LauncherConfig
     folder: Path
 
-    def take(self, config_folder: Path | None) -> None:
+    def take(self, folders: Sequence[ConfigFolder]) -> None:
         """Copy the code now: when a job is replaced hours later, the files may have changed."""
         azure, packages = self.planned[0].config.azure, self._packages(installed=False)
         pins = [] if azure.makes_environment else pin(self._packages(installed=True))
-        stage(self.folder / "code", packages, config_folder, pins)
+        stage(self.folder / "code", packages, folders, pins)
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Give the workspace the code, the environment and the tables of the requests."""

@@ -11,11 +11,12 @@ from pathspec import GitIgnoreSpec
 from bikeml.azure.launch import packages as job_packages
 from bikeml.config.composition import config_dir
 from bikeml.errors import ClusterError
+from bikeml.multirun.sources import ConfigFolder
 from bikeml.records.fingerprint import PACKAGES, version
 from bikeml.records.provenance import CHECKOUT, describe_checkout
 
 CONFIG_FOLDER = "config"
-"""The name of the copy of the folder that --config-dir named."""
+"""The name of the copy of the user's own folders of configs."""
 NEVER = GitIgnoreSpec.from_lines(
     (
         *(
@@ -41,10 +42,12 @@ NEVER = GitIgnoreSpec.from_lines(
 """What no job needs to see: caches, keys, run folders and stores."""
 
 
-def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequence[str]) -> None:
+def stage(folder: Path, packages: Iterable[str], configs: Sequence[ConfigFolder], pins: Sequence[str]) -> None:
     """
-    Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the folder of --config-dir.
+    Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the user's own configs.
 
+    The files of all `configs` get into one folder, which a job names with --config-path. Of two with one name it has the
+    one that Hydra takes here; a file that one of ours hides is left out.
     `pins` are the requirements that jobs install themselves, if any. An .amlignore at the top of a package or config
     folder is obeyed, or else its .gitignore. The origin of the code is written beside it, so that a job records the
     same as a run in the checkout.
@@ -57,8 +60,8 @@ def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequ
         job_packages.write(folder, pins)
     if not (folder / "bikeml" / "conf").is_dir():
         _copy(config_dir(), folder / "bikeml" / "conf")
-    if config is not None:
-        _copy(config, folder / CONFIG_FOLDER)
+    for config in reversed(configs):  # the first counts most
+        _copy(config.path, folder / CONFIG_FOLDER, behind=config_dir() if config.is_behind_ours else None)
     for name in packages:
         source = _source(name)
         if source.is_dir():
@@ -67,11 +70,13 @@ def stage(folder: Path, packages: Iterable[str], config: Path | None, pins: Sequ
             shutil.copyfile(source, folder / source.name)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, behind: Path | None = None) -> None:
+    """Copy a folder without what no job needs. A file that the folder `behind` which it stands has too is left out."""
     ignored = NEVER + _read_ignored(source)
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source).as_posix()
-        if file.is_file() and not ignored.match_file(name):
+        is_hidden = behind is not None and (behind / name).is_file()
+        if file.is_file() and not is_hidden and not ignored.match_file(name):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / name)
 

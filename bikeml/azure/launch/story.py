@@ -21,6 +21,7 @@ from bikeml.config.schema import LauncherConfig, typed_launcher
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
 from bikeml.experiment.check import find_tolerance
 from bikeml.multirun.plan import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
+from bikeml.multirun.sources import find_folders
 from bikeml.records.provenance import command_line
 from bikeml.records.run import METRIC
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
@@ -108,7 +109,7 @@ def launch(planned: Sequence[PlannedCell], options: Mapping[str, Any], master: D
     _say_what_does_not_fit(waiting, folder)
     if any(each.identity is not None for each in waiting):
         fitting = [each for each in planned if each.identity is not None]  # all of them share a tag and a limit of cost
-        _execute(fitting, launcher, folder, _config_folder(master))
+        _execute(fitting, launcher, folder, master)
     return [_return(each, sweep) for each in planned]
 
 
@@ -122,20 +123,20 @@ def _say_what_does_not_fit(planned: Sequence[PlannedCell], folder: Path) -> None
                 write_failure(folder / each.cell.folder, str(error), each.cell.overrides)
 
 
-def _execute(
-    planned: Sequence[PlannedCell], launcher: LauncherConfig, folder: Path, config_folder: Path | None
-) -> None:
+def _execute(planned: Sequence[PlannedCell], launcher: LauncherConfig, folder: Path, master: DictConfig) -> None:
     from bikeml.azure.workspace.connection import connect  # azure's import takes seconds
 
     config = planned[0].config
     workspace = connect(config.azure)
-    requests = [build_request(each, folder, has_config_folder=config_folder is not None) for each in planned]
+    configs = find_folders(master.hydra)
+    config_name = master.hydra.job.config_name if configs else None
+    requests = [build_request(each, folder, config_name) for each in planned]
     fields = Policy.__dataclass_fields__
     own = {"reuse": config.reuse or "all", "price_per_node_hour": config.azure.price_per_node_hour}
     policy = Policy(**{**{name: value for name, value in launcher if name in fields}, **own})
     with TemporaryDirectory(prefix="bikeml-") as temporary:
         setup = JobSetup(workspace, planned, launcher, Path(temporary))
-        setup.take(config_folder)
+        setup.take(configs)
         listener = Recorder({each.cell.fingerprint: each for each in planned}, config.sweep.max_failures)
         executor = Executor(workspace, policy, listener, setup.prepare)
         try:
@@ -162,12 +163,6 @@ def _leave(executor: Executor, launcher: LauncherConfig, folder: Path) -> None:
         executor.cancel()
     except ClusterError as error:  # raised from here, it would be taken for a part of the interrupt
         show_notice(f"{error}\nask again with: python -m bikeml azure jobs {shell(str(folder))} --cancel")
-
-
-def _config_folder(master: DictConfig) -> Path | None:
-    """Return the folder that --config-dir named."""
-    sources = master.hydra.runtime.config_sources
-    return next((Path(source.path) for source in sources if source.provider == "command-line"), None)
 
 
 def _return(planned: PlannedCell, sweep: SweepFolder) -> JobReturn:
