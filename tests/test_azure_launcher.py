@@ -611,14 +611,12 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     sweep: Main, workspace: LoopbackAzureML, workdir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     config = workdir / "conf"
-    (config / "model").mkdir(parents=True)
-    (config / "model" / "tree.yaml").write_text(
-        "estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n"
-    )
+    (config / "search").mkdir(parents=True)
+    (config / "search" / "own.yaml").write_text("kind: none\n")
     for name in (".env", "server.pem", "id_ed25519", "cert.p12", ".netrc", "notes.txt"):
         (config / name).write_text("hush")
     (config / ".amlignore").write_text("notes.txt\n")
-    assert sweep(f"--config-dir={config}", "model=tree") == 0
+    assert sweep(f"--config-dir={config}", "model=tree", "search=own") == 0
     (job,) = workspace.jobs.by_name.values()
     uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
     code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))
@@ -627,7 +625,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
         "bikeml/__main__.py",
         "bikeml/conf/config.yaml",
         "bikeml/table/datasets/daily-bike-share.csv",
-        "config/model/tree.yaml",
+        "config/search/own.yaml",
     } <= files
     assert [name for name in files if name.endswith((".env", ".pem", "9", ".p12", ".netrc", "notes.txt", ".pyc"))] == []
     assert shlex.split(job.spec["command"])[1:5] == ["python", "-m", "bikeml", "--config-path=config"]
@@ -639,9 +637,9 @@ def test_the_snapshot_holds_the_code_and_no_secret(
 def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
     sweep: Main, workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, workdir: Path, tmp_path_factory: Any
 ) -> None:
-    option = workdir / "conf" / "model" / "tree.yaml"
+    option = workdir / "conf" / "search" / "own.yaml"
     option.parent.mkdir(parents=True)
-    option.write_text("estimator:\n  _target_: sklearn.tree.DecisionTreeRegressor\ngrid: {}\n")
+    option.write_text("kind: none\n")
     before, run = option.read_text(), Executor.run
 
     def edit_and_run(self: Executor, requests: Any) -> None:
@@ -649,11 +647,11 @@ def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
         run(self, requests)
 
     monkeypatch.setattr(Executor, "run", edit_and_run)
-    assert sweep(f"--config-dir={workdir / 'conf'}", "model=tree") == 0
+    assert sweep(f"--config-dir={workdir / 'conf'}", "model=tree", "search=own") == 0
     (job,) = workspace.jobs.by_name.values()
     uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
     code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))
-    assert (code / "config/model/tree.yaml").read_text() == before
+    assert (code / "config/search/own.yaml").read_text() == before
 
 
 def test_a_table_that_has_changed_since_the_plan_is_not_sent(

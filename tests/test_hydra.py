@@ -3,18 +3,25 @@
 import json
 import re
 import shlex
+import sys
 
+import hydra
 import pandas as pd
 import pytest
 import yaml
+from hydra import initialize_config_dir, version
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+from packaging.version import Version
 
+import bikeml
 from bikeml.azure.launch.command import build_request
 from bikeml.azure.launch.launcher import AzureMLLauncher
 from bikeml.azure.launch.snapshot import stage
-from bikeml.config.composition import compose
+from bikeml.config.composition import compose, config_dir
 from bikeml.config.overrides import as_typed, literal
-from bikeml.errors import PlannedError
+from bikeml.errors import ConfigError, PlannedError
 from bikeml.multirun import story
 from bikeml.multirun.sources import find_folders
 from bikeml.records.sweep_folder import SweepFolder
@@ -349,3 +356,70 @@ def test_verbose_shows_and_logs_what_libraries_say(bikeml_main, workdir, capsys)
     assert bikeml_main("hydra.verbose=[filelock]", *FAST, "tracking=none", "hydra.run.dir=run") == 0
     assert "DEBUG filelock: Lock" in (workdir / "run" / "bikeml.log").read_text()
     assert "Attempting to acquire lock" in capsys.readouterr().err
+
+
+@pytest.fixture
+def app(monkeypatch):
+    """Call another program of Hydra's, whose task function is given, with conf/ as its own."""
+
+    def call(task, *words):
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+        monkeypatch.setattr(sys, "argv", ["app.py", *words])
+        hydra.main(version_base="1.2", config_path=str(config_dir()), config_name="config")(task)()
+
+    return call
+
+
+def test_an_experiment_runs_inside_another_program_of_hydra(app, workdir):
+    seen = []
+
+    def task(config):
+        seen.append(bikeml.run(config))
+        seen.append(bikeml.run("model=lasso", *FAST, "tracking=none", "hydra.run.dir=other"))
+        assert HydraConfig.get().runtime.output_dir == str(workdir / "out")
+        assert GlobalHydra.instance().is_initialized()
+        assert version.getbase() == Version("1.2")
+
+    app(task, "model=tree", *FAST, "tracking=none", "hydra.run.dir=out", "hydra.job.chdir=true")
+    own, other = seen
+    assert (own.folder, own.record.run_name) == (workdir / "out", "tree")
+    assert own.record.overrides[0] == "model=tree"
+    assert own.record.command.endswith(
+        "bikeml model=tree evaluation.bootstrap_samples=100 evaluation.importance=none tracking=none"
+    )
+    assert other.record.run_name == "lasso"
+    assert not GlobalHydra.instance().is_initialized()
+
+
+def test_another_program_of_hydra_is_swept_as_ours(app, workdir):
+    def task(config):
+        result = bikeml.run(config)
+        bikeml.run("model=lasso", *FAST, "tracking=none", "hydra.run.dir=other")
+        return result.score
+
+    app(task, "-m", *UNTRACKED, "seed=${hydra:job.num}", "model=linear,tree")
+    cells = SweepFolder(workdir / "sweep").look()
+    assert [outcome.status for outcome in cells.outcomes] == ["finished", "finished"]
+    assert [each["identity"]["config"]["seed"] for each in results(workdir / "sweep")] == [0, 1]
+    assert (workdir / "sweep" / "leaderboard.csv").is_file()
+
+
+@pytest.mark.parametrize("with_hydra", [False, True])
+def test_a_composed_config_is_run_where_nobody_is_in_a_program_of_hydra(workdir, with_hydra):
+    words = ["model=tree", *FAST, "tracking=none", "hydra.run.dir=out"]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        composed = hydra.compose("config", words, return_hydra_config=with_hydra)
+        result = bikeml.run(composed)
+        assert GlobalHydra.instance().is_initialized()
+    assert not HydraConfig.initialized()
+    assert result.record.identity["config"]["model"]["estimator"]["_target_"] == "sklearn.tree.DecisionTreeRegressor"
+    assert result.folder == workdir / "out" if with_hydra else result.folder.is_relative_to(workdir / "outputs")
+    assert result.record.run_name == ("tree" if with_hydra else "run")
+
+
+@pytest.mark.parametrize("given", [({"model": "rf"},), (OmegaConf.create({}), "model=rf"), (None,)])
+def test_anything_else_than_overrides_or_one_config_is_refused(given):
+    with pytest.raises(
+        ConfigError, match="bikeml.run was given .*; it takes overrides, such as 'model=rf', or one con"
+    ):
+        bikeml.run(*given)

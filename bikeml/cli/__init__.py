@@ -84,7 +84,7 @@ class Experiment:
         if hydra_config.mode == RunMode.MULTIRUN:
             from bikeml.multirun.cell import run_cell
 
-            return run_cell(composed)
+            return run_cell(composed).score
         try:
             return _run(composed, hydra_config)
         except Exception as error:  # noqa: BLE001  run_experiment reports it

@@ -10,8 +10,12 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
@@ -50,13 +54,27 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     """
     Compose the primary config with `overrides`, Hydra's own section included.
 
-    Raises ConfigError when an override, a file or an interpolation is wrong.
+    It may be called inside another program of Hydra's. Raises ConfigError when an override, a file or an interpolation
+    is wrong.
     """
     try:
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        with _hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
             return hydra_compose("config", list(overrides), return_hydra_config=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Let Hydra be as if nobody had initialized it while the block runs; then give back what its caller had."""
+    kinds: tuple[Any, ...] = (GlobalHydra, VersionBase, JobRuntime)
+    earlier = {kind: Singleton._instances.pop(kind) for kind in kinds if kind in Singleton._instances}  # noqa: SLF001
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            Singleton._instances.pop(kind, None)  # noqa: SLF001  Hydra's own copy of its state would copy plugins too
+        Singleton._instances.update(earlier)  # noqa: SLF001
 
 
 def resolve(config: DictConfig) -> dict[str, object]:

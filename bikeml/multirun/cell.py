@@ -2,29 +2,60 @@
 
 import os
 import time
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
 import bikeml.experiment.lean_skops  # noqa: F401  before skops
+from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
-from bikeml.errors import BikemlError, FitError, SweepStoppedError, TrackingError
-from bikeml.multirun.run import read_composed, run
+from bikeml.errors import BikemlError, ConfigError, FitError, SweepStoppedError, TrackingError
+from bikeml.multirun.run import Result, read_composed, run
 from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
-from bikeml.records.run import CELL, Invocation
+from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.terminal.status import describe_error, log_error, settle_logging
 
 
-def run_cell(composed: DictConfig) -> float:
+def run_given(*configs: object) -> Result:
     """
-    Run a cell and return the mean R2 over its folds.
+    Run the experiment of the one config that another program of Hydra's has composed, and return it.
+
+    Its folder is the program's output folder, or else that of an experiment of our own. Raises ConfigError if there is
+    anything else than one config.
+    """
+    (composed, *more) = configs
+    if more or not isinstance(composed, DictConfig):
+        raise ConfigError(
+            f"bikeml.run was given {configs!r:.200}; it takes overrides, such as 'model=rf', or one config that Hydra "
+            "has composed"
+        )
+    if "hydra" in composed:
+        return run(*read_composed(composed, composed.hydra, run_folder(composed), "bikeml.run(DictConfig)"))
+    if not HydraConfig.initialized():
+        default = compose([]).hydra
+        default.runtime.choices = {}
+        return run(*read_composed(composed, default, Path(str(default.run.dir)).absolute(), "bikeml.run(DictConfig)"))
+    hydra = HydraConfig.get()
+    with chdir(hydra.runtime.cwd):
+        if hydra.mode == RunMode.MULTIRUN:
+            return run_cell(composed)
+        overrides, command = _read_overrides(hydra)
+        folder = Path(hydra.runtime.output_dir)
+        return run(*read_composed(composed, hydra, folder, command, overrides=overrides))
+
+
+def run_cell(composed: DictConfig) -> Result:
+    """
+    Run a cell and return its result.
 
     A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
@@ -36,8 +67,10 @@ def run_cell(composed: DictConfig) -> float:
     asked = None
     try:
         asked = read_composed(composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared)
+        for name in (FINGERPRINT, PARENT_RUN_ID):  # not for what the task function of another program runs besides
+            os.environ.pop(name, None)
         _stop_after(asked[0].sweep.max_failures, sweep_folder)
-        return run(*asked).score
+        return run(*asked)
     except SweepStoppedError:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise

@@ -46,8 +46,8 @@ def stage(folder: Path, packages: Iterable[str], configs: Sequence[ConfigFolder]
     """
     Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the user's own configs.
 
-    The files of all `configs` get into one folder, which a job names with --config-path. Of two with one name it has the
-    one that Hydra takes here; a file that one of ours hides is left out.
+    The files of all `configs` get into one folder, which a job names with --config-path. Of two with one name it has
+    the one that Hydra takes here; a file that one of ours hides is left out.
     `pins` are the requirements that jobs install themselves, if any. An .amlignore at the top of a package or config
     folder is obeyed, or else its .gitignore. The origin of the code is written beside it, so that a job records the
     same as a run in the checkout.
