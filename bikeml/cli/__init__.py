@@ -116,7 +116,12 @@ def run_experiment(argv: Sequence[str]) -> int:
 
 @contextmanager
 def _process_of(argv: Sequence[str], variables: Mapping[str, str]) -> Iterator[None]:
-    """Let the process be as if it had been started with `argv`, where a record finds its command, and `variables`."""
+    """
+    Let the process be as if it had been started with `argv`, where a record finds its command, and `variables`.
+
+    Hydra's config, which --help and --cfg leave set, is as before afterwards.
+    """
+    hydra_config = HydraConfig.instance().cfg
     words, environment = sys.argv, {name: os.environ.get(name) for name in variables}
     sys.argv = [words[0], *argv]
     os.environ.update(variables)
@@ -124,6 +129,7 @@ def _process_of(argv: Sequence[str], variables: Mapping[str, str]) -> Iterator[N
         yield
     finally:
         sys.argv = words
+        HydraConfig.instance().cfg = hydra_config
         for name, value in environment.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
