@@ -14,7 +14,7 @@ from hydra.core.plugins import Plugins
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 
 from bikeml.azure.launch import launcher
-from bikeml.cli import LAUNCHER
+from bikeml.cli.hydra_app import LAUNCHER
 from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError
 
