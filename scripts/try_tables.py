@@ -93,7 +93,7 @@ def try_command(name: str, command: str, folder: Path, limit: float) -> dict[str
         arguments.append(f"data.target={quote(read_truth()[name]['target'])}")
     with (place / f"{command}.txt").open("w") as out, (place / f"{command}.err").open("w") as err:
         taken = watch([sys.executable, "-m", "bikeml", *arguments], place, limit, out, err)
-    said = (place / f"{command}.err").read_text(encoding="utf-8", errors="replace")
+    said = (place / f"{command}.err").read_text(encoding="utf-8", errors="replace").replace(f"{place}/", "")
     return {"command": arguments, **taken, "said": "" if taken["status"] == 0 else find_message(said)}
 
 

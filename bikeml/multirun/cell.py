@@ -67,8 +67,8 @@ def run_cell(composed: DictConfig) -> Result:
     asked = None
     try:
         asked = read_composed(composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared)
-        for name in (FINGERPRINT, PARENT_RUN_ID):  # not for what the task function of another program runs besides
-            os.environ.pop(name, None)
+        # They are not for what the task function of another program runs besides. Hydra deletes them after the cell.
+        os.environ.update(dict.fromkeys(os.environ.keys() & {FINGERPRINT, PARENT_RUN_ID}, ""))
         _stop_after(asked[0].sweep.max_failures, sweep_folder)
         return run(*asked)
     except SweepStoppedError:
