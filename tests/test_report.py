@@ -209,7 +209,7 @@ def test_what_changes_no_figure_is_not_compared(tmp_path):
     config = config_of("tracking=none")
     text = yaml.safe_dump(config.model_dump(), sort_keys=False)
     write_run(tmp_path, run_record(), {"config.yaml": text.encode()})
-    left_out = {"tracking", "azure", "reuse", "sweep"}
+    left_out = {"tracking", "azure", "reuse", "sweep", "vars"}
     kept = {key: value for key, value in config.model_dump().items() if key not in left_out}
     assert read_config(RunFolder(tmp_path)) == kept
 
