@@ -170,6 +170,7 @@ def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothi
     assert (SWEEP / "leaderboard.csv").read_text() == first
 
 
+@pytest.mark.slow
 def test_results_of_other_cells_in_the_folder_are_not_taken(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, bikeml_main: Main
 ) -> None:
@@ -182,6 +183,7 @@ def test_results_of_other_cells_in_the_folder_are_not_taken(
     assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
+@pytest.mark.slow
 def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
     sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
 ) -> None:
@@ -224,6 +226,7 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     assert job.spec["limits"]["timeout"] == "PT1H"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tier", "job_tier"), [("low_priority", "spot"), pytest.param("dedicated", "standard", marks=ALIKE)]
 )
@@ -238,6 +241,7 @@ def test_without_a_cluster_jobs_run_on_serverless_nodes_of_the_size_and_tier(
         assert job.spec["queueSettings"]["jobTier"].lower() == job_tier
 
 
+@pytest.mark.slow
 def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=tree", "search=grid") == 0
     (job,) = workspace.jobs.by_name.values()
@@ -311,6 +315,7 @@ LOST_NODES: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said",
     [
@@ -346,6 +351,7 @@ def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
     assert "got pre-empted" in read(0, "failure.json")["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", [None, pytest.param({"code": "UserError", "message": "The job ran out of its time."}, marks=ALIKE)]
 )
@@ -383,6 +389,7 @@ def test_a_sweep_that_outlasts_its_secret_loses_no_result(
     assert len(workspace.log.find("datastores.secrets")) >= 4, "one for the table, and one an hour"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "status"), [("model=linear,tree", 1), pytest.param("model=linear,rf", 3, marks=ALIKE)]
 )
@@ -440,6 +447,7 @@ def test_completed_without_a_result_is_a_failure(sweep: Main, workspace: Loopbac
     assert "it left no result.json" in read(0, "failure.json")["error"]
 
 
+@pytest.mark.slow
 def test_wait_false_submits_and_leaves_with_status_3_and_the_same_command_collects(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -465,6 +473,7 @@ def test_a_plan_shows_the_jobs_and_asks_nobody(
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
 
 
+@pytest.mark.slow
 def test_the_launcher_is_obeyed_without_m(bikeml_main: Main, workspace: LoopbackAzureML) -> None:
     assert bikeml_main(*CLUSTER, f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
     assert len(names(workspace)) == 1
@@ -504,6 +513,7 @@ def test_what_cannot_be_submitted_is_refused_before_any_job(
     assert names(workspace) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "code"),
     [("computes.put", "ClusterCoreQuotaReached"), pytest.param("jobs.put", "QuotaExceeded", marks=ALIKE)],
@@ -541,6 +551,7 @@ def test_a_cell_with_a_long_name_is_shown_with_its_beginning(sweep: Main, worksp
     assert len(long) == 256
 
 
+@pytest.mark.slow
 def test_another_table_under_the_same_version_is_refused_and_nothing_is_submitted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -568,6 +579,7 @@ def test_without_a_workspace_it_says_where_names_come_from(
 NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
 
 
+@pytest.mark.slow
 def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(
     sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -634,6 +646,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     assert checkout == describe_checkout()
 
 
+@pytest.mark.slow
 def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
     sweep: Main, workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, workdir: Path, tmp_path_factory: Any
 ) -> None:
@@ -674,6 +687,7 @@ def test_a_table_that_has_changed_since_the_plan_is_not_sent(
     assert workspace.log.find("data.put") == workspace.log.find("jobs.put") == []
 
 
+@pytest.mark.slow
 def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
     sweep: Main,
     workspace: LoopbackAzureML,
@@ -696,6 +710,7 @@ def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
     assert [job.name for job in workspace.jobs.by_name.values() if job.status not in ended] == [name]
 
 
+@pytest.mark.slow
 def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML, bikeml_main: Main) -> None:
     from hydra.core.utils import JobStatus
 
@@ -738,6 +753,7 @@ def test_tasks_register_a_table_and_make_a_cluster(
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
 
 
+@pytest.mark.slow
 def test_tasks_list_follow_and_cancel_the_jobs_of_a_sweep(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:

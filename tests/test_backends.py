@@ -240,6 +240,7 @@ def test_the_whole_address_of_a_workspace_is_a_workspace():
         nowhere.models()
 
 
+@pytest.mark.slow
 @needs_azure
 def test_a_backend_is_imported_when_it_is_used():
     code = """

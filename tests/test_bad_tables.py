@@ -422,6 +422,7 @@ def test_bad_rows_for_a_model_are_one_short_message(case, trained, workdir, caps
     look_at(capsys.readouterr().err, case.words)
 
 
+@pytest.mark.slow
 def test_what_five_models_cannot_read_is_told_once(workdir, capsys):
     (workdir / "table.csv").write_text(csv(good(a=np.where(x == 5, np.inf, x))))
     words = ("data=csv", "data.path=table.csv", "data.target=y", "model=linear,ridge,lasso,tree,rf", "tracking=none")

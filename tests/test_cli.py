@@ -64,6 +64,7 @@ def test_a_run_without_a_seed_is_called_not_reproducible(bikeml_main, capsys):
     assert "not reproducible: a random_state is null" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_cell_into_a_folder_of_its_own(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", "model=linear,tree", "preprocessing=none,standard") == 0
     names = [json.loads((workdir / "sweep" / str(i) / "result.json").read_text())["run_name"] for i in range(4)]
@@ -170,6 +171,7 @@ def test_a_traceback_is_shown_on_request(bikeml_main, monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_warnings_of_libraries_go_to_the_log_of_the_run(workdir):
     lasso = ("model=lasso", "model.estimator.max_iter=1", "preprocessing=standard")
     done = subprocess.run(
@@ -191,6 +193,7 @@ def test_a_normal_run_prints_nothing_but_the_table(workdir):
     assert not list(workdir.rglob("*.log"))
 
 
+@pytest.mark.slow
 def test_help_and_the_config_need_no_heavy_library():
     commands = [["--help"], ["--cfg", "job"], ["predict", "--help"], ["report", "--help"], ["azure", "jobs", "--help"]]
     for words in commands:

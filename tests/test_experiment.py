@@ -70,6 +70,7 @@ PUBLISHED_R2 = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [file.stem for file in sorted((config_dir() / "experiment").glob("*.yaml"))])
 def test_every_recipe_runs_and_gives_the_tutorials_figure_where_it_has_one(recipe):
     small = ["model.grid.n_estimators=[3,5]"] if recipe == "tutorial_grid" else []
@@ -155,6 +156,7 @@ def test_the_predictions_of_the_folds_give_their_scores(workdir):
     assert not set(folds["row"]) & set(result.predictions["row"])
 
 
+@pytest.mark.slow
 def test_nested_cross_validation_judges_the_search_itself():
     overrides = ["model=tree", "search=grid", "hydra.run.dir=out"]
     tuned, nested = (bikeml.run(*FAST, *overrides, f"evaluation.nested={flag}") for flag in ("false", "true"))

@@ -56,6 +56,7 @@ def plan(bikeml_main, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_chdir_moves_neither_store_nor_table_nor_checkpoint_nor_folder(bikeml_main, workdir):
     (workdir / "t.csv").write_bytes(DAILY.read_bytes())
     words = (*FAST, "hydra.job.chdir=true", "data.path=t.csv", "model=tree", "search=grid", "search.checkpoint=true")
@@ -83,6 +84,7 @@ def test_a_cell_reads_hydras_config_as_the_plan_did(bikeml_main, workdir):
     assert command[-1] == "model=tree"
 
 
+@pytest.mark.slow
 def test_the_number_of_a_cell_is_the_same_in_every_batch_and_where_others_are_reused(bikeml_main, workdir, monkeypatch):
     monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)
     words = (*FAST, "model=tree", "model.estimator.max_depth=2,3,4", "seed=${hydra:job.num}")
@@ -234,6 +236,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sources", "kept"), SOURCES.values(), ids=SOURCES)
 def test_a_recorded_command_composes_from_the_same_sources(bikeml_main, workdir, mine, sources, kept):
     assert bikeml_main("-m", *sources, *UNTRACKED, "model=own", "split.folds=2,3") == 0
@@ -279,6 +282,7 @@ def test_a_package_of_configs_is_refused_on_a_cluster(bikeml_main, capsys):
     assert "pkg://json is in a package, which a job does not have" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_value_for_the_swept_models_need_not_fit_the_default_one(plan):
     def arguments(*words):
         return [each.config.model.estimator.get("n_estimators") for each in plan(*UNTRACKED, *words)]
@@ -336,6 +340,7 @@ def test_what_a_sweep_has_once_may_stand_in_a_recipe_that_is_not_swept(bikeml_ma
     assert len(results(workdir / "elsewhere")) == 2
 
 
+@pytest.mark.slow
 def test_help_lists_the_options_of_a_folder_of_ones_own(bikeml_main, mine, capsys):
     for words in (("--config-dir", "mine"), ("--config-path=mine", "--config-name=mine"), ("hydra.searchpath=[mine]",)):
         assert bikeml_main(*words, "--help") == 0
@@ -391,6 +396,7 @@ def test_an_experiment_runs_inside_another_program_of_hydra(app, workdir):
     assert not GlobalHydra.instance().is_initialized()
 
 
+@pytest.mark.slow
 def test_another_program_of_hydra_is_swept_as_ours(app, workdir):
     def task(config):
         result = bikeml.run(config)

@@ -196,6 +196,7 @@ def refuse(bikeml_main, workdir, capsys):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "folders"),
     [(["seed=1", "seed=2,3", "model=tree"], {"0", "1"}), (["model=tree,linear", "model=tree"], {"0"})],
@@ -213,6 +214,7 @@ def test_a_folder_of_a_cell_that_is_too_long_is_refused_by_name(refuse):
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_over_names_has_a_folder_and_a_line_for_each(bikeml_main, workdir, capsys):
     names = ["a$b$", "it's", "f(x"]
     write_table(workdir / "a.csv", names, [], LINE_BREAK)
@@ -232,6 +234,7 @@ def test_a_sweep_over_names_has_a_folder_and_a_line_for_each(bikeml_main, workdi
     assert html.escape("f(x") in shown
 
 
+@pytest.mark.slow
 def test_a_cell_alone_is_asked_for_by_its_overrides_as_they_were_given(bikeml_main, workdir, capsys):
     write_table(workdir / "a.csv", ["${no}", "b"], [], "y")
     swept = ",".join(map(quote, (["${no}"], ["b"])))
@@ -382,6 +385,7 @@ def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):
     assert find(config_of(), "best").run_id == ids[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["houses", "it's ${new} 🚲" + LINE_BREAK])
 def test_the_yaml_that_explore_writes_has_every_name_as_it_is(name, workdir, call_task):
     names, kinds, target = [*NAMES, "tab\tand\x7f\x85\u2028"], ["kind's $\x07"], "mo$t ${of} 🚲"

@@ -124,6 +124,7 @@ def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch,
     assert not list(workdir.glob(".*"))
 
 
+@pytest.mark.slow
 def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, recorded):
     command = [sys.executable, "-m", "bikeml", "predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]
     if re.fullmatch(r"\d+|\d+e\d+", recorded[1].run_id[:8]):  # to Hydra a number
@@ -134,6 +135,7 @@ def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, 
     assert done.stderr.startswith("731 rows of the standard input predicted by run ")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(store):
     command = f"{sys.executable} -m bikeml predict 2> err | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
@@ -437,6 +439,7 @@ def test_the_coverage_on_simulated_rows_lies_between_the_bounds_of_the_theorem(l
     assert level - error <= coverage <= level + 1 / 31 + error
 
 
+@pytest.mark.slow
 def test_the_coverage_on_rows_that_the_run_never_saw_is_as_promised(call, recorded, workdir):
     """Of 8 random halves of the table: each a run of its own, whose intervals are held against the other half."""
     table, level, covered = pd.read_csv(DAILY), 0.9, []

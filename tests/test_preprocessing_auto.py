@@ -254,6 +254,7 @@ SHORT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["gbr", "rf"])
 def test_the_shared_search_finds_what_grid_search_cv_finds(model):
     config = config_of(

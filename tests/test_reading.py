@@ -151,6 +151,7 @@ def test_the_encoding_is_found(read, case, ends):
     assert (table.data.encoding, bool(table.notes)) == (encoding, is_told)
 
 
+@pytest.mark.slow
 def test_the_first_foreign_letter_may_be_far_down(read):
     content = ("a,y\n" + "x,1\n" * 300_000).encode()
     assert read(content + "Zürich,2\n".encode("cp1252")).cells["a"][-1].as_py() == "Zürich"
@@ -594,6 +595,7 @@ def test_a_missing_column_is_told(workdir):
         list(iter_table_file(data_of("t.csv"), ["y"]))
 
 
+@pytest.mark.slow
 def test_short_rows_far_down_change_nothing_above(workdir):
     content = "a,b,y\n" + "1,x,2\n" * 700_000 + "3\n" + "4,z,5\n" * 3
     (workdir / "t.csv").write_text(content)

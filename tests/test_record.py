@@ -48,6 +48,7 @@ def contents(store, run):
     return {"params": run.data.params, "metrics": metrics, "tags": tags, "inputs": inputs}, files
 
 
+@pytest.mark.slow
 def test_a_run_that_is_recorded_later_equals_one_that_was_recorded_at_once(call, workdir):
     now = bikeml.run(*SEARCHED, "tracking.uri=sqlite:///now.db", "hydra.run.dir=now")
     later = bikeml.run(*SEARCHED, "tracking=none", "hydra.run.dir=later")

@@ -115,6 +115,7 @@ def test_the_report_of_an_earlier_sweep_is_made_again(earlier):
     assert "monotonic_cst has shape 2" in (earlier / "sweep" / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "reuse"), [("sweep", "all"), ("again", "finished")])
 def test_a_sweep_runs_an_earlier_cell_again_and_says_why(bikeml_main, earlier, folder, reuse):
     before = pd.read_csv(earlier / "sweep" / "leaderboard.csv")

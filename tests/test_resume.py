@@ -125,6 +125,7 @@ def test_a_search_with_nothing_to_share_is_scikit_learns():
     assert_same(ours, GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y))
 
 
+@pytest.mark.slow
 def test_a_backend_that_cannot_report_one_by_one_still_works():
     with parallel_config("multiprocessing"):
         assert_same(search(n_jobs=2).fit(X, y), search().fit(X, y))
@@ -216,6 +217,7 @@ def with_checkpoint(workdir):
     return [*KILLED, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_search_goes_on_where_it_was(workdir):
     arguments = with_checkpoint(workdir)
@@ -240,6 +242,7 @@ def test_a_search_killed_at_random_moments_again_and_again_ends_bit_identical(wo
     assert_resumes_bit_identical(workdir, arguments, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_more_workers_change_nothing(backend):
     alone = bikeml.run(*SEARCH)

@@ -60,6 +60,7 @@ def failed_checks(search):
     return failed
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("model", "grid"),

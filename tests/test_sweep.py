@@ -61,6 +61,7 @@ def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, m
         assert "Traceback" in (workdir / "sweep" / cell / "bikeml.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_experiment_is_run_once(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "model=linear,tree,linear", "search.n_jobs=1,2", "search=grid") == 0
     assert len(board_of(workdir / "sweep")) == 2
@@ -124,12 +125,14 @@ def test_a_folder_of_the_users_own_making_is_kept(bikeml_main, workdir):
     assert (workdir / "sweep" / "model=linear" / "result.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_used_folder_takes_nothing_from_the_one_before(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={FITS},{FAILS}") == 1
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={FAILS},{FITS}") == 1
     assert list(board_of(workdir / "sweep")["status"]) == ["failed", "finished"]
 
 
+@pytest.mark.slow
 def test_globs_sweep_over_every_option(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "search=glob(*)") == 0
     assert set(board_of(workdir / "sweep")["name"]) == {"search=grid", "search=none"}
@@ -152,6 +155,7 @@ def test_a_finished_cell_is_reused_and_a_changed_one_says_why_it_runs(bikeml_mai
     assert "seed is 1, the recorded run has 0" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(bikeml_main, workdir):
     sweep = ("-m", *FAST, "model=tree", f"{TREES}={FITS},{FAILS}")
     assert bikeml_main(*sweep, "hydra.sweep.dir=a") == 1
@@ -163,6 +167,7 @@ def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(b
     assert len(runs_of(workdir, "tags.`bikeml.error` LIKE '%monotonic_cst%'")) == 2
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
     sweep = ("-m", *FAST, "model=tree", "seed=null", "reuse=finished", "tracking.run_name=a")
     assert [bikeml_main(*sweep, f"hydra.sweep.dir={name}") for name in "ab"] == [0, 0]
@@ -198,6 +203,7 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     assert explain() == "seed is 0, the recorded run has 1"
 
 
+@pytest.mark.slow
 def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     import shutil
 
@@ -223,6 +229,7 @@ def test_reuse_that_makes_no_sense_is_refused(bikeml_main, capsys, arguments, me
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_cells_are_the_children_of_one_run_that_holds_the_leaderboard(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", "model=tree", f"{TREES}={FITS},{FAILS}") == 1
     run_id = SweepFolder(workdir / "sweep").read_run_id()
@@ -234,6 +241,7 @@ def test_cells_are_the_children_of_one_run_that_holds_the_leaderboard(bikeml_mai
     assert parent.data.metrics["cells_failed"] == parent.data.metrics["cells_finished"] == 1
 
 
+@pytest.mark.slow
 def test_a_cells_command_makes_that_cell_again(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=linear,tree", "seed=3") == 0
     result = json.loads((workdir / "sweep" / "1" / "result.json").read_text())
@@ -244,6 +252,7 @@ def test_a_cells_command_makes_that_cell_again(bikeml_main, workdir):
     assert (alone["metrics"], alone["fingerprint"]) == (result["metrics"], result["fingerprint"])
 
 
+@pytest.mark.slow
 def test_another_sweeper_gets_the_leaderboard_too(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree") == 0
     assert list(board_of(workdir / "sweep")["name"]) == ["model=linear", "model=tree"]
