@@ -15,7 +15,7 @@ from bikeml.system.redaction import redact
 from bikeml.table.reading.dialect import SEPARATORS, Dialect
 from bikeml.table.reading.encoding import not_text
 
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**20
 ROWS_AT_ONCE = 50_000
 CELLS_AT_ONCE = 1_000_000
 END = "\x04"  # of transmission; the cells of a row that is put below the last one, to see if a quote swallows it
