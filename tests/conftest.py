@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.hydra import Hydra
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # a server that is not there is asked again at once
@@ -102,6 +103,21 @@ def _config_files_read_once() -> Iterator[None]:
         for source in (FileConfigSource, ImportlibResourcesConfigSource):
             for name in ("load_config", "is_group", "is_config"):
                 patch.setattr(source, name, _once(getattr(source, name)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _mode_is_not_composed() -> Iterator[None]:
+    """Hydra composes each command once more, only to find hydra.mode; nothing of ours sets it."""
+    get_mode = Hydra.get_mode
+
+    def find_mode(hydra: Hydra, config_name: str, overrides: list[str]) -> object:
+        ours = all(each.provider != "main" or each.path == CONF for each in hydra.config_loader.get_sources())
+        own = any("hydra" in word for word in overrides) or config_name != "config"
+        return None if ours and not own else get_mode(hydra, config_name, overrides)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", find_mode)
         yield
 
 
