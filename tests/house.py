@@ -22,6 +22,7 @@ ROOMS = {
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
+    "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
     "tasks": {"pandas", "pydantic"},
     "azure.jobs": set(),
     "azure.workspace": {"azure"},

@@ -45,7 +45,7 @@ def plan(bikeml_main, monkeypatch):
     def call(*words, status=0):
         seen = []
 
-        def stop(composed):
+        def stop(composed, *_):
             seen.extend(composed)
             raise PlannedError("seen")
 

@@ -20,7 +20,8 @@ from bikeml.cli.catalogue import GROUPS, TASKS
 from bikeml.config.composition import config_dir, refuse_unknown_options
 from bikeml.errors import ConfigError
 
-SWEEPER, LAUNCHER = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.AzureMLLauncher"
+SWEEPER, OPTUNA = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.OptunaSweeper"
+LAUNCHER = "hydra_plugins.bikeml.AzureMLLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
 _begun: ContextVar[list["BegunSweep"]] = ContextVar("begun")
 """The sweep that the present command has begun. Hydra makes its callbacks without arguments."""
@@ -44,7 +45,7 @@ class BegunSweep(Callback):
         """Note the sweep, and make our plugins known, which another program's sweep over conf/ needs too."""
         register_plugins()
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
-        self.is_ours = config.hydra.sweeper._target_ == SWEEPER
+        self.is_ours = config.hydra.sweeper._target_ in (SWEEPER, OPTUNA)
         _begun.get([]).append(self)  # another program may run our conf/
 
 
@@ -59,12 +60,13 @@ def noted_sweeps() -> Iterator[list[BegunSweep]]:
 
 
 def register_plugins() -> None:
-    """Make our sweeper, launcher and search path known to Hydra."""
+    """Make our sweepers, launcher and search path known to Hydra."""
     Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
     from bikeml.azure.launch import launcher
-    from bikeml.multirun import sweeper
+    from bikeml.multirun.sweepers import basic, optuna
 
-    sweeper.register(SWEEPER)
+    basic.register(basic.Sweeper, SWEEPER)
+    basic.register(optuna.OptunaSweeper, OPTUNA)
     launcher.register(LAUNCHER)
     Plugins.instance().register(OurSearchPath)
 

@@ -60,6 +60,7 @@ def run_cell(composed: DictConfig) -> Result:
     A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
     started, hydra = time.time(), _set_number(HydraConfig.get())
+    _refuse_minimizing(hydra.sweeper)
     folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
     overrides, command = _read_overrides(hydra)
     is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # False under a sweeper that is not bikeml's
@@ -83,6 +84,15 @@ def run_cell(composed: DictConfig) -> Result:
         if isinstance(error, BikemlError):
             raise
         raise FitError(describe_error(error)) from None
+
+
+def _refuse_minimizing(sweeper: Any) -> None:  # noqa: ANN401  a DictConfig of any sweeper's keys
+    """Raise ConfigError if a sweeper looks for the lowest score, as Optuna's own does unless it is told."""
+    if str(sweeper.get("direction")).rpartition(".")[2] == "minimize":
+        raise ConfigError(
+            "hydra.sweeper.direction=minimize would find the worst cell, since greater scores are better; set it to "
+            "maximize, or choose hydra/sweeper=bikeml_optuna"
+        )
 
 
 def _set_number(hydra: Any) -> HydraConf:  # noqa: ANN401  a DictConfig, which Hydra types as HydraConf

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from bikeml.records.run import METRIC
-from bikeml.records.sweep import JobRecord, Outcome, SweepRecord
+from bikeml.records.sweep import Cell, JobRecord, Outcome, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import ProgressLine, progress_line
@@ -28,19 +28,20 @@ MANY_JOBS = 10  # are shown; few clusters have more nodes
 
 
 @contextmanager
-def follow(folder: SweepFolder, record: SweepRecord) -> Iterator[None]:
+def follow(folder: SweepFolder, record: SweepRecord) -> Iterator["Follower"]:
     """
     Print a line for each cell that ends while the block runs, and for a cluster's jobs that begin to run or wait.
 
-    On a terminal also show a progress line, and below it the jobs that have a node and the first that waits.
+    On a terminal also show a progress line, and below it the jobs that have a node and the first that waits. Cells that
+    are planned later are told to the follower.
     """
     stop, jobs = Event(), ClusterJobs()
     with progress_line(remaining=True, below=jobs.draw) as shown:
-        follower = _Follower(folder, record, shown, jobs)
+        follower = Follower(folder, record, shown, jobs)
         thread = Thread(target=follower.watch, args=(stop,), daemon=True)
         thread.start()
         try:
-            yield
+            yield follower
         finally:
             stop.set()
             thread.join()
@@ -110,16 +111,23 @@ def _in_words(status: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower()
 
 
-class _Follower:
+class Follower:
     """Prints what is new of a sweep."""
 
     def __init__(self, folder: SweepFolder, record: SweepRecord, shown: ProgressLine, jobs: ClusterJobs) -> None:
         self._folder, self._shown, self._jobs = folder, shown, jobs
-        self._n_cells = len(record.cells)
-        self._waiting = {cell.number: cell for cell in record.cells}
-        self._task = shown.add_task("starting", total=self._n_cells)
-        self._failed = 0
+        self._task = shown.add_task("starting")
+        self._waiting: dict[int, Cell] = {}
+        self._last, self._done, self._failed = -1, 0, 0
+        self.expect(record)
         self._best: tuple[float, str] | None = None
+
+    def expect(self, record: SweepRecord) -> None:
+        """Take the cells that a sweep has now, which a sweeper has proposed in the meantime."""
+        self._waiting |= {cell.number: cell for cell in record.cells if cell.number > self._last}
+        self._last = record.cells[-1].number
+        self._n_cells = max(len(record.cells), (record.n_trials or 0) - len(record.dropped))
+        self._shown.update(self._task, total=self._n_cells)
 
     def watch(self, stop: Event) -> None:
         """Look at intervals until `stop` is set."""
@@ -133,6 +141,7 @@ class _Follower:
             outcome = self._folder.read_outcome(cell)
             if outcome.record is not None or outcome.failure is not None:
                 del self._waiting[cell.number]
+                self._done += 1
                 self._tell_end(outcome)
             elif outcome.job is not None:
                 jobs.append((cell.name, outcome.job))
@@ -140,15 +149,13 @@ class _Follower:
                 begun += outcome.has_begun
         for line in self._jobs.update(jobs):
             self._print(line)
-        done = self._n_cells - len(self._waiting)
         best = f", best {show_r2(self._best[0])} {self._best[1]}" if self._best else ""
         running = f"{begun + self._jobs.n_running} running{self._jobs.count_waiting()}"
-        text = f"{done - self._failed} done, {running}, {self._failed} failed{best}"
-        self._shown.update(self._task, completed=done, description=text)
+        text = f"{self._done - self._failed} done, {running}, {self._failed} failed{best}"
+        self._shown.update(self._task, completed=self._done, description=text)
 
     def _tell_end(self, outcome: Outcome) -> None:
-        done = self._n_cells - len(self._waiting)
-        line = f"[{done}/{self._n_cells}] {outcome.cell.name}: "
+        line = f"[{self._done}/{self._n_cells}] {outcome.cell.name}: "
         if outcome.record is None:
             self._failed += 1
             first, *more = f"failed: {outcome.failure.error if outcome.failure else ''}".splitlines()

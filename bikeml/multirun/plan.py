@@ -27,7 +27,6 @@ from bikeml.table.data import read_table
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
-
 _OF_THE_JOB = re.compile(r"\$\{(hydra|now):")
 
 
@@ -122,26 +121,50 @@ def subdir_override(folder: str) -> str:
     return override("hydra.sweep.subdir", folder)
 
 
-def plan_cells(composed: Sequence[PlannedCell]) -> tuple[list[PlannedCell], list[str]]:
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a sweep, each experiment once."""
+
+    numbers: Sequence[int]
+    """Of all cells that were proposed."""
+    cells: Sequence[PlannedCell]
+    repeats: Mapping[int, int] = field(default_factory=dict)
+    """The number of each cell that was left out, and that of the earlier cell which is the same experiment."""
+    dropped: Sequence[str] = ()
+    """A line for each cell that was left out."""
+
+
+def plan_cells(
+    composed: Sequence[PlannedCell], earlier: Sequence[PlannedCell] = (), common: frozenset[str] | None = None
+) -> Plan:
     """
-    Return the cells of a sweep, each experiment once, and a line for each repetition that was left out.
+    Return the cells that are not among the `earlier` ones; `common` are overrides that do not tell cells apart.
 
     Raises ConfigError with everything that is wrong in any cell, and DataError if no cell has a table that fits.
     """
-    _check(composed)
-    varies = find_varying([tuple(map(redact, each.overrides)) for each in composed])
-    planned: dict[str, PlannedCell] = {}
-    dropped = []
+    _check([*earlier, *composed])
+    varies = find_varying(
+        [tuple(map(redact, each.overrides)) for each in composed], common and frozenset(map(redact, common))
+    )
+    known = {_key(each): each for each in earlier}
+    cells, repeats, dropped = [], {}, []
     for each, identity, varying in zip(composed, _identify(composed), varies, strict=True):
         now = replace(each, identity=identity, varies=varying)
-        key = fingerprint(identity) if identity and is_repeatable(each.config) else f"cell {each.number}"
-        if key in planned:
-            first, other = planned[key].cell, now.cell
-            same = f"is the same experiment as cell {first.number}, {first.name}"
-            dropped.append(f"cell {other.number}, {other.name}, {same}")
+        same = known.setdefault(_key(now), now)
+        if same is now:
+            cells.append(now)
             continue
-        planned[key] = now
-    return list(planned.values()), dropped
+        repeats[now.number] = same.number
+        as_earlier = f"is the same experiment as cell {same.number}, {same.cell.name}"
+        dropped.append(f"cell {now.number}, {now.cell.name}, {as_earlier}")
+    return Plan([each.number for each in composed], cells, repeats, dropped)
+
+
+def _key(planned: PlannedCell) -> str:
+    """Return what two cells that are the same experiment share."""
+    if planned.identity and is_repeatable(planned.config):
+        return fingerprint(planned.identity)
+    return f"cell {planned.number}"
 
 
 def _check(composed: Sequence[PlannedCell]) -> None:

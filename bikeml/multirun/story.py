@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from bikeml.errors import BikemlError, ConfigError, RunFolderError
 from bikeml.multirun.display import show_leaderboard
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher
-from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
+from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
+from bikeml.multirun.proposals import Proposer
 from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
 from bikeml.pages.report import write_report
 from bikeml.records.provenance import command_line
@@ -28,60 +30,112 @@ if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
 
 
-def run_sweep(
-    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], launcher: CellLauncher
-) -> None:
+def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, launcher: CellLauncher) -> None:
     """
-    Run a cell for each of `combinations`, lists of overrides to `master`, the sweep's own config.
+    Run the cells that `proposer` names, each by its overrides to `master`, the sweep's own config.
 
     Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run. A cell that fails raises
     nothing: it is in the leaderboard with its cause.
     """
-    if not combinations:
-        raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
     path = Path(str(master.hydra.sweep.dir)).absolute()
     if "${" in str(path):
         raise ConfigError(f"{str(path)!r} has ${{ in it, which Hydra would resolve; choose another hydra.sweep.dir")
-    cores, started = _cores_of_a_cell(master), time.time()
-    planned, dropped = plan_cells(compose_cells(loader, master, combinations))
-    launcher.announce(planned)
-    folder = SweepFolder(path)
+    sweep = _RunningSweep(loader, master, proposer, launcher, SweepFolder(path), _cores_of_a_cell(master))
+    plan = sweep.plan_batch()
+    if plan is None:
+        raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
+    launcher.announce(plan.cells)
     with ExitStack() as stack:
-        with _writing(folder.path):
-            stack.enter_context(folder.claim())
-            folder.clear(each.folder for each in planned if not _is_kept(launcher, each.cell, folder))
-        _run_claimed(folder, planned, dropped, launcher, started, cores)
+        with _writing(path):
+            stack.enter_context(sweep.folder.claim())
+        sweep.run(plan)
 
 
-def _run_claimed(
-    folder: SweepFolder,
-    planned: list[PlannedCell],
-    dropped: list[str],
-    launcher: CellLauncher,
-    started: float,
-    cores: int | None,
-) -> None:
-    store, stored = _open_store(planned[0]), None
-    reuse = planned[0].config.reuse or ("all" if launcher.keeps_jobs else "none")
-    if store is not None and reuse != "none" and not (launcher.keeps_jobs and store.holds_jobs):
-        planned = reuse_recorded(planned, store, folder, failures=reuse == "all")
-    cells, command = tuple(each.cell for each in planned), redact(command_line())
-    record = SweepRecord(command=command, started=started, cells=cells, dropped=tuple(dropped))
-    if store is not None:
-        stored = store.begin(record)
-    interrupted = True
-    try:
-        with _writing(folder.path):
-            record.write(folder.path)
-            if stored is not None:
-                stored.write(folder.path)
-        run_id = stored.run_id if stored else None
-        jobs = [(each.cell, _job(each, run_id, cores)) for each in planned if not each.reused]
-        with follow(folder, record):
-            _launch(launcher, folder, jobs)
-        interrupted = False
-    finally:
-        conclude(folder, record, store, interrupted=interrupted)
+@dataclass
+class _RunningSweep:
+    """A sweep that this process runs, and what is known of it so far."""
+
+    loader: ConfigLoader
+    master: DictConfig
+    proposer: Proposer
+    launcher: CellLauncher
+    folder: SweepFolder
+    cores: int | None
+    """For each cell; None if it may have all."""
+    started: float = field(default_factory=time.time)
+    planned: list[PlannedCell] = field(default_factory=list)
+    n_proposed: int = 0
+    store: "SweepStore | None" = None
+
+    def plan_batch(self) -> Plan | None:
+        """Return the next cells; None if no more are proposed."""
+        combinations = self.proposer.ask()
+        if not combinations:
+            return None
+        composed = compose_cells(self.loader, self.master, combinations, self.n_proposed)
+        self.n_proposed += len(combinations)
+        return plan_cells(composed, self.planned, self.proposer.common)
+
+    def run(self, plan: Plan) -> None:
+        """Run the cells of the first batch, and of each one that is proposed once the outcomes are known."""
+        self._clear(plan)
+        self.store, stored = _open_store(plan.cells[0]), None
+        record = self._add(plan)
+        if self.store is not None:
+            stored = self.store.begin(record)
+        interrupted = True
+        try:
+            with _writing(self.folder.path):
+                record.write(self.folder.path)
+                if stored is not None:
+                    stored.write(self.folder.path)
+            run_id = stored.run_id if stored else None
+            with follow(self.folder, record) as follower:
+                self._launch(plan, run_id)
+                while (batch := self.plan_batch()) is not None:
+                    self._clear(batch)
+                    record = self._add(batch, record)
+                    with _writing(self.folder.path):
+                        record.write(self.folder.path)
+                    follower.expect(record)
+                    self._launch(batch, run_id)
+            interrupted = False
+        finally:
+            conclude(self.folder, record, self.store, interrupted=interrupted)
+
+    def _clear(self, plan: Plan) -> None:
+        folders = [each.folder for each in plan.cells if not _is_kept(self.launcher, each.cell, self.folder)]
+        with _writing(self.folder.path):
+            self.folder.clear(folders, goes_on=bool(self.planned))
+
+    def _add(self, plan: Plan, record: SweepRecord | None = None) -> SweepRecord:
+        """Take the cells of a batch, reused ones as such, and return the record with them."""
+        new = self._reuse(plan.cells)
+        self.planned += new
+        record = record or SweepRecord(
+            command=redact(command_line()), started=self.started, cells=(), n_trials=self.proposer.n_trials
+        )
+        cells, dropped = (*record.cells, *(each.cell for each in new)), (*record.dropped, *plan.dropped)
+        return record.model_copy(update={"cells": cells, "dropped": dropped})
+
+    def _reuse(self, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
+        """Return the cells with those that the store already has marked as reused."""
+        if not cells or self.store is None:
+            return cells
+        keeps_jobs = self.launcher.keeps_jobs
+        reuse = cells[0].config.reuse or ("all" if keeps_jobs else "none")
+        if reuse == "none" or (keeps_jobs and self.store.holds_jobs):
+            return cells
+        return reuse_recorded(cells, self.store, self.folder, failures=reuse == "all")
+
+    def _launch(self, plan: Plan, run_id: str | None) -> None:
+        """Launch the cells of a batch that must run, and tell the outcomes of all that were proposed."""
+        planned = {each.number: each for each in self.planned}
+        new = [planned[each.number] for each in plan.cells]
+        jobs = [(each.cell, _job(each, run_id, self.cores)) for each in new if not each.reused]
+        _launch(self.launcher, self.folder, jobs)
+        cells = [planned[plan.repeats.get(number, number)].cell for number in plan.numbers]
+        self.proposer.tell([self.folder.read_outcome(cell) for cell in cells])
 
 
 def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:

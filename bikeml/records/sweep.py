@@ -78,11 +78,14 @@ class SweepRecord(Record):
     cells: tuple[Cell, ...]
     dropped: tuple[Text, ...] = ()
     """Combinations left out as the same experiment as an earlier cell, each with the number of that cell."""
+    n_trials: Count | None = None
+    """How many cells a sweeper proposes one after another; None if all were planned at once."""
 
     @property
     def id(self) -> str:
         """Return the unique id of this sweep, so that a store holds it only once."""
-        told = [self.command, self.started, [cell.fingerprint for cell in self.cells]]
+        cells = self.cells if self.n_trials is None else ()
+        told = [self.command, self.started, [cell.fingerprint for cell in cells]]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
     @classmethod
@@ -177,8 +180,9 @@ class Sweep:
         return any(outcome.has_failed for outcome in self.outcomes)
 
 
-def find_varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
-    """Return the overrides of each cell, by key, without those that all cells share."""
-    common = set(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else set()
+def find_varying(overrides: Sequence[Sequence[str]], common: frozenset[str] | None = None) -> list[dict[str, str]]:
+    """Return the overrides of each cell, by key, without those that all cells share, which may be known: `common`."""
+    if common is None:
+        common = frozenset(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else frozenset()
     split = [[word.partition("=") for word in each if word not in common] for each in overrides]
     return [{key: value for key, _, value in each} for each in split]

@@ -144,9 +144,11 @@ class SweepFolder:
                 return
         raise FolderTakenError(f"{names[0]} in {str(self.path)!r} was not written by a sweep, or was changed; {ADVICE}")
 
-    def clear(self, cells: Iterable[str]) -> None:
+    def clear(self, cells: Iterable[str], *, goes_on: bool = False) -> None:
         """
         Remove the files of an earlier sweep from these folders of cells, so that two sweeps are never mixed.
+
+        With `goes_on`, the sweep in the folder is this one, and keeps its own run.
 
         Raises FolderTakenError, before it removes anything, if one holds files that are not a run's, and OSError.
         """
@@ -156,7 +158,7 @@ class SweepFolder:
         for name, folder in folders.items():
             if name not in known:
                 folder.refuse_others()
-        if earlier:
+        if earlier and not goes_on:
             (self.path / StoreRecord.FILE).unlink(missing_ok=True)
         for folder in folders.values():
             folder.clear()

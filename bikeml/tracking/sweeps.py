@@ -85,7 +85,8 @@ class SweepStore:
             names.SOURCE_NAME: "bikeml",
             names.SOURCE_TYPE: "LOCAL",
         }
-        return store.begin_run(self._client, experiment, f"sweep of {len(sweep.cells)} cells", tags, sweep.started)
+        name = f"sweep of {sweep.n_trials or len(sweep.cells)} cells"
+        return store.begin_run(self._client, experiment, name, tags, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """Record the files and metrics of the sweep's run, and end it as FINISHED, FAILED or KILLED."""

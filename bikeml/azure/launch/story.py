@@ -86,7 +86,7 @@ def compose(
     loader: ConfigLoader, master: DictConfig, overrides: Sequence[Sequence[str]], first: int
 ) -> list[PlannedCell]:
     """Return the cells of a sweeper that is not bikeml's, repeated ones too: it wants a value for each."""
-    return [plan_cells([composed])[0][0] for composed in compose_cells(loader, master, overrides, first)]
+    return [plan_cells([composed]).cells[0] for composed in compose_cells(loader, master, overrides, first)]
 
 
 def find_planned(planned: Sequence[PlannedCell], jobs: Sequence[Sequence[str]]) -> list[PlannedCell]:

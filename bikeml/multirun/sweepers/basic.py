@@ -1,0 +1,75 @@
+"""The sweeper that Hydra calls for -m. It imports what a sweep needs only when it sweeps, so Hydra starts fast."""
+
+from typing import TYPE_CHECKING
+
+import hydra.plugins.sweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from bikeml.config.overrides import as_typed
+from bikeml.errors import BikemlError, ConfigError
+from bikeml.multirun.launcher import adapt
+
+if TYPE_CHECKING:
+    from bikeml.multirun.proposals import Proposer
+
+
+class Sweeper(hydra.plugins.sweeper.Sweeper):
+    """
+    The grammar of Hydra's basic sweeper; :mod:`bikeml.multirun.story` runs the sweep.
+
+    A launcher gets the overrides of the cells that must run, with a folder for each.
+    """
+
+    def __init__(self, params: dict[str, str] | None = None) -> None:
+        self._params = params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep the loader and the config, and make the launcher."""
+        self._loader, self._master = hydra_context.config_loader, config
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self._launcher = adapt(launcher)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """
+        Run the sweep that `arguments`, in Hydra's override grammar, describe.
+
+        Raises the errors of :func:`bikeml.multirun.story.run_sweep`.
+        """
+        from bikeml.multirun.story import run_sweep
+
+        parser = OverridesParser.create(config_loader=self._loader)
+        axes = [f"{key}={value}" for key, value in self._params.items()]
+        overrides = parser.parse_overrides([*axes, *arguments])
+        proposer = self._propose(overrides)
+        try:
+            run_sweep(self._loader, self._master, proposer, self._launcher)
+        except BikemlError:
+            raise
+        except Exception as error:  # Hydra's ValueError and TypeError mean wrong input; here they are a bug
+            raise RuntimeError("the sweep broke off") from error
+
+    def _propose(self, overrides: list[Override]) -> "Proposer":
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        from bikeml.multirun.proposals import Combinations
+
+        for each in overrides:
+            if each.is_interval_sweep():
+                raise ConfigError(
+                    f"{each.input_line}: an interval is no list of values; write choice() or range(), or let "
+                    "hydra/sweeper=bikeml_optuna draw from it"
+                )
+        (combinations,) = BasicSweeper.split_arguments(overrides, None)
+        return Combinations([list(map(as_typed, words)) for words in combinations])
+
+
+def register(sweeper: type[Sweeper], name: str) -> None:
+    """Make a sweeper known to Hydra as `name`; Hydra 1.3 itself looks only in hydra_plugins packages."""
+    Plugins.instance().register(sweeper)
+    Plugins.instance().class_name_to_class[name] = sweeper
