@@ -6,30 +6,34 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bikeml.evaluation import evaluate, threads
+from bikeml.evaluation.draws import BlockDraws, RowDraws
+from bikeml.evaluation.metrics import find_metric
 from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation
+NAMES = SETTINGS.metrics
 values = arrays(float, 12, elements=st.floats(-1e6, 1e6))
 
 
 @given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
 def test_the_metrics_are_scikit_learns(y_true, y_pred):
-    metrics = evaluate.measure(y_true, y_pred)
+    metrics = evaluate.measure(y_true, y_pred, NAMES)
     assert metrics["mse"] == mean_squared_error(y_true, y_pred)
     assert metrics["mae"] == mean_absolute_error(y_true, y_pred)
     assert metrics["r2"] == r2_score(y_true, y_pred)
-    assert metrics["rmse"] == metrics["mse"] ** 0.5
+    assert metrics["rmse"] == root_mean_squared_error(y_true, y_pred)
 
 
 @given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
 def test_the_metrics_of_one_draw_are_the_metrics(y_true, y_pred):
-    metrics = evaluate.measure(y_true, y_pred)
-    np.testing.assert_allclose(evaluate._metrics_of_draws(y_true, y_pred), list(metrics.values()), rtol=1e-9)
+    for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
+        drawn = find_metric(name).over_draws(y_true, y_pred, RowDraws(len(y_true)))(np.arange(len(y_true)))
+        np.testing.assert_allclose(drawn, value, rtol=1e-9)
 
 
 def test_a_forest_on_all_cores_is_the_same_forest_and_predicts_on_one(monkeypatch):
@@ -40,10 +44,10 @@ def test_a_forest_on_all_cores_is_the_same_forest_and_predicts_on_one(monkeypatc
     monkeypatch.setattr(
         RandomForestRegressor, "fit", lambda self, *rows: fitted_with.append(self.n_jobs) or fit(self, *rows)
     )
-    few = evaluate.cross_validation([pipeline], X, y, [fold])
+    few = evaluate.cross_validation([pipeline], X, y, [fold], NAMES)
     monkeypatch.setattr(threads, "ROWS_FOR_THREADS", 39)
-    many = evaluate.cross_validation([pipeline], X, y, [fold])
-    one = evaluate.cross_validation([clone(pipeline).set_params(randomforestregressor__n_jobs=1)], X, y, [fold])
+    many = evaluate.cross_validation([pipeline], X, y, [fold], NAMES)
+    one = evaluate.cross_validation([clone(pipeline).set_params(randomforestregressor__n_jobs=1)], X, y, [fold], NAMES)
     assert fitted_with == [None, 3, 1]
     assert few.predictions[0].tolist() == many.predictions[0].tolist() == one.predictions[0].tolist()
     with threads.all_cores(pipeline, 40):
@@ -61,7 +65,7 @@ def test_an_interval_is_the_same_each_time_and_holds_the_metric():
     y_true, y_pred = sample(200, 0)
     first, second = (evaluate.intervals(y_true, y_pred, SETTINGS) for _ in range(2))
     assert first == second
-    for name, value in evaluate.measure(y_true, y_pred).items():
+    for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
         low, high = first[name]
         assert low < value < high
 
@@ -85,9 +89,10 @@ def test_intervals_over_blocks_are_those_over_rows_within_the_noise_of_both(monk
 
 @given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
 def test_the_metrics_of_all_blocks_are_the_metrics(y_true, y_pred):
-    sums = evaluate._block_sums(y_true, y_pred, np.random.default_rng(0))
-    expected = list(evaluate.measure(y_true, y_pred).values())
-    np.testing.assert_allclose(evaluate._metrics_of_block_draws(*sums), expected, rtol=1e-9)
+    draws = BlockDraws(len(y_true), np.random.default_rng(0))
+    for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
+        drawn = find_metric(name).over_draws(y_true, y_pred, draws)(np.arange(draws.n_drawn))
+        np.testing.assert_allclose(drawn, value, rtol=1e-9)
 
 
 def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
@@ -105,7 +110,7 @@ def test_cross_validation_scores_every_fold_with_a_clone():
     y = 3 * np.arange(12.0)
     folds = [(np.arange(6), np.arange(6, 12)), (np.arange(6, 12), np.arange(6))]
     model = LinearRegression()
-    scores = evaluate.cross_validation([model] * 2, X, y, folds)
-    np.testing.assert_allclose(scores.r2, [1, 1])
-    np.testing.assert_allclose(scores.rmse, [0, 0], atol=1e-9)
+    scores = evaluate.cross_validation([model] * 2, X, y, folds, NAMES)
+    np.testing.assert_allclose(scores.scores["r2"], [1, 1])
+    np.testing.assert_allclose(scores.scores["rmse"], [0, 0], atol=1e-9)
     assert not hasattr(model, "coef_")

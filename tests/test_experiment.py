@@ -56,7 +56,7 @@ def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessi
 
 def test_a_chronological_experiment_runs_with_a_search():
     result = bikeml.run(*FAST, "split=chronological", "search=grid", "hydra.run.dir=out")
-    assert len(result.record.cv.r2) == 5
+    assert len(result.record.cv.scores["r2"]) == 5
     assert result.predictions["row"].min() == 512
 
 
@@ -151,7 +151,7 @@ def test_the_predictions_of_the_folds_give_their_scores(workdir):
     folds = pd.read_csv(workdir / "out" / "folds.csv", converters={"actual": float, "predicted": float})
     assert list(folds.columns) == ["row", "fold", "actual", "predicted"]
     scores = [r2_score(each["actual"], each["predicted"]) for _, each in folds.groupby("fold")]
-    assert tuple(scores) == result.record.cv.r2
+    assert tuple(scores) == result.record.cv.scores["r2"]
     np.testing.assert_array_equal(folds["actual"], pd.read_csv(DAILY)["rentals"].iloc[folds["row"] - 1])
     assert not set(folds["row"]) & set(result.predictions["row"])
 

@@ -8,7 +8,7 @@ from bikeml.evaluation import hints
 from bikeml.evaluation.disguise import is_disguise
 from bikeml.evaluation.hints import Rows, begs_for_log, count_twins, find_hints
 from bikeml.evaluation.importance import Importance
-from bikeml.records.run import Importance as RecordedImportance
+from bikeml.records.judgement import Importance as RecordedImportance
 from bikeml.records.run_folder import RunFolder
 from tests.builders import run_record, write_sweep
 from tests.conftest import config_of

@@ -13,12 +13,13 @@ from sklearn.pipeline import make_pipeline
 
 from bikeml.config.sections import complete, result_sections
 from bikeml.evaluation import importance
+from bikeml.evaluation.choice import decide_metrics
 from bikeml.evaluation.importance import Importance, choose_sample, compute_importance
-from bikeml.records import run as records
+from bikeml.records import judgement
 from bikeml.records.run_folder import RunFolder
 from tests.conftest import config_of
 
-SETTINGS = config_of().evaluation
+SETTINGS = decide_metrics(config_of()).evaluation
 
 
 def settings(**changes):
@@ -162,7 +163,7 @@ def test_whoever_reads_a_sweep_copes_without_importances(bikeml_main, workdir, c
 
 
 def test_an_importance_without_its_sample_is_read_as_an_earlier_record():
-    earlier = records.Importance.model_validate_json('{"columns": ["a"], "mean": [0.5], "std": [0.1]}')
+    earlier = judgement.Importance.model_validate_json('{"columns": ["a"], "mean": [0.5], "std": [0.1]}')
     assert (earlier.n_rows, earlier.n_repeats) == (None, None)
 
 

@@ -24,7 +24,7 @@ from bikeml.config.composition import compose, resolve
 from bikeml.config.overrides import escape, override, quote, shell
 from bikeml.errors import ConfigError
 from bikeml.pages import figures, look_plots, page, plots, style, sweep_plots
-from bikeml.records.run import Importance
+from bikeml.records.judgement import Importance
 from bikeml.records.run_folder import RunFolder
 from bikeml.tracking import store
 from bikeml.tracking.lookup import find
@@ -71,7 +71,7 @@ def is_text(labels):
 
 def test_no_name_is_lost_or_merged_in_the_importance(workdir):
     importance = Importance(columns=tuple(NAMES), mean=tuple(np.arange(len(NAMES)) / 100), std=(0.01,) * len(NAMES))
-    figure = plots.plot_importance(importance)
+    figure = plots.plot_importance(importance, "fall")
     (axes,) = figure.axes
     assert len(axes.patches) == len(NAMES)
     assert len({round(patch.get_y(), 6) for patch in axes.patches}) == len(NAMES)
@@ -97,7 +97,7 @@ def test_no_value_is_lost_or_merged_in_a_search(workdir):
 
 def test_no_value_is_lost_or_merged_in_the_figures_of_pages(workdir):
     means = np.linspace(0.5, 0.4, len(LEVELS))
-    figure = sweep_plots.plot_group(LEVELS, means, means / 100, 0.0)
+    figure = sweep_plots.plot_group(LEVELS, means, means / 100, sweep_plots.Limits(0.0, 1.0), "cv R²")
     (axes,) = figure.axes
     assert len(set(labels_of(axes))) == len(LEVELS)
     assert is_text(axes.get_yticklabels())
@@ -123,7 +123,7 @@ def test_a_character_of_chinese_has_a_font_if_one_is_installed(workdir):
     installed = {font.name for font in fontManager.ttflist}
     wanted = [font for font in style.CJK_FONTS if font in installed]
     assert style.name_style()["fontfamily"] == ["sans-serif", *wanted]
-    figure = plots.plot_evaluate(np.arange(5.0), np.arange(5.0), "温度", (0.5, 0.4, 0.6), 0.95)
+    figure = plots.plot_evaluate(np.arange(5.0), np.arange(5.0), "温度", "R² 0.5", 0.95)
     assert figure.axes[0].xaxis.label.get_fontfamily() == ["sans-serif", *wanted]
     figures.save_figure(figure, workdir / "evaluate.png")
 

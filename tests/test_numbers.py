@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.terminal.numbers import show_number, show_r2
+from bikeml.terminal.numbers import show_number, show_score
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_shown_number_is_the_number_to_three_digits(value):
     [(0.60404, "0.6040"), (0.99999, "1.0000"), (-0.00001, "0.0000"), (0.0123456, "0.0123"), (-1234.5678, "-1,234.57")],
 )
 def test_an_r2_has_four_decimals_and_a_large_negative_one_two(value, shown):
-    assert show_r2(value) == shown
-    assert show_r2(None, missing="–") == "–"
+    assert show_score(value) == shown
+    assert show_score(None, missing="–") == "–"
 
 
 def test_a_run_of_a_tiny_target_shows_its_errors(bikeml_main, workdir, capsys, unrendered):

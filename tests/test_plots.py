@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bikeml.pages import plots
-from bikeml.records.run import Importance
+from bikeml.records.judgement import Importance
 
 RNG = np.random.default_rng(0)
 
@@ -15,7 +15,7 @@ def draw(n_rows):
     y = RNG.normal(size=n_rows)
     predicted = y + RNG.normal(size=n_rows)
     return [
-        plots.plot_evaluate(y, predicted, "rentals", (0.5, 0.4, 0.6), 0.95),
+        plots.plot_evaluate(y, predicted, "rentals", "R² 0.500 (95% interval 0.400 to 0.600)", 0.95),
         plots.plot_residuals(y, predicted, "rentals"),
     ]
 
@@ -44,7 +44,7 @@ def test_many_rows_become_a_density():
 
 
 def test_one_actual_value_has_no_fitted_line():
-    figure = plots.plot_evaluate(np.ones(5), RNG.normal(size=5), "y", (0, 0, 0), 0.9)
+    figure = plots.plot_evaluate(np.ones(5), RNG.normal(size=5), "y", "R² 0", 0.9)
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["perfect prediction"]
 
 
@@ -58,7 +58,9 @@ def test_a_histogram_has_bins_wherever_floats_have_room_for_none(values, bins):
 
 
 def test_importance_is_sorted_with_its_spread():
-    figure = plots.plot_importance(Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05)))
+    figure = plots.plot_importance(
+        Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05)), "fall of the test R²"
+    )
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
     assert "mean ± std" in axes.get_xlabel()

@@ -75,6 +75,26 @@ def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(
     assert find(config_of(), "best").run_id == runs["other"].run_id
 
 
+@pytest.mark.parametrize("can_order", [True, False])
+def test_best_is_the_smallest_loss_if_a_loss_ranks_the_last_run(recorded, store, monkeypatch, can_order):
+    monkeypatch.setattr(MlflowStore, "can_order", can_order)
+    here = [recorded[1][name] for name in ("linear", "searched", "tree")]
+    tags = {"bikeml.fingerprint": "x", "bikeml.data_sha256": here[0].record.dataset.sha256, "bikeml.rank": "mae"}
+    experiment = store.get_experiment_by_name("bikeml").experiment_id
+    for metrics in ({"cv_mae_mean": 1e9, "cv_r2_mean": 1.0}, {}):  # a worse one, and the last, of which it is undefined
+        run_id = store.create_run(experiment, tags=tags).info.run_id
+        for name, value in (("data.target", "rentals"), ("split.kind", "random")):
+            store.log_param(run_id, name, value)
+        for name, value in metrics.items():
+            store.log_metric(run_id, name, value)
+        store.set_terminated(run_id, "FINISHED")
+    best = min(here, key=lambda result: result.metrics["cv_mae_mean"])
+    found = find(config_of(), "best")
+    assert found.run_id == best.run_id
+    assert found.title.endswith("the best on its table, target and split by cv_mae_mean")
+    assert recorded[1]["tree"].record.rank == store.get_run(recorded[1]["tree"].run_id).data.tags["bikeml.rank"] == "r2"
+
+
 def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):
     again = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=again", "tracking.experiment_name=twice")
     last = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=last", "tracking.experiment_name=twice")

@@ -7,17 +7,18 @@ from bikeml.pages.page import to_svg
 from bikeml.pages.style import INK
 
 RNG = np.random.default_rng(0)
+LIMITS = sweep_plots.Limits(0.3, np.inf)
 
 
 def test_cells_far_behind_do_not_set_the_floor():
     means, stds = np.array([0.8, 0.75, 0.7, 0.65, -40.0]), np.full(5, 0.05)
-    assert sweep_plots.find_floor(means, stds) == pytest.approx(0.6)
+    assert sweep_plots.find_limits(means, stds, 1) == (pytest.approx(0.6), np.inf)
 
 
 @pytest.mark.parametrize("n_cells", [1, 2])
 def test_a_floor_is_below_few_cells_too(n_cells):
     means = np.array([0.8, -3.0])[:n_cells]
-    assert sweep_plots.find_floor(means, np.full(n_cells, 0.1)) == pytest.approx(means[-1] - 0.1)
+    assert sweep_plots.find_limits(means, np.full(n_cells, 0.1), 1).low == pytest.approx(means[-1] - 0.1)
 
 
 def test_no_limit_is_one_value_of_a_searched_axis():
@@ -41,7 +42,7 @@ def test_many_rows_are_pixels_and_few_are_not():
 
 @pytest.mark.parametrize("text", ["$x_1$", "$", "雪😀", "<script>", '" onload="x'])
 def test_any_text_is_drawn_as_it_is(text):
-    figure = sweep_plots.plot_group([text, "b"], np.array([0.5, 0.4]), np.array([0.1, 0.1]), 0.3)
+    figure = sweep_plots.plot_group([text, "b"], np.array([0.5, 0.4]), np.array([0.1, 0.1]), LIMITS, "cv R²")
     svg = to_svg(figure, text, "x")
     escaped = text.replace("<", "&lt;").replace(">", "&gt;")
     assert f">{escaped}</text>" in svg
@@ -49,6 +50,8 @@ def test_any_text_is_drawn_as_it_is(text):
 
 
 def test_a_figure_takes_the_colours_of_the_page():
-    svg = to_svg(sweep_plots.plot_time(np.array([1.0, 100.0]), np.array([0.5, 0.4]), np.zeros(2), 0.3), "time", "x")
+    svg = to_svg(
+        sweep_plots.plot_time(np.array([1.0, 100.0]), np.array([0.5, 0.4]), np.zeros(2), LIMITS, "cv R²"), "time", "x"
+    )
     assert "var(--ink)" in svg
     assert INK not in svg

@@ -75,7 +75,7 @@ class Experiment:
     error: Exception | None = None
 
     def __call__(self, composed: DictConfig) -> float:
-        """Run it; a sweeper that optimises gets the mean R2 over the folds."""
+        """Run it; a sweeper that optimises gets its score, of which the greatest is the best, whatever the metric."""
         hydra_config = HydraConfig.get()
         with chdir(hydra_config.runtime.cwd):  # hydra.job.chdir=true moves no store, table or checkpoint
             return self._call(composed, hydra_config)

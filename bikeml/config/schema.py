@@ -79,7 +79,7 @@ class GridSearch(Section):
     """Every combination of the model's grid, by cross-validation."""
 
     kind: Literal["grid"]
-    scoring: Name
+    scoring: Name | None
     folds: Annotated[int, Field(ge=2)]
     n_jobs: Annotated[Workers | None, NotInResult]
     scheduler: Annotated[Name | None, Elsewhere(None)]
@@ -96,6 +96,8 @@ class EvaluationConfig(Section):
     importance: Annotated[Literal["auto", "permutation", "none"], AddedLater("permutation")]
     importance_repeats: Annotated[int, Field(ge=1)]
     nested: bool
+    metrics: Annotated[list[Name], NotInResult, AddedLater(["mse", "rmse", "mae", "r2"])]
+    rank: Annotated[Name, AddedLater("r2")]
     n_jobs: Annotated[Workers | None, AddedLater(None), NotInResult]
     random_state: Annotated[int, Field(ge=0, lt=2**32)]
 

@@ -33,6 +33,8 @@ def result_sections(config: Config) -> dict[str, Any]:
         del data["date"], data["date_format"]
     if config.search.kind == "none":
         del sections["model"]["grid"]
+    if config.evaluation.importance == "none":  # which is what reads it
+        sections["evaluation"].pop("rank", None)
     return sections
 
 

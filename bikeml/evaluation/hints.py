@@ -8,8 +8,10 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from bikeml.config.schema import Config
+from bikeml.evaluation.choice import OF_A_QUANTILE, find_quantile
 from bikeml.evaluation.disguise import is_disguise
 from bikeml.evaluation.importance import Importance
+from bikeml.evaluation.metrics import AT_A_QUANTILE, at_quantile
 from bikeml.table.columns.names import as_override
 
 SAMPLE_ROWS = 10_000
@@ -44,6 +46,12 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
     if test_r2 >= LEARNED:
         yield from _find_dominant(importance)
     yield from _find_twins(rows, config.evaluation.random_state)
+    quantile = find_quantile(config.model.estimator)
+    if quantile is not None and not config.evaluation.rank.startswith(AT_A_QUANTILE):
+        yield (
+            f"the model predicts the quantile {quantile}, and evaluation.rank={config.evaluation.rank} is not made for "
+            f"quantiles; evaluation.rank=auto ranks by {at_quantile(OF_A_QUANTILE, quantile)}, its pinball loss"
+        )
     if begs_for_log(rows.y_train) and not _models_log(config.model.estimator):
         yield (
             f"the target {config.data.target!r} is positive and skewed to the right, and its logarithm is not; try "

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
+from bikeml.evaluation.metrics import find_metric
 
 PREDICTED_ROWS = 200_000
 """How many rows `auto` predicts at most, over all columns and shuffles: some seconds with a forest of 100 trees."""
@@ -30,7 +31,7 @@ MIN_REPEATS = 2  # one shuffle has no standard deviation
 
 @dataclass(frozen=True)
 class Importance:
-    """The fall of the test R2 when one column is shuffled; no columns if it was not asked for."""
+    """How much worse the held-out rows are predicted when one column is shuffled; no columns with importance=none."""
 
     columns: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
@@ -47,7 +48,7 @@ def compute_importance(pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray, confi
     Return the permutation importance of each column on held-out X, shape (n_rows, n_features), and y, shape (n_rows,).
 
     `config.importance` is `permutation` for all rows and config.importance_repeats shuffles, `none`, or `auto` for as
-    many of both as PREDICTED_ROWS allows.
+    many of both as PREDICTED_ROWS allows. Predictions are scored by config.rank.
 
     Source: Breiman, Random Forests (2001), as in sklearn.inspection.permutation_importance.
     """
@@ -66,7 +67,7 @@ def compute_importance(pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray, confi
             pipeline,
             X,
             y,
-            scoring="r2",
+            scoring=find_metric(config.rank).score,
             n_repeats=n_repeats,
             random_state=config.random_state,
             n_jobs=config.n_jobs,

@@ -19,6 +19,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.evaluation.choice import find_metric_problems
+from bikeml.evaluation.metrics import is_metric
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import build_parts, kinds_in_use, say_text_has_no_steps, steps_by_kind, takes_gaps
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD
@@ -54,6 +56,7 @@ def check_estimators(config: Config) -> None:
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
         problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
+    problems += find_metric_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -138,7 +141,9 @@ def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noq
             yield "takes text; put it into preprocessing.text, and name the columns in data.text"
 
 
-def _scoring_problems(scoring: str) -> Iterator[str]:
+def _scoring_problems(scoring: str | None) -> Iterator[str]:
+    if scoring is None or is_metric(scoring):  # None is evaluation.rank
+        return
     known = get_scorer_names()
     if scoring not in known:
         hint = did_you_mean(scoring, known)

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.schema import Config, GridSearch, ModelConfig
 from bikeml.errors import ConfigError, FitError
+from bikeml.evaluation.choice import find_scorer
 from bikeml.evaluation.threads import all_cores
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
@@ -106,7 +107,7 @@ def _build_search(
     return ResumableGridSearchCV(
         _on_one_thread(clone(pipeline)),
         build_grid(model),
-        scoring=config.scoring,
+        scoring=find_scorer(str(config.scoring)),
         cv=folds,
         n_jobs=config.n_jobs,
         return_train_score=True,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -11,9 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
-from bikeml.evaluation.evaluate import CrossValidation, cross_validation, intervals, measure
+from bikeml.evaluation.choice import check_rank, decide_metrics
+from bikeml.evaluation.evaluate import CrossValidation, cross_validation, find_undefined, intervals, measure
 from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
+from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
@@ -25,6 +27,8 @@ from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
 from bikeml.table.split import Split, split_table
 from bikeml.terminal.progress import Announce, silent
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,11 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     """
     started = time.time()
     check_estimators(config)
+    config = decide_metrics(config)
     tolerance = find_tolerance(config)
     announce("reading the table")
     table = read_table(config, tolerance)
+    check_rank(config, table.y, table.source)
     config = config.model_copy(update={"data": table.data})
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
@@ -96,31 +102,45 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
     rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test])
-    X_test, y_test = rows.X_test, table.y[split.test]
+    X_test, y_test, names = rows.X_test, table.y[split.test], config.evaluation.metrics
     estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds)} folds")
-        cv = cross_validation(estimators, rows.X_train, rows.y_train, split.folds, config.evaluation.n_jobs)
+        cv = cross_validation(
+            estimators, rows.X_train, rows.y_train, split.folds, names, n_jobs=config.evaluation.n_jobs
+        )
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
-    test = measure(y_test, predicted)
     drawn = intervals(y_test, predicted, config.evaluation)
     return Judged(
         predicted=predicted,
-        metrics={**{f"test_{name}": value for name, value in test.items()}, **_cv_metrics(cv)},
-        intervals={f"test_{name}": pair for name, pair in drawn.items()},
+        metrics={**_by_metric(measure(y_test, predicted, names)), **_summarise(cv)},
+        intervals=_by_metric(drawn),
+        undefined={**_by_metric(find_undefined(y_test, predicted, names)), **_explain_folds(table, split, cv)},
         cv=cv,
         importance=importance,
-        hints=tuple(find_hints(config, rows, test["r2"], importance)),
+        hints=tuple(find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance)),
         seconds=time.perf_counter() - started,
     )
 
 
-def _cv_metrics(cv: CrossValidation) -> dict[str, float]:
-    return {
-        "cv_r2_mean": float(np.mean(cv.r2)),
-        "cv_r2_std": float(np.std(cv.r2)),
-        "cv_rmse_mean": float(np.mean(cv.rmse)),
-        "cv_rmse_std": float(np.std(cv.rmse)),
-    }
+def _by_metric(values: Mapping[str, T]) -> dict[str, T]:
+    """Return values of the held-out rows by the names that a record has for them."""
+    return {find_metric(name).test: value for name, value in values.items()}
+
+
+def _summarise(cv: CrossValidation) -> dict[str, float]:
+    """Return the mean and the standard deviation of each metric over the folds."""
+    found: dict[str, float] = {}
+    for name, scores in cv.scores.items():
+        metric = find_metric(name)
+        found |= {metric.mean: float(np.mean(scores)), metric.std: float(np.std(scores))}
+    return found
+
+
+def _explain_folds(table: Table, split: Split, cv: CrossValidation) -> dict[str, str]:
+    """Return why metrics are undefined on the folds, by the name of their mean."""
+    actual = np.concatenate([table.y[split.train[score]] for _, score in split.folds])
+    reasons = find_undefined(actual, np.concatenate(cv.predictions), cv.scores)
+    return {find_metric(name).mean: f"{reason} of the folds" for name, reason in reasons.items()}

@@ -18,6 +18,7 @@ from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.fit import Fitted, SearchOutcome
 from bikeml.experiment.pipeline import REGRESSOR, is_reproducible, name_features
+from bikeml.records import judgement
 from bikeml.records import run as records
 from bikeml.records.fingerprint import fingerprint
 from bikeml.records.provenance import Provenance
@@ -41,6 +42,8 @@ class Judged:
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     """Of the test metrics, at the level evaluation.confidence."""
+    undefined: Mapping[str, str]
+    """Why metrics are undefined."""
     cv: CrossValidation
     importance: Importance
     hints: tuple[str, ...]
@@ -83,6 +86,8 @@ def build_record(experiment: Experiment) -> RunRecord:
         metrics={name: as_score(value) for name, value in judged.metrics.items()},
         confidence=config.evaluation.confidence,
         intervals={name: (as_score(low), as_score(high)) for name, (low, high) in judged.intervals.items()},
+        rank=config.evaluation.rank,
+        undefined=judged.undefined,
         cv=_describe_folds(judged.cv, is_tuned=fitted.outcome is not None and not fitted.nested),
         search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),
@@ -98,10 +103,9 @@ def build_record(experiment: Experiment) -> RunRecord:
     )
 
 
-def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> records.CrossValidation:
-    return records.CrossValidation(
-        r2=tuple(map(as_score, cv.r2)),
-        rmse=tuple(map(as_score, cv.rmse)),
+def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> judgement.CrossValidation:
+    return judgement.CrossValidation(
+        **{name: tuple(map(as_score, scores)) for name, scores in cv.scores.items()},
         n_fit=cv.n_fit,
         n_score=cv.n_score,
         folds=cv.folds,
@@ -109,9 +113,9 @@ def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> records.CrossVali
     )
 
 
-def _describe_importance(importance: Importance) -> records.Importance:
+def _describe_importance(importance: Importance) -> judgement.Importance:
     mean, std = (tuple(map(as_score, values)) for values in (importance.mean, importance.std))
-    return records.Importance(
+    return judgement.Importance(
         columns=importance.columns, mean=mean, std=std, n_rows=importance.n_rows, n_repeats=importance.n_repeats
     )
 

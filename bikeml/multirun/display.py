@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from bikeml.config.overrides import as_one_line, shell
+from bikeml.config.spelling import some
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.metrics import find_metric
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.redaction import redact
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
-from bikeml.terminal.numbers import show_number, show_r2
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 if TYPE_CHECKING:
@@ -25,9 +27,7 @@ SOME_MODELS = "linear,lasso,tree,rf,gbr"
 CELLS_NAMED = 5
 AWAITED = ("submitted", "not fetched")
 """The states of cells whose results the same command fetches."""
-TUNED = "tuned on these rows: cv_r2 flatters a searched run; evaluation.nested=true does not"
-SCORES = ("cv R²", "to the best (p)", "test R²", "time")
-TEST_METRICS = ("test_mse", "test_rmse", "test_mae", "test_r2")
+TUNED = "tuned on these rows: {} flatters a searched run; evaluation.nested=true does not"
 
 
 def show(result: "Result") -> None:
@@ -43,19 +43,22 @@ def show(result: "Result") -> None:
 
 def _figures(result: "Result") -> "Table":
     record = result.record
-    published = PUBLISHED_LINEAR if _is_published_task(record) else {}
+    metrics = [find_metric(name) for name in record.cv.scores]
+    compared = {metric.test for metric in metrics} & PUBLISHED_LINEAR.keys() if _is_published_task(record) else set()
+    published = {name: PUBLISHED_LINEAR[name] for name in compared}
     confidence = f"{record.confidence:.0%}"
     rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
     title = f"{record.run_name} on {record.dataset.name}\n{rows}"
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
     table = []
-    for name in TEST_METRICS:
-        shown = show_r2 if name == "test_r2" else show_number
-        low, high = map(shown, record.intervals[name])
-        row = [name, shown(record.metrics[name]), f"{low} to {high}"]
-        table.append([*row, *([shown(published[name]) if name in published else ""] if published else [])])
-    spread = f"± {show_r2(record.metrics['cv_r2_std'])} over {len(record.cv.r2)} folds"
-    table.append(["cv_r2_mean", show_r2(record.metrics["cv_r2_mean"]), spread])
+    for metric in metrics:
+        ends = " to ".join(map(metric.show, record.intervals.get(metric.test, ())))
+        row = [metric.test, metric.show(record.metrics[metric.test]), ends]
+        known = [metric.show(published[metric.test]) if metric.test in published else ""] if published else []
+        table.append([*row, *known])
+    metric = find_metric(record.rank)
+    spread = f"± {metric.show(record.metrics[metric.std])} over {len(record.cv.n_fit)} folds"
+    table.append([metric.mean, metric.show(record.metrics[metric.mean]), spread])
     return build_table(["metric", *numbers], table, title, right=numbers)
 
 
@@ -70,7 +73,9 @@ def _facts(result: "Result") -> dict[str, str]:
             facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
     if record.dataset.notes:
         facts["table"] = "\n".join(record.dataset.notes)
-    notes = [TUNED] if record.cv.tuned_on_these_rows else []
+    if record.undefined:
+        facts["undefined"] = "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
+    notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
     if record.dataset.gaps:
         facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
     if not record.reproducible:
@@ -145,18 +150,20 @@ def _is_published_task(record: RunRecord) -> bool:
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, the failures with their causes, and the places of the files."""
-    cells = {cell.number: cell for cell in sweep.cells}
+    cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
+    scores = (f"cv {metric.label}", "to the best (p)", f"test {metric.label}", "time")
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
     varied = [key.rpartition(".")[2] for key in keys]
     rows = []
     for _, row in leaderboard.iterrows():
         varies = cells[row["cell"]].varies
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
-        rows.append([rank, str(row["cell"]), *(varies.get(key, "") for key in keys), *_scores(row), row["status"]])
-    headings = ["rank", "cell", *varied, *SCORES, "status"]
+        values = [varies.get(key, "") for key in keys]
+        rows.append([rank, str(row["cell"]), *values, *_scores(row, metric), row["status"]])
+    headings = ["rank", "cell", *varied, *scores, "status"]
     n_cells = "1 cell" if len(leaderboard) == 1 else f"{len(leaderboard)} cells"
-    title = f"{n_cells}, by cross-validated R²"
-    show_table(build_table(headings, rows, title, right={"rank", "cell", *SCORES}, folded=varied), wide=True)
+    title = f"{n_cells}, by cross-validated {metric.label}"
+    show_table(build_table(headings, rows, title, right={"rank", "cell", *scores}, folded=varied), wide=True)
     show_facts(_sweep_facts(sweep, leaderboard))
     for outcome in sweep.outcomes:
         if outcome.record and outcome.cell.number == leaderboard["cell"].iloc[0]:
@@ -164,15 +171,19 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
                 show_notice(f"cell {outcome.cell.number}: {hint}")
 
 
-def _scores(row: pd.Series) -> list[str]:
+def _scores(row: pd.Series, metric: Metric) -> list[str]:
     if pd.isna(row["rank"]):
         return [""] * 4
     tuned = " *" if row["tuned_on_these_rows"] else ""
-    far = "" if pd.isna(row["difference"]) else f"{row['difference']:+.4f} ({row['p_value']:.2f})"
+    difference = metric.show(row["difference"])
+    signed = difference if difference.startswith("-") else f"+{difference}"
+    far = "" if pd.isna(row["difference"]) else f"{signed} ({row['p_value']:.2f})"
+    test, low, high = (row[f"{metric.test}{end}"] for end in ("", "_low", "_high"))
+    interval = "" if pd.isna(low) else f" [{metric.show(low, 3)}, {metric.show(high, 3)}]"
     return [
-        f"{show_r2(row['cv_r2_mean'])} ± {show_r2(row['cv_r2_std'])}{tuned}",
+        f"{metric.show(row[metric.mean])} ± {metric.show(row[metric.std])}{tuned}",
         "best" if row["rank"] == 1 else far,
-        f"{show_r2(row['test_r2'])} [{show_r2(row['test_r2_low'], 3)}, {show_r2(row['test_r2_high'], 3)}]",
+        f"{metric.show(test)}{interval}",
         f"{row['seconds']:.1f} s",
     ]
 
@@ -197,7 +208,10 @@ def _enumerate(words: pd.Series) -> str:
 
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["tuned_on_these_rows"].any():
-        yield "*", TUNED.replace("cv_r2", "cv R²")
+        yield "*", TUNED.format(f"cv {find_metric(sweep.record.rank).label}")
+    own = {outcome.record.rank for outcome in sweep.outcomes if outcome.record} - {sweep.record.rank}
+    if own:
+        yield "ranked by", f"{sweep.record.rank}; alone, cells are ranked by {some(sorted(own), show=str)}"
     for line in sweep.record.dropped:
         yield "left out", line
     yield from _causes(leaderboard)

@@ -9,10 +9,9 @@ from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from bikeml.records.run import METRIC
+from bikeml.evaluation.metrics import find_metric
 from bikeml.records.sweep import Cell, JobRecord, Outcome, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
-from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import ProgressLine, progress_line
 from bikeml.terminal.tables import build_table, link
 
@@ -120,6 +119,7 @@ class Follower:
         self._waiting: dict[int, Cell] = {}
         self._last, self._done, self._failed = -1, 0, 0
         self.expect(record)
+        self._metric = find_metric(record.rank)
         self._best: tuple[float, str] | None = None
 
     def expect(self, record: SweepRecord) -> None:
@@ -149,7 +149,7 @@ class Follower:
                 begun += outcome.has_begun
         for line in self._jobs.update(jobs):
             self._print(line)
-        best = f", best {show_r2(self._best[0])} {self._best[1]}" if self._best else ""
+        best = f", best {self._metric.show(self._best[0])} {self._best[1]}" if self._best else ""
         running = f"{begun + self._jobs.n_running} running{self._jobs.count_waiting()}"
         text = f"{self._done - self._failed} done, {running}, {self._failed} failed{best}"
         self._shown.update(self._task, completed=self._done, description=text)
@@ -161,10 +161,12 @@ class Follower:
             first, *more = f"failed: {outcome.failure.error if outcome.failure else ''}".splitlines()
             self._print(line + (f"{first} {more[0].strip()}" if more and first.endswith(":") else first))
             return
-        mean, std = (outcome.record.metrics.get(name) for name in (METRIC, "cv_r2_std"))
-        if mean is not None and (self._best is None or mean > self._best[0]):
+        metric = self._metric
+        mean, std = (outcome.record.metrics.get(name) for name in (metric.mean, metric.std))
+        if mean is not None and (self._best is None or metric.sign * mean > metric.sign * self._best[0]):
             self._best = mean, outcome.cell.name
-        line += "no cv_r2" if mean is None else f"cv_r2 {show_r2(mean)} ± {show_r2(std or 0)}"
+        shown = "" if mean is None else f"cv_{metric.name} {metric.show(mean)} ± {metric.show(std or 0)}"
+        line += shown or f"no cv_{metric.name}"
         seconds = outcome.record.seconds.get("total", 0)
         self._print(line + (", reused" if outcome.cell.reused else f", {seconds:.1f} s"))
 

@@ -14,10 +14,12 @@ from bikeml.config.data import DataConfig
 from bikeml.config.overrides import literal, override
 from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError, DataError, RecordError
+from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
 from bikeml.multirun.sources import refuse_hidden, refuse_unheeded
 from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.run import check_judged
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
 from bikeml.records.sweep_folder import SweepFolder, write_failure
@@ -162,7 +164,7 @@ def plan_cells(
 
 def _key(planned: PlannedCell) -> str:
     """Return what two cells that are the same experiment share."""
-    if planned.identity and is_repeatable(planned.config):
+    if planned.identity and is_reproducible(planned.config):
         return fingerprint(planned.identity)
     return f"cell {planned.number}"
 
@@ -179,6 +181,8 @@ def _check(composed: Sequence[PlannedCell]) -> None:
     twice = sorted({folder for folder in folders if folders.count(folder) > 1})
     if twice:
         problems[f"hydra.sweep.subdir gives several cells the folder {twice[0]!r}; put ${{hydra.job.num}} in it"] = None
+    if not problems:
+        choose_sweep_rank([each.config for each in composed])
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -202,7 +206,7 @@ def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | N
             yield None
         else:
             data, sha256 = read
-            yield identify(each.config.model_copy(update={"data": data}), sha256)
+            yield identify(decide_metrics(each.config).model_copy(update={"data": data}), sha256)
 
 
 def _describe_reading(config: Config) -> str:
@@ -210,11 +214,6 @@ def _describe_reading(config: Config) -> str:
     decided = "" if config.data.is_decided else config.split.model_dump_json()
     dates = bool(config.preprocessing.date)
     return f"{find_tolerance(config)} {dates} {config.data.model_dump_json()} {decided}"
-
-
-def is_repeatable(config: Config) -> bool:
-    """Return whether every draw of the experiment has a seed, so that all of its runs give the same figures."""
-    return is_reproducible(config)
 
 
 def reuse_recorded(
@@ -233,7 +232,7 @@ def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path, *, failures:
     cell = planned.cell
     if planned.identity is None or cell.fingerprint is None:
         return replace(planned, reason="its table cannot be read")
-    if not is_repeatable(planned.config):
+    if not is_reproducible(planned.config):
         return replace(planned, reason="a random_state is null, so that no two runs are the same")
     found = store.find(cell.fingerprint, failures=failures)
     if found is None:
@@ -243,6 +242,7 @@ def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path, *, failures:
         return replace(planned, reused=True)
     try:
         store.take(found.run_id, folder, cell.fingerprint)
+        check_judged(RunFolder(folder).require(), decide_metrics(planned.config).evaluation.metrics)
     except RecordError as error:
         RunFolder(folder).clear()
         return replace(planned, reason=f"run {found.run_id} cannot be reused: {error}")

@@ -98,7 +98,7 @@ def _record_sweep(
         for each, config in zip(done, configs, strict=True):
             yield each.path, _record_run(each, config, stored.run_id)
         status = "FAILED" if sweep.has_failures else "FINISHED"
-        store.end(stored.run_id, folder.list_files(), count_cells(build_leaderboard(sweep)), status)
+        store.end(stored.run_id, folder.list_files(), count_cells(sweep, build_leaderboard(sweep)), status)
         yield folder.path, stored
 
 

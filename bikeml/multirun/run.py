@@ -13,11 +13,11 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.composition import choices, resolve
 from bikeml.config.schema import Config, typed
+from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
 from bikeml.multirun.publish import publish
-from bikeml.records.run import METRIC, Invocation, RunRecord, StoreRecord
+from bikeml.records.run import Invocation, RunRecord, StoreRecord
 from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
-from bikeml.terminal.numbers import show_r2
 from bikeml.terminal.progress import Announce, silent
 from bikeml.tracking.autolog import without_autolog
 
@@ -41,9 +41,8 @@ class Result:
 
     @property
     def score(self) -> float:
-        """The mean R2 over the folds, which cells are ranked by; not a number if it is undefined."""
-        score = self.metrics[METRIC]
-        return math.nan if score is None else score
+        """The mean over the folds of the metric that ranks, negative for a loss; NaN if it is undefined."""
+        return to_score(self.record)
 
     @property
     def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
@@ -69,7 +68,7 @@ class Result:
     @property
     def predictions(self) -> "pd.DataFrame":
         """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
-        from bikeml.records.predictions import read_predictions
+        from bikeml.records.judgement import read_predictions
 
         return read_predictions(RunFolder(self.folder), PREDICTIONS)
 
@@ -82,8 +81,14 @@ class Result:
 
     def __repr__(self) -> str:
         """Return the run, its score and its folder in one line."""
-        score = show_r2(self.metrics.get("test_r2"))
-        return f"Result({self.record.run_name!r}, test_r2={score}, folder={str(self.folder)!r})"
+        metric = find_metric(self.record.rank)
+        value = metric.show(self.metrics.get(metric.test))
+        return f"Result({self.record.run_name!r}, {metric.test}={value}, folder={str(self.folder)!r})"
+
+
+def to_score(record: RunRecord) -> float:
+    """Return what a sweeper that optimises gets of a run, as scikit-learn's scorers do: greater is better."""
+    return math.nan if record.score is None else find_metric(record.rank).sign * record.score
 
 
 def read_composed(

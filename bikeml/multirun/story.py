@@ -12,6 +12,7 @@ from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
 from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.display import show_leaderboard
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher
@@ -116,7 +117,13 @@ class _RunningSweep:
             command=redact(command_line()), started=self.started, cells=(), n_trials=self.proposer.n_trials
         )
         cells, dropped = (*record.cells, *(each.cell for each in new)), (*record.dropped, *plan.dropped)
-        return record.model_copy(update={"cells": cells, "dropped": dropped})
+        rank = choose_sweep_rank([each.config for each in self.planned])
+        if record.cells and rank != record.rank:
+            raise ConfigError(
+                f"the cells so far are ranked by {record.rank}, and the next ones by another metric, so their scores "
+                "cannot be compared; set evaluation.rank to a metric that all of them have"
+            )
+        return record.model_copy(update={"cells": cells, "dropped": dropped, "rank": rank})
 
     def _reuse(self, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
         """Return the cells with those that the store already has marked as reused."""
@@ -231,7 +238,7 @@ def conclude(
     finally:
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
-            store.end(sweep.run_id, folder.list_files(), count_cells(leaderboard), status)
+            store.end(sweep.run_id, folder.list_files(), count_cells(sweep, leaderboard), status)
 
 
 def conclude_foreign(path: Path) -> Sweep:

@@ -7,15 +7,17 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bikeml.evaluation.metrics import find_metric
 from bikeml.pages import plots
 from bikeml.pages.style import any_glyph
-from bikeml.records.predictions import read_predictions
+from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import FIGURES, PREDICTIONS, RunFolder
 from bikeml.system.files import write_bytes
 
 EVALUATE, RESIDUALS, IMPORTANCE, SEARCH = FIGURES
 DPI = 120
+DIGITS = 3
 
 
 def draw(folder: RunFolder) -> dict[str, Figure]:
@@ -25,16 +27,27 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
         return {}
     held_out = read_predictions(folder, PREDICTIONS)
     y, predicted, target = held_out["actual"].to_numpy(), held_out["predicted"].to_numpy(), record.dataset.target
-    low, high = record.intervals.get("test_r2", (None, None))
     figures = {
-        EVALUATE: plots.plot_evaluate(y, predicted, target, (record.metrics["test_r2"], low, high), record.confidence),
+        EVALUATE: plots.plot_evaluate(y, predicted, target, _describe_score(record), record.confidence),
         RESIDUALS: plots.plot_residuals(y, predicted, target),
     }
     if record.importance.columns:
-        figures[IMPORTANCE] = plots.plot_importance(record.importance)
+        metric = find_metric(record.rank)
+        effect = f"{'fall' if metric.greater_is_better else 'rise'} of the test {metric.label}"
+        figures[IMPORTANCE] = plots.plot_importance(record.importance, effect)
     if record.search is not None:
         figures[SEARCH] = plots.plot_search(_list_candidates(record), record.search.scoring or "score")
     return figures
+
+
+def _describe_score(record: RunRecord) -> str:
+    """Return the metric that ranks a run on its held-out rows, with its interval if it has one."""
+    metric = find_metric(record.rank)
+    shown = f"{metric.label} {metric.show(record.metrics[metric.test], DIGITS)}"
+    if metric.test not in record.intervals:
+        return shown
+    low, high = (metric.show(end, DIGITS) for end in record.intervals[metric.test])
+    return f"{shown} ({record.confidence:.0%} interval {low} to {high})"
 
 
 def save(folder: RunFolder) -> None:

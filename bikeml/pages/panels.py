@@ -8,38 +8,38 @@ import pandas as pd
 from markupsafe import Markup
 
 from bikeml.errors import RecordError
+from bikeml.evaluation.metric import Metric
 from bikeml.pages.entries import Entry
 from bikeml.pages.page import Panel, embed
-from bikeml.pages.sweep_plots import find_floor, plot_group, plot_predictions, plot_time, plot_validation_curve
-from bikeml.records.run import METRIC
+from bikeml.pages.sweep_plots import find_limits, plot_group, plot_predictions, plot_time, plot_validation_curve
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
-from bikeml.terminal import numbers
+from bikeml.terminal.numbers import DIGITS
 
 MANY_PANELS = 9  # figures in one section
 LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square of a larger one is not finite
 
 
-def draw_groups(sweep: Sweep, ranked: Sequence[Entry]) -> Iterator[Panel]:
-    """Yield a figure for each key that varies: the R2 of the cells by its value."""
+def draw_groups(sweep: Sweep, ranked: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
+    """Yield a figure for each key that varies: the metric of the cells by its value."""
     if not ranked:
         return
-    means, stds = scores(ranked)
+    means, stds = scores(ranked, metric)
+    limits = find_limits(means, stds, metric.sign)
     for number, key in enumerate(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)):
         values = [entry.outcome.cell.varies.get(key, "(not set)") for entry in ranked]
         if len(set(values)) > 1 and number < MANY_PANELS:
-            figure = plot_group(values, means, stds, find_floor(means, stds))
+            figure = plot_group(values, means, stds, limits, f"cv {metric.label}")
             best = [(value, means[values.index(value)]) for value in dict.fromkeys(values)]
-            text = ", ".join(f"{value} {show_r2(mean)}" for value, mean in best[:MANY_PANELS])
-            label = f"cross-validated R² of each cell by {key}; best cell per value: {text}"
+            text = ", ".join(f"{value} {show(metric, mean)}" for value, mean in best[:MANY_PANELS])
+            label = f"cross-validated {metric.label} of each cell by {key}; best cell per value: {text}"
             yield Panel(key, "", embed(figure, label, f"group{number}"))
 
 
-def scores(ranked: Sequence[Entry]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cross-validated R2 of the cells and its spread over the folds, both of shape (n_cells,)."""
-    return np.array([entry.row[METRIC] for entry in ranked]), np.array(
-        [entry.row["cv_r2_std"] or 0 for entry in ranked]
-    )
+def scores(ranked: Sequence[Entry], metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cross-validated metric of the cells and its spread over the folds, both of shape (n_cells,)."""
+    means, stds = ([entry.row[name] or 0 for entry in ranked] for name in (metric.mean, metric.std))
+    return np.array(means), np.array(stds)
 
 
 def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
@@ -50,7 +50,7 @@ def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
     return list(best.values() if len(best) > 1 else ranked)[:MANY_PANELS]
 
 
-def draw_predictions(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
+def draw_predictions(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
     """Yield predicted against actual values of the held-out rows. A broken file is reported in its panel."""
     for entry in entries:
         try:
@@ -60,7 +60,7 @@ def draw_predictions(sweep: Sweep, entries: Sequence[Entry]) -> Iterator[Panel]:
             continue
         if table is not None:
             figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
-            text = f"test R² {show_r2(entry.row['test_r2'])}, {len(table):,} held-out rows"
+            text = f"test {metric.label} {show(metric, entry.row[metric.test])}, {len(table):,} held-out rows"
             label = f"predicted against actual values of {entry.outcome.cell.name}: {text}"
             yield Panel(_title(entry), text, embed(figure, label, f"predictions{entry.row['cell']}"))
 
@@ -109,15 +109,17 @@ def _draw_axes(entry: Entry, table: pd.DataFrame) -> Iterator[Panel]:
             yield Panel(_title(entry), text, embed(figure, label, f"curve{entry.row['cell']}-{axis}"))
 
 
-def draw_time(ranked: Sequence[Entry]) -> Iterator[Panel]:
+def draw_time(ranked: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
     """Yield the score of the cells over their time, if at least two cells have one."""
     timed = [entry for entry in ranked if entry.row["seconds"] is not None]
     if len(timed) > 1:
-        means, stds = scores(timed)
-        figure = plot_time(np.array([entry.row["seconds"] for entry in timed]), means, stds, find_floor(means, stds))
-        yield Panel("time", "", embed(figure, "cross-validated R² of each cell over the seconds it took", "time"))
+        means, stds = scores(timed, metric)
+        seconds = np.array([entry.row["seconds"] for entry in timed])
+        figure = plot_time(seconds, means, stds, find_limits(means, stds, metric.sign), f"cv {metric.label}")
+        label = f"cross-validated {metric.label} of each cell over the seconds it took"
+        yield Panel("time", "", embed(figure, label, "time"))
 
 
-def show_r2(value: float | None, digits: int = 4) -> str:
-    """Return an R2 as a page shows it, with a dash if it is None or not finite."""
-    return numbers.show_r2(value, digits, "–").replace("-", "−")
+def show(metric: Metric, value: float | None, digits: int = DIGITS) -> str:
+    """Return a value of a metric as a page shows it, with a dash if it is None or not finite."""
+    return metric.show(value, digits, "–").replace("-", "−")

@@ -10,8 +10,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from scipy.stats import t as student_t
 
+from bikeml.evaluation.metric import Metric
 from bikeml.pages.style import any_glyph, name_style, shorten
-from bikeml.records.run import Importance
+from bikeml.records.judgement import Importance
 
 MANY_ROWS = 5_000  # with more rows, points would hide each other, so a density is drawn instead
 MANY_COLUMNS = 30  # only the most important ones are drawn
@@ -24,14 +25,11 @@ LINE_COLOUR = "#c2410c"
 MUTED_COLOUR = "#8a8a8a"
 
 
-def plot_evaluate(
-    y_true: np.ndarray, y_pred: np.ndarray, target: str, r2: tuple[float | None, ...], confidence: float
-) -> Figure:
+def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: str, confidence: float) -> Figure:
     """
     Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line.
 
-    `r2` is the test R2 and the two ends of its interval at `confidence`. The band around the line has that confidence
-    too.
+    `score` is in the title. The band around the line is that of its mean, at `confidence`.
     """
     figure = _framed(6.5, 6.5)
     axes = figure.subplots()
@@ -39,8 +37,6 @@ def plot_evaluate(
     axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
     _draw_points(axes, y_true, y_pred)
     _draw_fitted_line(axes, y_true, y_pred, confidence)
-    value, start, end = ("undefined" if each is None else f"{each:.3f}" for each in r2)
-    score = f"R² {value} ({confidence:.0%} interval {start} to {end})"
     (name,) = shorten([target], MAX_LABEL)
     axes.set_xlabel(f"actual {name}", **name_style())
     axes.set_ylabel(f"predicted {name}", **name_style())
@@ -83,8 +79,8 @@ def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
         return np.array([np.nextafter(values.min(), -np.inf), np.nextafter(values.max(), np.inf)])
 
 
-def plot_importance(importance: Importance) -> Figure:
-    """Draw the permutation importance of each column with its standard deviation over the shuffles."""
+def plot_importance(importance: Importance, effect: str) -> Figure:
+    """Draw the `effect` that the shuffling of each column has, with its standard deviation over the shuffles."""
     mean, std = (np.array(values, dtype=float) for values in (importance.mean, importance.std))  # None becomes NaN
     order = np.argsort(np.nan_to_num(mean))[-MANY_COLUMNS:]
     columns = shorten([importance.columns[i] for i in order], MAX_LABEL)
@@ -95,7 +91,7 @@ def plot_importance(importance: Importance) -> Figure:
     axes.barh(range(len(columns)), means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
     axes.set_yticks(range(len(columns)), columns, **name_style())
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
-    axes.set(xlabel="fall of the test R² when the column is shuffled (mean ± std)", title="Permutation importance")
+    axes.set(xlabel=f"{effect} when the column is shuffled (mean ± std)", title="Permutation importance")
     axes.locator_params(axis="x", nbins=TICKS)
     return figure
 
@@ -119,28 +115,28 @@ def _inches(label: str) -> float:
     return float(points) / 72
 
 
-def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
-    """Draw the cross-validated R2 of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
+def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
+    """Draw the metric of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
     shown = leaderboard.dropna(subset=["rank"]).head(MANY_CELLS).iloc[::-1]
     figure = Figure(figsize=(8, max(2.0, 0.35 * len(shown) + 1.2)), layout="constrained")
     axes = figure.subplots()
     labels = [f"{row['name'][-60:]}  #{row['rank']}" for _, row in shown.iterrows()]
     positions = range(len(shown))
     axes.errorbar(
-        shown["cv_r2_mean"],
+        shown[metric.mean],
         positions,
-        xerr=shown["cv_r2_std"],
+        xerr=shown[metric.std],
         fmt="o",
         color=POINT_COLOUR,
         ecolor=MUTED_COLOUR,
         capsize=3,
         label="cross-validation, mean ± std over the folds",
     )
-    test = np.array([shown["test_r2"] - shown["test_r2_low"], shown["test_r2_high"] - shown["test_r2"]])
+    low, test, high = (shown[f"{metric.test}{end}"] for end in ("_low", "", "_high"))
     axes.errorbar(
-        shown["test_r2"],
+        test,
         [position - 0.25 for position in positions],
-        xerr=np.maximum(test, 0),
+        xerr=np.maximum(np.array([test - low, high - test]), 0),
         fmt="D",
         markersize=4,
         color=LINE_COLOUR,
@@ -148,7 +144,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame) -> Figure:
         label="held-out rows, with the bootstrap interval",
     )
     axes.set_yticks(positions, labels, **name_style())
-    axes.set(xlabel="R²", title=f"{len(leaderboard)} cells")
+    axes.set(xlabel=metric.label, title=f"{len(leaderboard)} cells")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.5 / max(2.0, 0.35 * len(shown) + 1.2)))
     return figure
 

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
 from bikeml.config.overrides import as_one_line
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries
 from bikeml.pages.leaderboard import CONFIDENCE
 from bikeml.pages.page import render
@@ -20,21 +23,20 @@ from bikeml.pages.panels import (
     draw_predictions,
     draw_time,
     scores,
-    show_r2,
+    show,
 )
-from bikeml.pages.sweep_plots import find_floor
+from bikeml.pages.sweep_plots import find_limits
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
-from bikeml.terminal.numbers import show_number
 
 PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale of the bars in the table: the place of an R2, in percent of their width."""
+    """The scale of the bars in the table: the place of a value of the metric, in percent of their width."""
 
     low: float
     high: float
@@ -57,13 +59,15 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
 
 def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     """Return the page of a sweep as HTML."""
-    entries = build_entries(sweep, leaderboard)
+    entries, metric = build_entries(sweep, leaderboard), find_metric(sweep.record.rank)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     return render(
         "report.html.j2",
-        {"number": _number, "r2": show_r2, "seconds": _seconds, "p": _p_value, "one_line": as_one_line},
+        {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "p": _p_value, "one_line": as_one_line},
         sweep=sweep.record,
+        metric=metric,
+        others=[find_metric(name.removeprefix("test_")) for name in _find_others(leaderboard, metric)],
         entries=entries,
         ranked=ranked,
         keys=list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)),
@@ -77,11 +81,11 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         many_panels=MANY_PANELS,
         confidence=CONFIDENCE,
         log_file=LOG,
-        scale=_find_scale(ranked),
+        scale=_find_scale(ranked, metric),
         started=datetime.fromtimestamp(sweep.record.started, UTC),
         environment=_describe_environment(ranked),
-        groups=[*draw_groups(sweep, ranked), *draw_time(ranked)],
-        predictions=list(draw_predictions(sweep, choose_models(ranked))),
+        groups=[*draw_groups(sweep, ranked, metric), *draw_time(ranked, metric)],
+        predictions=list(draw_predictions(sweep, choose_models(ranked), metric)),
         curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
     )
 
@@ -95,14 +99,21 @@ def _group_by_reason(sweep: Sweep) -> dict[str, list[int]]:
     return reasons
 
 
-def _find_scale(ranked: Sequence[Entry]) -> Scale:
+def _find_others(leaderboard: pd.DataFrame, metric: Metric) -> list[str]:
+    """Return the columns of the further metrics on the held-out rows."""
+    ends = (f"{metric.test}_low", f"{metric.test}_high")
+    names = [name for name in map(str, leaderboard) if name.startswith("test_") and name not in (metric.test, *ends)]
+    return [name for name in names if is_metric(name.removeprefix("test_"))]
+
+
+def _find_scale(ranked: Sequence[Entry], metric: Metric) -> Scale:
     if not ranked:
         return Scale(0.0, 1.0)
-    means, stds = scores(ranked)
-    tests = [
-        entry.row[end] for entry in ranked for end in ("test_r2_low", "test_r2_high") if entry.row[end] is not None
-    ]
-    low, high = find_floor(means, stds), max([*(means + stds), *tests])
+    means, stds = scores(ranked, metric)
+    limits = find_limits(means, stds, metric.sign)
+    ends = [entry.row[f"{metric.test}_{end}"] for entry in ranked for end in ("low", "high")]
+    shown = [*(means - stds), *(means + stds), *(end for end in ends if end is not None)]
+    low, high = max(min(shown), limits.low), min(max(shown), limits.high)
     return Scale(low, high) if low < high else Scale(low - 1, high + 1)
 
 
@@ -119,8 +130,8 @@ def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
     return facts | commit | {name: found.packages[name] for name in PACKAGES if name in found.packages}
 
 
-def _number(value: float | None) -> str:
-    return show_number(value, "–").replace("-", "−")
+def _show_of(value: float | None, metric: Metric) -> str:
+    return show(metric, value)
 
 
 def _seconds(value: float | None) -> str:

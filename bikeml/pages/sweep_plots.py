@@ -1,7 +1,7 @@
 """Draw the small figures of a sweep's page, as matplotlib Figures in the colours of bikeml.pages.style."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,18 +25,35 @@ BEST: dict[str, Any] = CELL | {"color": WARM, "markersize": 10}
 BEYOND: dict[str, Any] = {"color": MUTED, "markersize": 4, "linestyle": "none", "clip_on": False}
 
 
-def find_floor(means: np.ndarray, stds: np.ndarray) -> float:
-    """Return the lowest R2 to draw. Cells far below would squeeze the others. Both arrays have shape (n_cells,)."""
-    lower, upper = np.quantile(means, (0.25, 0.75))
-    near = means >= lower - FENCE * (upper - lower)
-    return float((means - stds)[near].min())
+class Limits(NamedTuple):
+    """The lowest and the highest value to draw: cells that are far worse would squeeze the others."""
+
+    low: float
+    high: float
+
+    def hold(self, values: np.ndarray) -> np.ndarray:
+        """Return whether each value is to be drawn at its place."""
+        return (values >= self.low) & (values <= self.high)
+
+    @property
+    def worst(self) -> float:
+        """The edge at which cells that are far worse are drawn."""
+        return self.low if np.isfinite(self.low) else self.high
 
 
-def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor: float) -> Figure:
+def find_limits(means: np.ndarray, stds: np.ndarray, sign: int) -> Limits:
+    """Return the limits of cells' scores, both of shape (n_cells,); `sign` is 1 if greater is better, else -1."""
+    lower, upper = np.quantile(sign * means, (0.25, 0.75))
+    near = sign * means >= lower - FENCE * (upper - lower)
+    worst = float((means - sign * stds)[near].min() if sign > 0 else (means - sign * stds)[near].max())
+    return Limits(worst, np.inf) if sign > 0 else Limits(-np.inf, worst)
+
+
+def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, limits: Limits, label: str) -> Figure:
     """
-    Draw the cross-validated R2 of cells by the value of one key, each cell with its fold spread.
+    Draw the cross-validated metric of cells, called `label`, by the value of one key, each cell with its fold spread.
 
-    All arrays are of shape (n_cells,), best cell first. A cell below `floor` is a triangle at `floor`.
+    All arrays are of shape (n_cells,), best cell first. A cell beyond the limits is a triangle on the edge.
     """
     shown = list(dict.fromkeys(values))[:MANY_VALUES]
     labels = shorten(shown, LONG_LABEL)
@@ -46,17 +63,18 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, floor
     for position, value in enumerate(shown):
         mine = np.flatnonzero([each == value for each in values])
         offsets = position + np.linspace(-0.28, 0.28, len(mine)) if len(mine) > 1 else np.array([position])
-        inside = means[mine] >= floor
-        low, high = np.maximum(means - stds, floor)[mine], (means + stds)[mine]
+        inside = limits.hold(means[mine])
+        low, high = np.clip(means - stds, *limits)[mine], np.clip(means + stds, *limits)[mine]
         axes.hlines(offsets[inside], low[inside], high[inside], **SPREAD)
         axes.plot(means[mine][inside], offsets[inside], **CELL)
-        axes.plot(np.full(np.sum(~inside), floor), offsets[~inside], marker="<", **BEYOND)
+        marker = "<" if limits.worst == limits.low else ">"
+        axes.plot(np.full(np.sum(~inside), limits.worst), offsets[~inside], marker=marker, **BEYOND)
         if position == 0:
             axes.plot(means[0], offsets[0], **BEST)
     axes.set_yticks(range(len(shown)), labels, **name_style())
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
-    axes.set_xlabel("cv R²", color=MUTED)
+    axes.set_xlabel(label, color=MUTED)
     return figure
 
 
@@ -136,18 +154,19 @@ def _spread_out(axes: Axes, numbers: np.ndarray) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
 
 
-def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, floor: float) -> Figure:
-    """Draw the cross-validated R2 with its fold spread over the seconds of each cell, shape (n_cells,), best first."""
+def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, limits: Limits, label: str) -> Figure:
+    """Draw the cross-validated metric, called `label`, over the seconds of each cell, shape (n_cells,), best first."""
     figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
-    inside = means >= floor
-    axes.vlines(seconds[inside], np.maximum(means - stds, floor)[inside], (means + stds)[inside], **SPREAD)
+    inside, low, high = limits.hold(means), np.clip(means - stds, *limits), np.clip(means + stds, *limits)
+    axes.vlines(seconds[inside], low[inside], high[inside], **SPREAD)
     axes.plot(seconds[inside], means[inside], **CELL)
-    axes.plot(seconds[~inside], np.full(np.sum(~inside), floor), marker="v", **BEYOND)
+    marker = "v" if limits.worst == limits.low else "^"
+    axes.plot(seconds[~inside], np.full(np.sum(~inside), limits.worst), marker=marker, **BEYOND)
     axes.plot(seconds[0], means[0], **BEST)
     _spread_out(axes, seconds)
     axes.grid(visible=True, color=FAINT, linewidth=0.7)
     axes.set_xlabel("seconds", color=MUTED)
-    axes.set_ylabel("cv R²", color=MUTED)
+    axes.set_ylabel(label, color=MUTED)
     return figure
 
 

@@ -26,8 +26,12 @@ from bikeml.records.record import as_json
 from bikeml.records.run import hash_identity
 
 RESULT_MODULES = (
+    "evaluation/choice",
+    "evaluation/draws",
     "evaluation/evaluate",
     "evaluation/importance",
+    "evaluation/metric",
+    "evaluation/metrics",
     "evaluation/threads",
     "experiment/check",
     "experiment/checkpoint",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -12,12 +12,11 @@ from pydantic import Field, JsonValue, model_validator
 from pydantic_core import from_json
 
 from bikeml.errors import RecordError
+from bikeml.records.judgement import CrossValidation, Importance
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 
 FINGERPRINT, PARENT_RUN_ID, CELL = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID", "BIKEML_CELL"
 """The environment variables of a job: the fingerprint that it must have, the sweep's run, and the cell's number."""
-METRIC, SPREAD = "cv_r2_mean", "cv_r2_std"
-"""The metric that ranks cells and runs: cross-validation on the training rows, since the held-out rows are too few."""
 
 
 @dataclass(frozen=True)
@@ -65,39 +64,6 @@ class Dataset(Value):
     """How many cells are missing, by feature; features without gaps are left out."""
     notes: tuple[Text, ...] = ()
     """What was decided about the table by looking at it, for people; empty in an earlier record."""
-
-
-class CrossValidation(Value):
-    """The score of each fold, None if it is undefined. All folds have the same parameters."""
-
-    r2: tuple[float | None, ...]
-    rmse: tuple[float | None, ...]
-    """In the target's unit."""
-    n_fit: tuple[Count, ...]
-    """How many rows each fold was fitted on."""
-    n_score: tuple[Count, ...]
-    """How many rows each fold was scored on."""
-    folds: Text
-    """The sha256 of the folds' rows. Two runs with the same value can be compared fold by fold."""
-    tuned_on_these_rows: bool
-    """Whether a search chose the parameters on the rows that the folds score; the scores are then optimistic."""
-
-    @model_validator(mode="after")
-    def _has_every_score_of_every_fold(self) -> Self:
-        if not len(self.r2) == len(self.rmse) == len(self.n_fit) == len(self.n_score) > 0:
-            raise ValueError("should have a score of each kind for each fold")
-        return self
-
-
-class Importance(Value):
-    """The fall of the test R2 when one column is shuffled: mean and standard deviation over the shuffles."""
-
-    columns: tuple[str, ...]  # empty with evaluation.importance=none
-    mean: tuple[float | None, ...]
-    std: tuple[float | None, ...]
-    n_rows: Count | None = None
-    """How many held-out rows were shuffled, n_repeats times each column; None in an earlier record: all of them."""
-    n_repeats: Count | None = None
 
 
 class Candidate(Value):
@@ -170,6 +136,10 @@ class RunRecord(Record):
     confidence: Annotated[float, Field(gt=0, lt=1)] | None
     intervals: Mapping[str, tuple[float | None, float | None]]
     """The low and high end of each test metric's interval, at `confidence`."""
+    rank: Text = "r2"
+    """The metric that the run is ranked by; an earlier record has R2."""
+    undefined: Mapping[str, Text] = {}
+    """Why metrics are None."""
     cv: CrossValidation
     search: Search | None
     importance: Importance | None
@@ -183,14 +153,22 @@ class RunRecord(Record):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if not {METRIC, SPREAD} <= self.metrics.keys():
-            raise ValueError(f"metrics should have {METRIC} and {SPREAD}")
+        mean, std = f"cv_{self.rank}_mean", f"cv_{self.rank}_std"
+        if not {mean, std} <= self.metrics.keys():
+            raise ValueError(f"metrics should have {mean} and {std}")
+        if self.rank not in self.cv.scores:
+            raise ValueError(f"cv should have {self.rank}, which is its rank")
         lost = self.intervals.keys() - self.metrics.keys()
         if lost:
             raise ValueError(f"metrics should have {', '.join(sorted(lost))}, which has an interval")
         if self.identity is not None and hash_identity(self.identity) != self.fingerprint:
             raise ValueError("fingerprint is not the hash of identity")
         return self
+
+    @property
+    def score(self) -> float | None:
+        """Return the mean of the metric over the folds that the run is ranked by; None if it is undefined."""
+        return self.metrics[f"cv_{self.rank}_mean"]
 
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
@@ -218,6 +196,13 @@ def check_fingerprint(record: RunRecord, expected: str) -> None:
     if record.fingerprint != expected:
         found = f"its fingerprint is {record.fingerprint[:16]}, not {expected[:16]}"
         raise RecordError(f"{RunRecord.FILE} is of another experiment: {found}")
+
+
+def check_judged(record: RunRecord, names: Iterable[str]) -> None:
+    """Raise RecordError if a run was not judged by all metrics of these `names`, which no fingerprint tells."""
+    missing = [name for name in names if name not in record.cv.scores]
+    if missing:
+        raise RecordError(f"it was not judged by {', '.join(missing)}")
 
 
 class StoreRecord(Record):

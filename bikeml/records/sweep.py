@@ -80,6 +80,8 @@ class SweepRecord(Record):
     """Combinations left out as the same experiment as an earlier cell, each with the number of that cell."""
     n_trials: Count | None = None
     """How many cells a sweeper proposes one after another; None if all were planned at once."""
+    rank: Text = "r2"
+    """The metric that the cells are ranked by; an earlier sweep has R2."""
 
     @property
     def id(self) -> str:

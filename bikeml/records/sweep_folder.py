@@ -113,7 +113,8 @@ class SweepFolder:
             )
             for number, (folder, each) in enumerate(zip(folders, found, strict=True))
         )
-        return SweepRecord(command="", started=min(folder.stat().st_ctime for folder in folders), cells=cells)
+        started = min(folder.stat().st_ctime for folder in folders)
+        return SweepRecord(command="", started=started, cells=cells, rank=_find_rank(found))
 
     def list_files(self) -> list[Path]:
         """Return the files to record with the sweep's own run."""
@@ -209,6 +210,12 @@ class _CellReader:
         except RecordError as error:
             self.problem = self.problem or str(error)
             return None
+
+
+def _find_rank(found: Iterable[RunRecord | FailureRecord | None]) -> str:
+    """Return the metric that all runs of a sweep without a plan are ranked by; R2 if they have none in common."""
+    ranks = {each.rank for each in found if isinstance(each, RunRecord)}
+    return ranks.pop() if len(ranks) == 1 else "r2"
 
 
 def _read_result_or_failure(folder: Path) -> RunRecord | FailureRecord | None:

@@ -18,6 +18,8 @@ MODEL = "bikeml.model_sha256"
 
 VERSION = "bikeml.version"
 COMMAND = "bikeml.command"
+RANK = "bikeml.rank"
+"""The metric that a run is ranked by; absent from earlier runs, which R2 ranks."""
 CPU = "bikeml.cpu"
 BLAS = "bikeml.blas"
 UNCOMMITTED_CHANGES = "bikeml.uncommitted_changes"

@@ -17,7 +17,7 @@ from pydantic import Field
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
-from bikeml.records.predictions import read_predictions
+from bikeml.records.judgement import read_predictions
 from bikeml.records.run_folder import CONFIG, PREDICTIONS, RunFolder
 from bikeml.system.files import move
 from bikeml.system.redaction import redact

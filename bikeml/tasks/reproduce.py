@@ -218,9 +218,10 @@ def _write_options(sections: dict[str, Any], folder: Path) -> None:
 
 
 def _compare(before: RunRecord, after: RunRecord) -> Iterator[Figure]:
-    ours, theirs = _figures(before), _figures(after)
-    for name in dict.fromkeys([*ours, *theirs]):
-        yield Figure(name, ours.get(name), theirs.get(name))
+    """Yield each recorded figure; those that only the present code computes have nothing to be compared with."""
+    now = _figures(after)
+    for name, value in _figures(before).items():
+        yield Figure(name, value, now.get(name))
 
 
 def _figures(record: RunRecord) -> dict[str, float | None]:
@@ -229,7 +230,8 @@ def _figures(record: RunRecord) -> dict[str, float | None]:
         for name, pair in record.intervals.items()
         for end, value in zip(("low", "high"), pair, strict=True)
     }
-    folds = {f"cv_r2_fold_{number}": value for number, value in enumerate(record.cv.r2, start=1)}
+    scores = record.cv.scores[record.rank]
+    folds = {f"cv_{record.rank}_fold_{number}": value for number, value in enumerate(scores, start=1)}
     return {**record.metrics, **ends, **folds}
 
 

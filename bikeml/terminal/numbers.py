@@ -21,8 +21,8 @@ def show_number(value: float | None, missing: str = "undefined") -> str:
     return f"{value:.{DIGITS + leading_zeros}f}"
 
 
-def show_r2(value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:
-    """Return an R2 with so many decimals, since its scale is that of 1; a large negative one as any number."""
+def show_score(value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:
+    """Return a score without a unit, such as R2, with so many decimals: its scale is that of 1, unless it is large."""
     if value is None or not math.isfinite(value) or abs(value) >= 10:  # noqa: PLR2004
         return show_number(value, missing)
     return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0.0 into 0.0

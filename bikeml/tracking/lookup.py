@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
-from math import inf, isnan
+from math import inf, isnan, nan
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -13,8 +14,9 @@ from mlflow.exceptions import MlflowException
 from bikeml.config.fields import SQLITE
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, RunNotFoundError
-from bikeml.records.run import METRIC
-from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, TABLE
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.metrics import find_metric
+from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, Version, open_store
@@ -33,7 +35,8 @@ def find(config: Config, which: str) -> RecordedRun:
 
     - the id of a run, or its first 7 or more characters;
     - "latest";
-    - "best": the highest cross-validated R2 of the runs with the table, target and kind of split of the latest run;
+    - "best": the best of the runs with the table, target and kind of split of the latest run, by the cross-validated
+      metric that ranks the latest run;
     - the alias of a registered model, NAME@ALIAS, or NAME/VERSION.
 
     Raises RunNotFoundError if there is no such run or it did not finish, ConfigError if the config names no store,
@@ -58,6 +61,7 @@ class _Finder:
     def __init__(self, place: Store, experiment: str) -> None:
         self._store, self._uri, self._name = place, place.uri, experiment
         self._client: MlflowClient = store.connect(place.uri)
+        self._best_by: str | None = None
 
     def find(self, which: str) -> Run:
         if which == "latest":
@@ -91,6 +95,7 @@ class _Finder:
             metrics=dict(run.data.metrics),
             uri=self._uri,
             which=which,
+            best_by=self._best_by,
             _artifacts=store.open_artifacts(run, self._uri),
         )
 
@@ -105,13 +110,16 @@ class _Finder:
 
     def _best(self) -> Run:
         latest = self._latest().data
+        metric = find_metric(latest.tags.get(RANK, "r2"))  # which earlier runs had
+        self._best_by = metric.mean
         comparable = {key: latest.params[key] for key in COMPARABLE if key in latest.params}
         wanted = {f"tags.`{TABLE}`": latest.tags.get(TABLE, ""), **{f"params.`{k}`": v for k, v in comparable.items()}}
         same = "".join(f" and {each}" for each in map(store.equals, wanted.keys(), wanted.values()) if each)
         can_order = self._store.can_order
-        runs = self._finished(same, [f"metrics.{METRIC} DESC", "attributes.start_time DESC"] if can_order else ())
+        order = f"metrics.`{metric.mean}` {'DESC' if metric.greater_is_better else 'ASC'}"
+        runs = self._finished(same, [order, "attributes.start_time DESC"] if can_order else ())
         found = (run for run in runs if comparable.items() <= run.data.params.items())
-        return max(islice(found, 1 if can_order else None), key=_score)
+        return max(islice(found, 1 if can_order else None), key=partial(_score, metric=metric))
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
         """Yield the finished runs of experiments, newest first unless `order` says otherwise."""
@@ -186,12 +194,13 @@ class _Finder:
 
 def _is_experiment(run: Run) -> bool:
     """Return whether a run is an experiment: not a sweep's own run, and not a candidate of a search."""
-    return FINGERPRINT in run.data.tags and METRIC in run.data.metrics
+    is_judged = RANK in run.data.tags or "cv_r2_mean" in run.data.metrics  # earlier runs have no such tag
+    return FINGERPRINT in run.data.tags and is_judged
 
 
-def _score(run: Run) -> float:
-    score = float(run.data.metrics[METRIC])
-    return -inf if isnan(score) else score
+def _score(run: Run, metric: Metric) -> float:
+    score = float(run.data.metrics.get(metric.mean, nan))
+    return -inf if isnan(score) else metric.sign * score
 
 
 def _show(runs: Sequence[Run]) -> str:

@@ -142,6 +142,7 @@ def _tags(folder: RunFolder, run: RunRecord, parent_run_id: str | None) -> dict[
         names.OPTIONS: options_tag(run.choices),
         names.REPRODUCIBLE: str(run.reproducible).lower(),
         names.MODEL: folder.digest(MODEL_FILE),
+        names.RANK: run.rank,
         names.COMMAND: run.command,
         names.SOURCE_NAME: "bikeml",
         names.SOURCE_TYPE: "LOCAL",

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
-from bikeml.records.run import METRIC, check_fingerprint
+from bikeml.records.run import check_fingerprint
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.tags import MODEL
@@ -31,6 +31,8 @@ class RecordedRun:
     """The address of its store."""
     which: str
     """The argument that it was found by, such as "best"."""
+    best_by: str | None
+    """The name of the metric that it is the best by, if it was found by "best"."""
     _artifacts: ArtifactRepository = field(repr=False, compare=False)
     """MLflow 3.15's client would ask for logged models first, which not every server supports."""
 
@@ -38,7 +40,7 @@ class RecordedRun:
     def title(self) -> str:
         """Return its id and name, and `which` if that was not the id."""
         if self.which == "best":
-            return f"{self.run_id} ({self.name}), the best on its table, target and split by {METRIC}"
+            return f"{self.run_id} ({self.name}), the best on its table, target and split by {self.best_by}"
         named = "" if self.run_id.startswith(self.which) else f", {self.which}"
         return f"{self.run_id} ({self.name}){named}"
 

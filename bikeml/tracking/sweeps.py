@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Run
 from bikeml.config.schema import Config
 from bikeml.config.sections import result_sections
 from bikeml.errors import RecordError
+from bikeml.evaluation.choice import decide_metrics
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records.params import (
@@ -184,10 +185,8 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
         client = store.connect(place.uri)
         experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
         run_id = store.begin_run(client, experiment, invocation.name, tags, started)
-        client.log_batch(
-            run_id,
-            params=to_params({**result_choices(invocation.choices), **describe(result_sections(config))}, place.limits),
-        )
+        sections = describe(result_sections(decide_metrics(config)))
+        client.log_batch(run_id, params=to_params({**result_choices(invocation.choices), **sections}, place.limits))
         client.log_text(run_id, error, ERROR_FILE)  # the tag may hold only its beginning
         client.set_terminated(run_id, "FAILED")
 

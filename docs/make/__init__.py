@@ -1,8 +1,8 @@
 """
 Make what the pages of docs/ take from the code.
 
-``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, and the tables of
-docs/coming-from-scikit-learn.md;
+``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, the metrics of
+docs/how-a-run-is-judged.md, and the tables of docs/coming-from-scikit-learn.md;
 ``python -m docs.make.pictures`` draws docs/images from real runs.
 """
 
@@ -13,6 +13,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401  all_est
 from sklearn.utils import all_estimators
 
 from docs.make.estimators import describe_estimators, describe_functions
+from docs.make.metrics import describe_metrics
 from docs.make.rooms import draw_rooms
 from docs.make.settings import describe_settings
 
@@ -25,6 +26,7 @@ def generate() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": describe_settings(),
         **_fill("architecture.md", rooms=draw_rooms()),
+        **_fill("how-a-run-is-judged.md", metrics=describe_metrics()),
         **_fill(
             "coming-from-scikit-learn.md",
             functions=describe_functions(),

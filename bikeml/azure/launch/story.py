@@ -20,10 +20,11 @@ from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.schema import LauncherConfig, typed_launcher
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
 from bikeml.experiment.check import find_tolerance
-from bikeml.multirun.plan import PlannedCell, compose_cells, is_repeatable, plan_cells, subdir_override
+from bikeml.experiment.pipeline import is_reproducible
+from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, subdir_override
+from bikeml.multirun.run import to_score
 from bikeml.multirun.sources import find_folders
 from bikeml.records.provenance import command_line
-from bikeml.records.run import METRIC
 from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
 from bikeml.system.redaction import redact
 from bikeml.table.data import read_table
@@ -60,7 +61,7 @@ def _find_problems(planned: PlannedCell) -> list[str]:
             "reuse=none would pay for finished jobs again whenever the command is repeated; choose reuse=all, or "
             "reuse=finished to submit failed ones again"
         )
-    if not is_repeatable(config):
+    if not is_reproducible(config):
         problems.append(f"{planned.cell.name}: a random_state is null, so its job cannot be told apart from other runs")
     return problems
 
@@ -170,7 +171,7 @@ def _return(planned: PlannedCell, sweep: SweepFolder) -> JobReturn:
     outcome = sweep.read_outcome(planned.cell)
     returned = JobReturn(overrides=list(planned.overrides), working_dir=str(sweep.path / planned.folder))
     if outcome.record is not None:
-        returned.status, returned.return_value = JobStatus.COMPLETED, outcome.record.metrics[METRIC]
+        returned.status, returned.return_value = JobStatus.COMPLETED, to_score(outcome.record)
     else:
         error = outcome.failure.error if outcome.failure else outcome.problem or "it has no result"
         returned.status, returned.return_value = JobStatus.FAILED, ClusterError(f"{planned.cell.name}: {error}")

@@ -1,5 +1,6 @@
 """A sweeper whose cells Optuna proposes: each batch after the scores of earlier ones."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -91,14 +92,14 @@ class Proposals:
             yield as_typed(f"{key}={value if isinstance(value, str) else literal(_shorten(value, self._swept[key]))}")
 
     def tell(self, outcomes: Sequence["Outcome"]) -> None:
-        """Tell the study the mean R2 over the folds of each cell, or that it failed; stop if cells do not run."""
+        """Tell the study the score of each cell, or that it failed; stop if cells do not run."""
         from optuna.trial import TrialState
 
-        from bikeml.records.run import METRIC
+        from bikeml.multirun.run import to_score
 
         for trial, outcome in zip(self._batch, outcomes, strict=True):
-            score = outcome.record.metrics[METRIC] if outcome.record else None
-            if score is None:
+            score = to_score(outcome.record) if outcome.record else math.nan
+            if math.isnan(score):
                 self._study.tell(trial, state=TrialState.FAIL)
             else:
                 self._study.tell(trial, score)

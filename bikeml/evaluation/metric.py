@@ -1,0 +1,99 @@
+"""What bikeml has to know of a metric."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from bikeml.evaluation.draws import Draws, Statistic
+from bikeml.terminal.numbers import DIGITS, show_number, show_score
+
+Formula = Callable[..., Statistic]
+"""Takes the actual and the predicted values, shape (n_rows,), the Draws, and the metric's own arguments."""
+Need = Callable[[np.ndarray, np.ndarray], str]
+"""
+Takes the actual and the predicted values; returns why the metric is undefined for them, or "" if it is not.
+
+Its docstring says it in general, for the table in docs/how-a-run-is-judged.md.
+"""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of scikit-learn, and what bikeml has to know of it."""
+
+    name: str
+    """Its name in evaluation.metrics; of one at a quantile, with the quantile, such as pinball_0.9."""
+    label: str
+    """Its name in tables and figures."""
+    function: str | Callable[..., float]
+    """Its name in sklearn.metrics; or else a function of the actual and the predicted values."""
+    scorer: str | None = None
+    """Its name as a scorer of scikit-learn; None if it has none."""
+    greater_is_better: bool = False
+    unit: Literal["target", "target²", "none"] = "none"
+    formula: Formula | None = None
+    """Its value for many bootstrap draws; None if it has no interval."""
+    need: Need | None = None
+    """What it needs of the values; None if nothing."""
+    arguments: Mapping[str, float] = field(default_factory=dict)
+    """The further arguments of its function."""
+
+    @property
+    def test(self) -> str:
+        """The name of its value on the held-out rows; with _low and _high, of the ends of the interval."""
+        return f"test_{self.name}"
+
+    @property
+    def mean(self) -> str:
+        """The name of its mean over the folds."""
+        return f"cv_{self.name}_mean"
+
+    @property
+    def std(self) -> str:
+        """The name of its standard deviation over the folds."""
+        return f"cv_{self.name}_std"
+
+    @property
+    def sign(self) -> int:
+        """1 if greater is better, else -1: a value times it is a score, of which the greatest is the best."""
+        return 1 if self.greater_is_better else -1
+
+    def measure(self, y_true: np.ndarray, y_pred: np.ndarray) -> float:
+        """Return the metric of predictions, both of shape (n_rows,); NaN if it is undefined."""
+        if self.explain_undefined(y_true, y_pred):
+            return math.nan
+        return float(_find_function(self.function)(y_true, y_pred, **self.arguments))
+
+    def explain_undefined(self, y_true: np.ndarray, y_pred: np.ndarray) -> str:
+        """Return why the metric is undefined for these values; "" if it is not."""
+        return self.need(y_true, y_pred) if self.need else ""
+
+    def over_draws(self, y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic | None:
+        """Return the metric as a function of draws of the rows; None if it has no interval, or is undefined."""
+        if self.formula is None or self.explain_undefined(y_true, y_pred):
+            return None
+        return self.formula(y_true, y_pred, draws, **self.arguments)
+
+    def score(self, estimator: Any, X: Any, y: np.ndarray) -> float:  # noqa: ANN401  of scikit-learn
+        """Return the metric of a fitted estimator as a score, of which the greatest is the best."""
+        return self.sign * self.measure(y, np.asarray(estimator.predict(X), dtype=float))
+
+    def make_scorer(self) -> Any:  # noqa: ANN401  scikit-learn has no types
+        """Return a scorer of scikit-learn's of the metric."""
+        make_scorer = _find_function("make_scorer")
+        return make_scorer(_find_function(self.function), greater_is_better=self.greater_is_better, **self.arguments)
+
+    def show(self, value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:
+        """Return a value for people: with so many decimals if it has no unit, else with at least four digits."""
+        return show_score(value, digits, missing) if self.unit == "none" else show_number(value, missing)
+
+
+def _find_function(function: str | Callable[..., float]) -> Any:  # noqa: ANN401  scikit-learn has no types
+    if callable(function):
+        return function
+    import sklearn.metrics  # its import takes half a second, and whoever reads a record needs none of it
+
+    return getattr(sklearn.metrics, function)

@@ -1,0 +1,186 @@
+"""The metrics that a run can be judged by: METRICS has one entry for each, and everything else reads it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from scipy.special import xlogy
+
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
+from bikeml.evaluation.draws import Draws, Statistic, pinball
+from bikeml.evaluation.metric import Metric
+
+
+def _mse(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return draws.mean((y_true - y_pred) ** 2)
+
+
+def _rmse(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    mse = _mse(y_true, y_pred, draws)
+    return lambda drawn: np.sqrt(mse(drawn))
+
+
+def _mae(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return draws.mean(np.abs(y_true - y_pred))
+
+
+def _r2(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return _explained(_mse(y_true, y_pred, draws), draws.variance(y_true))
+
+
+def _mape(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return draws.mean(np.abs((y_true - y_pred) / y_true))
+
+
+def _rmsle(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return _rmse(np.log1p(y_true), np.log1p(y_pred), draws)
+
+
+def _median_ae(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return draws.median(np.abs(y_true - y_pred))
+
+
+def _explained_variance(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return _explained(draws.variance(y_true - y_pred), draws.variance(y_true))
+
+
+def _pinball(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, alpha: float) -> Statistic:
+    return draws.mean(pinball(y_true - y_pred, alpha))
+
+
+def _d2_pinball(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, alpha: float = 0.5) -> Statistic:
+    return _explained(_pinball(y_true, y_pred, draws, alpha), draws.least_pinball(y_true, alpha))
+
+
+def _poisson_deviance(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
+    return draws.mean(2 * (xlogy(y_true, y_true / y_pred) - y_true + y_pred))
+
+
+def _d2_poisson(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, power: float) -> Statistic:
+    del power  # 1 is Poisson's
+    mean, mean_log = draws.mean(y_true), draws.mean(xlogy(y_true, y_true))
+    return _explained(
+        _poisson_deviance(y_true, y_pred, draws), lambda drawn: 2 * (mean_log(drawn) - xlogy(mean(drawn), mean(drawn)))
+    )
+
+
+def _explained(loss: Statistic, of: Statistic) -> Statistic:
+    return lambda drawn: 1 - loss(drawn) / of(drawn)
+
+
+def _describe_rows(is_wrong: np.ndarray, what: str) -> str:
+    n_wrong = int(np.sum(is_wrong))
+    return f"{what} in {n_wrong:,} of {len(is_wrong):,} rows" if n_wrong else ""
+
+
+def _no_zero(y_true: np.ndarray, _: np.ndarray) -> str:
+    """A target of 0."""
+    return _describe_rows(y_true == 0, "the target is 0")
+
+
+def _above_minus_one(y_true: np.ndarray, y_pred: np.ndarray) -> str:
+    """A target or a prediction of -1 or less."""
+    wrong = _describe_rows(y_true <= -1, "the target is -1 or less")
+    return wrong or _describe_rows(y_pred <= -1, "the prediction is -1 or less")
+
+
+def _counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
+    """A negative target, or a prediction of 0 or less."""
+    wrong = _describe_rows(y_true < 0, "the target is negative")
+    return wrong or _describe_rows(y_pred <= 0, "the prediction is 0 or less")
+
+
+_METRICS = (
+    Metric("mse", "MSE", "mean_squared_error", "neg_mean_squared_error", unit="target²", formula=_mse),
+    Metric("rmse", "RMSE", "root_mean_squared_error", "neg_root_mean_squared_error", unit="target", formula=_rmse),
+    Metric("mae", "MAE", "mean_absolute_error", "neg_mean_absolute_error", unit="target", formula=_mae),
+    Metric("r2", "R²", "r2_score", "r2", greater_is_better=True, formula=_r2),
+    Metric(
+        *("mape", "MAPE", "mean_absolute_percentage_error", "neg_mean_absolute_percentage_error"),
+        formula=_mape,
+        need=_no_zero,
+    ),
+    Metric(
+        *("rmsle", "RMSLE", "root_mean_squared_log_error", "neg_root_mean_squared_log_error"),
+        formula=_rmsle,
+        need=_above_minus_one,
+    ),
+    Metric(
+        *("median_ae", "median AE", "median_absolute_error", "neg_median_absolute_error"),
+        unit="target",
+        formula=_median_ae,
+    ),
+    Metric("max_error", "max error", "max_error", "neg_max_error", unit="target"),
+    Metric(
+        *("explained_variance", "explained variance", "explained_variance_score", "explained_variance"),
+        greater_is_better=True,
+        formula=_explained_variance,
+    ),
+    Metric("pinball", "pinball loss", "mean_pinball_loss", unit="target", formula=_pinball),
+    Metric(
+        *("poisson_deviance", "Poisson deviance", "mean_poisson_deviance", "neg_mean_poisson_deviance"),
+        unit="target",
+        formula=_poisson_deviance,
+        need=_counts,
+    ),
+    Metric(
+        *("d2_absolute_error", "D² of MAE", "d2_absolute_error_score", "d2_absolute_error_score"),
+        greater_is_better=True,
+        formula=_d2_pinball,
+    ),
+    Metric("d2_pinball", "D² of pinball loss", "d2_pinball_score", greater_is_better=True, formula=_d2_pinball),
+    Metric(
+        *("d2_poisson", "D² of Poisson deviance", "d2_tweedie_score"),
+        greater_is_better=True,
+        formula=_d2_poisson,
+        need=_counts,
+        arguments={"power": 1},
+    ),
+)
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""By name. Those of AT_A_QUANTILE have it in their name, such as pinball_0.9."""
+AT_A_QUANTILE = ("pinball", "d2_pinball")
+_AT = re.compile(rf"({'|'.join(AT_A_QUANTILE)})_(\d*\.?\d+)")
+
+
+def at_quantile(name: str, alpha: float) -> str:
+    """Return the name of a metric at a quantile."""
+    return f"{name}_{alpha!r}"
+
+
+@cache
+def find_metric(name: str) -> Metric:
+    """Return the metric of a name; raises ConfigError, which says what to write, if there is none."""
+    at = _AT.fullmatch(name)
+    if at and 0 < float(at[2]) < 1:
+        metric, alpha = METRICS[at[1]], float(at[2])
+        name, label = at_quantile(metric.name, alpha), f"{metric.label} at {alpha!r}"
+        return replace(metric, name=name, label=label, arguments={"alpha": alpha})
+    if name in METRICS and name not in AT_A_QUANTILE:
+        return METRICS[name]
+    raise ConfigError(_explain_unknown(name))
+
+
+def is_metric(name: str) -> bool:
+    """Return whether find_metric knows the name."""
+    try:
+        find_metric(name)
+    except ConfigError:
+        return False
+    return True
+
+
+def _explain_unknown(name: str) -> str:
+    if name.startswith(AT_A_QUANTILE):
+        family = next(each for each in AT_A_QUANTILE if name.startswith(each))
+        return f"{name!r} needs a quantile between 0 and 1; write {family}_0.9 for the quantile 0.9"
+    theirs = {known: metric.name for metric in METRICS.values() for known in (metric.function, metric.scorer)}
+    if name in theirs:
+        ours = theirs[name] if theirs[name] not in AT_A_QUANTILE else at_quantile(theirs[name], 0.9)
+        return f"{name!r} is scikit-learn's name of a metric that is called {ours} here; write {ours}"
+    names = ", ".join(each if each not in AT_A_QUANTILE else at_quantile(each, 0.9) for each in METRICS)
+    hint = did_you_mean(name, METRICS)
+    return f"{name!r} is not a metric{hint}; the metrics are {names}, or with any other quantile in place of 0.9"

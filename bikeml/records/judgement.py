@@ -1,0 +1,73 @@
+"""What the judging of a run leaves: the scores of the folds, the importance of the columns, and the predictions."""
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from bikeml.errors import RecordError
+from bikeml.records.record import Count, Text, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bikeml.records.run_folder import RunFolder
+
+
+class CrossValidation(Value):
+    """
+    The scores of the folds, which all have the same parameters.
+
+    Each metric is a key of its own, with a score for each fold; None if it is undefined.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, tuple[float | None, ...]] = Field(init=False)
+    n_fit: tuple[Count, ...]
+    """How many rows each fold was fitted on."""
+    n_score: tuple[Count, ...]
+    """How many rows each fold was scored on."""
+    folds: Text
+    """The sha256 of the folds' rows. Two runs with the same value can be compared fold by fold."""
+    tuned_on_these_rows: bool
+    """Whether a search chose the parameters on the rows that the folds score; the scores are then optimistic."""
+
+    @model_validator(mode="after")
+    def _has_every_score_of_every_fold(self) -> Self:
+        lengths = {len(self.n_fit), len(self.n_score), *map(len, self.scores.values())}
+        if len(lengths) != 1 or not self.n_fit or not self.scores:
+            raise ValueError("should have a score of each kind for each fold")
+        return self
+
+    @property
+    def scores(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Return the scores of the folds by metric."""
+        return self.__pydantic_extra__
+
+
+class Importance(Value):
+    """How much worse the held-out rows are predicted when one column is shuffled: mean and std over the shuffles."""
+
+    columns: tuple[str, ...]  # empty with evaluation.importance=none
+    mean: tuple[float | None, ...]
+    std: tuple[float | None, ...]
+    n_rows: Count | None = None
+    """How many held-out rows were shuffled, n_repeats times each column; None in an earlier record: all of them."""
+    n_repeats: Count | None = None
+
+
+def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
+    """
+    Return a file of predictions, shape (n_rows, 3 or 4): row (from 1), actual, predicted, and fold if out-of-fold.
+
+    Raises RecordError if the file is missing, was changed, or holds no predictions.
+    """
+    import pandas as pd  # a record is read without it
+
+    try:
+        # float() reads each number to the last bit, in every version of pandas
+        exact = {"actual": float, "predicted": float}
+        return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=exact).astype({"row": int, **exact})
+    except (ValueError, KeyError) as error:
+        raise RecordError(f"{str(folder.path / name)!r} holds no predictions: {error}; restore it") from error
