@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import time
 import tracemalloc
 import zipfile
 from functools import partial
@@ -629,6 +630,25 @@ def read_with(content, separator, *, is_fast):
         except DataError as error:
             return str(error)
     return [row for table in tables for row in table.to_pylist()]
+
+
+class SlowStream(io.BytesIO):
+    """A stream like a busy disk: whoever reads while others do gets what they wanted."""
+
+    def read(self, size=-1):
+        time.sleep(0.002)
+        return super().read(size)
+
+
+def test_a_short_row_far_down_loses_no_row_to_the_thread_that_reads_ahead():
+    lines = [f"{i},{i}" for i in range(300_000)]
+    lines[100_000] = "100000"
+    content = "\n".join(["a,y", *lines]).encode()
+    for _ in range(5):
+        stream = SlowStream(content)
+        dialect = find_dialect(stream, data_of("t.csv", separator=",", encoding="utf-8"))
+        read = pa.concat_tables(iter_text(stream, dialect, ["a", "y"], ["a", "y"], "t.csv"))
+        assert read["a"].to_pylist() == [str(i) for i in range(300_000)]
 
 
 PIECES = st.sampled_from(

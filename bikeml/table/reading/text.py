@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
+from threading import Lock
 from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
@@ -73,8 +74,18 @@ def _read_fast(
     """Yield the columns; raises ArrowInvalid at a row of another length, and if the last quote is not closed."""
     stream.seek(dialect.offset)
     last_row = dialect.separator.join([END] * len(names))
+    joined = _Joined(stream, io.BytesIO(f"\n{last_row}\n".encode()))
+    try:
+        yield from _read_batches(joined, dialect, names, columns)
+    finally:
+        joined.leave()
+
+
+def _read_batches(
+    stream: io.RawIOBase, dialect: Dialect, names: Sequence[str], columns: Sequence[str]
+) -> Generator[pa.Table, None, None]:
     reader = arrow_csv.open_csv(
-        _Joined(stream, io.BytesIO(f"\n{last_row}\n".encode())),
+        stream,
         read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
         parse_options=arrow_csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
@@ -100,6 +111,12 @@ class _Joined(io.RawIOBase):
 
     def __init__(self, *streams: BinaryIO) -> None:
         self._streams = streams
+        self._lock = Lock()
+
+    def leave(self) -> None:
+        """Read no more: pyarrow's thread reads ahead, and goes on after an error while others use the stream."""
+        with self._lock:
+            self._streams = ()
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -107,7 +124,8 @@ class _Joined(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401  as io declares it
         """Read some bytes of the first stream that has any."""
-        piece = next((piece for stream in self._streams if (piece := stream.read(len(buffer)))), b"")
+        with self._lock:
+            piece = next((piece for stream in self._streams if (piece := stream.read(len(buffer)))), b"")
         buffer[: len(piece)] = piece
         return len(piece)
 
