@@ -7,6 +7,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
+from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from bikeml.errors import ConfigError
@@ -128,3 +129,23 @@ def test_a_sweeper_that_minimizes_the_score_is_refused():
     with pytest.raises(ConfigError, match="would find the worst cell"):
         _refuse_minimizing(OmegaConf.create({"direction": "minimize"}))
     _refuse_minimizing(OmegaConf.create({"direction": "maximize"}))
+
+
+def test_of_a_loss_the_smallest_is_looked_for(bikeml_main, workdir, monkeypatch):
+    told, tell = [], Study.tell
+    monkeypatch.setattr(Study, "tell", lambda study, trial, value: told.append(value) or tell(study, trial, value))
+    assert bikeml_main(*SWEEP, "hydra.sweeper.n_trials=3", ALPHA, "tracking=none", "evaluation.rank=mae") == 0
+    board = pd.read_csv(workdir / "sweep" / "leaderboard.csv").sort_values("cell")
+    assert told == [-loss for loss in board["cv_mae_mean"]]  # the study looks for the greatest
+    assert SweepFolder(workdir / "sweep").read().rank == "mae"
+
+
+def test_cells_whose_scores_cannot_be_compared_end_the_sweep_with_the_cure(bikeml_main, workdir, capsys):
+    model = ("model=gbr", "model.estimator.n_estimators=2", "model.estimator.loss=quantile", "tracking=none")
+    quantiles = (*model, "model.estimator.alpha=0.1,0.9", "hydra.sweeper.n_trials=8")
+    assert bikeml_main(*SWEEP, *quantiles) == 2
+    message = "are ranked by pinball_0.1" if "pinball_0.1" in (error := capsys.readouterr().err) else "by pinball_0.9"
+    assert message in error
+    assert "set evaluation.rank to a metric that all of them have" in error
+    assert len([outcome for outcome in SweepFolder(workdir / "sweep").look().outcomes if outcome.record]) >= 1
+    assert bikeml_main(*SWEEP, *quantiles, "evaluation.rank=mae", "hydra.sweep.dir=mae") == 0
