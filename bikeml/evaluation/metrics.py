@@ -93,7 +93,7 @@ def _counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
     return wrong or _describe_rows(y_pred <= 0, "the prediction is 0 or less")
 
 
-_METRICS = (
+_ENTRIES = (
     Metric("mse", "MSE", "mean_squared_error", "neg_mean_squared_error", unit="target²", formula=_mse),
     Metric("rmse", "RMSE", "root_mean_squared_error", "neg_root_mean_squared_error", unit="target", formula=_rmse),
     Metric("mae", "MAE", "mean_absolute_error", "neg_mean_absolute_error", unit="target", formula=_mae),
@@ -140,7 +140,7 @@ _METRICS = (
         arguments={"power": 1},
     ),
 )
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ENTRIES}
 """By name. Those of AT_A_QUANTILE have it in their name, such as pinball_0.9."""
 AT_A_QUANTILE = ("pinball", "d2_pinball")
 _AT = re.compile(rf"({'|'.join(AT_A_QUANTILE)})_(\d*\.?\d+)")
