@@ -13,6 +13,7 @@ ROOMS = {
     "terminal": {"rich"},
     "table.reading": {"pandas"},
     "table.columns": {"pandas", "scipy"},
+    "table.split": {"pandas", "sklearn"},
     "table": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},

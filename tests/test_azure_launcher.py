@@ -1,5 +1,6 @@
 """Sweeps on the loopback Azure ML, through the command line: the jobs are simulated, everything else is real."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -67,7 +68,15 @@ def succeed(recorded: dict[str, Any]) -> Behave:
 def test_what_a_job_is_not_told_changes_no_figure() -> None:
     keys = [*flatten(config_of("search=grid").model_dump()), "tracking", "hydra.run.dir"]
     untold = {key for key in keys if f"{key}=".startswith(LEFT_OUT)}
-    assert untold >= {"tracking", "tracking.uri", "reuse", "sweep.max_failures", "data.path", "search.checkpoint_dir"}
+    assert untold >= {
+        "tracking",
+        "tracking.uri",
+        "reuse",
+        "sweep.max_failures",
+        "data.path",
+        "data.test_path",
+        "search.checkpoint_dir",
+    }
     marked = {"hydra", *names_not_in_result()}
     assert [key for key in untold if key not in marked and key.partition(".")[0] not in marked] == []
 
@@ -224,6 +233,29 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     ]
     assert job.spec["experimentName"] == "rentals"
     assert job.spec["limits"]["timeout"] == "PT1H"
+
+
+def test_a_test_file_travels_as_another_version_of_the_data(
+    sweep: Main, workspace: LoopbackAzureML, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, *rows = (Path(bikeml.__file__).parent / "table/datasets/daily-bike-share.csv").read_text().splitlines()
+    for name, part in (("train.csv", rows[:500]), ("test.csv", rows[500:])):
+        (workdir / name).write_text("\n".join([head, *part]) + "\n")
+    files = ("data.path=train.csv", "+data.test_path=test.csv")
+    assert sweep("model=tree", *files) == 0
+    (job,) = workspace.jobs.by_name.values()
+    words = shlex.split(job.spec["command"])
+    assert words[-2:] == ["data.path='${{inputs.table}}'", "++data.test_path='${{inputs.test_table}}'"]
+    assert "train.csv" not in job.spec["command"]
+    sent = {name: given["uri"].rpartition("versions/")[2] for name, given in job.spec["inputs"].items()}
+    digests = {
+        name: hashlib.sha256((workdir / name).read_bytes()).hexdigest()[:30] for name in ("train.csv", "test.csv")
+    }
+    assert sent == {"table": digests["train.csv"], "test_table": digests["test.csv"]}
+    capsys.readouterr()
+    assert main(["data", *files]) == 0
+    assert capsys.readouterr().out.split() == [f"bikeml-table:{digest}" for digest in digests.values()]
+    assert len(workspace.log.find("data.put")) == 2
 
 
 @pytest.mark.slow

@@ -84,6 +84,17 @@ def told(folder: Path) -> dict[str, Any]:
     return {"fingerprint": record.fingerprint, "metrics": dict(record.metrics), "data": data, **files}
 
 
+def test_a_test_file_is_held_out_by_a_job_too(workspace: LoopbackAzureML, houses: Any) -> None:
+    houses[:60].to_csv("train.csv", index=False)
+    houses[60:].to_csv("test.csv", index=False)
+    words = ("data=csv", "data.target=price", *FAST, "data.path=train.csv", "data.test_path=test.csv")
+    run("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", *words)
+    bikeml.run(*words, "tracking=none", "hydra.run.dir=here")
+    job, here = told(Path("sweep", "0")), told(Path("here"))
+    assert job["data"].pop("test_path") != here["data"].pop("test_path") == "test.csv"
+    assert job == here
+
+
 def test_a_table_of_each_format_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML, houses: Any) -> None:
     for name, write in WRITERS.items():
         write(houses, name)

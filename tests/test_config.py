@@ -25,7 +25,8 @@ NOT_TUNABLE = {"verbose", "warm_start", "copy_X", "criterion"}
 def test_every_option_composes_into_a_typed_config_and_a_pipeline(group, option):
     if option == "azureml":
         pytest.importorskip("azureml.mlflow", reason="the azure extra is not installed")
-    config = config_of(f"{group}={option}", *(["data.path=x.csv"] if option == "csv" else []))
+    needed = {"csv": ["data.path=x.csv"], "group": ["data.group=mnth"]}
+    config = config_of(f"{group}={option}", *needed.get(option, []))
     check_estimators(config)
     assert build_pipeline(config, pd.DataFrame(columns=config.data.features)).named_steps.keys() == {
         "preprocessor",
@@ -106,6 +107,16 @@ BAD_OVERRIDES = [
     ("seed=true", r"seed=True should be an integer"),
     ("split.test_size=1.5", r"split.test_size=1.5 should be less than 1"),
     ("split.test_size=0", r"split.test_size=0.* should be greater than 0"),
+    (
+        "split.test_size=1.0",
+        r"split.test_size=1.0 should be less than 1 as a share; a number of rows is written without",
+    ),
+    ("split.test_size=true", r"split.test_size=True should be a number: a share such as 0.3, or how many, such as 200"),
+    ("split.shuffle=false split.repeats=2", r"split has repeats=2 and shuffle=false, so that all repeats would be the"),
+    ("split=stratified split.bins=1", r"split.bins=1 should be greater than or equal to 2"),
+    ("split=chronological split.gap=-1", r"split.gap=-1 should be greater than or equal to 0"),
+    ("split=group split.gap=1", r"unknown key 'split.gap'"),
+    ("data.group=rentals", r"data has 'rentals' for both target and group; set data.group to another column"),
     ("split.test_size=some", r"split.test_size='some' should be a number"),
     ("split.folds=1", r"split.folds=1 should be greater than or equal to 2"),
     ("split.kind=rendom", r"split.kind='rendom' is not one of 'random', 'chronological'"),

@@ -121,6 +121,7 @@ def test_the_grid_counts_only_in_a_search():
 
 
 def test_another_table_is_another_fingerprint():
+    assert fingerprint(identify(config_of(), DATA, "b" * 64)) != of()
     assert fingerprint(identify(config_of(), "b" * 64)) != of()
 
 

@@ -1,4 +1,4 @@
-"""The typed schema of the data section: which table, how its file is written, and what each column is."""
+"""The typed schema of the data and split sections: which table, what its columns are, and which rows are held out."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from bikeml.config.fields import (
     AUTO,
     AddedLater,
+    ColumnName,
     Columns,
     DateColumns,
     DateFormat,
@@ -16,9 +17,11 @@ from bikeml.config.fields import (
     Name,
     NotInResult,
     Section,
+    Seed,
     Separator,
     Sign,
     Target,
+    TestSize,
     Value,
 )
 from bikeml.config.spelling import show, some
@@ -39,7 +42,15 @@ HOW_WRITTEN = (
 )
 """The keys that say how the cells of a table are written. A model's rows are read by those of its training table."""
 
-NO_ROLES = {"target": "", "numeric": AUTO, "categorical": AUTO, "date": None, "text": AUTO}
+NO_ROLES = {
+    "target": "",
+    "numeric": AUTO,
+    "categorical": AUTO,
+    "date": None,
+    "text": AUTO,
+    "group": None,
+    "test_path": None,
+}
 """The model knows its columns."""
 
 
@@ -53,6 +64,7 @@ class DataConfig(Section):
 
     name: Annotated[Name | None, NotInResult]
     path: Annotated[Name, NotInResult]  # the table's sha256 counts
+    test_path: Annotated[Name | None, AddedLater(None), NotInResult]  # so does that of the test file
     target: Target
     missing_target: Annotated[Literal["drop", "refuse"], AddedLater("refuse")]
     numeric: Columns
@@ -60,6 +72,7 @@ class DataConfig(Section):
     date: DateColumns
     text: Annotated[Columns, AddedLater([])]
     ignored: Annotated[Columns, AddedLater([]), NotInResult]  # what is left out changes no figure
+    group: Annotated[ColumnName | None, AddedLater(None)]
     categories: Annotated[Literal["text", "inferred"], AddedLater("inferred")]
     date_format: DateFormat
     units: Annotated[Mapped[Name], AddedLater({})]
@@ -85,8 +98,8 @@ class DataConfig(Section):
 
     @property
     def roles(self) -> Mapping[str, list[str]]:
-        """The columns that are named, by role."""
-        return {
+        """The columns that are named, by role; the column of groups has a role of its own if no list names it."""
+        roles = {
             "target": [self.target] if self.target else [],
             "numeric": _listed(self.numeric),
             "categorical": _listed(self.categorical),
@@ -94,6 +107,8 @@ class DataConfig(Section):
             "text": _listed(self.text),
             "ignored": _listed(self.ignored),
         }
+        is_listed = self.group is None or any(self.group in names for names in roles.values())
+        return roles if is_listed else {**roles, "group": [str(self.group)]}
 
     @property
     def is_decided(self) -> bool:
@@ -128,6 +143,8 @@ class DataConfig(Section):
         if twice:
             shown = some(twice, show=lambda each: f"{show(each[0])} is in {' and '.join(each[1])}")
             raise ValueError(f"gives columns more than one role: {shown}; take each from all but one")
+        if self.group is not None and self.group == self.target:
+            raise ValueError(f"has {self.group!r} for both target and group; set data.group to another column")
         return self
 
     @model_validator(mode="after")
@@ -139,3 +156,73 @@ class DataConfig(Section):
 
 def _listed(columns: str | list[str] | None) -> list[str]:
     return list(columns) if isinstance(columns, list) else []
+
+
+class _Split(Section):
+    """What every kind of split has."""
+
+    kind: str
+    test_size: TestSize
+    folds: Annotated[int, Field(ge=2)]
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether every run makes the same split."""
+        return True
+
+
+class _DrawnSplit(_Split):
+    """A split that is drawn at random."""
+
+    random_state: Seed
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+
+    @property
+    def is_seeded(self) -> bool:
+        return self.random_state is not None
+
+
+class RandomSplit(_DrawnSplit):
+    """Rows held out at random; shuffled k-fold on the rest."""
+
+    kind: Literal["random"]
+    shuffle: Annotated[bool, AddedLater(default=True)]
+
+    @property
+    def is_seeded(self) -> bool:
+        return not self.shuffle or self.random_state is not None
+
+    @model_validator(mode="after")
+    def _repeats_differ(self) -> Self:
+        if not self.shuffle and self.repeats > 1:
+            raise ValueError(
+                f"has repeats={self.repeats} and shuffle=false, so that all repeats would be the same; set one of them "
+                "to its default"
+            )
+        return self
+
+
+class ChronologicalSplit(_Split):
+    """The latest dates held out; expanding windows on the rest."""
+
+    kind: Literal["chronological"]
+    gap: Annotated[int, Field(ge=0), AddedLater(0)]
+
+
+class StratifiedSplit(_DrawnSplit):
+    """Rows held out at random; every part has about as many rows of each bin of the target."""
+
+    kind: Literal["stratified"]
+    bins: Annotated[int, Field(ge=2)]
+
+
+class GroupSplit(_DrawnSplit):
+    """Whole groups held out at random; every fold scores other groups than those it is fitted on."""
+
+    kind: Literal["group"]
+
+
+SplitConfig = Annotated[
+    RandomSplit | ChronologicalSplit | StratifiedSplit | GroupSplit,
+    Field(discriminator="kind"),
+]

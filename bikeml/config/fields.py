@@ -123,6 +123,14 @@ def _not_zero(n_jobs: int) -> int:
     return n_jobs
 
 
+def _test_size(size: float) -> float:
+    if size <= 0:
+        raise ValueError("should be greater than 0")
+    if isinstance(size, float) and size >= 1:
+        raise ValueError("should be less than 1 as a share; a number of rows is written without a point")
+    return size
+
+
 def _model_name(name: str) -> str:
     if not re.fullmatch(r"[a-zA-Z0-9][\w.-]{0,254}", name, re.ASCII):
         raise ValueError(
@@ -190,6 +198,10 @@ Columns = Annotated[
 DateColumns = Annotated[Name | list[ColumnName] | None, _either("a column, a list of columns, auto, or null")]
 DateFormat = Annotated[
     Name | dict[str, Name] | None, _either("a format such as %m/%d/%Y, a mapping of columns to formats, or null")
+]
+TestSize = Annotated[
+    Annotated[int | float, _either("a number: a share such as 0.3, or how many, such as 200")],
+    AfterValidator(_test_size),
 ]
 Workers = Annotated[int, AfterValidator(_not_zero)]
 ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]

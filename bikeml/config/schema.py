@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bikeml.config.data import DataConfig
+from bikeml.config.data import DataConfig, SplitConfig
 from bikeml.config.endpoint import EndpointConfig
 from bikeml.config.fields import (
     AZUREML,
@@ -23,25 +23,6 @@ from bikeml.config.fields import (
     Workers,
 )
 from bikeml.config.validation import validate
-
-
-class RandomSplit(Section):
-    """Rows held out at random; shuffled k-fold on the rest."""
-
-    kind: Literal["random"]
-    test_size: Annotated[float, Field(gt=0, lt=1)]
-    random_state: Seed
-    folds: Annotated[int, Field(ge=2)]
-    repeats: Annotated[int, Field(ge=1, le=1000)]
-
-
-class ChronologicalSplit(Section):
-    """The latest dates held out; expanding windows on the rest."""
-
-    kind: Literal["chronological"]
-    test_size: Annotated[float, Field(gt=0, lt=1)]
-    folds: Annotated[int, Field(ge=2)]
-
 
 Steps = dict[str, EstimatorSpec]
 
@@ -168,7 +149,7 @@ class Config(Section):
 
     seed: Seed
     data: DataConfig
-    split: Annotated[RandomSplit | ChronologicalSplit, Field(discriminator="kind")]
+    split: SplitConfig
     preprocessing: PreprocessingConfig
     model: ModelConfig
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]

@@ -29,7 +29,7 @@ def result_sections(config: Config) -> dict[str, Any]:
     data = sections["data"]
     for role in {"numeric", "categorical", "text"} & data.keys():
         data[role] = sorted(data[role])
-    if config.split.kind == "random" and not config.preprocessing.date:
+    if config.split.kind != "chronological" and not config.preprocessing.date:
         del data["date"], data["date_format"]
     if config.search.kind == "none":
         del sections["model"]["grid"]

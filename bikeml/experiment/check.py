@@ -52,6 +52,7 @@ def check_estimators(config: Config) -> None:
     for kind in kinds_in_use(config):
         for name, spec in getattr(config.preprocessing, kind).items():
             problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
+    problems += _group_problems(config)
     if config.data.roles["text"] and not config.preprocessing.text:
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
@@ -59,6 +60,18 @@ def check_estimators(config: Config) -> None:
     problems += find_metric_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _group_problems(config: Config) -> Iterator[str]:
+    """Yield why rows of one group could be on both sides of the split."""
+    group = config.data.group
+    if config.split.kind == "group" and group is None:
+        yield "split=group needs a column that names groups; set data.group=COLUMN"
+    elif config.split.kind != "group" and group is not None:
+        yield (
+            f"data.group={group!r} names groups, and split={config.split.kind} would put rows of one group on both "
+            "sides; choose split=group, or set data.group=null"
+        )
 
 
 def _spec_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:

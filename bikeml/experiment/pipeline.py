@@ -66,7 +66,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
 
 def is_reproducible(config: Config) -> bool:
     """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
-    if config.split.kind == "random" and config.split.random_state is None:
+    if not config.split.is_seeded:
         return False
     axes = config.model.grid.items() if config.search.kind != "none" else ()
     if any(name.endswith("random_state") and None in values for name, values in axes):

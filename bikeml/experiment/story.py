@@ -56,7 +56,7 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     config = config.model_copy(update={"data": table.data})
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
-    identity = identify(config, table.sha256)
+    identity = identify(config, table.sha256, table.test_sha256)
     _check_fingerprint(invocation.fingerprint, identity)
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):

@@ -144,7 +144,7 @@ def _is_published_task(record: RunRecord) -> bool:
         and not any(steps.values())
         and str(sections["model"]["estimator"]["_target_"]).endswith("LinearRegression")
         and split["kind"] == "random"
-        and (split["test_size"], split["random_state"]) == (0.3, 0)
+        and (split.get("test_size"), split["random_state"], split.get("shuffle", True)) == (0.3, 0, True)
     )
 
 

@@ -188,14 +188,14 @@ def _check(composed: Sequence[PlannedCell]) -> None:
 
 
 def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:
-    tables: dict[str, tuple[DataConfig, str] | DataError] = {}
+    tables: dict[str, tuple[DataConfig, str, str | None] | DataError] = {}
     keys = []
     for each in composed:
         keys.append(_describe_reading(each.config))
         if keys[-1] not in tables:
             try:
                 table = read_table(each.config, find_tolerance(each.config))
-                tables[keys[-1]] = table.data, table.sha256
+                tables[keys[-1]] = table.data, table.sha256, table.test_sha256
             except DataError as error:
                 tables[keys[-1]] = error
     if all(isinstance(table, DataError) for table in tables.values()):
@@ -205,8 +205,9 @@ def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | N
         if isinstance(read, DataError):
             yield None
         else:
-            data, sha256 = read
-            yield identify(decide_metrics(each.config).model_copy(update={"data": data}), sha256)
+            data, sha256, test_sha256 = read
+            decided = decide_metrics(each.config).model_copy(update={"data": data})
+            yield identify(decided, sha256, test_sha256)
 
 
 def _describe_reading(config: Config) -> str:

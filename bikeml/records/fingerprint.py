@@ -4,7 +4,7 @@ Compute the fingerprint of an experiment: a hash of everything that determines i
 No other module computes it. The hash covers:
 
 - the sections of the config, without the keys that the schema marks as NotInResult;
-- the sha256 of the table;
+- the sha256 of the table, and of the test file if there is one;
 - the source of RESULT_MODULES and of the user's own estimators;
 - the versions of the numerical packages.
 
@@ -43,6 +43,7 @@ RESULT_MODULES = (
     "table/column",
     "table/columns",
     "table/data",
+    "table/labelled",
     "table/problems",
     "table/reading",
     "table/split",
@@ -58,14 +59,18 @@ OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerp
 version = cache(metadata.version)  # each call reads files, and a sweep makes thousands of calls
 
 
-def identify(config: Config, data_sha256: str) -> dict[str, Any]:
-    """Return everything that determines the result of `config` on the table with this sha256."""
+def identify(config: Config, data_sha256: str, test_sha256: str | None = None) -> dict[str, Any]:
+    """Return everything that determines the result of `config` on the table, and the test file, with these sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
     optional = [SKRUB] if SKRUB in _targeted(config.model_dump()) else []
+    sections = result_sections(config)
+    if test_sha256 is not None:  # the held-out rows are those of the test file
+        del sections["split"]["test_size"]
     return {
         "schema": IDENTITY_SCHEMA,
-        "config": as_json(result_sections(config)),
+        "config": as_json(sections),
         "data_sha256": data_sha256,
+        **({} if test_sha256 is None else {"test_sha256": test_sha256}),
         "source": _own_source(),
         "user_source": user_source,
         "versions": {name: version(name) for name in (*PACKAGES, *optional)},

@@ -69,6 +69,7 @@ def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
     source = json.dumps([identity["source"], identity["user_source"]], sort_keys=True)
     return {
         names.TABLE: identity["data_sha256"],
+        **({names.TEST_TABLE: identity["test_sha256"]} if "test_sha256" in identity else {}),
         names.SOURCE: hashlib.sha256(source.encode()).hexdigest()[:16],
         names.VERSIONS: shorten(versions, TAG_VALUE),
         names.IDENTITY_SCHEMA: str(identity["schema"]),

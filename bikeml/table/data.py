@@ -1,10 +1,10 @@
-"""Read a whole table, decide the roles that no list of the config names, and check it against the config."""
+"""Read a whole table, and a test file if there is one, and check them against the config."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -12,26 +12,15 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.config.overrides import say_to_quote
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean, show, some
+from bikeml.config.spelling import show, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
-from bikeml.table.column import Column, as_integers, parse, parse_dates
-from bikeml.table.columns import decide, decide_dates, decide_target
-from bikeml.table.faults import Fault, tell
-from bikeml.table.problems import (
-    NAMES_SHOWN,
-    Tolerance,
-    find_constant_target,
-    find_missing,
-    find_non_dates,
-    find_problems,
-    find_target_faults,
-)
-from bikeml.table.reading.dialect import NUMBER
-from bikeml.table.reading.table_file import read_table_file
-from bikeml.table.split import split_table
+from bikeml.table.column import parse
+from bikeml.table.labelled import decide_roles, take_labelled, unfit
+from bikeml.table.problems import Tolerance, find_problems
+from bikeml.table.reading.dialect import named_columns
+from bikeml.table.reading.table_file import TableFile, read_table_file, say_missing
 
 
 @dataclass(frozen=True)
@@ -54,38 +43,12 @@ class Table:
     """The data section with the role of every column, and with how the file is written."""
     notes: Sequence[str] = ()
     """What was decided, for people."""
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """The rows of a file that have a target."""
-
-    source: str
-    cells: pa.Table
-    rows: np.ndarray
-    target: Column | None
-    """None if the file has no such column."""
-    data: DataConfig
-    notes: list[str] = field(default_factory=list)
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a column is left out."""
-
-    @property
-    def y(self) -> np.ndarray:
-        """Integers if all targets are, else numbers, shape (n_rows,)."""
-        if self.target is None:
-            return np.empty(0)
-        whole = as_integers(self.target.cells)
-        return self.target.parsed.to_numpy() if whole is None else whole
-
-    @property
-    def dates(self) -> pd.Series | None:
-        """The date of each row, shape (n_rows,); None unless data.date names a column."""
-        name = next(iter(self.data.dates), None)
-        if name is None or name not in self.cells.column_names:
-            return None
-        column = parse(self.cells[name], name, "date", self.data, pd.RangeIndex(self.cells.num_rows))
-        return parse_dates(column.parsed, self.data.date_format_of(name))
+    groups: pd.Series | None = None
+    """The group of each row, shape (n_rows,); None unless data.group names a column."""
+    n_train: int | None = None
+    """How many rows stand before those of the test file; None if there is no such file."""
+    test_sha256: str | None = None
+    """Of the test file; None if there is none."""
 
 
 def read_table(config: Config, tolerance: Tolerance) -> Table:
@@ -93,16 +56,18 @@ def read_table(config: Config, tolerance: Tolerance) -> Table:
     Read the table at data.path, and check that it fits the config and a pipeline with this `tolerance`.
 
     The roles that no list names are decided from the training rows of the config's split. Gaps in the dates are never
-    accepted, gaps in the target only with data.missing_target=drop. Raises DataError with a list of all problems.
+    accepted, gaps in the target only with data.missing_target=drop. The rows of a test file follow those of the table;
+    they are read as these are. Raises DataError with a list of all problems.
     """
-    table = _read(config, tolerance)
+    table = _check(read_table_file(config.data), config, tolerance)
+    if config.data.test_path is not None:
+        table = _append(table, _read_test(table, config.data.test_path, config, tolerance))
     pa.default_memory_pool().release_unused()  # the cells of a million rows took 250 MiB
     return table
 
 
-def _read(config: Config, tolerance: Tolerance) -> Table:
-    file = read_table_file(config.data)
-    labelled = decide_roles(take_labelled(file.cells, file.data, redact(config.data.path)), config)
+def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
+    labelled = decide_roles(take_labelled(file.cells, file.data, redact(file.data.path)), config)
     data, cells = labelled.data, labelled.cells
     roles = dict.fromkeys(data.allowed, "allowed") | {
         name: role for role, names in data.roles.items() for name in names
@@ -112,11 +77,12 @@ def _read(config: Config, tolerance: Tolerance) -> Table:
         for name in cells.column_names
         if roles.get(name, "ignored") != "ignored"
     }
-    is_random = config.split.kind == "random"  # otherwise every row needs a date
-    tolerance = replace(tolerance, date_gaps=tolerance.date_gaps and is_random)
+    needs_dates = config.split.kind == "chronological"
+    tolerance = replace(tolerance, date_gaps=tolerance.date_gaps and not needs_dates)
     problems = list(find_problems(columns, file.cells.column_names, data, tolerance))
+    problems += labelled.find_gaps_in_groups()
     if problems:
-        raise _unfit(labelled.source, problems)
+        raise unfit(labelled.source, problems)
     features = [*data.features, *(data.dates if config.preprocessing.date else [])]
     if not features:
         raise DataError(
@@ -132,10 +98,56 @@ def _read(config: Config, tolerance: Tolerance) -> Table:
         ),
         y=labelled.y,
         dates=labelled.dates,
+        groups=labelled.groups,
         rows=labelled.rows,
         data=data,
         notes=[*file.notes, *labelled.notes],
     )
+
+
+def _read_test(table: Table, path: str, config: Config, tolerance: Tolerance) -> Table:
+    """Read the test file of a `table` as that was read; raises DataError if it lacks a column that is used."""
+    data = table.data.model_copy(update={"path": path, "test_path": None, "ignored": []})
+    file = read_table_file(data)
+    if file.sha256 == table.sha256:
+        raise DataError(f"data.test_path={redact(path)!r} is the table at data.path itself; name a file of other rows")
+    missing = [name for name in sorted(named_columns(data)) if name not in file.cells.column_names]
+    if missing:
+        raise DataError(
+            f"{redact(path)} lacks columns of {table.source}:\n"
+            + "\n".join(say_missing(missing, file.cells.column_names))
+            + "\n  data.test_path needs the target and all columns that are used; rows without a target are for: "
+            "python -m bikeml predict"
+        )
+    return _check(file, config.model_copy(update={"data": data}), tolerance)
+
+
+def _append(table: Table, test: Table) -> Table:
+    """Return the table with the rows of its test file at the end; raises DataError if a type differs."""
+    for name in table.X.columns:
+        here, there = (_name_type(each.X[name].dtype) for each in (table, test))
+        if here != there:
+            raise DataError(
+                f"column {show(name)} holds {here} in {table.source} and {there} in {test.source}; write its cells "
+                "alike, or set data.categories=text"
+            )
+    pairs = ((table.dates, test.dates), (table.groups, test.groups))
+    dates, groups = (None if a is None or b is None else pd.concat([a, b], ignore_index=True) for a, b in pairs)
+    return replace(
+        table,
+        X=pd.concat([table.X, test.X[table.X.columns]], ignore_index=True),
+        y=np.concatenate([table.y, test.y]),
+        dates=dates,
+        groups=groups,
+        rows=np.concatenate([table.rows, test.rows]),
+        notes=[*table.notes, *test.notes, f"{len(test.y):,} rows of {test.source} are held out"],
+        n_train=len(table.y),
+        test_sha256=test.sha256,
+    )
+
+
+def _name_type(dtype: Any) -> str:  # noqa: ANN401  of NumPy or pandas
+    return "numbers" if dtype.kind in "iuf" else {"b": "true and false"}.get(dtype.kind, "text")
 
 
 def split_name(path: str) -> tuple[str, str]:
@@ -143,93 +155,3 @@ def split_name(path: str) -> tuple[str, str]:
     name = Path(urlsplit(path).path).name
     match = re.fullmatch(r"(.+?)((\.[A-Za-z0-9]{1,8}){1,2})", name)
     return (match[1], match[2].lower()) if match else (name, "")
-
-
-def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_target: bool = False) -> Labelled:
-    """
-    Return the rows that have a target; with data.missing_target=refuse all rows.
-
-    Raises DataError if the table lacks the target, unless the roles are decided: then it is named with all problems.
-    """
-    rows = np.arange(cells.num_rows)
-    if data.target not in cells.column_names:
-        if data.is_decided and data.target and not needs_target:
-            return Labelled(source, cells, rows, None, data)
-        raise _without_target(cells.column_names, data, source)
-    if not data.is_decided and cells.num_rows == 0:
-        raise DataError(f"{source} has no rows below its column names; add rows, or name another table")
-    data, notes = decide_target(cells, data)
-    target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
-    if data.missing_target == "refuse" or not target.is_gap.any():
-        return Labelled(source, cells, rows, target, data, notes)
-    rows = np.flatnonzero(~target.is_gap)
-    kept = cells.take(pa.array(rows))
-    n_gaps = cells.num_rows - len(rows)
-    notes.append(f"{n_gaps:,} of {cells.num_rows:,} rows have no {data.target!r} and are left out")
-    target = parse(kept[data.target], data.target, "target", data, pd.Index(rows))
-    return Labelled(source, kept, rows, target, data, notes)
-
-
-def decide_roles(labelled: Labelled, config: Config) -> Labelled:
-    """Give every column a role, from the training rows; raises DataError if the target is not of numbers."""
-    data = labelled.data
-    if data.is_decided:
-        return labelled
-    _check_named(labelled, config)
-    check_target(labelled, may_be_constant=False)
-    if config.split.kind == "chronological" and not data.dates:
-        data = _decide_date(labelled)
-    split = split_table(replace(labelled, data=data), config.split, None)
-    decision = decide(labelled.cells, data, split.train)
-    notes = [*labelled.notes, *decision.notes]
-    return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
-
-
-def check_target(labelled: Labelled, *, may_be_constant: bool = True) -> None:
-    """Raise DataError if the target is not a column of numbers."""
-    if labelled.target is None:
-        return
-    constant = () if may_be_constant else find_constant_target(labelled.target)
-    problem = next(chain(find_target_faults(labelled.target), constant), None)
-    if problem is not None:
-        raise DataError(f"{labelled.source}: {problem}")
-
-
-def _check_named(labelled: Labelled, config: Config) -> None:
-    """Raise DataError for what the config names wrongly, and for a date that cannot order the rows of a split."""
-    data, cells = labelled.data, labelled.cells
-    problems: list[Fault | str] = list(find_missing(cells.column_names, data))
-    if config.split.kind == "chronological" and data.dates and data.dates[0] in cells.column_names:
-        date = parse(cells[data.dates[0]], data.dates[0], "date", data, pd.Index(labelled.rows))
-        problems += date.describe("is missing", date.is_gap, "leave these rows out, or choose split=random")
-        problems += find_non_dates(date, data.date_format_of(date.name))
-    if problems:
-        raise _unfit(labelled.source, problems)
-
-
-def _decide_date(labelled: Labelled) -> DataConfig:
-    """Find the date to split by, from all rows: before the split no row is a training row."""
-    data = decide_dates(labelled.cells, labelled.data)
-    if not data.dates:
-        raise DataError(
-            f"{labelled.source} has no column of dates that split=chronological could use; set data.date=COLUMN, or "
-            "choose split=random"
-        )
-    return data
-
-
-def _without_target(names: Sequence[str], data: DataConfig, source: str) -> DataError:
-    """Return the error of a table that lacks the target."""
-    what = "needs a target, the column to predict"
-    if data.target:
-        value = int(data.target) if data.target.isdecimal() else data.target
-        hint = say_to_quote(names, value) or did_you_mean(data.target, names)
-        what = f"has no column {show(data.target)}{hint}"
-    advice = "set data.target=COLUMN"
-    if data.header and any(map(NUMBER.fullmatch, names)):
-        advice += "; if its first line is a row, set data.header=false, which calls the columns column_1, column_2, ..."
-    return DataError(f"{source} {what}; it has [{some(names, NAMES_SHOWN)}]; {advice}")
-
-
-def _unfit(source: str, problems: Iterable[Fault | str]) -> DataError:
-    return DataError(f"{source} does not fit the config:\n" + "\n".join(f"  {line}" for line in tell(problems)))

@@ -27,7 +27,7 @@ class Column:
     kind: str
     """number, category, date, text, or empty."""
     role: str
-    """target, numeric, categorical, date, text, or ignored."""
+    """target, numeric, categorical, date, text, group, or ignored."""
     reason: str
     """Why it was given its role; empty if the config gave it."""
     dtype: str
@@ -51,7 +51,7 @@ class Column:
     @property
     def is_feature(self) -> bool:
         """Whether a model may learn from it."""
-        return self.role not in ("target", "ignored")
+        return self.role not in ("target", "group", "ignored")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class _Known(NamedTuple):
     source: str
     y: np.ndarray
     dates: pd.Series | None
+    groups: pd.Series | None = None
+    n_train: int | None = None
 
 
 def look_at(frame: pd.DataFrame, config: Config, max_rows: int, reasons: Mapping[str, str] | None = None) -> Look:
@@ -146,15 +148,17 @@ def _count_copies(frame: pd.DataFrame, config: Config, held_out: np.ndarray | No
 def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, str]:
     """Return which rows the split of the config holds out, or None and the reason why it cannot."""
     data = config.data
+    if data.test_path is not None:
+        return None, "data.test_path has the rows that are held out, and this is the table at data.path"
     known = frame[data.target].notna().to_numpy()
-    dates = None
+    dates, groups = None, frame[data.group][known] if data.group in frame.columns else None
     try:
         if config.split.kind == "chronological":
             date = next((name for name in data.dates if name in frame.columns), None)
             dates = None if date is None else parse_dates(frame[date], data.date_format_of(date))[known]
             if dates is None or dates.isna().any():
                 return None, "the column of dates is missing, or has a row without a date"
-        table = _Known(data.path, frame[data.target][known].to_numpy(float), dates)
+        table = _Known(data.path, frame[data.target][known].to_numpy(float), dates, groups)
         test = split_table(table, config.split, None).test
     except DataError as error:
         return None, str(error)

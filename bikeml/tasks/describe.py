@@ -44,6 +44,7 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
         _comment(f"{name}: written by bikeml explore. Move a column to another list to change its role"),
         "defaults: [csv, _self_]",
         *_write({"name": name, "path": data.path, "target": data.target, "missing_target": data.missing_target}),
+        *_write({key: value for key, value in (("test_path", data.test_path), ("group", data.group)) if value}),
     ]
     about = {}
     for column in looked:

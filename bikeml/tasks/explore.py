@@ -17,7 +17,8 @@ from bikeml.errors import DataError, RunFolderError
 from bikeml.system.files import move, write_text
 from bikeml.system.redaction import redact
 from bikeml.table.column import infer, parse
-from bikeml.table.data import check_target, decide_roles, split_name, take_labelled
+from bikeml.table.data import split_name
+from bikeml.table.labelled import check_target, decide_roles, take_labelled
 from bikeml.table.reading.table_file import read_table_file
 from bikeml.tasks import describe
 from bikeml.terminal.progress import Announce, progress

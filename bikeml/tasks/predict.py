@@ -228,6 +228,8 @@ def _tell(run: "RecordedRun", table: str, options: Options, n_rows: int, gaps: p
         lines.append(f"interval ± {width:.6g}, for {100 * options.interval:.4g} % of rows such as the held-out ones")
         if run.params.get("split.kind") == "chronological":
             lines.append("the held-out rows are the latest ones: of later rows the interval promises nothing")
+        if run.params.get("split.kind") == "group":
+            lines.append("rows of one group are alike: with few held-out groups the interval may cover fewer rows")
     if options.output != STANDARD_OUTPUT:
         lines.append(options.output)
     print("\n".join(lines), file=sys.stderr)

@@ -26,7 +26,7 @@ from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records.provenance import find_changes
 from bikeml.records.run import Environment, RunRecord
 from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
-from bikeml.records.tags import TABLE
+from bikeml.records.tags import TABLE, TEST_TABLE
 from bikeml.system.processes import child
 from bikeml.system.redaction import redact
 from bikeml.tasks.worktree import restore
@@ -45,6 +45,7 @@ class Options(Section):
 
     run: Name
     table: Name | None
+    test_table: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,7 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         before, sections = recorded.require(), recorded.read_config()
-        # The recorded path may exist only on the node of a cluster; the present config may name the same table.
-        candidates = [options.table] if options.table else [_read_path(sections), config.data.path]
-        sections["data"]["path"] = _find_table(run, candidates)
+        sections["data"] |= _find_tables(run, sections, config, options)
         announce("restoring the code")
         diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
         with restore(run, _environment(before), diff, folder / "code") as code:
@@ -155,11 +154,22 @@ def _fetch(run: "RecordedRun", folder: Path) -> RunFolder:
     return run.fetch_record(folder / "recorded", CONFIG, *held)
 
 
-def _read_path(sections: Mapping[str, Any]) -> str:
+def _find_tables(
+    run: "RecordedRun", sections: Mapping[str, Any], config: Config, options: Options
+) -> Iterator[tuple[str, str]]:
+    """Yield data.path, and data.test_path if the run has it, with a file of the recorded sha256."""
+    # The recorded path may exist only on the node of a cluster; the present config may name the same table.
+    yield "path", _find_table(run.tags[TABLE], "table", options.table, _read_path(sections, "path"), config.data.path)
+    if TEST_TABLE in run.tags:
+        named = options.test_table, _read_path(sections, "test_path"), config.data.test_path
+        yield "test_path", _find_table(run.tags[TEST_TABLE], "test_table", *named)
+
+
+def _read_path(sections: Mapping[str, Any], key: str) -> str:
     try:
-        return str(sections["data"]["path"])
+        return str(sections["data"][key])
     except (KeyError, TypeError) as error:
-        raise RecordError(f"{CONFIG} of the run has no data.path; name another run") from error
+        raise RecordError(f"{CONFIG} of the run has no data.{key}; name another run") from error
 
 
 def _environment(record: RunRecord) -> Environment:
@@ -168,12 +178,12 @@ def _environment(record: RunRecord) -> Environment:
     return record.environment
 
 
-def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
-    """Return the first candidate that is the recorded table; raises DataError if there is none."""
+def _find_table(expected: str, key: str, given: str | None, *others: str | None) -> str:
+    """Return the first path with the `expected` sha256, only that which is `given` if any; raises DataError."""
     from bikeml.table.reading.source import read_bytes
 
-    expected, reasons = run.tags[TABLE], []
-    for path in dict.fromkeys(candidates):
+    reasons = []
+    for path in filter(None, dict.fromkeys([given] if given else others)):
         try:
             found = hashlib.sha256(read_bytes(path)).hexdigest()
         except DataError as error:
@@ -183,7 +193,7 @@ def _find_table(run: "RecordedRun", candidates: Sequence[str]) -> str:
             return path if "://" in path else str(Path(path).expanduser().absolute())
         reasons.append(f"the sha256 of {redact(path)!r} is {found}")
     raise DataError(
-        f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set table=FILE to where it is"
+        f"the recorded table, of sha256 {expected}, is not there: {'; '.join(reasons)}; set {key}=FILE to where it is"
     )
 
 

@@ -16,7 +16,7 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE
+from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE, TEST_TABLE
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, Version, open_store
@@ -118,7 +118,12 @@ class _Finder:
         can_order = self._store.can_order
         order = f"metrics.`{metric.mean}` {'DESC' if metric.greater_is_better else 'ASC'}"
         runs = self._finished(same, [order, "attributes.start_time DESC"] if can_order else ())
-        found = (run for run in runs if comparable.items() <= run.data.params.items())
+        tested = latest.tags.get(TEST_TABLE)
+        found = (
+            run
+            for run in runs
+            if comparable.items() <= run.data.params.items() and run.data.tags.get(TEST_TABLE) == tested
+        )
         return max(islice(found, 1 if can_order else None), key=partial(_score, metric=metric))
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:

@@ -89,6 +89,8 @@ class Request:
     experiment_name: str
     folder: Path
     """The folder of its result on this machine."""
+    test_table: str | None = None
+    """The sha256 of its test file, if it has one."""
 
     @property
     def name(self) -> str:

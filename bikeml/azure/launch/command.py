@@ -12,7 +12,16 @@ from bikeml.records.run import FINGERPRINT
 
 RUN_FOLDER = "outputs"
 """The folder for a job's result, in its working folder. The service copies it to the run's artifacts."""
-LEFT_OUT = ("tracking=", "tracking.uri=", "reuse=", "sweep.", "hydra", "data.path=", "search.checkpoint")
+LEFT_OUT = (
+    "tracking=",
+    "tracking.uri=",
+    "reuse=",
+    "sweep.",
+    "hydra",
+    "data.path=",
+    "data.test_path=",
+    "search.checkpoint",
+)
 """Overrides that a job replaces by its own, or does not need. A test checks that they change no figure."""
 
 
@@ -23,13 +32,14 @@ def build_request(planned: PlannedCell, folder: Path, config_name: str | None = 
     `config_name` is the primary config if the job gets folders of the user's own, or else None.
     """
     cell, config = planned.cell, planned.config
-    searches = config.search.kind == "grid"
+    searches, identity = config.search.kind == "grid", planned.identity or {}
     return Request(
         fingerprint=str(cell.fingerprint),
         generation=0,
         display_name=shorten(config.tracking.run_name or cell.name, NAME),
         command=_command(planned, searches=searches, config_name=config_name),
-        table=str((planned.identity or {})["data_sha256"]),
+        table=str(identity["data_sha256"]),
+        test_table=identity.get("test_sha256"),
         checkpoints=searches,
         experiment_name=config.tracking.experiment_name,
         folder=folder / cell.folder,
@@ -46,6 +56,8 @@ def _command(planned: PlannedCell, *, searches: bool, config_name: str | None) -
     ]
     # The service replaces these names by paths, so they must stand outside the shell's single quotes.
     places = ["\"data.path='${{inputs.table}}'\""]
+    if config.data.test_path is not None:
+        places.append("\"++data.test_path='${{inputs.test_table}}'\"")
     if searches:
         own.append("search.checkpoint=true")
         places.append("\"search.checkpoint_dir='${{outputs.checkpoints}}'\"")

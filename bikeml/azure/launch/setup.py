@@ -42,7 +42,8 @@ class JobSetup:
         """Give the workspace the code, the environment and the tables of the requests."""
         azure = self.planned[0].config.azure
         conda = build_conda(self._packages(installed=True)) if azure.makes_environment else None
-        tables = {request.table: self._write_table(request.table) for request in requests}
+        wanted = {sha256 for each in requests for sha256 in (each.table, each.test_table) if sha256 is not None}
+        tables = {sha256: self._write_table(sha256) for sha256 in sorted(wanted)}
         self.workspace.prepare(self.folder / "code", conda, tables, self.launcher.timeout_minutes)
 
     def _packages(self, *, installed: bool) -> list[str]:
@@ -52,17 +53,27 @@ class JobSetup:
 
     @cached_property  # a launch asks several times, and a URL is downloaded for each
     def _has_excel(self) -> bool:
-        return any(map(_is_excel, {each.config.data.path for each in self.planned}))
+        return any(map(_is_excel, self._paths.values()))
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """The path of each table and test file, by its sha256."""
+        paths: dict[str, str] = {}
+        for each in self.planned:
+            identity, data = each.identity or {}, each.config.data
+            paths[identity["data_sha256"]] = data.path
+            if data.test_path is not None:
+                paths[identity["test_sha256"]] = data.test_path
+        return paths
 
     def _write_table(self, sha256: str) -> Path:
-        config = next(each.config for each in self.planned if (each.identity or {})["data_sha256"] == sha256)
-        file = self.folder / sha256 / f"table{split_name(config.data.path)[1]}"
+        path = self._paths[sha256]
+        file = self.folder / sha256 / f"table{split_name(path)[1]}"
         if not file.is_file():
-            content = read_bytes(config.data.path)
+            content = read_bytes(path)
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise DataError(
-                    f"the table at {redact(config.data.path)!r} has changed since the sweep was planned; run the same "
-                    "command again"
+                    f"the table at {redact(path)!r} has changed since the sweep was planned; run the same command again"
                 )
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)

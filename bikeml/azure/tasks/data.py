@@ -18,14 +18,18 @@ class Options(Section):
 
 def register_data(config: Config, options: Options) -> None:  # noqa: ARG001  every task takes both
     """
-    Register the table at the version of its sha256, and print name:version.
+    Register the table, and the test file if there is one, at the version of its sha256, and print name:version.
 
     Raises ConfigError if Azure ML refuses a name, DataError if the table does not fit the config, and
     ClusterError.
     """
     check(config)
     table = read_table(config, find_tolerance(config))
-    with TemporaryDirectory(prefix="bikeml-") as folder:
-        file = Path(folder) / f"table{split_name(config.data.path)[1]}"
-        file.write_bytes(read_bytes(config.data.path))
-        print(connect(config.azure).register_table(table.sha256, file))
+    workspace, test = connect(config.azure), (table.test_sha256, config.data.test_path)
+    for sha256, path in ((table.sha256, config.data.path), test):
+        if sha256 is None or path is None:
+            continue
+        with TemporaryDirectory(prefix="bikeml-") as folder:
+            file = Path(folder) / f"table{split_name(path)[1]}"
+            file.write_bytes(read_bytes(path))
+            print(workspace.register_table(sha256, file))

@@ -32,7 +32,7 @@ from bikeml.config.schema import AzureConfig
 from bikeml.system.redaction import redact
 
 ARTIFACTS = "workspaceartifactstore"
-TABLE, CHECKPOINTS = "table", "checkpoints"
+TABLE, TEST_TABLE, CHECKPOINTS = "table", "test_table", "checkpoints"
 CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
 SHA256_TAG = "sha256"
 """The tag of a data asset with the whole hash of the table."""
@@ -127,6 +127,7 @@ class Workspace:
 
     def _build(self, request: Request, tags: Mapping[str, str], code: str) -> Any:  # noqa: ANN401  azure's builder
         compute = self._config.compute
+        tables = {TABLE: request.table, TEST_TABLE: request.test_table}
         job = command(
             name=request.name,
             display_name=request.display_name,
@@ -134,7 +135,7 @@ class Workspace:
             command=request.command,
             code=code,
             environment=self._environment,
-            inputs={TABLE: Input(type="uri_file", path=f"azureml:{self._config.data}:{table_version(request.table)}")},
+            inputs={name: self._input(sha256) for name, sha256 in tables.items() if sha256 is not None},
             outputs={CHECKPOINTS: _checkpoints(request.fingerprint)} if request.checkpoints else {},
             compute=compute.name,
             tags=dict(tags),
@@ -145,6 +146,9 @@ class Workspace:
             job.queue_settings = QueueSettings(job_tier="spot" if compute.tier == "low_priority" else "standard")
         job.limits = CommandJobLimits(timeout=self._timeout_seconds)
         return job
+
+    def _input(self, sha256: str) -> Input:
+        return Input(type="uri_file", path=f"azureml:{self._config.data}:{table_version(sha256)}")
 
     def get_job(self, name: str) -> Job | None:
         """Return the job of that name, or None."""

@@ -1,0 +1,172 @@
+"""Find the rows that have a target, and decide the roles that no list of the config names from the training rows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bikeml.config.data import DataConfig
+from bikeml.config.overrides import say_to_quote
+from bikeml.config.schema import Config
+from bikeml.config.spelling import did_you_mean, show, some
+from bikeml.errors import DataError
+from bikeml.table.column import Column, as_integers, parse, parse_dates
+from bikeml.table.columns import decide, decide_dates, decide_target
+from bikeml.table.faults import Fault, tell
+from bikeml.table.problems import (
+    NAMES_SHOWN,
+    find_constant_target,
+    find_missing,
+    find_non_dates,
+    find_target_faults,
+)
+from bikeml.table.reading.dialect import NUMBER
+from bikeml.table.split import split_table
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The rows of a file that have a target."""
+
+    source: str
+    cells: pa.Table
+    rows: np.ndarray
+    target: Column | None
+    """None if the file has no such column."""
+    data: DataConfig
+    notes: list[str] = field(default_factory=list)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is left out."""
+    n_train: int | None = None
+    """None, since these are the rows of one file."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """Integers if all targets are, else numbers, shape (n_rows,)."""
+        if self.target is None:
+            return np.empty(0)
+        whole = as_integers(self.target.cells)
+        return self.target.parsed.to_numpy() if whole is None else whole
+
+    @property
+    def dates(self) -> pd.Series | None:
+        """The date of each row, shape (n_rows,); None unless data.date names a column."""
+        name = next(iter(self.data.dates), None)
+        if name is None or name not in self.cells.column_names:
+            return None
+        column = parse(self.cells[name], name, "date", self.data, pd.RangeIndex(self.cells.num_rows))
+        return parse_dates(column.parsed, self.data.date_format_of(name))
+
+    @property
+    def groups(self) -> pd.Series | None:
+        """The group of each row as it is written, shape (n_rows,); None unless data.group names a column."""
+        column = self._group
+        return None if column is None else column.parsed.reset_index(drop=True)
+
+    @property
+    def _group(self) -> Column | None:
+        name = self.data.group
+        if name is None or name not in self.cells.column_names:
+            return None
+        return parse(self.cells[name], name, "group", self.data, pd.Index(self.rows))
+
+    def find_gaps_in_groups(self) -> Iterator[Fault]:
+        """Yield a fault if a row has no group."""
+        column = self._group
+        if column is not None:
+            yield from column.describe("is missing", column.is_gap, "name the group of each row, or leave rows out")
+
+
+def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_target: bool = False) -> Labelled:
+    """
+    Return the rows that have a target; with data.missing_target=refuse all rows.
+
+    Raises DataError if the table lacks the target, unless the roles are decided: then it is named with all problems.
+    """
+    rows = np.arange(cells.num_rows)
+    if data.target not in cells.column_names:
+        if data.is_decided and data.target and not needs_target:
+            return Labelled(source, cells, rows, None, data)
+        raise _without_target(cells.column_names, data, source)
+    if not data.is_decided and cells.num_rows == 0:
+        raise DataError(f"{source} has no rows below its column names; add rows, or name another table")
+    data, notes = decide_target(cells, data)
+    target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
+    if data.missing_target == "refuse" or not target.is_gap.any():
+        return Labelled(source, cells, rows, target, data, notes)
+    rows = np.flatnonzero(~target.is_gap)
+    kept = cells.take(pa.array(rows))
+    n_gaps = cells.num_rows - len(rows)
+    notes.append(f"{n_gaps:,} of {cells.num_rows:,} rows have no {data.target!r} and are left out")
+    target = parse(kept[data.target], data.target, "target", data, pd.Index(rows))
+    return Labelled(source, kept, rows, target, data, notes)
+
+
+def decide_roles(labelled: Labelled, config: Config) -> Labelled:
+    """Give every column a role, from the training rows; raises DataError if the target is not of numbers."""
+    data = labelled.data
+    if data.is_decided:
+        return labelled
+    _check_named(labelled, config)
+    check_target(labelled, may_be_constant=False)
+    if config.split.kind == "chronological" and not data.dates:
+        data = _decide_date(labelled)
+    train = split_table(replace(labelled, data=data), config.split, None).train if data.test_path is None else None
+    decision = decide(labelled.cells, data, train)
+    notes = [*labelled.notes, *decision.notes]
+    return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
+
+
+def check_target(labelled: Labelled, *, may_be_constant: bool = True) -> None:
+    """Raise DataError if the target is not a column of numbers."""
+    if labelled.target is None:
+        return
+    constant = () if may_be_constant else find_constant_target(labelled.target)
+    problem = next(chain(find_target_faults(labelled.target), constant), None)
+    if problem is not None:
+        raise DataError(f"{labelled.source}: {problem}")
+
+
+def _check_named(labelled: Labelled, config: Config) -> None:
+    """Raise DataError for what the config names wrongly, and for a date that cannot order the rows of a split."""
+    data, cells = labelled.data, labelled.cells
+    problems: list[Fault | str] = list(find_missing(cells.column_names, data))
+    if config.split.kind == "chronological" and data.dates and data.dates[0] in cells.column_names:
+        date = parse(cells[data.dates[0]], data.dates[0], "date", data, pd.Index(labelled.rows))
+        problems += date.describe("is missing", date.is_gap, "leave these rows out, or choose split=random")
+        problems += find_non_dates(date, data.date_format_of(date.name))
+    problems += labelled.find_gaps_in_groups()
+    if problems:
+        raise unfit(labelled.source, problems)
+
+
+def _decide_date(labelled: Labelled) -> DataConfig:
+    """Find the date to split by, from all rows: before the split no row is a training row."""
+    data = decide_dates(labelled.cells, labelled.data)
+    if not data.dates:
+        raise DataError(
+            f"{labelled.source} has no column of dates that split=chronological could use; set data.date=COLUMN, or "
+            "choose split=random"
+        )
+    return data
+
+
+def _without_target(names: Sequence[str], data: DataConfig, source: str) -> DataError:
+    """Return the error of a table that lacks the target."""
+    what = "needs a target, the column to predict"
+    if data.target:
+        value = int(data.target) if data.target.isdecimal() else data.target
+        hint = say_to_quote(names, value) or did_you_mean(data.target, names)
+        what = f"has no column {show(data.target)}{hint}"
+    advice = "set data.target=COLUMN"
+    if data.header and any(map(NUMBER.fullmatch, names)):
+        advice += "; if its first line is a row, set data.header=false, which calls the columns column_1, column_2, ..."
+    return DataError(f"{source} {what}; it has [{some(names, NAMES_SHOWN)}]; {advice}")
+
+
+def unfit(source: str, problems: Iterable[Fault | str]) -> DataError:
+    """Return the error that tells all problems of a table."""
+    return DataError(f"{source} does not fit the config:\n" + "\n".join(f"  {line}" for line in tell(problems)))
