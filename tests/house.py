@@ -19,6 +19,7 @@ ROOMS = {
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
     "experiment.trusted": {"sklearn"},
+    "experiment.encoding": {"pandas", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},

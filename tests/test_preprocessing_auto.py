@@ -17,9 +17,10 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment import pipeline as built
 from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.encoding.names import name_features
 from bikeml.experiment.model_file import load_pipeline, save_pipeline
 from bikeml.experiment.model_folder import PACKAGES, check_folder, write_folder
-from bikeml.experiment.pipeline import build_grid, build_pipeline, name_features
+from bikeml.experiment.pipeline import build_grid, build_pipeline
 from bikeml.records.fingerprint import fingerprint, identify, user_packages
 from bikeml.search import SharedFitGridSearchCV
 from bikeml.table.problems import Tolerance

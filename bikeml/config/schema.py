@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bikeml.config.data import DataConfig, SplitConfig
 from bikeml.config.endpoint import EndpointConfig
@@ -15,6 +15,7 @@ from bikeml.config.fields import (
     Elsewhere,
     EnvironmentName,
     EstimatorSpec,
+    Mapped,
     Name,
     NotInResult,
     Section,
@@ -24,14 +25,27 @@ from bikeml.config.fields import (
 )
 from bikeml.config.validation import validate
 
-Steps = dict[str, EstimatorSpec]
+PASSTHROUGH = "passthrough"
+"""Scikit-learn's word for a step that changes nothing."""
+
+
+def _leave_out_passthrough(steps: object) -> object:
+    if steps is None or steps == PASSTHROUGH:
+        return {}
+    if not isinstance(steps, Mapping):
+        return steps
+    return {name: spec for name, spec in steps.items() if spec != PASSTHROUGH}
+
+
+Steps = Annotated[dict[str, EstimatorSpec], BeforeValidator(_leave_out_passthrough)]
 
 
 class PreprocessingConfig(Section):
     """
     Named transformer steps for each kind of column, applied in their order.
 
-    Columns of dates and of text are features only if their kind has steps.
+    Columns of dates and of text are features only if their kind has steps. The keys of `columns` are names or patterns;
+    `after` has the steps that all encoded columns pass.
     """
 
     impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
@@ -41,6 +55,8 @@ class PreprocessingConfig(Section):
     high_cardinality: Annotated[Steps, AddedLater({})]
     date: Annotated[Steps, AddedLater({})]
     text: Annotated[Steps, AddedLater({})]
+    columns: Annotated[Mapped[Steps], AddedLater({})]
+    after: Annotated[Steps, AddedLater({})]
 
 
 class ModelConfig(Section):

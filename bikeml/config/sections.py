@@ -26,6 +26,9 @@ def result_sections(config: Config) -> dict[str, Any]:
     for kind, steps in list(sections["preprocessing"].items()):
         if isinstance(steps, Mapping) and len(steps) > 1:  # their order counts, and equal mappings may have another
             sections["preprocessing"][f"{kind}_order"] = list(steps)
+    own = sections["preprocessing"].get("columns", {})
+    if own:
+        sections["preprocessing"]["columns_order"] = [[key, *steps] for key, steps in own.items()]
     data = sections["data"]
     for role in {"numeric", "categorical", "text"} & data.keys():
         data[role] = sorted(data[role])

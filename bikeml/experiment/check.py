@@ -4,6 +4,7 @@ import inspect
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,8 +22,16 @@ from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import find_metric_problems
 from bikeml.evaluation.metrics import is_metric
+from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.estimators import build, find_class
-from bikeml.experiment.pipeline import build_parts, kinds_in_use, say_text_has_no_steps, steps_by_kind, takes_gaps
+from bikeml.experiment.pipeline import (
+    REGRESSOR,
+    kinds_in_use,
+    list_steps,
+    say_text_has_no_steps,
+    steps_by_kind,
+    takes_gaps,
+)
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD
 from bikeml.table.problems import Tolerance
 
@@ -49,11 +58,14 @@ NO_STEPS: Mapping[str, tuple[str, ...]] = {
 def check_estimators(config: Config) -> None:
     """Build every estimator of `config`, and try its grid; raises ConfigError with a list of all problems."""
     problems = [*_spec_problems("model.estimator", config.model.estimator, RegressorMixin)]
-    for kind in kinds_in_use(config):
-        for name, spec in getattr(config.preprocessing, kind).items():
-            problems += _spec_problems(f"preprocessing.{kind}.{name}", spec, TransformerMixin)
+    for key, spec in list_steps(config):
+        problems += _spec_problems(key, spec, TransformerMixin)
+    problems += [
+        f"preprocessing.after.{name}: the pipeline has a step of this name already; choose another"
+        for name in config.preprocessing.after.keys() & {"preprocessor", REGRESSOR}
+    ]
     problems += _group_problems(config)
-    if config.data.roles["text"] and not config.preprocessing.text:
+    if config.data.roles["text"] and not (config.preprocessing.text or config.preprocessing.columns):
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
         problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
@@ -144,13 +156,16 @@ def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[s
 
 def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noqa: ANN401  of any package
     """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
+    named, allowed = getattr(estimator, "monotonic_cst", None), getattr(estimator, "_parameter_constraints", {})
+    if isinstance(named, Mapping) and dict not in allowed.get("monotonic_cst", [dict]):
+        yield f"takes no names in monotonic_cst={named}; choose model=hist_gbr, which does"
     if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):
         yield "is not a regressor; give it an estimator that is one, such as sklearn.linear_model.Ridge"
     elif role is RegressorMixin and not get_tags(estimator).target_tags.single_output:
         yield "predicts several targets at once, and a table has one; choose a regressor of one target"
     if role is TransformerMixin:
         yield from (reason for reason, names in NO_STEPS.items() if type(estimator).__name__ in names)
-        if hasattr(estimator, "build_analyzer") and not key.startswith("preprocessing.text"):
+        if hasattr(estimator, "build_analyzer") and not key.startswith(("preprocessing.text", "preprocessing.columns")):
             yield "takes text; put it into preprocessing.text, and name the columns in data.text"
 
 
@@ -189,8 +204,13 @@ SENTENCES: Sequence[object] = ("red wine", "white wine", "dry", "sweet as honey"
 
 def find_tolerance(config: Config) -> Tolerance:
     """Return which cells the pipeline accepts: try the preprocessing on a few cells, and read the model's tags."""
-    steps = {kind: steps for kind, steps in steps_by_kind(config).items() if kind in kinds_in_use(config)}
-    return _try_steps(json.dumps(steps), gaps_may_pass=takes_gaps(config))
+    kinds, gaps_may_pass = kinds_in_use(config), takes_gaps(config)
+    steps = {kind: steps for kind, steps in steps_by_kind(config).items() if kind in kinds}
+    own = {
+        key: _try_steps(json.dumps(dict.fromkeys(kinds, steps)), gaps_may_pass=gaps_may_pass)
+        for key, steps in config.preprocessing.columns.items()
+    }
+    return replace(_try_steps(json.dumps(steps), gaps_may_pass=gaps_may_pass), own=own)
 
 
 @lru_cache  # the cells of a sweep share a few preprocessings
@@ -222,7 +242,8 @@ def _works(kind: str, steps: Steps, cells: Sequence[object], *, gaps_may_pass: b
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parts = ColumnTransformer(build_parts(kind, steps, X, lambda _: None), sparse_threshold=0)
+            made = build_parts(kind, lambda: [build(spec) for spec in steps.values()], X, lambda _: None)
+            parts = ColumnTransformer(made, sparse_threshold=0)
             numbers = np.asarray(parts.fit_transform(X, np.arange(len(cells))), dtype=float)
     except Exception:  # noqa: BLE001  a transformer of any package may raise any error
         return False

@@ -18,7 +18,9 @@ from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.encoding.names import tell_positions
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
+from bikeml.experiment.pipeline import list_by_column
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
 from bikeml.records import provenance
 from bikeml.records.fingerprint import fingerprint, identify
@@ -120,7 +122,10 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
         undefined={**_by_metric(find_undefined(y_test, predicted, names)), **_explain_folds(table, split, cv)},
         cv=cv,
         importance=importance,
-        hints=tuple(find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance)),
+        hints=(
+            *tell_positions(list_by_column(config), fitted.pipeline),
+            *find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance),
+        ),
         seconds=time.perf_counter() - started,
     )
 

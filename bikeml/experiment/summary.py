@@ -16,8 +16,9 @@ from bikeml.config.schema import Config
 from bikeml.evaluation.evaluate import CrossValidation
 from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
+from bikeml.experiment.encoding.names import name_inputs
 from bikeml.experiment.fit import Fitted, SearchOutcome
-from bikeml.experiment.pipeline import REGRESSOR, is_reproducible, name_features
+from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
 from bikeml.records import judgement
 from bikeml.records import run as records
 from bikeml.records.fingerprint import fingerprint
@@ -208,6 +209,6 @@ def _explain_tree(fitted: Fitted) -> str | None:
     if not isinstance(regressor, BaseDecisionTree):
         return None
     depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE
-    names = name_features(fitted.pipeline[0])
+    names = name_inputs(fitted.pipeline)
     rules: str = export_text(regressor, feature_names=names, max_depth=depth)
     return rules

@@ -35,6 +35,7 @@ RESULT_MODULES = (
     "evaluation/threads",
     "experiment/check",
     "experiment/checkpoint",
+    "experiment/encoding",
     "experiment/estimators",
     "experiment/fit",
     "experiment/pipeline",

@@ -17,6 +17,7 @@ from bikeml.config.spelling import show, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
 from bikeml.table.column import parse
+from bikeml.table.columns.matching import match_columns
 from bikeml.table.labelled import decide_roles, take_labelled, unfit
 from bikeml.table.problems import Tolerance, find_problems
 from bikeml.table.reading.dialect import named_columns
@@ -77,13 +78,17 @@ def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
         for name in cells.column_names
         if roles.get(name, "ignored") != "ignored"
     }
-    needs_dates = config.split.kind == "chronological"
-    tolerance = replace(tolerance, date_gaps=tolerance.date_gaps and not needs_dates)
+    if config.split.kind == "chronological":
+        tolerance = tolerance.without_date_gaps()
+    features = [*data.features, *(data.dates if config.preprocessing.date else [])]
+    own = match_columns(config.preprocessing.columns, [name for name in cells.column_names if name in features], data)
+    tolerance = replace(
+        tolerance, own={name: tolerance.own.get(key, tolerance) for key, names in own.items() for name in names}
+    )
     problems = list(find_problems(columns, file.cells.column_names, data, tolerance))
     problems += labelled.find_gaps_in_groups()
     if problems:
         raise unfit(labelled.source, problems)
-    features = [*data.features, *(data.dates if config.preprocessing.date else [])]
     if not features:
         raise DataError(
             f"no column is left to learn from: data.date=[{some(data.dates)}], and this preprocessing has no steps for "

@@ -1,8 +1,8 @@
 """Find everything in a table that does not fit the config, with column, row and value."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +35,17 @@ class Tolerance:
     categorical_gaps: bool = False
     date_gaps: bool = False
     text_gaps: bool = False
+    own: Mapping[str, "Tolerance"] = field(default_factory=dict)
+    """Of the columns that have steps of their own."""
+
+    def without_date_gaps(self) -> "Tolerance":
+        """Return it for a split by date, for which every row needs one."""
+        own = {name: each.without_date_gaps() for name, each in self.own.items()}
+        return replace(self, date_gaps=False, own=own)
+
+    def of(self, column: Column) -> "Tolerance":
+        """Return what the steps of a column accept."""
+        return self.own.get(column.name, self)
 
 
 def find_problems(
@@ -56,15 +67,16 @@ def find_problems(
         yield from column.describe("is missing", column.is_gap, "leave these rows out, or set data.missing_target=drop")
     for column in roles["numeric"]:
         yield from find_non_numbers(column, "fix the cells, or list the column in data.categorical")
-    yield from _find_gaps(roles, "numeric", tolerated=tolerance.numeric_gaps)
-    for column in () if tolerance.text_categories else roles["categorical"]:
-        yield from find_non_numbers(column.as_numbers(), ENCODE, offers_gap=False)
-    yield from _find_gaps(roles, "categorical", tolerated=tolerance.categorical_gaps)
+    yield from _find_gaps(roles["numeric"], "numeric", lambda column: tolerance.of(column).numeric_gaps)
+    for column in roles["categorical"]:
+        if not tolerance.of(column).text_categories:
+            yield from find_non_numbers(column.as_numbers(), ENCODE, offers_gap=False)
+    yield from _find_gaps(roles["categorical"], "categorical", lambda column: tolerance.of(column).categorical_gaps)
     for column in roles["date"]:
-        if not tolerance.date_gaps:
+        if not tolerance.of(column).date_gaps:
             yield from column.describe("is missing", column.is_gap, "leave these rows out")
         yield from find_non_dates(column, data.date_format_of(column.name))
-    yield from _find_gaps(roles, "text", tolerated=tolerance.text_gaps)
+    yield from _find_gaps(roles["text"], "text", lambda column: tolerance.of(column).text_gaps)
     for name, values in data.allowed.items():
         if name in columns:
             yield from find_others(columns[name], values)
@@ -103,9 +115,9 @@ def find_missing(names: Sequence[str], data: DataConfig) -> Iterator[str]:
         yield f"the table has the columns [{some(names, NAMES_SHOWN)}]; {advice}"
 
 
-def _find_gaps(roles: Mapping[str, Sequence[Column]], role: str, *, tolerated: bool) -> Iterator[Fault | str]:
+def _find_gaps(columns: Sequence[Column], role: str, tolerates: Callable[[Column], bool]) -> Iterator[Fault | str]:
     """Yield the columns of a role with gaps; those without any value always."""
-    gappy = [(column, gaps) for column in roles[role] if (gaps := column.is_gap).any()]
+    gappy = [(column, gaps) for column in columns if (gaps := column.is_gap).any()]
     empty = [column.name for column, gaps in gappy if gaps.all()]
     if empty:
         what = f"column {show(empty[0])} is empty in every row; leave it out:"
@@ -113,7 +125,7 @@ def _find_gaps(roles: Mapping[str, Sequence[Column]], role: str, *, tolerated: b
             what = f"{len(empty):,} columns are empty in every row: {some(empty)}; leave them out:"
         yield f"{what} data.ignored is the list for that, not data.{role}"
     for column, gaps in gappy:
-        if not tolerated and not gaps.all():
+        if not tolerates(column) and not gaps.all():
             yield from column.describe("is missing", gaps, ENCODE)
 
 
