@@ -12,7 +12,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 
 import bikeml
-from bikeml.errors import ConfigError, DataError
+from bikeml.errors import ConfigError, DataError, FitError
 from bikeml.evaluation import evaluate
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics, find_quantile, find_scorer
 from bikeml.evaluation.draws import BlockDraws, RowDraws
@@ -228,6 +228,7 @@ def test_a_wrong_choice_is_one_message_before_anything_is_read(overrides, messag
         ({"_target_": "sklearn.ensemble.HistGradientBoostingRegressor", "loss": "quantile", "quantile": None}, None),
         ({"_target_": "lightgbm.LGBMRegressor", "objective": "quantile", "alpha": 0.4}, 0.4),
         ({"_target_": "xgboost.XGBRegressor", "objective": "reg:quantileerror", "quantile_alpha": 0.6}, 0.6),
+        ({"_target_": "sklearn.dummy.DummyRegressor", "strategy": "quantile", "quantile": 0.8}, 0.8),
         ({"_target_": "sklearn.linear_model.Lasso", "alpha": 0.5}, None),
         ({"_target_": "sklearn.compose.TransformedTargetRegressor",
           "regressor": {"_target_": "sklearn.linear_model.QuantileRegressor", "quantile": 0.7}}, 0.7),
@@ -508,3 +509,41 @@ def test_cells_that_are_far_worse_do_not_set_the_limits(sign, worst):
     limits = find_limits(means, stds, sign)
     assert limits.worst == pytest.approx(worst)
     assert limits.hold(means).tolist() == [True] * 4 + [False]
+
+
+# a search by a metric that may be undefined
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")  # scikit-learn's, of scores that are NaN
+def test_candidates_whose_score_is_undefined_are_the_last():
+    words = ("model=lasso", "search=grid", "evaluation.metrics=[rmsle,r2]", "evaluation.rank=rmsle")
+    grid = "model.grid={alpha: [1, 1000, 1e9]}"  # the last two predict no negative rentals
+    result = bikeml.run(*FAST, *words, grid, "hydra.run.dir=run")
+    scores = {each.params["alpha"]: each.scores["mean_test_score"] for each in result.record.search.candidates}
+    assert scores[1] is None
+    assert result.record.search.best_params["alpha"] != 1
+    assert result.record.search.best_score == max(score for score in scores.values() if score is not None)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")  # scikit-learn's, of scores that are NaN
+def test_a_search_without_any_score_says_why():
+    words = ("model=lasso", "search=grid", "search.scoring=neg_mean_poisson_deviance", "model.grid={alpha: [0.1, 1]}")
+    message = (
+        "search.scoring=neg_mean_poisson_deviance, which is undefined with a negative target, or a prediction of 0"
+    )
+    with pytest.raises(FitError, match=message):
+        bikeml.run(*FAST, *words, "hydra.run.dir=run")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["evaluation.metrics=mae"], "evaluation.metrics='mae' should be a list of metrics, such as [r2, mae]"),
+        (["evaluation.metrics=null"], "evaluation.metrics=null should be a list of metrics, such as [r2, mae]"),
+        (["model=lasso", "search=grid", "search.scoring=maee"], "not a scorer of scikit-learn; did you mean 'mae'?"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_says_what_is_wanted(overrides, message):
+    with pytest.raises(ConfigError) as caught:
+        check_estimators(config_of(*overrides))
+    assert message in str(caught.value)

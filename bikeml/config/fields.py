@@ -181,6 +181,7 @@ Axis = Annotated[list[Any], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
+MetricNames = Annotated[list[Name], _either("a list of metrics, such as [r2, mae]")]
 Mapped = Annotated[dict[str, T], BeforeValidator(lambda values: {} if values is None else values)]
 """By column. The default in conf/ is null, no entries: Hydra adds no keys to an existing mapping."""
 Target = Annotated[str, BeforeValidator(_target)]

@@ -16,6 +16,7 @@ from bikeml.config.fields import (
     EnvironmentName,
     EstimatorSpec,
     Mapped,
+    MetricNames,
     Name,
     NotInResult,
     Section,
@@ -93,7 +94,7 @@ class EvaluationConfig(Section):
     importance: Annotated[Literal["auto", "permutation", "none"], AddedLater("permutation")]
     importance_repeats: Annotated[int, Field(ge=1)]
     nested: bool
-    metrics: Annotated[list[Name], NotInResult, AddedLater(["mse", "rmse", "mae", "r2"])]
+    metrics: Annotated[MetricNames, NotInResult, AddedLater(["mse", "rmse", "mae", "r2"])]
     rank: Annotated[Name, AddedLater("r2")]
     n_jobs: Annotated[Workers | None, AddedLater(None), NotInResult]
     random_state: Annotated[int, Field(ge=0, lt=2**32)]

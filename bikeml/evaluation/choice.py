@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
 
 from bikeml.config.fields import AUTO
 from bikeml.config.schema import Config
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, DataError
-from bikeml.evaluation.metrics import AT_A_QUANTILE, at_quantile, find_metric, is_metric
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric, is_metric
 
 DEFAULT_RANK, OF_A_QUANTILE = "r2", "pinball"
 _QUANTILE_MODELS: Mapping[str, tuple[str, float | None]] = {
@@ -35,12 +35,12 @@ def decide_metrics(config: Config) -> Config:
     if problems:
         raise ConfigError("\n".join(problems))
     quantile, given = find_quantile(config.model.estimator), config.evaluation
-    names = [_complete(name, quantile) for name in given.metrics]
-    rank = _complete(given.rank, quantile) if given.rank != AUTO else _choose_rank(names, quantile)
+    names = [complete_name(name, quantile) for name in given.metrics]
+    rank = complete_name(given.rank, quantile) if given.rank != AUTO else _choose_rank(names, quantile)
     evaluation = given.model_copy(update={"metrics": list(dict.fromkeys([*names, rank])), "rank": rank})
     search = config.search
     if search.kind == "grid":
-        search = search.model_copy(update={"scoring": _name_scorer(_complete(search.scoring or rank, quantile))})
+        search = search.model_copy(update={"scoring": _name_scorer(complete_name(search.scoring or rank, quantile))})
     return config.model_copy(update={"evaluation": evaluation, "search": search})
 
 
@@ -58,8 +58,8 @@ def check_rank(config: Config, y: np.ndarray, source: str) -> None:
 def find_metric_problems(config: Config) -> Iterator[str]:
     """Yield what is wrong with evaluation.metrics and evaluation.rank, and what to write."""
     quantile, given = find_quantile(config.model.estimator), config.evaluation
-    names = [_complete(name, quantile) for name in given.metrics]
-    rank = _complete(given.rank, quantile)
+    names = [complete_name(name, quantile) for name in given.metrics]
+    rank = complete_name(given.rank, quantile)
     if not names:
         yield "evaluation.metrics=[] names no metric; write at least one, such as [r2]"
     for name in dict.fromkeys(names):
@@ -75,8 +75,25 @@ def find_metric_problems(config: Config) -> Iterator[str]:
 
 
 def find_scorer(name: str) -> Any:  # noqa: ANN401  scikit-learn has no types
-    """Return what scikit-learn takes as `scoring`: a name of its own, or a scorer made of a metric that has none."""
-    return name if name in get_scorer_names() else find_metric(name).make_scorer()
+    """
+    Return what scikit-learn takes as `scoring`: a name of its own, or a scorer that is made of a metric.
+
+    It is made of a metric that has no such name, or that may be undefined, for which scikit-learn's own would raise.
+    """
+    metric = _find_by_scorer(name)
+    return metric.make_scorer() if metric is not None and (metric.need or metric.scorer is None) else name
+
+
+def explain_no_score(name: str) -> str:
+    """Return which values leave a scorer of a search undefined; "" if none do."""
+    metric = _find_by_scorer(name)
+    return metric.describe_need() if metric is not None else ""
+
+
+def _find_by_scorer(name: str) -> Metric | None:
+    """Return the metric that has this name here or as a scorer of scikit-learn; None for another scorer."""
+    known = (metric for metric in METRICS.values() if metric.scorer == name)
+    return find_metric(name) if is_metric(name) else next(known, None)
 
 
 def _name_scorer(name: str) -> str:
@@ -92,7 +109,7 @@ def _find_unknown(key: str, names: list[str]) -> Iterator[str]:
             yield f"evaluation.{key}: {error}"
 
 
-def _complete(name: str, quantile: float | None) -> str:
+def complete_name(name: str, quantile: float | None) -> str:
     """Return the whole name of a metric: pinball alone is at the model's own quantile. An unknown one is kept."""
     if name in AT_A_QUANTILE and quantile is not None:
         return at_quantile(name, quantile)
@@ -111,7 +128,7 @@ def find_quantile(spec: Mapping[str, Any]) -> float | None:
         return find_quantile(spec["regressor"])
     name = str(spec.get("_target_")).rpartition(".")[2]
     argument, default = _QUANTILE_MODELS.get(name, ("quantile", None))
-    losses = spec.get("loss"), spec.get("objective")
+    losses = spec.get("loss"), spec.get("objective"), spec.get("strategy")
     is_one = name == "QuantileRegressor" or any(loss in losses for loss in _QUANTILE_LOSSES)
     quantile = spec.get(argument, default)
     return quantile if is_one and isinstance(quantile, float) and 0 < quantile < 1 else None

@@ -16,7 +16,7 @@ Need = Callable[[np.ndarray, np.ndarray], str]
 """
 Takes the actual and the predicted values; returns why the metric is undefined for them, or "" if it is not.
 
-Its docstring says it in general, for the table in docs/how-a-run-is-judged.md.
+Its docstring names such values.
 """
 
 
@@ -67,6 +67,10 @@ class Metric:
             return math.nan
         return float(_find_function(self.function)(y_true, y_pred, **self.arguments))
 
+    def describe_need(self) -> str:
+        """Return which values leave the metric undefined, in general; "" if none do."""
+        return str(self.need.__doc__).rstrip(".").lower() if self.need else ""
+
     def explain_undefined(self, y_true: np.ndarray, y_pred: np.ndarray) -> str:
         """Return why the metric is undefined for these values; "" if it is not."""
         return self.need(y_true, y_pred) if self.need else ""
@@ -82,9 +86,8 @@ class Metric:
         return self.sign * self.measure(y, np.asarray(estimator.predict(X), dtype=float))
 
     def make_scorer(self) -> Any:  # noqa: ANN401  scikit-learn has no types
-        """Return a scorer of scikit-learn's of the metric."""
-        make_scorer = _find_function("make_scorer")
-        return make_scorer(_find_function(self.function), greater_is_better=self.greater_is_better, **self.arguments)
+        """Return a scorer of scikit-learn's kind, whose score is NaN if the metric is undefined."""
+        return _find_function("make_scorer")(self.measure, greater_is_better=self.greater_is_better)
 
     def show(self, value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:
         """Return a value for people: with so many decimals if it has no unit, else with at least four digits."""

@@ -20,8 +20,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.evaluation.choice import find_metric_problems
-from bikeml.evaluation.metrics import is_metric
+from bikeml.evaluation.choice import complete_name, find_metric_problems, find_quantile
+from bikeml.evaluation.metrics import METRICS, is_metric
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import (
@@ -68,7 +68,7 @@ def check_estimators(config: Config) -> None:
     if config.data.roles["text"] and not (config.preprocessing.text or config.preprocessing.columns):
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
-        problems += [*_scoring_problems(config.search.scoring), *_grid_problems(config.model)]
+        problems += [*_scoring_problems(config), *_grid_problems(config.model)]
     problems += find_metric_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -169,12 +169,13 @@ def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noq
             yield "takes text; put it into preprocessing.text, and name the columns in data.text"
 
 
-def _scoring_problems(scoring: str | None) -> Iterator[str]:
-    if scoring is None or is_metric(scoring):  # None is evaluation.rank
-        return
+def _scoring_problems(config: Config) -> Iterator[str]:
+    scoring = config.search.scoring if config.search.kind == "grid" else None
+    if scoring is None or is_metric(complete_name(scoring, find_quantile(config.model.estimator))):
+        return  # None is evaluation.rank
     known = get_scorer_names()
     if scoring not in known:
-        hint = did_you_mean(scoring, known)
+        hint = did_you_mean(scoring, [*known, *METRICS])
         common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
         yield f"search.scoring={scoring!r} is not a scorer of scikit-learn{hint}; common ones are {common}"
         return

@@ -1,5 +1,6 @@
 """Fit the final pipeline on the training rows, after a search if there is one."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.schema import Config, GridSearch, ModelConfig
 from bikeml.errors import ConfigError, FitError
-from bikeml.evaluation.choice import find_scorer
+from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
@@ -86,9 +87,20 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     search.on_progress = lambda done, total: announce(label, done, total)
     with _workers(config.search), estimator_errors():
         search.fit(X, y)
+    _refuse_no_score(search, str(config.search.scoring))
     nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
     return Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
+
+
+def _refuse_no_score(search: ResumableGridSearchCV, scoring: str) -> None:
+    """Raise FitError if the metric that scores a search is undefined for each candidate: none is the best one."""
+    reason = explain_no_score(scoring)
+    if reason and math.isnan(search.best_score_):
+        raise FitError(
+            f"no candidate has a score by search.scoring={scoring}, which is undefined with {reason}; set "
+            "search.scoring=r2, or another that takes such values"
+        )
 
 
 def _list_folds(split: Split) -> list[Fold]:

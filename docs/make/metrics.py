@@ -23,6 +23,6 @@ def _describe(metric: Metric) -> str:
         {"target": "the target's", "target²": "its square", "none": "none"}[metric.unit],
         "greater" if metric.greater_is_better else "smaller",
         "yes" if metric.formula else "no",
-        str(metric.need.__doc__).rstrip(".").lower() if metric.need else "",
+        metric.describe_need(),
     )
     return f"| {' | '.join(cells)} |"
