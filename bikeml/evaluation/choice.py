@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import get_scorer, get_scorer_names
 
 from bikeml.config.fields import AUTO
 from bikeml.config.schema import Config
-from bikeml.config.spelling import some
+from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError, DataError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric, is_metric
@@ -72,6 +74,24 @@ def find_metric_problems(config: Config) -> Iterator[str]:
             f"evaluation.rank={given.rank!r} is not one of evaluation.metrics ({', '.join(names)}); choose one of "
             f"them, or add {rank} to evaluation.metrics"
         )
+
+
+def find_scoring_problems(config: Config) -> Iterator[str]:
+    """Yield why search.scoring cannot score a regression."""
+    scoring = config.search.scoring if config.search.kind == "grid" else None
+    if scoring is None or is_metric(complete_name(scoring, find_quantile(config.model.estimator))):
+        return  # None is evaluation.rank
+    known = get_scorer_names()
+    if scoring not in known:
+        hint = did_you_mean(scoring, [*known, *METRICS])
+        common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
+        yield f"search.scoring={scoring!r} is not a scorer of scikit-learn{hint}; common ones are {common}"
+        return
+    X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
+    try:
+        get_scorer(scoring)(DummyRegressor().fit(X, y), X, y)
+    except (ValueError, AttributeError, TypeError) as error:
+        yield f"search.scoring={scoring!r} is not a scorer for regression: {str(error).splitlines()[0]}"
 
 
 def find_scorer(name: str) -> Any:  # noqa: ANN401  scikit-learn has no types

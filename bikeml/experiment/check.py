@@ -12,16 +12,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import RegressorMixin, TransformerMixin, is_regressor
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyRegressor
-from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.evaluation.choice import complete_name, find_metric_problems, find_quantile
-from bikeml.evaluation.metrics import METRICS, is_metric
+from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import (
@@ -68,7 +65,7 @@ def check_estimators(config: Config) -> None:
     if config.data.roles["text"] and not (config.preprocessing.text or config.preprocessing.columns):
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.search.kind != "none":
-        problems += [*_scoring_problems(config), *_grid_problems(config.model)]
+        problems += [*find_scoring_problems(config), *_grid_problems(config.model)]
     problems += find_metric_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -167,23 +164,6 @@ def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noq
         yield from (reason for reason, names in NO_STEPS.items() if type(estimator).__name__ in names)
         if hasattr(estimator, "build_analyzer") and not key.startswith(("preprocessing.text", "preprocessing.columns")):
             yield "takes text; put it into preprocessing.text, and name the columns in data.text"
-
-
-def _scoring_problems(config: Config) -> Iterator[str]:
-    scoring = config.search.scoring if config.search.kind == "grid" else None
-    if scoring is None or is_metric(complete_name(scoring, find_quantile(config.model.estimator))):
-        return  # None is evaluation.rank
-    known = get_scorer_names()
-    if scoring not in known:
-        hint = did_you_mean(scoring, [*known, *METRICS])
-        common = "'r2', 'neg_mean_squared_error', 'neg_mean_absolute_error'"
-        yield f"search.scoring={scoring!r} is not a scorer of scikit-learn{hint}; common ones are {common}"
-        return
-    X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
-    try:
-        get_scorer(scoring)(DummyRegressor().fit(X, y), X, y)
-    except (ValueError, AttributeError, TypeError) as error:
-        yield f"search.scoring={scoring!r} is not a scorer for regression: {str(error).splitlines()[0]}"
 
 
 def _grid_problems(model: ModelConfig) -> Iterator[str]:
