@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -486,6 +487,7 @@ def test_cells_of_different_quantiles_are_ranked_by_r2_and_say_so(bikeml_main, c
     words = (*QUANTILE[:2], "model.estimator.alpha=0.1,0.9", "model.estimator.n_estimators=3", "hydra.sweep.dir=sweep")
     assert bikeml_main("-m", *FAST, *words) == 0
     assert "ranked by  r2; alone, cells are ranked by pinball_0.1, pinball_0.9" in capsys.readouterr().out
+    assert "Alone, cells are ranked by pinball_0.1, pinball_0.9." in Path("sweep/report.html").read_text()
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -209,9 +209,8 @@ def _enumerate(words: pd.Series) -> str:
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["tuned_on_these_rows"].any():
         yield "*", TUNED.format(f"cv {find_metric(sweep.record.rank).label}")
-    own = {outcome.record.rank for outcome in sweep.outcomes if outcome.record} - {sweep.record.rank}
-    if own:
-        yield "ranked by", f"{sweep.record.rank}; alone, cells are ranked by {some(sorted(own), show=str)}"
+    if sweep.own_ranks:
+        yield "ranked by", f"{sweep.record.rank}; alone, cells are ranked by {some(sweep.own_ranks, show=str)}"
     for line in sweep.record.dropped:
         yield "left out", line
     yield from _causes(leaderboard)

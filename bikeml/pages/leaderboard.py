@@ -148,7 +148,7 @@ def _explain_no_rank(record: RunRecord | None, metric: Metric) -> str:
         return ""
     if metric.mean in record.metrics:
         return f"no rank: {metric.mean} is undefined: {record.undefined.get(metric.mean, 'it is not finite')}"
-    return f"no rank: its run has no {metric.mean}, since another evaluation.metrics judged it"
+    return f"no rank: its run has no {metric.mean}, since other metrics judged it; reuse=none runs it again"
 
 
 def _difference(record: RunRecord, best: RunRecord, name: str) -> dict[str, float]:

@@ -67,6 +67,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "p": _p_value, "one_line": as_one_line},
         sweep=sweep.record,
         metric=metric,
+        own_ranks=sweep.own_ranks,
         others=[find_metric(name.removeprefix("test_")) for name in _find_others(leaderboard, metric)],
         entries=entries,
         ranked=ranked,

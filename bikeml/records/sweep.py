@@ -177,6 +177,11 @@ class Sweep:
         return self.record.cells
 
     @property
+    def own_ranks(self) -> list[str]:
+        """Return the metrics that rank cells alone, but not the sweep: those of different quantiles, say."""
+        return sorted({outcome.record.rank for outcome in self.outcomes if outcome.record} - {self.record.rank})
+
+    @property
     def has_failures(self) -> bool:
         """Return whether any cell has no result, or one that could not be recorded."""
         return any(outcome.has_failed for outcome in self.outcomes)
