@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bikeml.records.params import unplace_model
 from bikeml.records.run import CrossValidation, Dataset, RunRecord, hash_identity
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import Cell, FailureRecord, SweepRecord
@@ -93,16 +94,35 @@ def write_sweep(folder: Path, **cells: RunRecord | FailureRecord | None) -> Swee
     return SweepFolder(folder)
 
 
-def seal(folder: Path) -> None:
-    """Make the record of a run agree with its files, as one would whose word is not to be trusted."""
+def stored_model(store: Path, run_id: str) -> Path:
+    """The folder of the model of a run in the local store in the folder `store`."""
+    logged = (file.parent for file in store.glob("mlartifacts/models/*/artifacts/MLmodel"))
+    among_files = store / "mlartifacts" / run_id / "artifacts" / "model"
+    return next((model for model in logged if run_id in (model / "MLmodel").read_text()), among_files)
+
+
+def seal(folder: Path, model: Path | None = None) -> None:
+    """
+    Make the record of a run agree with its files, as one would whose word is not to be trusted.
+
+    The `model` of a run in a store is elsewhere.
+    """
     file = folder / RunRecord.FILE
     content = json.loads(file.read_text())
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in content["files"]}
+    places = {name: folder / name for name in content["files"]}
+    if model:
+        places |= {name: model / name.removeprefix("model/") for name in places if name.startswith("model/")}
+    files = {name: hashlib.sha256(unplace_model(place.read_bytes())).hexdigest() for name, place in places.items()}
     file.write_text(json.dumps(content | {"files": files}))
 
 
-def agree(store, run_id: str, folder: Path) -> None:
+def seal_stored(store: Path, run_id: str) -> None:
+    """Seal a run in the local store in the folder `store`."""
+    seal(store / "mlartifacts" / run_id / "artifacts", stored_model(store, run_id))
+
+
+def agree(client, run_id: str, folder: Path, model: Path) -> None:
     """Make the record and the tags of a run agree with its files, as somebody would who has changed all of it."""
-    seal(folder)
-    model = (folder / "model" / "model.skops").read_bytes()
-    store.set_tag(run_id, "bikeml.model_sha256", hashlib.sha256(model).hexdigest())
+    seal(folder, model)
+    content = (model / "model.skops").read_bytes()
+    client.set_tag(run_id, "bikeml.model_sha256", hashlib.sha256(content).hexdigest())

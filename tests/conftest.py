@@ -43,6 +43,9 @@ __all__ = [
     "workdir",
 ]
 
+for _name in ("TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID", "RUN_ID"):  # where the developer's own runs go
+    os.environ.pop(f"MLFLOW_{_name}", None)
+
 # A machine that is busy is no failure: without this, the one slow example was searched for minutes.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

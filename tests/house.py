@@ -18,6 +18,7 @@ ROOMS = {
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
+    "destination": {"mlflow"},
     "experiment.trusted": {"sklearn"},
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},

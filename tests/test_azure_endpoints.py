@@ -12,7 +12,7 @@ import yaml
 from tests.azureml import LoopbackAzureML, blobs, containers
 from tests.azureml.store import GROUP, REGION, SUBSCRIPTION, WORKSPACE
 from tests.azureml.wire import Reply
-from tests.builders import seal
+from tests.builders import seal_stored, stored_model
 from tests.conftest import DAILY
 
 lacking = blobs.missing() or containers.missing()
@@ -458,9 +458,9 @@ def test_an_endpoint_is_waited_for_and_made_again_where_that_failed(
 def test_a_tampered_model_is_refused_before_anything_is_sent(
     workspace: LoopbackAzureML, runs: list[str], call: Any, workdir: Path
 ) -> None:
-    (mlmodel,) = workdir.glob(f"mlartifacts/{runs[1]}/artifacts/model/MLmodel")
+    mlmodel = stored_model(workdir, runs[1]) / "MLmodel"
     mlmodel.write_text(mlmodel.read_text().replace("numpy.dtype", "os.system"))
-    seal(mlmodel.parent.parent)
+    seal_stored(workdir, runs[1])
     workspace.log.clear()
     status, out, err = call("deploy", "run=latest")
     assert (status, out) == (1, "")

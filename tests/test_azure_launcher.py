@@ -23,7 +23,7 @@ from bikeml.azure.launch.launcher import AzureMLLauncher
 from bikeml.azure.workspace import requirements
 from bikeml.config.sections import names_not_in_result
 from bikeml.records.params import flatten
-from bikeml.records.provenance import describe_checkout
+from bikeml.records.provenance import describe_checkout, find_project_commit
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.lifecycle import PREEMPTION
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
@@ -675,7 +675,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     assert shlex.split(job.spec["command"])[1:5] == ["python", "-m", "bikeml", "--config-path=config"]
     checkout = json.loads((code / "bikeml/checkout.json").read_text())
     assert checkout.pop("versions").keys() == {"numpy", "pandas", "scikit-learn", "scipy"}
-    assert checkout == describe_checkout()
+    assert checkout == {**describe_checkout(), "project_commit": find_project_commit()}
 
 
 @pytest.mark.slow

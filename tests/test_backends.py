@@ -14,6 +14,7 @@ import bikeml
 from bikeml.config.schema import Config
 from bikeml.errors import ModelFileError, RunNotFoundError, TrackingError
 from bikeml.multirun.run import Result
+from bikeml.records.params import unplace_model
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import MODEL, TABLE
 from bikeml.tasks.register import register_run
@@ -132,7 +133,8 @@ def test_the_files_of_a_run_are_fetched_as_they_were_recorded(place, workdir):
     run = place.find(place.run_ids["tree"])
     model = run.fetch_model(workdir / "here")
     for file in (place.folder / "tree" / "model").iterdir():
-        assert (model / file.name).read_bytes() == file.read_bytes()
+        assert unplace_model((model / file.name).read_bytes()) == file.read_bytes()
+    assert f"run_id: {run.run_id}" in (model / "MLmodel").read_text()
     assert RunFolder(run.fetch("result.json", workdir / "here").parent).require().fingerprint == run.fingerprint
     assert run.holds("config.yaml")
     assert not run.holds("nothing.txt")

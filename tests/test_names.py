@@ -294,7 +294,8 @@ def use(run_id: str, folder: Path, to: Path) -> Path:
     place = run.fetch("model", to)
     assert (place / "model.skops").is_file()
     client = MlflowClient(store.address(f"sqlite:///{folder}/mlflow.db"))
-    assert client.list_artifacts(run_id, "model")
+    model = client.get_logged_model(client.get_run(run_id).outputs.model_outputs[0].model_id)
+    assert model.artifact_location.startswith((folder / "mlartifacts" / "models").as_uri() + "/")
     assert client.get_run(run_id).info.artifact_uri.startswith((folder / "mlartifacts").as_uri() + "/")
     return place
 

@@ -22,7 +22,7 @@ from bikeml.cli import start
 from bikeml.errors import ConfigError
 from bikeml.experiment.model_file import load_pipeline
 from bikeml.tasks.predict import conformal_width
-from tests.builders import agree
+from tests.builders import agree, stored_model
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -323,12 +323,14 @@ def test_a_place_that_cannot_be_written_is_named(refuse, output):
 @pytest.fixture
 def model(store, recorded, workdir):
     """The folder of the run's model, which a test may spoil, and a function that makes the record agree with it."""
-    run = store.get_run(recorded[1].run_id)
-    folder = Path(run.info.artifact_uri.removeprefix("file://"))
-    shutil.copytree(folder, workdir / "before")
-    yield folder / "model", lambda: agree(store, recorded[1].run_id, folder)
-    shutil.rmtree(folder)
-    shutil.move(workdir / "before", folder)
+    run_id = recorded[1].run_id
+    folder = Path(store.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    artifacts = folder.parents[1]
+    place = stored_model(artifacts.parent, run_id)
+    shutil.copytree(artifacts, workdir / "before")
+    yield place, lambda: agree(store, run_id, folder, place)
+    shutil.rmtree(artifacts)
+    shutil.move(workdir / "before", artifacts)
 
 
 class Danger:
@@ -389,8 +391,9 @@ def test_a_run_without_a_model_is_named(refuse, model):
     refuse([], r"run .* \(tree-standard\) has no 'model'; it has \[.*'result.json'.*\]; name another run")
 
 
-def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, model):
-    (model[0].parent / "predictions.csv").write_text("row,actual\n1,x\n")
+def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, model, store, recorded):
+    files = Path(store.get_run(recorded[1].run_id).info.artifact_uri.removeprefix("file://"))
+    (files / "predictions.csv").write_text("row,actual\n1,x\n")
     refuse(["interval=0.9"], r"run .* \(tree-standard\): 'predictions.csv' has been changed since the run wrote it")
     model[1]()
     refuse(["interval=0.9"], r"predictions.csv' holds no predictions")

@@ -116,7 +116,7 @@ def test_only_the_files_of_the_run_leave_its_folder(workdir):
     (run,) = runs_of("mlflow.db")
     names = {item.path for item in MlflowClient(f"sqlite:///{workdir}/mlflow.db").list_artifacts(run.info.run_id)}
     assert names == {
-        "config.yaml", "evaluate.png", "folds.csv", "importance.png", "model", "predictions.csv", "residuals.png",
+        "config.yaml", "evaluate.png", "folds.csv", "importance.png", "predictions.csv", "residuals.png",
         "result.json", *(["code.diff"] if "code.diff" in result.record.files else []),
     }  # fmt: skip
     assert (workdir / ".env").read_text() == "TOKEN=1"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import seal
+from tests.builders import seal_stored, stored_model
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -66,12 +66,12 @@ def test_what_cannot_be_registered_is_one_message_and_leaves_nothing(call, workd
 
 
 def test_a_tampered_model_is_not_registered(run_ids, call, workdir):
-    (model,) = Path(workdir).glob(f"mlartifacts/{run_ids[1]}/artifacts/model/MLmodel")
+    model = stored_model(workdir, run_ids[1]) / "MLmodel"
     model.write_text(model.read_text().replace("mlflow.sklearn", "os"))
     status, out, err = call("run=latest")
     assert (status, out) == (2, "")
     assert "'model/MLmodel' has been changed since the run wrote it" in err
-    seal(model.parent.parent)
+    seal_stored(workdir, run_ids[1])
     status, out, err = call("run=latest")
     assert (status, out) == (1, "")
     assert re.match(r"bikeml: the model of run .* is refused: .* says python_function.loader_module='os'", err)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.azureml.processes import free_port, processes_with
-from tests.builders import seal
+from tests.builders import seal_stored, stored_model
 from tests.conftest import TASK_SIGNALS, heeded
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -161,9 +161,9 @@ def test_what_cannot_be_served_is_one_message(capsys, words, status, message):
 def test_a_tampered_model_and_a_run_without_one_are_not_served(capsys, run_id, workdir):
     import shutil
 
-    (model,) = Path(workdir).glob(f"mlartifacts/{run_id}/artifacts/model")
+    model = stored_model(workdir, run_id)
     (model / "requirements.txt").write_text("evil\n")
-    seal(model.parent)
+    seal_stored(workdir, run_id)
     status, err = serve(capsys, f"port={free_port()}")
     assert status == 1
     assert re.match(rf"bikeml: the model of run {run_id} \(tree\) is refused: .* asks for 'evil'", err)

@@ -12,7 +12,7 @@ import bikeml
 from bikeml.experiment.estimators import build
 from bikeml.experiment.pipeline import build_pipeline
 from bikeml.records.params import OF_AZURE_ML, OF_MLFLOW
-from bikeml.tracking.record import to_params
+from bikeml.tracking.entities import to_params
 from bikeml.tracking.sweeps import _is_same
 from tests.conftest import config_of
 

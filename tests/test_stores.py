@@ -81,22 +81,39 @@ def lose_the_run(request):
         answer(500, b"out of order")(request)
 
 
+NOT_MLFLOWS = r"is not MLflow's: it answers {} .* with {}; check tracking.uri"
+REFUSES = {
+    "refuses the user": (answer(401, b"who are you?"), r"refuses this user \(401 .*MLFLOW_TRACKING_USERNAME"),
+    "forbids": (answer(403, b"not you"), r"refuses this user \(403 .*MLFLOW_TRACKING_TOKEN"),
+    "is another website": (answer(200, b"<html>Welcome</html>", "text/html"), NOT_MLFLOWS.format(200, "text/html")),
+    "answers nothing": (answer(200, b""), NOT_MLFLOWS.format(200, "application/json")),
+    "answers an empty object": (answer(200, b"{}"), NOT_MLFLOWS.format(200, "application/json")),
+    "answers a list": (answer(200, b"[]"), NOT_MLFLOWS.format(200, "application/json")),
+    "answers a number for an experiment": (
+        answer(200, b'{"experiment": 5}'),
+        NOT_MLFLOWS.format(200, "application/json"),
+    ),
+    "answers bytes": (answer(200, bytes(range(256))), NOT_MLFLOWS.format(200, "application/json")),
+    "answers 404 with HTML": (
+        answer(404, b"<html>nothing here</html>", "text/html"),
+        NOT_MLFLOWS.format(404, "text/html"),
+    ),
+}
 HOSTILE = {
     "is down": (answer(500, b"out of order"), r"out of order|500"),
-    "refuses the user": (answer(401, b"who are you?"), r"401"),
-    "forbids": (answer(403, b"not you"), r"403"),
-    "is another website": (answer(200, b"<html>Welcome</html>", "text/html"), r"JSON|invalid|Welcome"),
-    "answers nothing": (answer(200, b""), r"is this the address of an MLflow server\?"),
-    "answers an empty object": (answer(200, b"{}"), r"is this the address of an MLflow server\?"),
-    "answers a list": (answer(200, b"[]"), r"not in a valid JSON format"),
-    "answers a number for an experiment": (answer(200, b'{"experiment": 5}'), r"Failed to parse experiment field"),
-    "answers bytes": (answer(200, bytes(range(256))), r"not in a valid JSON format"),
-    "answers 404 with HTML": (answer(404, b"<html>nothing here</html>", "text/html"), r"404|nothing here"),
     "hangs": (hang, r"[Tt]imed? ?out"),
     "hangs up": (hang_up, r"[Cc]onnection|Max retries"),
     "breaks off": (break_off, r"[Cc]onnection|broken|more expected|Max retries|JSON"),
     "loses the run": (lose_the_run, r"out of order|500"),
 }
+
+
+@pytest.mark.parametrize("case", REFUSES)
+def test_a_server_that_refuses_or_is_none_of_mlflows_is_found_out_before_the_fit(case, workdir):
+    handle, reason = REFUSES[case]
+    with serving(handle) as address, pytest.raises(TrackingError, match=reason):
+        bikeml.run(*FAST, f"tracking.uri='{address}'")
+    assert not (workdir / "out").exists()
 
 
 @pytest.mark.parametrize("case", HOSTILE)

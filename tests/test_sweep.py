@@ -324,7 +324,7 @@ def test_a_sweep_reads_back_as_it_was_written(workdir):
 def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir, monkeypatch):
     uri = f"sqlite:///{workdir}/mlflow.db"
     client = store.connect(uri)
-    experiment = store.experiment_id(client, "bikeml", uri)
+    experiment = str(store.require_experiment(client, config_of().tracking, uri).experiment_id)
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         began = psutil.Process(ended.pid).create_time()
     dead = json.dumps(json.loads(store.owner()) | {"pid": ended.pid, "started": began})

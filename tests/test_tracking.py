@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
+from tests.builders import stored_model
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -78,7 +79,9 @@ def test_its_dataset_is_named_with_hash_and_source(recorded):
 def test_every_file_of_the_run_folder_is_an_artifact_once(recorded):
     result, client, folder = recorded
     names = {artifact.path for artifact in client.list_artifacts(result.run_id)}
-    assert names == {file.name for file in (folder / "out").iterdir()} - {"store.json"}
+    assert names == {file.name for file in (folder / "out").iterdir()} - {"store.json", "model"}
+    stored = {file.name for file in stored_model(folder, result.run_id).iterdir()}
+    assert stored == {file.name for file in (folder / "out" / "model").iterdir()}
     models = list((folder / "mlartifacts").rglob("model.skops"))
     assert len(models) == 1
     assert json.loads((folder / "out" / "store.json").read_text())["run_id"] == result.run_id
@@ -186,7 +189,9 @@ def test_a_locked_store_loses_nothing(recorded, workdir, monkeypatch):
 def test_a_deleted_experiment_is_named(recorded, workdir):
     client = copy_of_store(recorded, workdir)
     client.delete_experiment(client.get_experiment_by_name("bikeml").experiment_id)
-    with pytest.raises(TrackingError, match="the experiment 'bikeml' of .* is deleted; set tracking.experiment_name"):
+    with pytest.raises(
+        TrackingError, match="the experiment 'bikeml' of .* is deleted; restore it with: MLFLOW_TRACKING_URI="
+    ):
         bikeml.run(*FAST, "hydra.run.dir=out")
     assert_nothing_is_lost(workdir)
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.azureml.fixtures import tolerate_client_warnings
-from tests.builders import seal
+from tests.builders import seal_stored, stored_model
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,8 @@ def remove(model):
 
 
 def remove_all(model):
-    shutil.rmtree(model.parent)
+    for folder in model.parents[2].iterdir():
+        shutil.rmtree(folder)
 
 
 def append(model):
@@ -45,7 +46,8 @@ def age(model):
     description = yaml.safe_load((model / "MLmodel").read_text())
     description["flavors"]["sklearn"]["sklearn_version"] = "1.2.2"
     (model / "MLmodel").write_text(yaml.safe_dump(description))
-    seal(model.parent)
+    (run_id,) = re.findall("^run_id: (.*)", (model / "MLmodel").read_text(), re.MULTILINE)
+    seal_stored(model.parents[3], run_id)
 
 
 DAMAGES = [
@@ -64,7 +66,7 @@ def test_a_model_that_is_not_fit_is_refused_by_each_task(run, call_task, workdir
         pytest.importorskip("azure.ai.ml", reason="the azure extra is not installed")
         tolerate_client_warnings()  # azure's imports warn
     store = run.folder.parent
-    (model,) = store.glob(f"mlartifacts/{run.run_id}/artifacts/model")
+    model = stored_model(store, run.run_id)
     shutil.copytree(store / "mlartifacts", store / "before")
     try:
         damage(model)

@@ -33,7 +33,7 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, Va
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
 _UNQUOTED_LIST = re.compile(r"\[(?!['\"])[^\[\]{}\"]+(?<!')\]")
 AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
-OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "vars")
+OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "tracking.tags", "vars")
 """The beginnings of keys that a user may add on the command line."""
 
 

@@ -1,5 +1,7 @@
 """The types of values in conf/, the marks of keys, and the messages for values of the wrong type."""
 
+import os
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +25,16 @@ from pydantic import (
 SQLITE = "sqlite:///"
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 AUTO = "auto"
-"""A value that is found by looking at the table."""
+"""A value that is found by looking at the table; a tracking.uri: the one that MLFLOW_TRACKING_URI names."""
 AZUREML = "azureml"
 """A tracking.uri: the workspace that the azure section names, or the one that the job runs in."""
-REGISTERED_ENVIRONMENT = (
-    r"azureml:([\w.-]+:[\w.-]+|//registries/[\w.-]+/environments/[\w.-]+/(versions/[\w.-]+|labels/[\w.-]+))"
-)
 STORES_TO_WRITE = "sqlite:///mlflow.db, or the address of a server"
+TRACKING_URI, EXPERIMENT_NAME, EXPERIMENT_ID = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
+"""The variables of MLflow that say where runs are recorded."""
+LOCAL_STORE = f"{SQLITE}mlflow.db"
+"""The tracking.uri of conf/tracking/local.yaml, and of auto if MLFLOW_TRACKING_URI names no other."""
+TAG_KEY = 250
+"""The most characters of a tag's name: MLflow 3.15, MAX_ENTITY_KEY_LENGTH."""
 
 
 class Section(BaseModel):
@@ -108,13 +113,13 @@ def _separator(value: object) -> object:
     return "\t" if value == "\\t" else value  # a command line cannot hold a tab
 
 
-def _column(name: object) -> object:
-    """Return the name of a column; to Hydra and YAML the column 2011 is a number."""
+def _as_text(name: object) -> object:
+    """Return the name of a column, or an id, as text; to Hydra and YAML the column 2011 is a number."""
     return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
 
 def _target(name: object) -> object:
-    return "" if name is None else _column(name)
+    return "" if name is None else _as_text(name)
 
 
 def _not_zero(n_jobs: int) -> int:
@@ -139,14 +144,20 @@ def _model_name(name: str) -> str:
     return name
 
 
-def _environment(name: str) -> str:
-    if name.startswith(f"{AZUREML}:") and not re.fullmatch(REGISTERED_ENVIRONMENT, name, re.ASCII):
-        raise ValueError(
-            "is not the address of an environment; write azureml://registries/REGISTRY/environments/NAME/versions/"
-            "VERSION or .../labels/latest, azureml:NAME:VERSION for one of the workspace, or a name for one that "
-            "bikeml makes"
-        )
-    return name
+def find_fault_of_platform(uri: str) -> str | None:
+    """Return why a store of the kinds that a platform sets, a folder or a workspace, cannot be used; None if it can."""
+    scheme, separator, _ = uri.partition(":")
+    if uri == "databricks" or scheme in _list_plugins():
+        return None
+    if scheme == AZUREML:
+        return "needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'"
+    if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
+        return f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}"
+    return None
+
+
+def _list_plugins() -> list[str]:
+    return [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
 
 
 def _tracking_uri(uri: str) -> str:
@@ -157,13 +168,12 @@ def _tracking_uri(uri: str) -> str:
         raise ValueError(
             "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
         )
-    plugins = [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
-    if uri == "databricks" or scheme in plugins or (uri == AZUREML and AZUREML in plugins):
+    plugins = _list_plugins()
+    if uri == "databricks" or scheme in plugins:
         return uri
-    if scheme == AZUREML:
-        raise ValueError("needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'")
-    if scheme == "file" or not separator or len(scheme) == 1:  # one letter is a drive of Windows
-        raise ValueError(f"is a folder, and MLflow keeps no new runs in folders; write {STORES_TO_WRITE}")
+    fault = find_fault_of_platform(uri)
+    if fault is not None:
+        raise ValueError(fault)
     if scheme.partition("+")[0] not in STORES:
         raise ValueError(f"is not a store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
     if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
@@ -171,6 +181,17 @@ def _tracking_uri(uri: str) -> str:
     if scheme.startswith("http") and (not parts.hostname or parts.port == 0):
         raise ValueError("names no server; write one such as http://127.0.0.1:5000")
     return uri
+
+
+def _tag_name(name: str) -> str:
+    """Refuse a name that MLflow would refuse only after the fit, or that is ours."""
+    if name.startswith("bikeml."):
+        raise ValueError("begins with bikeml., as the tags that bikeml itself writes; take another name")
+    if not re.fullmatch(r"[\w.\-: /]+", name) or len(name) > TAG_KEY or posixpath.normpath(name) != name:
+        raise ValueError(
+            f"should have at most {TAG_KEY} letters, digits, spaces and _ - . : /, and be no path such as ../a or a//b"
+        )
+    return name
 
 
 T = TypeVar("T")
@@ -191,7 +212,7 @@ Sign = Annotated[
     _either("one character, or auto"),
 ]
 Separator = Sign
-ColumnName = Annotated[str, BeforeValidator(_column), Field(min_length=1)]
+ColumnName = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Columns = Annotated[
     list[ColumnName] | Literal["auto"],
     _either("a list of columns, such as [temp, hum], or auto; true, false and null as names stand in quotes"),
@@ -207,9 +228,17 @@ TestSize = Annotated[
 Workers = Annotated[int, AfterValidator(_not_zero)]
 ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
-EnvironmentName = Annotated[Name, AfterValidator(_environment)]
+ExperimentId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+Tags = Annotated[dict[Annotated[str, AfterValidator(_tag_name)], Value], BeforeValidator(lambda tags: tags or {})]
+"""By name."""
 ModelName = Annotated[str, AfterValidator(_model_name)]
 """The name of a registered model, as every registry allows it."""
+
+
+def is_store_of_environment(uri: object) -> bool:
+    """Return whether an id in MLflow's variables is of the store at `uri`: whether they name this one, or none."""
+    named = os.environ.get(TRACKING_URI)
+    return not named or absolute(named).rstrip("/") == absolute(str(uri)).rstrip("/")
 
 
 def absolute(uri: str) -> str:

@@ -1,33 +1,43 @@
 """The typed schema of conf/: the allowed keys and values, and the keys that change no figure."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bikeml.config.azure import AzureConfig
 from bikeml.config.data import DataConfig, SplitConfig
-from bikeml.config.endpoint import EndpointConfig
 from bikeml.config.fields import (
-    AZUREML,
+    AUTO,
+    EXPERIMENT_ID,
+    EXPERIMENT_NAME,
+    LOCAL_STORE,
+    TRACKING_URI,
     AddedLater,
     Axis,
     ChildRuns,
     Elsewhere,
-    EnvironmentName,
     EstimatorSpec,
+    ExperimentId,
     Mapped,
     MetricNames,
     Name,
     NotInResult,
     Section,
     Seed,
+    Tags,
     TrackingUri,
     Workers,
+    find_fault_of_platform,
+    is_store_of_environment,
 )
 from bikeml.config.validation import validate
 
 PASSTHROUGH = "passthrough"
 """Scikit-learn's word for a step that changes nothing."""
+EXPERIMENT = "bikeml"
+"""The MLflow experiment in which runs stand if nothing names one."""
 
 
 def _leave_out_passthrough(steps: object) -> object:
@@ -101,64 +111,37 @@ class EvaluationConfig(Section):
 
 
 class TrackingConfig(Section):
-    """Where the run is recorded; a `uri` of None records nothing."""
+    """Where the run is recorded, and what is told of it; a `uri` of None records nothing."""
 
     uri: TrackingUri | None
     experiment_name: Name
+    experiment_id: Annotated[ExperimentId | None, AddedLater(None)]
     run_name: Name | None
+    description: Annotated[Name | None, AddedLater(None)]
+    tags: Annotated[Tags, AddedLater({})]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ask_environment(cls, values: Any) -> Any:  # noqa: ANN401  any YAML value
+        """Set what the config leaves to the variables of MLflow: a uri of auto, and an experiment_name of None."""
+        if not isinstance(values, Mapping):
+            return values
+        asked = dict(values)
+        if asked.get("uri") == AUTO:
+            uri = os.environ.get(TRACKING_URI, "")
+            asked["uri"] = LOCAL_STORE if not uri or find_fault_of_platform(uri) else uri
+        if "experiment_name" in asked and asked["experiment_name"] is None:
+            name = os.environ.get(EXPERIMENT_NAME)
+            asked["experiment_name"] = name or EXPERIMENT
+            if not name and asked.get("experiment_id") is None and is_store_of_environment(asked.get("uri")):
+                asked["experiment_id"] = os.environ.get(EXPERIMENT_ID) or None
+        return asked
 
 
 class SweepConfig(Section):
     """What a sweep does beyond its cells."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
-
-
-class ComputeConfig(Section):
-    """A cluster of a workspace; it is made as described if there is none of that name."""
-
-    name: Name | None
-    size: Name
-    min_instances: Annotated[int, Field(ge=0)]
-    max_instances: Annotated[int, Field(ge=1)]
-    idle_time_before_scale_down: Annotated[int, Field(ge=1)]
-    tier: Literal["low_priority", "dedicated"]
-
-    @model_validator(mode="after")
-    def _has_room(self) -> Self:
-        if self.min_instances > self.max_instances:
-            raise ValueError(f"min_instances={self.min_instances} is above max_instances={self.max_instances}")
-        return self
-
-
-class AzureConfig(Section):
-    """An Azure ML workspace, and what its jobs need."""
-
-    subscription_id: Name | None
-    resource_group: Name | None
-    workspace_name: Name | None
-    compute: ComputeConfig
-    price_per_node_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    identity: Literal["user", "managed", "none"]
-    environment: EnvironmentName
-    image: Name
-    data: Name
-    endpoint: EndpointConfig
-
-    @property
-    def makes_environment(self) -> bool:
-        """Whether jobs run in an environment of this machine's versions, and not in an existing one."""
-        return not self.environment.startswith(f"{AZUREML}:")
-
-    @model_validator(mode="after")
-    def _names_a_workspace_or_none(self) -> Self:
-        names = (self.subscription_id, self.resource_group, self.workspace_name)
-        if any(names) and not all(names):
-            raise ValueError(
-                "subscription_id, resource_group and workspace_name go together; set all three, or none to take "
-                "those of config.json"
-            )
-        return self
 
 
 class Config(Section):

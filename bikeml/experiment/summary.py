@@ -11,8 +11,8 @@ import pandas as pd
 import yaml
 from sklearn.tree import BaseDecisionTree, export_text
 
-from bikeml.config.fields import absolute
 from bikeml.config.schema import Config
+from bikeml.destination.caller import describe_destination
 from bikeml.evaluation.evaluate import CrossValidation
 from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
@@ -95,10 +95,8 @@ def build_record(experiment: Experiment) -> RunRecord:
         hints=judged.hints,
         dataset=_describe_table(config, experiment.table, experiment.split),
         environment=experiment.provenance.environment,
-        destination=records.Destination(
-            uri=config.tracking.uri and redact(absolute(config.tracking.uri)),
-            experiment_name=config.tracking.experiment_name,
-            parent_run_id=experiment.invocation.parent_run_id,
+        destination=describe_destination(
+            config.tracking, parent_run_id=experiment.invocation.parent_run_id, run_id=experiment.invocation.run_id
         ),
         files={},
     )
@@ -147,7 +145,7 @@ def _describe_table(config: Config, table: Table, split: Split) -> records.Datas
     roles = {name: role for role, names in data.roles.items() for name in names}
     return records.Dataset(
         name=table.name,
-        source=table.source,
+        source=_locate(table.source),
         sha256=table.sha256,
         target=data.target,
         columns={str(column): str(dtype) for column, dtype in types.items()},
@@ -157,6 +155,12 @@ def _describe_table(config: Config, table: Table, split: Split) -> records.Datas
         notes=tuple(map(redact, table.notes)),
         gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},
     )
+
+
+def _locate(source: str) -> str:
+    """Return the address of a table; the path of a file becomes absolute, so that a store can name it anywhere."""
+    is_file = "://" not in source and Path(source).expanduser().is_file()
+    return str(Path(source).expanduser().absolute()) if is_file else source
 
 
 def write_files(experiment: Experiment, folder: Path) -> None:

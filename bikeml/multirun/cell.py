@@ -67,7 +67,9 @@ def run_cell(composed: DictConfig) -> Result:
     settle_logging(verbose=bool(hydra.verbose))
     asked = None
     try:
-        asked = read_composed(composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared)
+        asked = read_composed(
+            composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared, is_cell=True
+        )
         # They are not for what the task function of another program runs besides. Hydra deletes them after the cell.
         os.environ.update(dict.fromkeys(os.environ.keys() & {FINGERPRINT, PARENT_RUN_ID}, ""))
         _stop_after(asked[0].sweep.max_failures, sweep_folder)

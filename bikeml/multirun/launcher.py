@@ -1,4 +1,4 @@
-"""The protocol of a sweep's launcher, and the adapter for any launcher of Hydra."""
+"""The protocol of a sweep's launcher, the adapter for any launcher of Hydra, and how cells are handed to one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
 
-from bikeml.errors import ConfigError
+from bikeml.errors import BikemlError, ConfigError
+from bikeml.terminal.status import describe_error
 
 if TYPE_CHECKING:
     from bikeml.multirun.plan import PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.records.sweep import Cell
+    from bikeml.records.sweep_folder import SweepFolder
 
 SERIAL_BATCH = 20
 """Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
@@ -59,3 +62,31 @@ class PlainLauncher:
 def adapt(launcher: Launcher | CellLauncher) -> CellLauncher:
     """Return the launcher of a sweep for one of Hydra's."""
     return launcher if isinstance(launcher, CellLauncher) else PlainLauncher(launcher)
+
+
+def launch_cells(launcher: CellLauncher, folder: "SweepFolder", jobs: "Sequence[tuple[Cell, list[str]]]") -> None:
+    """Launch the cells that must run. If one breaks the launcher itself, launch the unfinished ones one by one."""
+    if not jobs:
+        return
+    try:
+        launcher.launch([job for _, job in jobs], initial_job_idx=0)
+    except BikemlError:
+        raise
+    except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
+        for cell, job in jobs:
+            if not _has_ended(folder, cell):
+                _launch_alone(launcher, folder, cell, job)
+
+
+def _has_ended(folder: "SweepFolder", cell: "Cell") -> bool:
+    return folder.read_outcome(cell).status in ("finished", "failed")
+
+
+def _launch_alone(launcher: CellLauncher, folder: "SweepFolder", cell: "Cell", job: list[str]) -> None:
+    try:
+        launcher.launch([job], initial_job_idx=0)
+    except Exception as error:  # noqa: BLE001  this cell broke it
+        from bikeml.records.sweep_folder import write_failure  # its imports are too slow for the command line
+
+        if not _has_ended(folder, cell):
+            write_failure(folder.path / cell.folder, f"the launcher broke: {describe_error(error)}", job)

@@ -1,6 +1,6 @@
 """Draw the figures of a run from its folder, and record it in a tracking store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,10 @@ from bikeml.config.composition import compose, resolve
 from bikeml.config.overrides import shell
 from bikeml.config.schema import Config, typed
 from bikeml.config.sections import complete, names_not_in_result
+from bikeml.destination.caller import describe_destination
+from bikeml.destination.system_metrics import Sample
 from bikeml.errors import ConfigError, RecordError, TrackingError
-from bikeml.records.run import StoreRecord
+from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
@@ -17,16 +19,13 @@ from bikeml.system.redaction import MASK
 from bikeml.terminal.progress import Announce, silent
 
 COMMAND = "python -m bikeml record"
-LOCAL = "local"
 
 
-def publish(
-    folder: RunFolder, config: Config, announce: Announce = silent, *, parent_run_id: str | None = None
-) -> None:
+def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:
     """
     Draw the figures of a run that is in its folder, and record it in the store of `config` if there is one.
 
-    In the store it is nested under the run `parent_run_id`.
+    The `samples` of the machine's use are in the store only.
     Raises RunFolderError, and TrackingError, which names the command that records the run later.
     """
     announce("drawing")
@@ -41,7 +40,7 @@ def publish(
 
     try:
         with folder_errors(folder.path):
-            record.record(folder, config, parent_run_id)
+            record.record(folder, config, folder.require().destination, samples)
     except TrackingError as error:
         raise TrackingError(
             f"{error}; nothing is lost, the result is in {str(folder.path)!r}: record it later with "
@@ -55,13 +54,13 @@ def record_folder(
     """
     Record the run or the sweep in the folder `path`, and yield each of its runs. A run is recorded only once.
 
-    The store is the one at `uri`, or else the one that the run was to be recorded in, or else that of tracking=local.
+    The store is the one at `uri`, or else the one that the run was to be recorded in, or else that of tracking=auto.
     Raises RecordError if there is neither run nor sweep, ConfigError if no store can be used, and TrackingError.
     """
     if (path / RESULT).is_file():
         folder = RunFolder(path)
         config = _find_config(folder, uri, experiment_name)
-        yield path, _record_run(folder, config, _find_parent(folder, config))
+        yield path, _record_run(folder, config, _find_destination(folder, config))
     elif (path / SweepRecord.FILE).is_file():
         yield from _record_sweep(SweepFolder(path), uri, experiment_name)
     else:
@@ -69,7 +68,7 @@ def record_folder(
         raise RecordError(f"{str(path)!r} has {names}; name the folder of a run or a sweep")
 
 
-def _record_run(folder: RunFolder, config: Config, parent_run_id: str | None) -> StoreRecord:
+def _record_run(folder: RunFolder, config: Config, destination: Destination | None) -> StoreRecord:
     from bikeml.tracking import record
 
     with folder_errors(folder.path), folder.claim(is_prepared=True):  # what was changed is found out below
@@ -77,7 +76,7 @@ def _record_run(folder: RunFolder, config: Config, parent_run_id: str | None) ->
             from bikeml.pages import figures
 
             figures.save(folder)
-        return record.record(folder, config, parent_run_id)
+        return record.record(folder, config, destination)
 
 
 def _record_sweep(
@@ -92,11 +91,12 @@ def _record_sweep(
         if not done:
             raise RecordError(f"no cell of the sweep in {str(folder.path)!r} has a result; there is nothing to record")
         configs = [_find_config(each, uri, experiment_name) for each in done]
-        store = SweepStore(configs[0])
+        store = SweepStore(*configs)
         stored = store.begin(sweep.record)
         stored.write(folder.path)
         for each, config in zip(done, configs, strict=True):
-            yield each.path, _record_run(each, config, stored.run_id)
+            below = describe_destination(config.tracking, parent_run_id=stored.run_id)
+            yield each.path, _record_run(each, config, below)
         status = "FAILED" if sweep.has_failures else "FINISHED"
         store.end(stored.run_id, folder.list_files(), count_cells(sweep, build_leaderboard(sweep)), status)
         yield folder.path, stored
@@ -104,7 +104,7 @@ def _record_sweep(
 
 def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None) -> Config:
     """Return the config of a run, with the store that it is to be recorded in."""
-    recorded, present = complete(folder.read_config()), resolve(compose([f"tracking={LOCAL}"]))
+    recorded, present = complete(folder.read_config()), resolve(compose([]))
     destination = folder.require().destination
     wanted = uri or (destination and destination.uri) or _read_uri(recorded)
     if wanted and MASK in wanted:
@@ -112,17 +112,21 @@ def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None
             f"{str(folder.path)!r} names its store, {wanted!r}, without a secret; name the store with --uri"
         )
     name = experiment_name or (destination and destination.experiment_name)
-    chosen = {key: value for key, value in {"uri": wanted, "experiment_name": name}.items() if value}
+    number = destination.experiment_id if destination and not (uri or experiment_name) else None
+    told = {key: value for key, value in _section(recorded, "tracking").items() if key in ("description", "tags")}
+    chosen = {**told, **{key: value for key, value in {"uri": wanted, "experiment_name": name}.items() if value}}
+    chosen["experiment_id"] = number
     elsewhere: dict[str, Any] = {key: present[key] for key in names_not_in_result() & present.keys()}
     azure = {**_section(present, "azure"), **_section(recorded, "azure")}
     tracking = {**_section(present, "tracking"), **chosen}
     return typed(recorded | elsewhere | {"azure": azure, "tracking": tracking})
 
 
-def _find_parent(folder: RunFolder, config: Config) -> str | None:
-    """Return the id of the sweep's own run, which is only in the store that the sweep was recorded in."""
+def _find_destination(folder: RunFolder, config: Config) -> Destination | None:
+    """Return where the run was to be recorded, if that is the store of `config`: its ids mean nothing in another."""
     destination = folder.require().destination
-    return destination.parent_run_id if destination and destination.uri == config.tracking.uri else None
+    present = describe_destination(config.tracking)
+    return destination if destination and destination.uri == present.uri else None
 
 
 def _read_uri(sections: Mapping[str, Any]) -> str | None:

@@ -13,13 +13,15 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.composition import choices, resolve
 from bikeml.config.schema import Config, typed
+from bikeml.destination.autolog import without_autolog
+from bikeml.destination.settle import settle
+from bikeml.destination.system_metrics import sampled
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
 from bikeml.multirun.publish import publish
 from bikeml.records.run import Invocation, RunRecord, StoreRecord
 from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
 from bikeml.terminal.progress import Announce, silent
-from bikeml.tracking.autolog import without_autolog
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,14 +101,18 @@ def read_composed(
     *,
     overrides: tuple[str, ...] = (),
     is_prepared: bool = False,
+    is_cell: bool = False,
 ) -> tuple[Config, Invocation]:
     """
     Return the typed values of what Hydra has composed: the config of an experiment, and its invocation.
 
-    `hydra` is Hydra's own section; the others are the arguments of :class:`Invocation`. Raises ConfigError.
+    It is settled, and said, where the experiment is going to be recorded. `hydra` is Hydra's own section; `is_cell`
+    tells whether a sweep runs it; the others are the arguments of :class:`Invocation`. Raises ConfigError, and
+    TrackingError if the server of the store refuses the run.
     """
-    chosen = choices(hydra.runtime.choices)
-    return typed(resolve(composed)), Invocation(folder, command, chosen, overrides, is_prepared)
+    config, chosen = typed(resolve(composed)), choices(hydra.runtime.choices)
+    invocation = Invocation(folder, command, chosen, overrides, is_prepared)
+    return config, settle(config.tracking, invocation, is_cell=is_cell)
 
 
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
@@ -120,7 +126,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
     with ExitStack() as stack:
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
-        with without_autolog():
+        with without_autolog(), sampled(config.tracking) as samples:
             finished = story.run(config, invocation, folder, announce)
-        publish(folder, config, announce, parent_run_id=invocation.parent_run_id)
+        publish(folder, config, announce, samples)
     return Result(finished.pipeline, finished.record, folder.path)

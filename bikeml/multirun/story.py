@@ -11,11 +11,14 @@ from hydra.core.config_loader import ConfigLoader
 from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
-from bikeml.errors import BikemlError, ConfigError, RunFolderError
+from bikeml.destination.caller import CallersRun, describe_destination
+from bikeml.destination.server import ask_server
+from bikeml.destination.settle import find_destination
+from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.display import show_leaderboard
 from bikeml.multirun.follower import follow
-from bikeml.multirun.launcher import CellLauncher
+from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
 from bikeml.multirun.proposals import Proposer
 from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
@@ -23,9 +26,8 @@ from bikeml.pages.report import write_report
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
-from bikeml.records.sweep_folder import SweepFolder, is_collected, write_failure
+from bikeml.records.sweep_folder import SweepFolder, is_collected
 from bikeml.system.redaction import redact
-from bikeml.terminal.status import describe_error
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -67,6 +69,8 @@ class _RunningSweep:
     planned: list[PlannedCell] = field(default_factory=list)
     n_proposed: int = 0
     store: "SweepStore | None" = None
+    callers: CallersRun | None = None
+    """The run in the store in which the sweep's own one nests."""
 
     def plan_batch(self) -> Plan | None:
         """Return the next cells; None if no more are proposed."""
@@ -80,7 +84,8 @@ class _RunningSweep:
     def run(self, plan: Plan) -> None:
         """Run the cells of the first batch, and of each one that is proposed once the outcomes are known."""
         self._clear(plan)
-        self.store, stored = _open_store(plan.cells[0]), None
+        self.callers, stored = find_destination(plan.cells[0].config.tracking), None
+        self.store = _open_store(plan.cells)
         record = self._add(plan)
         if self.store is not None:
             stored = self.store.begin(record)
@@ -113,9 +118,7 @@ class _RunningSweep:
         """Take the cells of a batch, reused ones as such, and return the record with them."""
         new = self._reuse(plan.cells)
         self.planned += new
-        record = record or SweepRecord(
-            command=redact(command_line()), started=self.started, cells=(), n_trials=self.proposer.n_trials
-        )
+        record = record or self._begin_record()
         cells, dropped = (*record.cells, *(each.cell for each in new)), (*record.dropped, *plan.dropped)
         rank = choose_sweep_rank([each.config for each in self.planned])
         if record.cells and rank != record.rank:
@@ -124,6 +127,16 @@ class _RunningSweep:
                 "cannot be compared; set evaluation.rank to a metric that all of them have"
             )
         return record.model_copy(update={"cells": cells, "dropped": dropped, "rank": rank})
+
+    def _begin_record(self) -> SweepRecord:
+        parent = self.callers.id if self.callers else None
+        return SweepRecord(
+            command=redact(command_line()),
+            started=self.started,
+            cells=(),
+            n_trials=self.proposer.n_trials,
+            destination=describe_destination(self.planned[0].config.tracking, parent_run_id=parent),
+        )
 
     def _reuse(self, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
         """Return the cells with those that the store already has marked as reused."""
@@ -140,7 +153,7 @@ class _RunningSweep:
         planned = {each.number: each for each in self.planned}
         new = [planned[each.number] for each in plan.cells]
         jobs = [(each.cell, _job(each, run_id, self.cores)) for each in new if not each.reused]
-        _launch(self.launcher, self.folder, jobs)
+        launch_cells(self.launcher, self.folder, jobs)
         cells = [planned[plan.repeats.get(number, number)].cell for number in plan.numbers]
         self.proposer.tell([self.folder.read_outcome(cell) for cell in cells])
 
@@ -150,13 +163,14 @@ def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
     return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
 
 
-def _open_store(first: PlannedCell) -> "SweepStore | None":
+def _open_store(planned: Sequence[PlannedCell]) -> "SweepStore | None":
     """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
-    if first.config.tracking.uri is None:
+    if planned[0].config.tracking.uri is None:
         return None
+    ask_server(planned[0].config.tracking)  # if it is away, the store says so
     from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
 
-    return SweepStore(first.config)
+    return SweepStore(*(each.config for each in planned))
 
 
 @contextmanager
@@ -191,32 +205,6 @@ def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[st
     }
     told = [f"+hydra.job.env_set.{name}='{value}'" for name, value in environment.items() if value is not None]
     return [*planned.overrides, subdir_override(planned.folder), *told]
-
-
-def _launch(launcher: CellLauncher, folder: SweepFolder, jobs: Sequence[tuple[Cell, list[str]]]) -> None:
-    """Launch the cells that must run. If one breaks the launcher itself, launch the unfinished ones one by one."""
-    if not jobs:
-        return
-    try:
-        launcher.launch([job for _, job in jobs], initial_job_idx=0)
-    except BikemlError:
-        raise
-    except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
-        for cell, job in jobs:
-            if not _has_ended(folder, cell):
-                _launch_alone(launcher, folder, cell, job)
-
-
-def _has_ended(folder: SweepFolder, cell: Cell) -> bool:
-    return folder.read_outcome(cell).status in ("finished", "failed")
-
-
-def _launch_alone(launcher: CellLauncher, folder: SweepFolder, cell: Cell, job: list[str]) -> None:
-    try:
-        launcher.launch([job], initial_job_idx=0)
-    except Exception as error:  # noqa: BLE001  this cell broke it
-        if not _has_ended(folder, cell):
-            write_failure(folder.path / cell.folder, f"the launcher broke: {describe_error(error)}", job)
 
 
 def conclude(

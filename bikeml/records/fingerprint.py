@@ -21,9 +21,10 @@ from typing import Any
 
 from bikeml.config.schema import Config
 from bikeml.config.sections import result_sections
+from bikeml.errors import RecordError
 from bikeml.records import tags
 from bikeml.records.record import as_json
-from bikeml.records.run import hash_identity
+from bikeml.records.run import RunRecord, hash_identity
 
 RESULT_MODULES = (
     "evaluation/choice",
@@ -125,3 +126,10 @@ def _hash_files(files: list[Path]) -> str:
         digest.update(file.name.encode())
         digest.update(file.read_bytes().replace(b"\r\n", b"\n"))  # Windows checks out the same code with CRLF
     return digest.hexdigest()
+
+
+def check_fingerprint(record: RunRecord, expected: str) -> None:
+    """Raise RecordError if a record does not have the `expected` fingerprint, and so is of another experiment."""
+    if record.fingerprint != expected:
+        found = f"its fingerprint is {record.fingerprint[:16]}, not {expected[:16]}"
+        raise RecordError(f"{RunRecord.FILE} is of another experiment: {found}")

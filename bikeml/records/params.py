@@ -1,7 +1,8 @@
-"""Build the params and tags of a run for a store, within the limits of every store."""
+"""Build what a store holds of a run, within its limits: params, tags, and the place that a model says it is from."""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from bikeml.records import tags as names
 # The strictest store is Azure ML: "Service limits in Azure Machine Learning" for tags, azure-sdk-for-python 35685 for
 # parameters. The run folder holds the full values.
 TAG_VALUE = 1000
+"""The most characters of a tag that earlier runs are found by, in every store."""
 PARAM_VALUE = 500
 PARAMS = 200
 """The most parameters of one run."""
@@ -19,17 +21,19 @@ PARAMS = 200
 
 @dataclass(frozen=True)
 class Limits:
-    """What a store takes of the parameters of a run."""
+    """What a store takes of the parameters and tags of a run."""
 
     params: int | None
     """The most parameters; None for any number."""
     value: int
-    """The most characters of a value."""
+    """The most characters of a parameter."""
+    tag: int
+    """The most characters of a tag."""
 
 
-OF_AZURE_ML = Limits(PARAMS, PARAM_VALUE)
-OF_MLFLOW = Limits(None, 6000)
-"""MLflow 3.15, MAX_PARAM_VAL_LENGTH."""
+OF_AZURE_ML = Limits(PARAMS, PARAM_VALUE, TAG_VALUE)
+OF_MLFLOW = Limits(None, 6000, 8000)
+"""MLflow 3.15, MAX_PARAM_VAL_LENGTH and MAX_TAG_VAL_LENGTH."""
 DIGEST = 16
 """Hexadecimal digits at the end of a shortened value, so that two different values stay different."""
 
@@ -59,8 +63,9 @@ def options_tag(choices: Mapping[str, str]) -> str:
 
 
 def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
-    """Return the tag as commit 3345f79 wrote it, which includes the groups that change no figure."""
-    return " ".join(f"{group}={option}" for group, option in sorted(choices.items()))
+    """Return the tag as commit 3345f79 wrote it, with the groups that change no figure, and its tracking=local."""
+    known = {group: "local" if (group, option) == ("tracking", "auto") else option for group, option in choices.items()}
+    return " ".join(f"{group}={option}" for group, option in sorted(known.items()))
 
 
 def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:
@@ -84,6 +89,20 @@ def shorten(value: str, most: int) -> str:
     return value[: most - len(end)] + end
 
 
-def fit_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags, each value shortened to the length that every store takes."""
-    return {name: shorten(value, TAG_VALUE) for name, value in tags.items()}
+def fit_tags(tags: Mapping[str, str], most: int) -> dict[str, str]:
+    """Return the tags, each value shortened to at most `most` characters."""
+    return {name: shorten(value, most) for name, value in tags.items()}
+
+
+_PLACE = re.compile(rb"^(?:run_id|artifact_path): [\w-]+\n|^(?P<id>model_id: )[\w-]+$", re.MULTILINE)
+
+
+def place_model(description: bytes, run_id: str, model_id: str | None) -> bytes:
+    """Return the MLmodel file of a run folder with the run and the logged model that hold it in a store."""
+    told = f"model_id: {model_id or 'null'}\nartifact_path: model\nrun_id: {run_id}\n"
+    return re.sub(rb"^model_id: null\n", told.encode(), description, count=1, flags=re.MULTILINE)
+
+
+def unplace_model(description: bytes) -> bytes:
+    """Return the MLmodel file as the run folder has it: what place_model added is not part of the run's digest."""
+    return _PLACE.sub(lambda line: b"model_id: null" if line["id"] else b"", description)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from threadpoolctl import threadpool_info
 
+from bikeml.errors import RecordError
 from bikeml.records.run import Environment
 from bikeml.system.redaction import redact
 
@@ -26,6 +27,8 @@ EXACTLY = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-pr
 """Options of git diff: the diff can be applied again, and the user's settings do not change it."""
 CHECKOUT = "checkout.json"
 """The file in a copied package that describes the checkout it was copied from."""
+PROJECT_COMMIT = "project_commit"
+"""The key in it for the commit of the project that a job was submitted from."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,16 @@ class Provenance:
     """The uncommitted changes of the tracked code. Bytes that are not UTF-8 are surrogates in it."""
 
 
-@cache
 def gather() -> Provenance:
-    """Inspect the checkout, the packages and the machine, once: this process keeps the code that it has loaded."""
+    """Inspect the checkout, the packages and the machine, and the project in the working folder."""
+    found = _inspect()
+    environment = found.environment.model_copy(update={"project_commit": find_project_commit()})
+    return Provenance(environment, found.git_diff)
+
+
+@cache
+def _inspect() -> Provenance:
+    """Inspect what stays as it is in this process, which keeps the code that it has loaded."""
     checkout = describe_checkout()
     environment = Environment(
         git_commit=checkout["git_commit"],
@@ -74,6 +84,14 @@ def describe_checkout() -> dict[str, Any]:
     return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
 
 
+def find_project_commit() -> str | None:
+    """Return the commit of the git repository that the working folder is in; in a job, that of who submitted it."""
+    checkout = describe_checkout()
+    if PROJECT_COMMIT in checkout:
+        return cast(str | None, checkout[PROJECT_COMMIT])
+    return (_run_git(Path.cwd(), "rev-parse", "HEAD") or "").strip() or None
+
+
 def _packages() -> Iterator[tuple[str, str]]:
     """Yield the name and version of each installed distribution. Its `name` would parse the whole file three times."""
     for distribution in distributions():
@@ -91,12 +109,15 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
 
 def _git(checkout: Path, *arguments: str) -> str | None:
     """Return git's output, or None if git fails or is missing, or `checkout` is not the top of a repository."""
-    if not (checkout / ".git").exists():
-        return None
+    return _run_git(checkout, *arguments) if (checkout / ".git").exists() else None
+
+
+def _run_git(folder: Path, *arguments: str) -> str | None:
+    """Return git's output in a folder, or None if git fails or is missing."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(
-            ["git", "-C", str(checkout), *arguments],
+            ["git", "-C", str(folder), *arguments],
             capture_output=True,
             env=environment,
             timeout=30,
@@ -120,6 +141,24 @@ def _describe_blas(library: dict[str, Any]) -> dict[str, Any]:
     return {
         key: library.get(key) for key in ("internal_api", "version", "architecture", "threading_layer", "num_threads")
     }
+
+
+def read_environment(file: Path) -> Environment:
+    """Return the environment of a run of form 1, which has it in a file of its own; raises RecordError."""
+    names = {"command"}  # the record holds it
+    plain = {key: value for key, value in _read_plain(file).items() if key not in names}
+    try:
+        return Environment.model_validate(plain, strict=False)
+    except ValueError as error:
+        raise RecordError(f"{str(file)!r} is broken: {str(error).splitlines()[1]}; restore it, or delete it") from error
+
+
+def _read_plain(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def find_changes(before: Environment, after: Environment) -> Iterator[str]:

@@ -36,7 +36,9 @@ class Invocation:
     fingerprint: str | None = field(default_factory=lambda: os.environ.get(FINGERPRINT) or None)
     """The fingerprint that the experiment must have, or else it does not run; None for any."""
     parent_run_id: str | None = field(default_factory=lambda: os.environ.get(PARENT_RUN_ID) or None)
-    """The run of the sweep in the store."""
+    """The run in the store in which this one nests: the sweep's own, or the caller's."""
+    run_id: str | None = None
+    """The caller's run in the store, into which the experiment is recorded."""
 
     @property
     def name(self) -> str:
@@ -95,6 +97,7 @@ class Environment(Value):
     """None if bikeml did not run from a git checkout."""
     git_untracked: tuple[Text, ...]
     """Code files that git did not track. They are not in code.diff."""
+    project_commit: Text | None = None  # of the git repository that the working folder is in
     python: Text
     platform: Text
     cpu: Text
@@ -109,8 +112,12 @@ class Destination(Value):
     uri: Text | None
     """Without secrets; absolute if it is a local file; None if the run is recorded nowhere."""
     experiment_name: Text
+    experiment_id: Text | None = None
+    """The experiment that counts, whatever the name; None if the name counts."""
     parent_run_id: Text | None
-    """The sweep's own run in that store."""
+    """The run in that store in which this one nests: the sweep's own, or the caller's."""
+    run_id: Text | None = None
+    """The caller's run in that store, into which the experiment is recorded."""
 
 
 class RunRecord(Record):
@@ -189,13 +196,6 @@ def hash_identity(identity: Mapping[str, Any]) -> str:
 def record_id(record: RunRecord) -> str:
     """Return the unique id of a run. A record of form 1 has no id, so the hash of its content is used."""
     return record.id or hashlib.sha256(record.to_json().encode()).hexdigest()[:32]
-
-
-def check_fingerprint(record: RunRecord, expected: str) -> None:
-    """Raise RecordError if a record does not have the `expected` fingerprint, and so is of another experiment."""
-    if record.fingerprint != expected:
-        found = f"its fingerprint is {record.fingerprint[:16]}, not {expected[:16]}"
-        raise RecordError(f"{RunRecord.FILE} is of another experiment: {found}")
 
 
 def check_judged(record: RunRecord, names: Iterable[str]) -> None:

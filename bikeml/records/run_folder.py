@@ -1,7 +1,6 @@
 """Read and write the folder of a run. No other module knows how its files are named."""
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +12,9 @@ from typing import Any
 import yaml
 
 from bikeml.errors import FolderTakenError, RecordError, RunFolderError
-from bikeml.records.run import Environment, RunRecord, StoreRecord, read_run_id
+from bikeml.records.params import unplace_model
+from bikeml.records.provenance import read_environment
+from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.system.files import move, parse_yaml, remove_if_empty
 from bikeml.system.locks import hold
 
@@ -28,7 +29,7 @@ ENVIRONMENT = "environment.json"
 """A file of form 1 only. In form 2 its content is part of the record."""
 KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
 """The files that a sweep keeps of a cell that ran elsewhere. The record is last: it marks the cell as complete."""
-MODEL_FILE = "model.skops"
+MODEL_FILE, MODEL_DESCRIPTION = "model.skops", "MLmodel"
 UNFINISHED, PREVIOUS = ".unfinished-", "previous.json"
 ADVICE = "choose another hydra.run.dir"
 
@@ -44,7 +45,7 @@ class RunFolder:
         record = RunRecord.read(self.path)
         if record is None or record.environment is not None or not (self.path / ENVIRONMENT).is_file():
             return record
-        return record.model_copy(update={"environment": _read_environment(self.path / ENVIRONMENT)})
+        return record.model_copy(update={"environment": read_environment(self.path / ENVIRONMENT)})
 
     def require(self) -> RunRecord:
         """Return the record of the run; raises RecordError if there is none or it is broken."""
@@ -72,13 +73,13 @@ class RunFolder:
             content = file.read_bytes()
         except OSError as error:
             raise RecordError(f"cannot read {str(file)!r}: {error.strerror or error}; restore it") from error
-        if record.files and record.files.get(name) != hashlib.sha256(content).hexdigest():
+        if record.files and record.files.get(name) != _hash(content, name):
             raise RecordError(f"{str(file)!r} has been changed since the run wrote it; restore it, or run it again")
         return content
 
     def digest(self, name: str) -> str:
         """Return the sha256, in hex, of a computed file; raises RecordError if it is missing or was changed."""
-        return hashlib.sha256(self.read_file(name)).hexdigest()
+        return _hash(self.read_file(name), name)
 
     def has(self, name: str) -> bool:
         """Return whether the folder has a file of that name."""
@@ -197,23 +198,6 @@ def parse_config(content: bytes, source: str) -> dict[str, Any]:
     return sections
 
 
-def _read_environment(file: Path) -> Environment:
-    names = {"command"}  # the record holds it
-    plain = {key: value for key, value in _read_plain(file).items() if key not in names}
-    try:
-        return Environment.model_validate(plain, strict=False)
-    except ValueError as error:
-        raise RecordError(f"{str(file)!r} is broken: {str(error).splitlines()[1]}; restore it, or delete it") from error
-
-
-def _read_plain(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _find_computed(folder: Path) -> list[str]:
     """Return the files of a run of form 1, whose record lists none."""
     return [path for name in (*COMPUTED, ENVIRONMENT) for path in _list_paths(folder, name)]
@@ -227,7 +211,13 @@ def _list_paths(folder: Path, name: str) -> list[str]:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return _hash(file.read_bytes(), file.name)
+
+
+def _hash(content: bytes, name: str) -> str:
+    """Return the sha256, in hex, of a file; where its model is in a store is no part of it."""
+    is_description = name.rpartition("/")[2] == MODEL_DESCRIPTION
+    return hashlib.sha256(unplace_model(content) if is_description else content).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator
 
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
-from bikeml.records.run import RunRecord
+from bikeml.records.run import Destination, RunRecord
 from bikeml.system.printable import printable
 
 COMPLETED = "Completed"
@@ -82,6 +82,8 @@ class SweepRecord(Record):
     """How many cells a sweeper proposes one after another; None if all were planned at once."""
     rank: Text = "r2"
     """The metric that the cells are ranked by; an earlier sweep has R2."""
+    destination: Destination | None = None
+    """The store of the sweep's own run, and the caller's run in which that one nests."""
 
     @property
     def id(self) -> str:

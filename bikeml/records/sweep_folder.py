@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from bikeml.errors import FolderTakenError, RecordError
+from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.record import Record
-from bikeml.records.run import RunRecord, StoreRecord, check_fingerprint, read_run_id
+from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.records.run_folder import CANDIDATES, CONFIG, LOG, PREDICTIONS, RESULT, RunFolder
 from bikeml.records.sweep import COMPLETED, Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
 from bikeml.system.files import remove_if_empty

@@ -1,13 +1,17 @@
-"""Run a child process for the length of a block, and end it with all the processes that it started."""
+"""Run a child process for the length of a block, and tell whether a process of earlier still runs."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 GRACE_SECONDS = 10.0
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
@@ -62,3 +66,24 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def owner() -> str:
+    """Return what identifies this process, as JSON: its host, its pid and its start time."""
+    process = psutil.Process()
+    return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
+
+
+def is_gone(owner_tag: str) -> bool:
+    """Return whether the process of the tag ran on this machine and has ended; False for other machines."""
+    try:
+        tag = json.loads(owner_tag)
+        host, pid, started = tag["host"], int(tag["pid"]), float(tag["started"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    if host != socket.gethostname():
+        return False
+    try:
+        return bool(psutil.Process(pid).create_time() != started)
+    except psutil.NoSuchProcess:
+        return True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-import bikeml.tracking.settings  # noqa: F401  for the server, which inherits this environment
+import bikeml.destination.settings  # noqa: F401  for the server, which inherits this environment
 from bikeml.config.fields import Name, Section
 from bikeml.config.overrides import shell
 from bikeml.config.schema import Config

@@ -1,8 +1,9 @@
 """
 Record runs in an MLflow store, and find them again. The only package that imports mlflow.
 
-    settings      mlflow's settings, made before mlflow is imported
     store         reach a store, and begin and end a run in it
+    artifacts     the files and the model of a run: send, find and fetch them
+    entities      MLflow's metrics, params, tags and dataset of a run
     record        record the folder of a run
     sweeps        record a sweep's own run, and find recorded runs to reuse in a sweep
     recorded      a recorded run, and how to fetch its files
@@ -14,7 +15,7 @@ Record runs in an MLflow store, and find them again. The only package that impor
 
 import warnings
 
-from bikeml.tracking import settings  # noqa: F401  before mlflow, which reads its settings when imported
+from bikeml.destination import settings  # noqa: F401  before mlflow, which reads its settings when imported
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mlflow's dependencies warn when they are imported

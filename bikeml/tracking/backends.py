@@ -57,11 +57,15 @@ class Store(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """Return what it takes of the parameters of a run."""
+        """Return what it takes of the parameters and tags of a run."""
 
     @property
     def takes_datasets(self) -> bool:
         """Return whether a run can have its dataset as an input."""
+
+    @property
+    def takes_models(self) -> bool:
+        """Return whether it may have MLflow 3's logged models."""
 
     @property
     def holds_jobs(self) -> bool:

@@ -12,13 +12,14 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.fields import SQLITE
-from bikeml.config.schema import Config
+from bikeml.config.schema import Config, TrackingConfig
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE, TEST_TABLE
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
+from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import Store, Version, open_store
 from bikeml.tracking.recorded import ADVICE, RecordedRun
 
@@ -51,15 +52,15 @@ def find(config: Config, which: str) -> RecordedRun:
             f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
         )
     with store.store_errors(uri, f"look for run {which!r}", ADVICE):
-        finder = _Finder(place, config.tracking.experiment_name)
+        finder = _Finder(place, config.tracking)
         return finder.check(finder.find(which), which)
 
 
 class _Finder:
     """Searches one store; its methods raise STORE_ERRORS and RunNotFoundError."""
 
-    def __init__(self, place: Store, experiment: str) -> None:
-        self._store, self._uri, self._name = place, place.uri, experiment
+    def __init__(self, place: Store, tracking: TrackingConfig) -> None:
+        self._store, self._uri, self._tracking = place, place.uri, tracking
         self._client: MlflowClient = store.connect(place.uri)
         self._best_by: str | None = None
 
@@ -96,14 +97,15 @@ class _Finder:
             uri=self._uri,
             which=which,
             best_by=self._best_by,
-            _artifacts=store.open_artifacts(run, self._uri),
+            files=RunFiles(run, self._uri),
         )
 
     def _latest(self) -> Run:
         found = next(self._finished(), None)
         if found is None:
+            name = self._tracking.experiment_id or self._tracking.experiment_name
             raise RunNotFoundError(
-                f"no finished run is recorded in {redact(self._uri)!r}, experiment {self._name!r}; record one first "
+                f"no finished run is recorded in {redact(self._uri)!r}, experiment {name!r}; record one first "
                 "(python -m bikeml), or set tracking.uri and tracking.experiment_name"
             )
         return found
@@ -128,7 +130,7 @@ class _Finder:
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
         """Yield the finished runs of experiments, newest first unless `order` says otherwise."""
-        experiment = self._client.get_experiment_by_name(self._name)
+        experiment = store.find_experiment(self._client, self._tracking)
         experiments = [str(experiment.experiment_id)] if experiment else []
         runs = self._search(experiments, f"attributes.status = 'FINISHED'{condition}", order)
         return (run for run in runs if _is_experiment(run))

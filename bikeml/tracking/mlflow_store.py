@@ -1,5 +1,6 @@
 """The store that MLflow itself provides, in a local file or on a server, with its registry of models."""
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -8,19 +9,16 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from bikeml.config.fields import absolute
+from bikeml.config.fields import LOCAL_STORE, absolute
 from bikeml.config.overrides import override, shell
 from bikeml.config.schema import Config
 from bikeml.records.params import OF_MLFLOW
-from bikeml.records.run_folder import MODEL
-from bikeml.records.tags import FINGERPRINT
+from bikeml.records.tags import FINGERPRINT, MODEL_VERSIONS
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
 from bikeml.tracking.recorded import ADVICE, RecordedRun
 
-DEFAULT = "sqlite:///mlflow.db"
-"""The tracking.uri of conf/tracking/local.yaml."""
 PAGE = 100
 
 
@@ -30,6 +28,7 @@ class MlflowStore(Store):
     can_order = True
     limits = OF_MLFLOW
     takes_datasets = True
+    takes_models = True
     holds_jobs = False
     job_run_id = None
 
@@ -42,7 +41,7 @@ class MlflowStore(Store):
 
     @property
     def override(self) -> str:
-        return "" if self._given == DEFAULT else f" {shell(override('tracking.uri', redact(self._given)))}"
+        return "" if self._given == LOCAL_STORE else f" {shell(override('tracking.uri', redact(self._given)))}"
 
     def look(self, experiment_id: str, run_id: str) -> str:
         if self._given.startswith("http"):
@@ -93,8 +92,13 @@ class MlflowStore(Store):
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{store.locate(str(self._client.get_run(run.run_id).info.artifact_uri), self.uri)}/{MODEL}"
-        made = self._client.create_model_version(name, source, run.run_id, tags={FINGERPRINT: run.fingerprint})
+        model, tags = run.files.model, {FINGERPRINT: run.fingerprint}
+        source, model_id = run.files.model_address, None if model is None else str(model.model_id)
+        made = self._client.create_model_version(name, source, run.run_id, tags=tags, model_id=model_id)
+        if model is not None:  # as mlflow.register_model does
+            known = json.loads(model.tags.get(MODEL_VERSIONS, "[]"))
+            known.append({"name": name, "version": str(made.version)})
+            self._client.set_logged_model_tags(str(model.model_id), {MODEL_VERSIONS: json.dumps(known)})
         return str(made.version), True
 
     def _set_alias(self, name: str, alias: str, version: str) -> str | None:

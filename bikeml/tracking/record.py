@@ -1,201 +1,180 @@
-"""Record the folder of a run in a store: its params, metrics, tags and files, and a search's best candidates."""
+"""Record the folder of a run in a store: its params, metrics, tags, model and files, and a search's best candidates."""
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Experiment, Metric, Run, RunTag
+from mlflow.exceptions import MlflowException
 
-from bikeml.config.schema import Config
-from bikeml.config.sections import names_not_in_result
+from bikeml.config.schema import Config, TrackingConfig
+from bikeml.destination.system_metrics import Sample
 from bikeml.records import tags as names
-from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
-from bikeml.records.run import RunRecord, StoreRecord, record_id
-from bikeml.records.run_folder import DIFF, MODEL, RunFolder
+from bikeml.records.run import Destination, RunRecord, StoreRecord, record_id
+from bikeml.records.run_folder import MODEL, RunFolder
 from bikeml.system.redaction import redact
-from bikeml.tracking import store
+from bikeml.terminal.tables import show_notice
+from bikeml.tracking import artifacts, entities, store
 from bikeml.tracking.backends import Store, open_store
 
-MODEL_FILE = f"{MODEL}/model.skops"
 
-
-def record(folder: RunFolder, config: Config, parent_run_id: str | None = None) -> StoreRecord:
+def record(
+    folder: RunFolder, config: Config, destination: Destination | None = None, samples: Sequence[Sample] = ()
+) -> StoreRecord:
     """
     Record the run in `folder` in the store of `config`, unless it is there already, and return where it is.
 
-    A cell's run is nested below the run of its sweep, `parent_run_id`. A run becomes FINISHED only after all its files
-    have arrived. Raises RecordError if the folder holds no complete run, and TrackingError if the store cannot be used.
+    `destination` names the run of that store in which it nests, or into which it is recorded; None for neither.
+    The `samples` of the machine's use become metrics of the run.
+    A run becomes FINISHED only after all its files have arrived. Raises RecordError if the folder holds no complete
+    run, and TrackingError if the store cannot be used.
     """
     folder.verify()
     run, place = folder.require(), open_store(config)
     with store.store_errors(place.uri):
         client = store.connect(place.uri)
-        if place.job_run_id is not None:
-            return _record_in_job(client, place, folder, config, parent_run_id)
-        experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = _find_recorded(client, experiment, run) or _record_new_run(
-            client, place, experiment, folder, parent_run_id
-        )
-    return _write_store_record(place, folder, config, experiment, run_id)
-
-
-def _find_recorded(client: MlflowClient, experiment: str, run: RunRecord) -> str | None:
-    condition = f"tags.`{names.RECORD}` = '{record_id(run)}' and attributes.status = 'FINISHED'"
-    found = client.search_runs([experiment], condition, max_results=1)
-    return str(found[0].info.run_id) if found else None
-
-
-def _record_new_run(
-    client: MlflowClient, place: Store, experiment: str, folder: RunFolder, parent_run_id: str | None
-) -> str:
-    run = folder.require()
-    started, ended = _times(folder, run)
-    with store.open_run(client, experiment, run.run_name, _tags(folder, run, parent_run_id), started, ended) as run_id:
-        client.log_batch(run_id, _metrics(run, started), _params(folder, run, place.limits), [])
-        if place.takes_datasets:
-            client.log_inputs(run_id, [_dataset(run)])
-        for name in folder.list_files(run):  # result.json comes last
-            client.log_artifact(run_id, str(folder.path / name), name.rpartition("/")[0] or None)
-        _record_children(client, experiment, run_id, folder, run, place.limits)
-    return run_id
-
-
-def _record_in_job(
-    client: MlflowClient, place: Store, folder: RunFolder, config: Config, parent_run_id: str | None
-) -> StoreRecord:
-    """
-    Record in the job's own run. The service ends that run, and keeps the files as the job's output.
-
-    If a job loses its node, it starts again in the same run. The metrics are recorded last: a run with metrics is
-    complete.
-    """
-    there, run = client.get_run(str(place.job_run_id)), folder.require()
-    run_id, started = str(there.info.run_id), _times(folder, run)[0]
-    if not there.data.metrics:
-        tags = [RunTag(name, value) for name, value in fit_tags(_tags(folder, run, parent_run_id)).items()]
-        client.log_batch(run_id, [], _params(folder, run, place.limits), tags)
-        _record_children(client, there.info.experiment_id, run_id, folder, run, place.limits)
-        client.log_batch(run_id, _metrics(run, started), [], [])
-    return _write_store_record(place, folder, config, str(there.info.experiment_id), run_id)
-
-
-def _write_store_record(place: Store, folder: RunFolder, config: Config, experiment: str, run_id: str) -> StoreRecord:
-    """Write to store.json where the run is in the store, and return the record; raises OSError."""
+        recording = _Recording(client, place, folder, run, config.tracking, destination, samples)
+        experiment, run_id = recording.record()
     stored = StoreRecord(
         uri=redact(place.uri),
-        experiment_name=config.tracking.experiment_name,
+        experiment_name=experiment.name,
         run_id=run_id,
-        look=place.look(experiment, run_id),
+        look=place.look(str(experiment.experiment_id), run_id),
     )
     stored.write(folder.path)
     return stored
 
 
-def _times(folder: RunFolder, run: RunRecord) -> tuple[float, float]:
-    """Return the unix times of the start and the end. Form 1 has no start: count back from the time of its file."""
-    seconds = run.seconds.get("total", 0.0)
-    started = (folder.path / run.FILE).stat().st_mtime - seconds if run.started is None else run.started
-    return started, started + seconds
+@dataclass(frozen=True)
+class _Recording:
+    """One run folder on its way to a store; the methods raise STORE_ERRORS."""
 
+    client: MlflowClient
+    place: Store
+    folder: RunFolder
+    run: RunRecord
+    tracking: TrackingConfig
+    destination: Destination | None
+    samples: Sequence[Sample] = ()
 
-def _metrics(run: RunRecord, started: float) -> list[Metric]:
-    ends = {
-        f"{name}_{end}": value
-        for name, pair in run.intervals.items()
-        for end, value in zip(("low", "high"), pair, strict=True)
-    }
-    fits = {f"search_{name}": float(count) for name, count in run.search.counts.items()} if run.search else {}
-    seconds = {f"seconds_{name}": value for name, value in run.seconds.items()}
-    values = {**run.metrics, **ends, **fits, **seconds}
-    return [Metric(name, value, int(started * 1000), 0) for name, value in values.items() if value is not None]
+    def record(self) -> tuple[Experiment, str]:
+        """Return the experiment and the id of the run in the store."""
+        if self.place.job_run_id is not None:
+            there = self.client.get_run(str(self.place.job_run_id))
+            self._complete_job(there)
+            return self._experiment_of(there), str(there.info.run_id)
+        callers = self._find_callers()
+        if callers is not None:
+            self._continue(callers)
+            return self._experiment_of(callers), str(callers.info.run_id)
+        experiment = store.require_experiment(self.client, self.tracking, self.place.uri)
+        return experiment, self._find_recorded(experiment) or self._record_new(str(experiment.experiment_id))
 
+    def _experiment_of(self, run: Run) -> Experiment:
+        return self.client.get_experiment(str(run.info.experiment_id))
 
-def _params(folder: RunFolder, run: RunRecord, limits: Limits) -> list[Param]:
-    """Return the chosen options, what a search has found, and the values of the config; the found ones among them."""
-    values = result_choices(run.choices)
-    sections = describe(_result_sections(folder, run))
-    if run.search:
-        found = {name: str(value) for name, value in run.search.best_params.items()}
-        values |= {f"{names.BEST_PREFIX}{name}": value for name, value in found.items()}
-        sections |= {f"{names.ESTIMATOR_PREFIX}{name.replace('__', '.')}": value for name, value in found.items()}
-    return to_params({**values, **sections}, limits)
+    def _find_recorded(self, experiment: Experiment) -> str | None:
+        condition = f"tags.`{names.RECORD}` = '{record_id(self.run)}' and attributes.status = 'FINISHED'"
+        found = self.client.search_runs([str(experiment.experiment_id)], condition, max_results=1)
+        return str(found[0].info.run_id) if found else None
 
+    def _find_callers(self) -> Run | None:
+        """Return the caller's run into which this one is recorded; None, and say it, if it cannot take it."""
+        run_id = self.destination.run_id if self.destination else None
+        if run_id is None:
+            return None
+        try:
+            found = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in store.ABSENT:
+                raise
+            show_notice(f"the store has no run {run_id}, which MLFLOW_RUN_ID named; a run of its own is made")
+            return None
+        if found.data.tags.get(names.RECORD, record_id(self.run)) != record_id(self.run):
+            show_notice(f"run {run_id}, which MLFLOW_RUN_ID named, holds another result; a run of its own is made")
+            return None
+        return found
 
-def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
-    """Return the sections of the config that determine the result; a run of form 1 has them only in config.yaml."""
-    if run.identity is not None:
-        return cast(Mapping[str, Any], run.identity["config"])
-    left_out = names_not_in_result()
-    return {name: section for name, section in folder.read_config().items() if name not in left_out}
+    def _continue(self, there: Run) -> None:
+        """Record into a run of the caller's. A parameter that it has already stays as it is: MLflow changes none."""
+        run_id = str(there.info.run_id)
+        if there.info.status == "FINISHED" and names.RECORD in there.data.tags:
+            return
+        with store.finishing(self.client, run_id, self._times[1]):
+            self.client.update_run(run_id, status="RUNNING")
+            self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in self._tags.items()])
+            self._fill(str(there.info.experiment_id), run_id, known=there.data.params.keys())
 
+    def _record_new(self, experiment_id: str) -> str:
+        started, ended = self._times
+        with store.open_run(self.client, experiment_id, self.run.run_name, self._tags, started, ended) as run_id:
+            self._fill(experiment_id, run_id)
+        return run_id
 
-def to_params(values: Mapping[str, str], limits: Limits) -> list[Param]:
-    """Return MLflow's parameters, without secrets and within the limits of a store."""
-    return [Param(name, redact(value)[: limits.value]) for name, value in list(values.items())[: limits.params]]
+    def _fill(self, experiment_id: str, run_id: str, known: frozenset[str] | Any = frozenset()) -> None:  # noqa: ANN401
+        values = entities.build_params(self.folder, self.run)
+        params = [param for param in entities.to_params(values, self.place.limits) if param.key not in known]
+        model_id = None
+        if self.place.takes_models:
+            of_model = {param.key: param.value for param in params if param.key.startswith(names.ESTIMATOR_PREFIX)}
+            model_id = artifacts.log_model(self.client, experiment_id, run_id, self.folder, of_model)
+        self.client.log_batch(run_id, entities.build_metrics(self.run, self._times[0], model_id), params, [])
+        for batch in entities.build_system_metrics(self.samples):
+            self.client.log_batch(run_id, batch)
+        if self.place.takes_datasets:
+            self.client.log_inputs(run_id, [entities.build_dataset(self.run)])
+        self._send_files(run_id, has_model=model_id is not None)
+        self._record_children(experiment_id, run_id)
 
+    def _send_files(self, run_id: str, *, has_model: bool) -> None:
+        """Send the files of the run folder, result.json last, and the model unless the store has it already."""
+        if not has_model and (self.folder.path / MODEL).is_dir():
+            with artifacts.placed_model(self.folder, run_id) as place:
+                self.client.log_artifacts(run_id, str(place), MODEL)
+        for name in self.folder.list_files(self.run):
+            if not name.startswith(f"{MODEL}/"):
+                self.client.log_artifact(run_id, str(self.folder.path / name), name.rpartition("/")[0] or None)
 
-def _tags(folder: RunFolder, run: RunRecord, parent_run_id: str | None) -> dict[str, str]:
-    tags = {
-        names.RECORD: record_id(run),
-        names.FINGERPRINT: run.fingerprint,
-        names.OPTIONS: options_tag(run.choices),
-        names.REPRODUCIBLE: str(run.reproducible).lower(),
-        names.MODEL: folder.digest(MODEL_FILE),
-        names.RANK: run.rank,
-        names.COMMAND: run.command,
-        names.SOURCE_NAME: "bikeml",
-        names.SOURCE_TYPE: "LOCAL",
-    }
-    if run.identity is not None:
-        tags |= identity_tags(run.identity)
-    if run.cv.tuned_on_these_rows:
-        tags[names.CV] = "tuned on these rows"
-    if parent_run_id:
-        tags[names.PARENT] = parent_run_id
-    return tags | _environment_tags(folder, run)
+    def _complete_job(self, there: Run) -> None:
+        """
+        Record in the job's own run. The service ends that run, and keeps the files as the job's output.
 
+        If a job loses its node, it starts again in the same run. The metrics are recorded last: a run with metrics is
+        complete.
+        """
+        if there.data.metrics:
+            return
+        run_id = str(there.info.run_id)
+        params = entities.to_params(entities.build_params(self.folder, self.run), self.place.limits)
+        self.client.log_batch(run_id, [], params, [RunTag(name, value) for name, value in self._tags.items()])
+        self._record_children(str(there.info.experiment_id), run_id)
+        self.client.log_batch(run_id, entities.build_metrics(self.run, self._times[0]), [], [])
 
-def _environment_tags(folder: RunFolder, run: RunRecord) -> dict[str, str]:
-    found = run.environment
-    if found is None:
-        return {}
-    tags = {
-        names.VERSION: found.packages.get("bikeml", "checkout"),
-        names.CPU: found.cpu,
-        names.BLAS: json.dumps([dict(library) for library in found.blas]),
-    }
-    if found.git_commit:
-        tags[names.GIT_COMMIT] = found.git_commit
-        tags[names.UNCOMMITTED_CHANGES] = str(folder.has(DIFF) or bool(found.git_untracked)).lower()
-    return tags
+    def _record_children(self, experiment_id: str, parent: str) -> None:
+        """Record the best candidates of a search as child runs, as MLflow's autologging does."""
+        started, ended = self._times
+        for number, values in _best_candidates(self.folder, self.run):
+            tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
+            name = f"{self.run.run_name}-{number}"
+            with store.open_run(self.client, experiment_id, name, tags, started, ended) as run_id:
+                now = int(started * 1000)
+                metrics = [Metric(key, value, now, 0) for key, value in values["scores"].items() if value is not None]
+                self.client.log_batch(run_id, metrics, entities.to_params(values["params"], self.place.limits), [])
 
+    @cached_property
+    def _tags(self) -> dict[str, str]:
+        parent = self.destination.parent_run_id if self.destination else None
+        return entities.build_tags(self.folder, self.run, self.tracking, parent, self.place.limits)
 
-def _dataset(run: RunRecord) -> DatasetInput:
-    dataset = run.dataset
-    dataset_entity = Dataset(
-        name=dataset.name,
-        digest=dataset.sha256[:36],  # the length of MLflow's column; the tag has the full value
-        source_type="local",
-        source=json.dumps({"uri": dataset.source}),
-        schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
-        profile=json.dumps({"num_rows": dataset.n_train + dataset.n_test, "sha256": dataset.sha256}),
-    )
-    return DatasetInput(dataset_entity, [InputTag(names.DATA_CONTEXT, "training")])
-
-
-def _record_children(
-    client: MlflowClient, experiment: str, parent: str, folder: RunFolder, run: RunRecord, limits: Limits
-) -> None:
-    """Record the best candidates of a search as child runs, as MLflow's autologging does."""
-    started, ended = _times(folder, run)
-    for number, values in _best_candidates(folder, run):
-        tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
-        name = f"{run.run_name}-{number}"
-        with store.open_run(client, experiment, name, tags, started, ended) as run_id:
-            now = int(started * 1000)
-            metrics = [Metric(key, value, now, 0) for key, value in values["scores"].items() if value is not None]
-            client.log_batch(run_id, metrics, to_params(values["params"], limits), [])
+    @cached_property
+    def _times(self) -> tuple[float, float]:
+        """The unix times of the start and the end. Form 1 has no start: count back from the time of its file."""
+        seconds, started = self.run.seconds.get("total", 0.0), self.run.started
+        if started is None:
+            started = (self.folder.path / self.run.FILE).stat().st_mtime - seconds
+        return started, started + seconds
 
 
 def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlflow.store.artifact.artifact_repo import ArtifactRepository
-
 from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
-from bikeml.records.run import check_fingerprint
+from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.tags import MODEL
 from bikeml.tracking import store
+from bikeml.tracking.artifacts import RunFiles
 
 ADVICE = "check tracking.uri"
 
@@ -33,8 +32,7 @@ class RecordedRun:
     """The argument that it was found by, such as "best"."""
     best_by: str | None
     """The name of the metric that it is the best by, if it was found by "best"."""
-    _artifacts: ArtifactRepository = field(repr=False, compare=False)
-    """MLflow 3.15's client would ask for logged models first, which not every server supports."""
+    files: RunFiles = field(repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -47,7 +45,7 @@ class RecordedRun:
     def holds(self, path: str) -> bool:
         """Return whether the run has an artifact: a file or a folder of the run folder; raises TrackingError."""
         with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
-            return store.find_artifact(self._artifacts, path) is not None
+            return self.files.find(path) is not None
 
     def fetch(self, path: str, folder: Path) -> Path:
         """
@@ -57,14 +55,13 @@ class RecordedRun:
         none of that name, and TrackingError.
         """
         with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
-            place = store.find_artifact(self._artifacts, path)
+            place = self.files.find(path)
             if place is None:
-                present = store.list_names(self._artifacts)
+                present = self.files.list_names()
                 raise RunNotFoundError(
                     f"run {self.run_id} ({self.name}) has no {path!r}; it has {present}; name another run"
                 )
-            folder.mkdir(parents=True, exist_ok=True)
-            return Path(self._artifacts.download_artifacts(place, str(folder)))
+            return self.files.download(place, folder)
 
     def fetch_record(self, folder: Path, *names: str) -> RunFolder:
         """

@@ -2,50 +2,50 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import re
-import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote
 
 import mlflow
-import psutil
 from filelock import FileLock
 from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repo import ArtifactRepository
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking.context.default_context import DefaultRunContext
 from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.config.fields import SQLITE, STORES
+from bikeml.config.fields import SQLITE, STORES, TRACKING_URI
+from bikeml.config.schema import TrackingConfig
+from bikeml.destination.server import LOGIN, explain_deleted
 from bikeml.errors import TrackingError
-from bikeml.records.params import fit_tags
-from bikeml.records.tags import OWNER
+from bikeml.records.tags import OWNER, USER
+from bikeml.system.processes import owner
 from bikeml.system.redaction import redact
 
 LOCK_TIMEOUT_SECONDS = 20
 NEW_STORE_SECONDS = 120
 """How long to wait for another process that is creating the store."""
-JOB_OUTPUTS = "outputs/"
-"""The folder of artifacts that holds the files of a run that was a job on a cluster."""
 ARTIFACTS = "mlartifacts"
 """The folder beside a local store that holds its artifacts."""
-_ARTIFACTS = re.compile(rf"(?P<root>file://.*/{ARTIFACTS})(?P<below>(/(?P<run>[0-9a-f]{{32}})/artifacts(/.*)?)?)")
+_ARTIFACTS = re.compile(
+    rf"(?P<root>file://.*/{ARTIFACTS})(?P<below>(/(?P<run>[0-9a-f]{{32}}|models/m-[0-9a-f]{{32}})/artifacts(/.*)?)?)"
+)
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
 )
 """The columns of MLflow's tables that hold places of artifacts."""
+_REFUSAL = re.compile(r"error code 40[13]\b|PERMISSION_DENIED|UNAUTHENTICATED")
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes if nothing has the name; it calls some names invalid."""
 # A refused connection is an OSError, a missing database driver an ImportError, an unreadable answer a ParseError.
@@ -61,7 +61,8 @@ def store_errors(
         yield
     except STORE_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {advice}") from error
+        how = LOGIN if _REFUSAL.search(reason) else advice
+        raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {how}") from error
 
 
 def connect(uri: str) -> MlflowClient:
@@ -71,11 +72,21 @@ def connect(uri: str) -> MlflowClient:
     Raises one of STORE_ERRORS.
     """
     if uri.partition(":")[0].partition("+")[0] not in STORES:
-        mlflow.set_tracking_uri(uri)  # azureml-mlflow 1.62 reads the login for artifacts only there
+        _tell_plugin(uri)
     try:
         return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin cannot parse its URI
+
+
+def _tell_plugin(uri: str) -> None:
+    """Make `uri` MLflow's own, for azureml-mlflow 1.62 reads the login for artifacts only there."""
+    named = os.environ.get(TRACKING_URI)
+    mlflow.set_tracking_uri(uri)
+    if named is None:  # MLflow names it to processes below too, and so to our next run
+        os.environ.pop(TRACKING_URI, None)
+    else:
+        os.environ[TRACKING_URI] = named
 
 
 def _connect_to_file(uri: str) -> MlflowClient:
@@ -149,42 +160,51 @@ def _make_store(path: str) -> None:
             made.backup(database)
 
 
-def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
-    """Return the id of the experiment `name`; create it if it is missing."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return _create_experiment(client, name, uri)
-    if found.lifecycle_stage == "deleted":
+def find_experiment(client: MlflowClient, tracking: TrackingConfig) -> Experiment | None:
+    """Return the experiment that `tracking` names, by its id if it has one; None if it is missing."""
+    if tracking.experiment_id is None:
+        return client.get_experiment_by_name(tracking.experiment_name)
+    try:
+        return client.get_experiment(tracking.experiment_id)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            return None
+        raise
+
+
+def require_experiment(client: MlflowClient, tracking: TrackingConfig, uri: str) -> Experiment:
+    """Return the experiment that `tracking` names; create it if it is missing and not named by its id."""
+    found = find_experiment(client, tracking)
+    if found is None and tracking.experiment_id is not None:
         raise TrackingError(
-            f"the experiment {name!r} of {redact(uri)!r} is deleted; set tracking.experiment_name to another"
+            f"{redact(uri)!r} has no experiment with the id {tracking.experiment_id}; set tracking.experiment_name"
         )
+    if found is None:
+        return _create_experiment(client, tracking.experiment_name, uri)
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(explain_deleted(uri, found.name, str(found.experiment_id)))
     if not found.experiment_id:
         raise MlflowException("the answer has no experiment id; is this the address of an MLflow server?")
-    return str(found.experiment_id)
+    return found
 
 
-def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
+def _create_experiment(client: MlflowClient, name: str, uri: str) -> Experiment:
     # Artifacts lie beside a local database, whatever the working folder is. A server chooses its own place.
     location = (Path(uri.removeprefix(SQLITE)).parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
     try:
-        return str(client.create_experiment(name, artifact_location=location))
+        return client.get_experiment(client.create_experiment(name, artifact_location=location))
     except MlflowException:
         other = client.get_experiment_by_name(name)  # another process was faster
         if other is None:
             raise
-        return str(other.experiment_id)
+        return other
 
 
 def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
     """Begin a run in the experiment with the id `experiment`, at the unix time `started`, and return the run's id."""
-    owned = {**fit_tags(tags), OWNER: owner()}
+    owned = {USER: DefaultRunContext().tags()[USER], **tags, OWNER: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
-
-
-def open_artifacts(run: Run, uri: str) -> ArtifactRepository:
-    """Return the artifacts of a run. MLflow 3.15's client asks for logged models first, which Azure ML lacks."""
-    return get_artifact_repository(locate(str(run.info.artifact_uri), uri), tracking_uri=uri)
 
 
 def equals(key: str, value: str) -> str:
@@ -193,50 +213,24 @@ def equals(key: str, value: str) -> str:
     return f"{key} = {quotes[0]}{value}{quotes[0]}" if quotes else ""
 
 
-def find_artifact(artifacts: ArtifactRepository, path: str) -> str | None:
-    """Return where a file or folder of the run folder lies among a run's artifacts, or None if it is missing."""
-    first = PurePosixPath(path).parts[0]
-    prefixes = (prefix for prefix in ("", JOB_OUTPUTS) if prefix + first in list_names(artifacts, prefix))
-    return next((prefix + path for prefix in prefixes), None)
-
-
-def list_names(artifacts: ArtifactRepository, folder: str = "") -> list[str]:
-    """Return the paths of the files and folders in a folder of a run's artifacts."""
-    return [str(item.path) for item in artifacts.list_artifacts(folder.rstrip("/") or None)]
-
-
 @contextlib.contextmanager
 def open_run(
     client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float, ended: float
 ) -> Iterator[str]:
     """Open a run with these unix times. End it as FINISHED; if the block raises, as FAILED or KILLED."""
     run_id = begin_run(client, experiment, name, tags, started)
-    try:
+    with finishing(client, run_id, ended):
         yield run_id
+
+
+@contextlib.contextmanager
+def finishing(client: MlflowClient, run_id: str, ended: float) -> Iterator[None]:
+    """End a run as FINISHED, at this unix time; if the block raises, as FAILED or KILLED."""
+    try:
+        yield
         client.set_terminated(run_id, "FINISHED", end_time=int(ended * 1000))
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
         with contextlib.suppress(*STORE_ERRORS):  # the first error is the one to report
             client.set_terminated(run_id, status)
         raise
-
-
-def owner() -> str:
-    """Return what identifies this process, as JSON: its host, its pid and its start time."""
-    process = psutil.Process()
-    return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
-
-
-def is_gone(owner_tag: str) -> bool:
-    """Return whether the process of the tag ran on this machine and has ended; False for other machines."""
-    try:
-        tag = json.loads(owner_tag)
-        host, pid, started = tag["host"], int(tag["pid"]), float(tag["started"])
-    except (ValueError, KeyError, TypeError):
-        return False
-    if host != socket.gethostname():
-        return False
-    try:
-        return bool(psutil.Process(pid).create_time() != started)
-    except psutil.NoSuchProcess:
-        return True

@@ -7,31 +7,34 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlflow.entities import Metric, Run
+from mlflow.entities import Experiment, Metric, Run
 
 from bikeml.config.schema import Config
 from bikeml.config.sections import result_sections
 from bikeml.errors import RecordError
 from bikeml.evaluation.choice import decide_metrics
 from bikeml.records import tags as names
-from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
+from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, check_fingerprint, is_comparable
 from bikeml.records.params import (
     OF_MLFLOW,
     PARAM_VALUE,
     describe,
+    fit_tags,
     identity_tags,
     options_tag,
     options_tag_of_form_1,
     result_choices,
 )
-from bikeml.records.run import Invocation, StoreRecord, check_fingerprint
+from bikeml.records.run import Invocation, StoreRecord
 from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.system.files import move
+from bikeml.system.processes import is_gone
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
+from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import open_store
-from bikeml.tracking.record import to_params
+from bikeml.tracking.entities import to_params, users_tags
 
 RELATIVES = 20
 """How many earlier runs of the same options are compared to explain why none could be reused."""
@@ -52,13 +55,15 @@ class SweepStore:
     """
     The store of a sweep. A missing local store is created here, before cells in parallel would each create it.
 
-    Every method raises TrackingError if the store cannot be used.
+    It is made with the configs of the cells, of which the first names the store. Every method raises TrackingError if
+    the store cannot be used.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._place = open_store(config)
+    def __init__(self, config: Config, *others: Config) -> None:
+        self._place, self._tracking = open_store(config), config.tracking
         self.uri, self.holds_jobs = self._place.uri, self._place.holds_jobs
-        self._experiment_name = config.tracking.experiment_name
+        tags = [users_tags(each.tracking) for each in (config, *others)]
+        self._tags = dict(set(tags[0].items()).intersection(*(each.items() for each in tags)))
         with store.store_errors(self.uri, "begin the sweep"):
             self._client = store.connect(self.uri)
 
@@ -66,17 +71,18 @@ class SweepStore:
         """Begin the sweep's own run, unless it exists, and return where it is. End runs of dead processes as KILLED."""
         with store.store_errors(self.uri, "begin the sweep"):
             self._end_runs_of_dead_processes()
-            experiment = store.experiment_id(self._client, self._experiment_name, self.uri)
-            known = self._client.search_runs([experiment], f"tags.`{names.RECORD}` = '{sweep.id}'", max_results=1)
-            run_id = str(known[0].info.run_id) if known else self._begin(experiment, sweep)
+            experiment = store.require_experiment(self._client, self._tracking, self.uri)
+            number = str(experiment.experiment_id)
+            known = self._client.search_runs([number], f"tags.`{names.RECORD}` = '{sweep.id}'", max_results=1)
+            run_id = str(known[0].info.run_id) if known else self._begin(number, sweep)
         return self._describe(experiment, run_id)
 
-    def _describe(self, experiment: str, run_id: str) -> StoreRecord:
+    def _describe(self, experiment: Experiment, run_id: str) -> StoreRecord:
         return StoreRecord(
             uri=redact(self.uri),
-            experiment_name=self._experiment_name,
+            experiment_name=experiment.name,
             run_id=run_id,
-            look=self._place.look(experiment, run_id),
+            look=self._place.look(str(experiment.experiment_id), run_id),
         )
 
     def _begin(self, experiment: str, sweep: SweepRecord) -> str:
@@ -85,9 +91,13 @@ class SweepStore:
             names.COMMAND: sweep.command,
             names.SOURCE_NAME: "bikeml",
             names.SOURCE_TYPE: "LOCAL",
+            **self._tags,
         }
-        name = f"sweep of {sweep.n_trials or len(sweep.cells)} cells"
-        return store.begin_run(self._client, experiment, name, tags, sweep.started)
+        parent = sweep.destination
+        if parent and parent.parent_run_id and parent.uri == redact(self.uri):
+            tags[names.PARENT] = parent.parent_run_id
+        name, fitting = f"sweep of {sweep.n_trials or len(sweep.cells)} cells", fit_tags(tags, self._place.limits.tag)
+        return store.begin_run(self._client, experiment, name, fitting, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """Record the files and metrics of the sweep's run, and end it as FINISHED, FAILED or KILLED."""
@@ -117,19 +127,19 @@ class SweepStore:
         """
         with store.store_errors(self.uri, f"take run {run_id}"):
             run = self._client.get_run(run_id)
-            artifacts = store.open_artifacts(run, self.uri)
-            below = str(PurePosixPath(store.find_artifact(artifacts, RESULT) or RESULT).parent)
-            present = store.list_names(artifacts, "" if below == "." else below)
+            files = RunFiles(run, self.uri)
+            below = str(PurePosixPath(files.find(RESULT) or RESULT).parent)
+            present = files.list_names("" if below == "." else below)
             folder.mkdir(parents=True, exist_ok=True)
             for place in present:
                 if PurePosixPath(place).name in KEPT:
-                    move(Path(artifacts.download_artifacts(place, str(folder))), folder / PurePosixPath(place).name)
+                    move(files.download(place, folder), folder / PurePosixPath(place).name)
         taken = RunFolder(folder)
         if not taken.has(RESULT):
             raise RecordError("its files are missing")
         check_fingerprint(taken.require(), fingerprint)
         taken.verify()
-        self._describe(str(run.info.experiment_id), run_id).write(folder)
+        self._describe(self._client.get_experiment(str(run.info.experiment_id)), run_id).write(folder)
 
     def explain(self, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         """Return how a cell differs from the most similar finished run of the same options."""
@@ -170,21 +180,22 @@ class SweepStore:
 
     def _end_runs_of_dead_processes(self) -> None:
         for run in self._search("attributes.status = 'RUNNING'", most=1000):
-            if store.is_gone(run.data.tags.get(names.OWNER, "")):
+            if is_gone(run.data.tags.get(names.OWNER, "")):
                 self._client.set_terminated(run.info.run_id, "KILLED")
 
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
     """Record a cell that failed in the model's own code and so would fail again; raises TrackingError."""
     place = open_store(config)
-    tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices)}
-    tags[names.ERROR] = error
+    tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices), names.ERROR: error}
+    tags |= users_tags(config.tracking)
     if invocation.parent_run_id:
         tags[names.PARENT] = invocation.parent_run_id
     with store.store_errors(place.uri):
         client = store.connect(place.uri)
-        experiment = store.experiment_id(client, config.tracking.experiment_name, place.uri)
-        run_id = store.begin_run(client, experiment, invocation.name, tags, started)
+        experiment = str(store.require_experiment(client, config.tracking, place.uri).experiment_id)
+        fitting = fit_tags(tags, place.limits.tag)
+        run_id = store.begin_run(client, experiment, invocation.name, fitting, started)
         sections = describe(result_sections(decide_metrics(config)))
         client.log_batch(run_id, params=to_params({**result_choices(invocation.choices), **sections}, place.limits))
         client.log_text(run_id, error, ERROR_FILE)  # the tag may hold only its beginning

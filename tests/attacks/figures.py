@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from tests.attacks.forked import Ending
 from tests.attacks.worlds import World
+from tests.builders import stored_model
 
 csv.field_size_limit(10**9)  # what is altered can become a field of a leaderboard
 Figures = Mapping[str, object]
@@ -62,7 +63,7 @@ def hash_model(run: str) -> Show:
     """Return what tells which model was taken, where one was."""
 
     def show(world: World, ending: Ending) -> Figures:
-        file = world.folder / "mlartifacts" / run / "artifacts" / "model" / "model.skops"
+        file = stored_model(world.folder, run) / "model.skops"
         if not re.search("^ *(version|serving) ", ending.out, re.MULTILINE) or not file.is_file():
             return {}
         return {"sha256 of the model": hashlib.sha256(file.read_bytes()).hexdigest()}

@@ -27,7 +27,7 @@ from bikeml.azure.workspace import login
 from bikeml.azure.workspace.artifacts import Artifacts
 from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.connection import RETRIES
-from bikeml.config.schema import AzureConfig
+from bikeml.config.azure import AzureConfig
 from bikeml.errors import ClusterError
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.day.moved import MovedClock

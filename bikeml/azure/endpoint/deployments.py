@@ -22,8 +22,8 @@ from bikeml.azure.endpoint.folder import SCRIPT, Served
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.refusals import service_errors
-from bikeml.config import endpoint
-from bikeml.config.endpoint import EndpointConfig, RequestSettings
+from bikeml.config import azure
+from bikeml.config.azure import EndpointConfig, RequestSettings
 from bikeml.records.tags import SERVED
 from bikeml.system.redaction import redact
 from bikeml.terminal.progress import Announce
@@ -165,12 +165,12 @@ def _describe(found: Any) -> Deployment:  # noqa: ANN401  a model of the REST in
     settings, probe = found.properties.request_settings, read.liveness_probe or ProbeSettings()
     # _from_rest_object cuts off fractions of a second (azure-ai-ml 1.35)
     timeout = pd.Timedelta(settings.request_timeout) // pd.Timedelta(milliseconds=1) if settings else 0
-    fields = endpoint.ProbeSettings.model_fields
+    fields = azure.ProbeSettings.model_fields
     machines = EndpointConfig.model_construct(  # unchecked: somebody may have set what conf/ does not allow
         instance_type=str(read.instance_type),
         instance_count=int(read.instance_count or 0),
         request_settings=RequestSettings.model_construct(request_timeout_ms=timeout),
-        liveness_probe=endpoint.ProbeSettings.model_construct(**{name: getattr(probe, name) for name in fields}),
+        liveness_probe=azure.ProbeSettings.model_construct(**{name: getattr(probe, name) for name in fields}),
     )
     return Deployment(str(found.name), model, machines, (found.tags or {}).get(SERVED, ""))
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from bikeml.azure.jobs.service import Job, Request, Service, ServiceError, State
 from bikeml.errors import RecordError
-from bikeml.records.run import check_fingerprint
+from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run_folder import CANDIDATES, KEPT, RESULT, RunFolder
 from bikeml.records.sweep_folder import is_collected
 from bikeml.system.files import move

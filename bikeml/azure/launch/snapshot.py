@@ -13,7 +13,7 @@ from bikeml.config.composition import config_dir
 from bikeml.errors import ClusterError
 from bikeml.multirun.sources import ConfigFolder
 from bikeml.records.fingerprint import PACKAGES, version
-from bikeml.records.provenance import CHECKOUT, describe_checkout
+from bikeml.records.provenance import CHECKOUT, PROJECT_COMMIT, describe_checkout, find_project_commit
 
 CONFIG_FOLDER = "config"
 """The name of the copy of the user's own folders of configs."""
@@ -54,7 +54,8 @@ def stage(folder: Path, packages: Iterable[str], configs: Sequence[ConfigFolder]
     """
     here = Path(__file__).parents[2]
     _copy(here, folder / "bikeml")
-    origin = {**describe_checkout(), "versions": {name: version(name) for name in PACKAGES}}
+    known = {PROJECT_COMMIT: find_project_commit(), **describe_checkout()}
+    origin = {**known, "versions": {name: version(name) for name in PACKAGES}}
     (folder / "bikeml" / CHECKOUT).write_text(json.dumps(origin), encoding="utf-8")
     if pins:
         job_packages.write(folder, pins)

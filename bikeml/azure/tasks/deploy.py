@@ -18,7 +18,7 @@ from bikeml.azure.endpoint.traffic import ALL, share_traffic
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
 from bikeml.azure.workspace.models import Models, run_tags
-from bikeml.config.endpoint import AzureName
+from bikeml.config.azure import AzureName
 from bikeml.config.fields import ModelName, Name, Section
 from bikeml.config.schema import Config
 from bikeml.experiment.model_folder import read_example

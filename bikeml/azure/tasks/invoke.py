@@ -15,8 +15,8 @@ from bikeml.azure.endpoint.endpoints import Endpoints, to_rows
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
 from bikeml.azure.workspace.models import Models
+from bikeml.config.azure import AzureName
 from bikeml.config.data import DataConfig
-from bikeml.config.endpoint import AzureName
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError

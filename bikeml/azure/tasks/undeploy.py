@@ -6,7 +6,7 @@ from bikeml.azure.endpoint.deployments import Deployments, no_deployment
 from bikeml.azure.endpoint.endpoints import Endpoints
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.connection import connect
-from bikeml.config.endpoint import AzureName
+from bikeml.config.azure import AzureName
 from bikeml.config.fields import Section
 from bikeml.config.schema import Config
 from bikeml.terminal import tables

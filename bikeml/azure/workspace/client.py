@@ -28,7 +28,7 @@ from bikeml.azure.workspace.cluster import Cluster
 from bikeml.azure.workspace.login import CachedCredential
 from bikeml.azure.workspace.refusals import service_errors
 from bikeml.azure.workspace.requirements import environment_version
-from bikeml.config.schema import AzureConfig
+from bikeml.config.azure import AzureConfig
 from bikeml.system.redaction import redact
 
 ARTIFACTS = "workspaceartifactstore"

@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.refusals import is_quota, reason, service_errors
-from bikeml.config.schema import AzureConfig
+from bikeml.config.azure import AzureConfig
 from bikeml.system.redaction import redact
 
 

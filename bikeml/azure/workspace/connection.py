@@ -13,7 +13,7 @@ from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.login import CachedCredential, shared_credential
 from bikeml.azure.workspace.refusals import service_errors
-from bikeml.config.schema import AzureConfig
+from bikeml.config.azure import AzureConfig
 from bikeml.errors import ConfigError
 from bikeml.system.files import write_text
 

@@ -36,6 +36,7 @@ class WorkspaceStore(Store):
     can_order = False
     limits = OF_AZURE_ML
     takes_datasets = False  # it has data assets instead
+    takes_models = False  # it answers 404 on /logged-models
     holds_jobs = True
 
     def __init__(self, config: Config) -> None:

@@ -1,0 +1,151 @@
+"""Build MLflow's entities of a run from its folder: metrics, params, tags, and the dataset."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+
+from bikeml.config.schema import TrackingConfig
+from bikeml.config.sections import names_not_in_result
+from bikeml.destination.system_metrics import Sample
+from bikeml.records import tags as names
+from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
+from bikeml.records.run import RunRecord, record_id
+from bikeml.records.run_folder import DIFF, MODEL, MODEL_FILE, RunFolder
+from bikeml.system.redaction import redact
+
+METRICS_OF_A_BATCH = 1000
+"""MLflow 3.15, MAX_METRICS_PER_BATCH."""
+HERE = ("", "file", "pkg")
+"""The schemes of a table on this machine; pkg is that of the embedded one."""
+
+
+def build_metrics(run: RunRecord, started: float, model_id: str | None = None) -> list[Metric]:
+    """Return the figures of a run, those of the held-out rows and of the folds linked to the model `model_id`."""
+    ends = {
+        f"{name}_{end}": value
+        for name, pair in run.intervals.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
+    fits = {f"search_{name}": float(count) for name, count in run.search.counts.items()} if run.search else {}
+    seconds = {f"seconds_{name}": value for name, value in run.seconds.items()}
+    values = {**run.metrics, **ends, **fits, **seconds}
+    of_model = run.metrics.keys() if model_id else ()
+    return [
+        Metric(name, value, int(started * 1000), 0, model_id=model_id if name in of_model else None)
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def build_system_metrics(samples: Sequence[Sample]) -> Iterator[list[Metric]]:
+    """Yield the use of the machine as metrics, in batches that every store takes; the step counts the samples."""
+    metrics = (
+        Metric(name, value, int(sample.time * 1000), step)
+        for step, sample in enumerate(samples)
+        for name, value in sample.values.items()
+    )
+    while batch := list(islice(metrics, METRICS_OF_A_BATCH)):
+        yield batch
+
+
+def build_params(folder: RunFolder, run: RunRecord) -> dict[str, str]:
+    """Return the chosen options, what a search has found, and the values of the config; the found ones among them."""
+    values = result_choices(run.choices)
+    sections = describe(_result_sections(folder, run))
+    if run.search:
+        found = {name: str(value) for name, value in run.search.best_params.items()}
+        values |= {f"{names.BEST_PREFIX}{name}": value for name, value in found.items()}
+        sections |= {f"{names.ESTIMATOR_PREFIX}{name.replace('__', '.')}": value for name, value in found.items()}
+    return {**values, **sections}
+
+
+def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
+    """Return the sections of the config that determine the result; a run of form 1 has them only in config.yaml."""
+    if run.identity is not None:
+        return cast(Mapping[str, Any], run.identity["config"])
+    left_out = names_not_in_result()
+    return {name: section for name, section in folder.read_config().items() if name not in left_out}
+
+
+def to_params(values: Mapping[str, str], limits: Limits) -> list[Param]:
+    """Return MLflow's parameters, without secrets and within the limits of a store."""
+    return [Param(name, redact(value)[: limits.value]) for name, value in list(values.items())[: limits.params]]
+
+
+def build_tags(
+    folder: RunFolder, run: RunRecord, tracking: TrackingConfig, parent_run_id: str | None, limits: Limits
+) -> dict[str, str]:
+    """Return the tags of a run: the user's own, its description, and ours, within the limits of a store."""
+    ours = {
+        names.RECORD: record_id(run),
+        names.FINGERPRINT: run.fingerprint,
+        names.OPTIONS: options_tag(run.choices),
+        names.REPRODUCIBLE: str(run.reproducible).lower(),
+        names.MODEL: folder.digest(f"{MODEL}/{MODEL_FILE}"),
+        names.RANK: run.rank,
+        names.COMMAND: run.command,
+        names.SOURCE_NAME: "bikeml",
+        names.SOURCE_TYPE: "LOCAL",
+    }
+    if run.identity is not None:
+        ours |= identity_tags(run.identity)
+    if run.cv.tuned_on_these_rows:
+        ours[names.CV] = "tuned on these rows"
+    if parent_run_id:
+        ours[names.PARENT] = parent_run_id
+    return fit_tags(ours | _environment_tags(folder, run) | users_tags(tracking), limits.tag)
+
+
+def users_tags(tracking: TrackingConfig) -> dict[str, str]:
+    """Return the tags and the description that the config gives a run, without secrets."""
+    tags = {name: redact(_show(value)) for name, value in tracking.tags.items()}
+    return tags if tracking.description is None else {**tags, names.DESCRIPTION: redact(tracking.description)}
+
+
+def _show(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _environment_tags(folder: RunFolder, run: RunRecord) -> dict[str, str]:
+    """Return where the run comes from. MLflow's own tag has the commit of the user's project, if it has one."""
+    found = run.environment
+    if found is None:
+        return {}
+    tags = {
+        names.VERSION: found.packages.get("bikeml", "checkout"),
+        names.CPU: found.cpu,
+        names.BLAS: json.dumps([dict(library) for library in found.blas]),
+    }
+    if found.git_commit:
+        tags[names.OWN_COMMIT] = found.git_commit
+        tags[names.UNCOMMITTED_CHANGES] = str(folder.has(DIFF) or bool(found.git_untracked)).lower()
+    commit = found.project_commit or found.git_commit
+    return {**tags, names.GIT_COMMIT: commit} if commit else tags
+
+
+def build_dataset(run: RunRecord) -> DatasetInput:
+    """Return the table of a run as MLflow's dataset, with a source that mlflow.data.get_source understands."""
+    dataset = run.dataset
+    kind, source = _describe_source(dataset.source)
+    entity = Dataset(
+        name=dataset.name,
+        digest=dataset.sha256[:36],  # the length of MLflow's column; the tag has the full value
+        source_type=kind,
+        source=json.dumps(source),
+        schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
+        profile=json.dumps({"num_rows": dataset.n_train + dataset.n_test, "sha256": dataset.sha256}),
+    )
+    return DatasetInput(entity, [InputTag(names.DATA_CONTEXT, "training")])
+
+
+def _describe_source(source: str) -> tuple[str, dict[str, str]]:
+    """Return MLflow's type of a source, and its description in the form of that type."""
+    scheme = urlsplit(source).scheme.lower()
+    if scheme in ("http", "https"):
+        return "http", {"url": source}
+    is_here = scheme in HERE or len(scheme) == 1  # one letter is a drive of Windows
+    return "local" if is_here else scheme, {"uri": source}
