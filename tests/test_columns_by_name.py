@@ -134,14 +134,18 @@ def test_keys_that_mean_no_column_or_one_of_another_key_are_refused(columns, mes
             r"no such argument; did you mean 'n",
         ),
         (
-            "model.estimator.monotonic_cst={temp: 1}",
-            r"RandomForestRegressor takes no names in monotonic_cst=.*; choose model=hist_gbr",
+            "++model.grid.monotonic_cst=[null,{temp: 1}]",
+            r"RandomForestRegressor takes no names in monotonic_cst here; choose model=hist_gbr",
+        ),
+        (
+            "preprocessing.columns={temp: drop}",
+            r"columns.temp='drop' leaves columns out, which is done by data.ignored",
         ),
     ],
 )
 def test_wrong_steps_are_refused_before_the_table_is_read(override, message):
     with pytest.raises(ConfigError, match=message):
-        check_estimators(config_of("model=rf", "preprocessing=none", override))
+        check_estimators(config_of("model=rf", "preprocessing=none", "search=grid", override))
 
 
 def test_gaps_are_taken_by_the_columns_whose_own_steps_fill_them(workdir):
@@ -209,6 +213,29 @@ def test_a_constraint_by_name_reaches_its_column(preprocessing):
     )
     model = HistGradientBoostingRegressor(max_iter=20, random_state=0, monotonic_cst={"temp": -1}).fit(encoded, y)
     np.testing.assert_array_equal(pipeline.predict(X), model.predict(encoded))
+
+
+@pytest.mark.parametrize("model", ["tree", "rf", "extra_trees"])
+def test_trees_that_take_positions_get_those_of_the_names(model):
+    words = (f"model={model}", "preprocessing=ordinal", "model.estimator.monotonic_cst={temp: -1}")
+    config = config_of(*words, *(() if model == "tree" else ("model.estimator.n_estimators=10",)))
+    check_estimators(config)
+    X = read_table(config, find_tolerance(config)).X
+    pipeline = build_pipeline(config, X).fit(X, TABLE["rentals"])
+    assert name_inputs(pipeline)[pipeline[-1].monotonic_cst.index(-1)] == "temp"
+    for row in (0, 200, 400):
+        grid = X.iloc[[row] * 50].assign(temp=np.linspace(0, 1, 50))
+        assert (np.diff(pipeline.predict(grid)) <= 1e-9).all()
+
+
+def test_a_position_that_could_change_from_fold_to_fold_is_refused():
+    config = config_of("model=rf", "preprocessing=standard", "model.estimator.monotonic_cst={temp: 1}")
+    check_estimators(config)
+    X = read_table(config, find_tolerance(config)).X
+    with pytest.raises(
+        ConfigError, match="RandomForestRegressor takes them by position, but preprocessing makes other"
+    ):
+        build_pipeline(config, X)
 
 
 def test_categories_by_name_are_those_columns():

@@ -103,6 +103,13 @@ def test_rows_of_the_file_without_a_target_are_left_out_and_counted(files, workd
     assert any("4 of 30 rows have no 'y'" in note for note in table.notes)
 
 
+def test_a_file_that_is_not_there_is_told_by_its_key(files):
+    with pytest.raises(
+        DataError, match="there is no table at 'tst.csv'; did you mean 'test.csv'.*set data.test_path to"
+    ):
+        read("data.test_path=tst.csv")
+
+
 REFUSED = {
     "no target": (
         lambda test: test.drop(columns="y"),

@@ -34,8 +34,8 @@ from bikeml.config.fields import (
 )
 from bikeml.config.validation import validate
 
-PASSTHROUGH = "passthrough"
-"""Scikit-learn's word for a step that changes nothing."""
+PASSTHROUGH, DROP = "passthrough", "drop"
+"""Scikit-learn's words for a step that changes nothing, and for one that leaves columns out."""
 EXPERIMENT = "bikeml"
 """The MLflow experiment in which runs stand if nothing names one."""
 
@@ -43,6 +43,8 @@ EXPERIMENT = "bikeml"
 def _leave_out_passthrough(steps: object) -> object:
     if steps is None or steps == PASSTHROUGH:
         return {}
+    if steps == DROP:
+        raise ValueError("leaves columns out, which is done by data.ignored; put them there")
     if not isinstance(steps, Mapping):
         return steps
     return {name: spec for name, spec in steps.items() if spec != PASSTHROUGH}

@@ -19,6 +19,7 @@ from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
+from bikeml.experiment.encoding.names import takes_names
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.estimators import build, find_class
 from bikeml.experiment.pipeline import (
@@ -153,9 +154,8 @@ def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[s
 
 def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noqa: ANN401  of any package
     """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
-    named, allowed = getattr(estimator, "monotonic_cst", None), getattr(estimator, "_parameter_constraints", {})
-    if isinstance(named, Mapping) and dict not in allowed.get("monotonic_cst", [dict]):
-        yield f"takes no names in monotonic_cst={named}; choose model=hist_gbr, which does"
+    if key != "model.estimator" and isinstance(getattr(estimator, "monotonic_cst", None), Mapping):
+        yield from [] if takes_names(estimator) else ["takes no names in monotonic_cst here; choose model=hist_gbr"]
     if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):
         yield "is not a regressor; give it an estimator that is one, such as sklearn.linear_model.Ridge"
     elif role is RegressorMixin and not get_tags(estimator).target_tags.single_output:

@@ -15,7 +15,13 @@ from sklearn.utils import get_tags
 from bikeml.config.schema import Config, ModelConfig, Steps
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
-from bikeml.experiment.encoding.names import check_names, find_by_column, hand_on_names, names_columns
+from bikeml.experiment.encoding.names import (
+    check_names,
+    find_by_column,
+    hand_on_names,
+    names_columns,
+    place_constraints,
+)
 from bikeml.experiment.encoding.parts import Part, build_parts
 from bikeml.experiment.estimators import build
 from bikeml.experiment.trusted.functions import is_unseeded
@@ -45,7 +51,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     """
     levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in config.data.roles["categorical"]}
     own = match_columns(config.preprocessing.columns, list(X.columns), config.data)
-    columns = _columns_by_kind(config, X.drop(columns=list(chain(*own.values()))), levels)
+    columns = _columns_by_kind(config, [name for name in X.columns if name not in {*chain(*own.values())}], levels)
     if columns["text"] and not config.preprocessing.text:
         raise ConfigError(say_text_has_no_steps(columns["text"]))
     is_sparse = _is_sparse(config, columns, own, levels, len(X))
@@ -67,7 +73,8 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     )
     transformers = Pipeline([("preprocessor", preprocessor), *_build_after(config)])
     _take_names(config, transformers, X)
-    return Pipeline([*transformers.steps, (REGRESSOR, build(config.model.estimator))])
+    model = place_constraints(build(config.model.estimator), transformers, X)
+    return Pipeline([*transformers.steps, (REGRESSOR, model)])
 
 
 def _build_own_parts(config: Config, own: Mapping[str, Sequence[str]], X: pd.DataFrame) -> Iterator[Part]:
@@ -141,10 +148,10 @@ def say_text_has_no_steps(columns: Sequence[str]) -> str:
     return f"data.text=[{some(columns)}], and this preprocessing has no steps for text; {advice}"
 
 
-def _columns_by_kind(config: Config, X: pd.DataFrame, levels: Mapping[str, int]) -> dict[str, list[str]]:
-    """Return the columns of X that have steps, by kind; a date without steps is no feature."""
+def _columns_by_kind(config: Config, names: Sequence[str], levels: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return those of the columns that have steps, by kind; a date without steps is no feature."""
     roles, threshold = config.data.roles, config.preprocessing.cardinality_threshold
-    columns = {kind: [name for name in X.columns if name in roles.get(kind, ())] for kind in KINDS}
+    columns = {kind: [name for name in names if name in roles.get(kind, ())] for kind in KINDS}
     if threshold is not None and config.preprocessing.high_cardinality:
         columns["high_cardinality"] = [name for name in columns["categorical"] if levels[name] > threshold]
         columns["categorical"] = [name for name in columns["categorical"] if levels[name] <= threshold]

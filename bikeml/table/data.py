@@ -113,7 +113,10 @@ def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
 def _read_test(table: Table, path: str, config: Config, tolerance: Tolerance) -> Table:
     """Read the test file of a `table` as that was read; raises DataError if it lacks a column that is used."""
     data = table.data.model_copy(update={"path": path, "test_path": None, "ignored": []})
-    file = read_table_file(data)
+    try:
+        file = read_table_file(data)
+    except DataError as error:
+        raise DataError(str(error).replace("data.path", "data.test_path")) from error
     if file.sha256 == table.sha256:
         raise DataError(f"data.test_path={redact(path)!r} is the table at data.path itself; name a file of other rows")
     missing = [name for name in sorted(named_columns(data)) if name not in file.cells.column_names]

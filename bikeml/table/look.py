@@ -149,7 +149,7 @@ def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, s
     """Return which rows the split of the config holds out, or None and the reason why it cannot."""
     data = config.data
     if data.test_path is not None:
-        return None, "data.test_path has the rows that are held out, and this is the table at data.path"
+        return None, "the held-out rows are those of data.test_path, and these are the rows of data.path"
     known = frame[data.target].notna().to_numpy()
     dates, groups = None, frame[data.group][known] if data.group in frame.columns else None
     try:

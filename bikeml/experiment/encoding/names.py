@@ -51,12 +51,9 @@ def hand_on_names(transformers: Pipeline) -> None:
 
 def check_names(arguments: Arguments, transformers: Pipeline, X: pd.DataFrame) -> None:
     """Raise ConfigError if the arguments name a column that the transformers do not make of some rows of X."""
-    rows = X.head(ROWS_TRIED)
-    try:
-        fitted = clone(transformers).fit(rows, np.arange(len(rows)))
-    except Exception:  # noqa: BLE001  let the fit on all rows say why
+    made = _try_names(transformers, X)
+    if not made:
         return
-    made = name_encoded(fitted)
     problems = [
         f"{key} names {show(name)}, {_explain(name, made, list(map(str, X.columns)))}"
         for key, value in arguments.items()
@@ -65,6 +62,39 @@ def check_names(arguments: Arguments, transformers: Pipeline, X: pd.DataFrame) -
     ]
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _try_names(transformers: Pipeline, X: pd.DataFrame) -> list[str]:
+    """Return the names of what the transformers make of some rows of X; none if they fail, since the fit says why."""
+    rows = X.head(ROWS_TRIED)
+    try:
+        return name_encoded(clone(transformers).fit(rows, np.arange(len(rows))))
+    except Exception:  # noqa: BLE001  a transformer of any package may raise any error
+        return []
+
+
+def takes_names(model: BaseEstimator) -> bool:
+    """Return whether a model takes columns by name in monotonic_cst: HistGradientBoosting does, other trees do not."""
+    return dict in getattr(model, "_parameter_constraints", {}).get("monotonic_cst", [dict])
+
+
+def place_constraints(model: BaseEstimator, transformers: Pipeline, X: pd.DataFrame) -> BaseEstimator:
+    """
+    Return a model with the constraints that it names by column: by position if it takes no names.
+
+    Raises ConfigError if a position could change from fold to fold, since a column becomes several.
+    """
+    named = getattr(model, "monotonic_cst", None)
+    if not isinstance(named, Mapping) or takes_names(model):
+        return model
+    made = _try_names(transformers, X)
+    if sorted(made) != sorted(map(str, X.columns)):
+        raise ConfigError(
+            f"model.estimator.monotonic_cst={dict(named)} names columns, and {type(model).__name__} takes them by "
+            f"position, but preprocessing makes other columns: [{some(made)}]; choose preprocessing=ordinal or none, "
+            "or model=hist_gbr, which takes names"
+        )
+    return model.set_params(monotonic_cst=[named.get(name, 0) for name in made])
 
 
 def _explain(name: str, made: Sequence[str], columns: Sequence[str]) -> str:
