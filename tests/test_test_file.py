@@ -1,8 +1,11 @@
 """A test file of one's own: it is held out, and all rows of the table train."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
@@ -185,6 +188,18 @@ def test_what_is_done_with_a_recorded_run_works_with_each_kind(files, workdir, c
         assert (status, len(out.splitlines())) == (0, 31), err
         assert made.run_id in err
         assert ("rows of one group are alike" in err) == (number == 0)
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_store_has_both_files_as_datasets(files, workdir):
+    result = bikeml.run(*FILES, *FAST, "hydra.run.dir=out")
+    used = MlflowClient(f"sqlite:///{workdir}/mlflow.db").get_run(result.run_id).inputs.dataset_inputs
+    told = {each.tags[0].value: each.dataset for each in used}
+    assert {context: json.loads(each.profile)["num_rows"] for context, each in told.items()} == {
+        "training": 90,
+        "testing": 30,
+    }
+    assert json.loads(told["testing"].source)["uri"] == str(workdir / "test.csv")
 
 
 @pytest.mark.slow

@@ -153,6 +153,8 @@ def _describe_table(config: Config, table: Table, split: Split) -> records.Datas
         n_train=len(split.train),
         n_test=len(split.test),
         notes=tuple(map(redact, table.notes)),
+        test_source=data.test_path and _locate(redact(data.test_path)),
+        test_sha256=table.test_sha256,
         gaps={str(column): int(count) for column, count in table.X.isna().sum().items() if count},
     )
 

@@ -66,6 +66,9 @@ class Dataset(Value):
     """How many cells are missing, by feature; features without gaps are left out."""
     notes: tuple[Text, ...] = ()
     """What was decided about the table by looking at it, for people; empty in an earlier record."""
+    test_source: Text | None = None
+    """The path or URL of the test file, without secrets; None if the held-out rows are of the table."""
+    test_sha256: Digest | None = None
 
 
 class Candidate(Value):

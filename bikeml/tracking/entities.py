@@ -13,6 +13,7 @@ from bikeml.config.sections import names_not_in_result
 from bikeml.destination.system_metrics import Sample
 from bikeml.records import tags as names
 from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
+from bikeml.records.run import Dataset as TableOfRun
 from bikeml.records.run import RunRecord, record_id
 from bikeml.records.run_folder import DIFF, MODEL, MODEL_FILE, RunFolder
 from bikeml.system.redaction import redact
@@ -127,19 +128,29 @@ def _environment_tags(folder: RunFolder, run: RunRecord) -> dict[str, str]:
     return {**tags, names.GIT_COMMIT: commit} if commit else tags
 
 
-def build_dataset(run: RunRecord) -> DatasetInput:
-    """Return the table of a run as MLflow's dataset, with a source that mlflow.data.get_source understands."""
-    dataset = run.dataset
-    kind, source = _describe_source(dataset.source)
+def build_datasets(run: RunRecord) -> list[DatasetInput]:
+    """Return the table of a run, and the test file if there is one, as MLflow's datasets."""
+    table = run.dataset
+    if table.test_source is None or table.test_sha256 is None:
+        return [_build_dataset(table, table.source, table.sha256, table.n_train + table.n_test, "training")]
+    return [
+        _build_dataset(table, table.source, table.sha256, table.n_train, "training"),
+        _build_dataset(table, table.test_source, table.test_sha256, table.n_test, "testing"),
+    ]
+
+
+def _build_dataset(table: TableOfRun, source: str, sha256: str, n_rows: int, context: str) -> DatasetInput:
+    """Return a dataset with a source that mlflow.data.get_source understands."""
+    kind, described = _describe_source(source)
     entity = Dataset(
-        name=dataset.name,
-        digest=dataset.sha256[:36],  # the length of MLflow's column; the tag has the full value
+        name=table.name,
+        digest=sha256[:36],  # the length of MLflow's column; the tag has the full value
         source_type=kind,
-        source=json.dumps(source),
-        schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.columns.items()]}),
-        profile=json.dumps({"num_rows": dataset.n_train + dataset.n_test, "sha256": dataset.sha256}),
+        source=json.dumps(described),
+        schema=json.dumps({"mlflow_colspec": [{"name": name, "type": kind} for name, kind in table.columns.items()]}),
+        profile=json.dumps({"num_rows": n_rows, "sha256": sha256}),
     )
-    return DatasetInput(entity, [InputTag(names.DATA_CONTEXT, "training")])
+    return DatasetInput(entity, [InputTag(names.DATA_CONTEXT, context)])
 
 
 def _describe_source(source: str) -> tuple[str, dict[str, str]]:

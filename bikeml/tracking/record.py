@@ -124,7 +124,7 @@ class _Recording:
         for batch in entities.build_system_metrics(self.samples):
             self.client.log_batch(run_id, batch)
         if self.place.takes_datasets:
-            self.client.log_inputs(run_id, [entities.build_dataset(self.run)])
+            self.client.log_inputs(run_id, entities.build_datasets(self.run))
         self._send_files(run_id, has_model=model_id is not None)
         self._record_children(experiment_id, run_id)
 
