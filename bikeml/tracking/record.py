@@ -1,6 +1,6 @@
 """Record the folder of a run in a store: its params, metrics, tags, model and files, and a search's best candidates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -113,7 +113,7 @@ class _Recording:
             self._fill(experiment_id, run_id)
         return run_id
 
-    def _fill(self, experiment_id: str, run_id: str, known: frozenset[str] | Any = frozenset()) -> None:  # noqa: ANN401
+    def _fill(self, experiment_id: str, run_id: str, known: Collection[str] = ()) -> None:
         values = entities.build_params(self.folder, self.run)
         params = [param for param in entities.to_params(values, self.place.limits) if param.key not in known]
         model_id = None
