@@ -19,7 +19,7 @@ ROOMS = {
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
     "destination": {"mlflow"},
-    "experiment.trusted": {"sklearn"},
+    "experiment.trusted": {"sklearn", "skops"},
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},

@@ -94,7 +94,7 @@ def test_a_lean_skops_walks_through_nothing_and_models_load_all_the_same(workdir
     script = """
 import sys
 from pathlib import Path
-import bikeml.experiment.lean_skops
+import bikeml.experiment.trusted.lean_skops
 import sklearn.utils
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.pipeline import make_pipeline

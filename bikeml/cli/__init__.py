@@ -179,7 +179,7 @@ def _explain_start(error: Exception) -> Exception:
 
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
-    import bikeml.experiment.lean_skops  # noqa: F401  before skops
+    import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.multirun import display
     from bikeml.multirun.run import read_composed, run
     from bikeml.multirun.sources import refuse_hidden

@@ -15,11 +15,11 @@ from bikeml.config.fields import (
     LOCAL_STORE,
     TRACKING_URI,
     AddedLater,
-    Axis,
     ChildRuns,
     Elsewhere,
     EstimatorSpec,
     ExperimentId,
+    Grid,
     Mapped,
     MetricNames,
     Name,
@@ -76,7 +76,12 @@ class ModelConfig(Section):
     """One estimator and the axes of its grid."""
 
     estimator: EstimatorSpec
-    grid: dict[str, Axis]
+    grid: Grid
+
+    @property
+    def grids(self) -> list[dict[str, list[Any]]]:
+        """The grids to search one after another: one for a mapping of axes."""
+        return self.grid if isinstance(self.grid, list) else [self.grid]
 
 
 class NoSearch(Section):
@@ -167,7 +172,7 @@ class Config(Section):
         dates = self.data.dates if self.preprocessing.date else []
         if self.data.is_decided and not self.data.features and not dates:
             raise ValueError("data.numeric and data.categorical are both empty; name at least one column")
-        if self.search.kind == "grid" and not self.model.grid:
+        if self.search.kind == "grid" and not all(self.model.grids):
             raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
         if self.split.kind == "chronological" and self.data.date is None:
             raise ValueError("split=chronological needs a date column; set data.date")

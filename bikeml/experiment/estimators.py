@@ -1,16 +1,20 @@
-"""Build the estimators that a config names, only those of allowed packages."""
+"""Build the estimators that a config names, only those of allowed packages, and tell what is wrong with them."""
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sklearn import __version__ as sklearn_version
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, TransformerMixin, is_regressor
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.experiment.encoding.names import takes_names
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD, OBJECTS, find_function, find_object
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
 from bikeml.experiment.trusted.types import NOT_SAVED, TRUSTED_TYPES
@@ -23,6 +27,26 @@ EXPERIMENTAL = {
 """The classes that scikit-learn has only after one of its experimental modules is imported."""
 HAS_SPLITTER = tuple(map(int, sklearn_version.split(".")[:2])) >= (1, 9)
 """Whether TargetEncoder's cv takes a splitter; then its shuffle and random_state are deprecated."""
+
+
+NO_STEPS: Mapping[str, tuple[str, ...]] = {
+    "returns the transformed target too, so no step can follow it; choose PCA, or PLSRegression as the model": (
+        *("CCA", "PLSCanonical", "PLSRegression", "PLSSVD"),
+    ),
+    "encodes targets, not columns; choose OneHotEncoder or OrdinalEncoder": (
+        *("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"),
+    ),
+    "learns classes, and the target is a number; choose another transformer": (
+        *("LinearDiscriminantAnalysis", "NeighborhoodComponentsAnalysis", "StackingClassifier", "VotingClassifier"),
+    ),
+    "takes dictionaries, not columns; choose OneHotEncoder": ("DictVectorizer", "FeatureHasher"),
+    "takes pictures, not columns; choose another transformer": ("PatchExtractor",),
+    "takes a kernel, not columns; choose KernelPCA or Nystroem": ("KernelCenterer",),
+    "returns no columns; choose it as the model": ("IsotonicRegression",),
+    "has no transform, so it cannot encode new rows; choose PCA, Isomap or LocallyLinearEmbedding": ("TSNE",),
+    "takes an array as its dictionary, which no config can hold; choose DictionaryLearning": ("SparseCoder",),
+}
+"""The transformers of scikit-learn 1.9 that cannot be steps for columns, by the reason and the cure."""
 
 
 def build(value: Any, key: str = "estimator") -> Any:  # noqa: ANN401  an argument of an estimator can be anything
@@ -118,3 +142,88 @@ def _has_role(found: type, role: type) -> bool:
         return issubclass(found, role) or hasattr(found, "transform")  # skrub has no mixin
     is_meta = role is RegressorMixin and issubclass(found, MetaEstimatorMixin) and hasattr(found, "predict")
     return issubclass(found, role) or is_meta  # a nested search is a regressor if its estimator is one
+
+
+def find_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
+    """Yield what is wrong with the estimator at `key`, which must be a subclass of the mixin class `role`."""
+    if spec["_target_"] == GET_METHOD and role is object:
+        yield from _function_problems(key, spec)
+        return
+    try:
+        estimator_class = find_class(key, str(spec["_target_"]), role)
+    except ConfigError as error:
+        yield str(error)
+        return
+    arguments = {name: value for name, value in spec.items() if name != "_target_"}
+    problems = [
+        *_argument_problems(key, estimator_class, arguments),
+        *(problem for path, nested in _nested_specs(key, arguments) for problem in find_problems(path, nested, object)),
+    ]
+    yield from problems or _value_problems(key, spec, role)
+
+
+def _function_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        build(spec, key)
+    except ConfigError as error:
+        yield str(error)
+
+
+def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, Any]) -> Iterator[str]:
+    parameters = inspect.signature(estimator_class).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in arguments:
+        if name.startswith("_"):
+            yield f"{key}.{name} is for Hydra's instantiate, and bikeml makes each estimator itself; leave it out"
+        elif name not in parameters and not takes_any:
+            hint = did_you_mean(name, parameters)
+            yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
+        elif name in FUNCTIONS and isinstance(arguments[name], str):
+            yield (
+                f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
+                f"path: {arguments[name]}}}"
+            )
+
+
+def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the estimators inside an argument with their keys, at any depth of mappings and lists."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        if isinstance(item, Mapping) and "_target_" in item:
+            yield f"{key}.{name}", item
+        else:
+            yield from _nested_specs(f"{key}.{name}", item)
+
+
+def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
+    try:
+        estimator = build(spec, key)
+        validate(estimator)
+        yield from (f"{key}: {type(estimator).__name__} {reason}" for reason in _find_misfits(key, estimator, role))
+    except Exception as error:  # noqa: BLE001  a constructor of any package may raise any error
+        yield f"{key}: {describe(error)}"
+
+
+def validate(estimator: Any) -> None:  # noqa: ANN401  of any package
+    """Make the check of arguments that fit() makes first; raises InvalidParameterError."""
+    if hasattr(estimator, "_parameter_constraints"):  # other packages' estimators may have none
+        estimator._validate_params()  # noqa: SLF001  no public function makes it without data (scikit-learn 1.9)
+
+
+def describe(error: Exception) -> str:
+    """Return what a constructor or the check of arguments says."""
+    return str(error) if isinstance(error, InvalidParameterError) else f"{type(error).__name__}: {error}"
+
+
+def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noqa: ANN401  of any package
+    """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
+    if key != "model.estimator" and isinstance(getattr(estimator, "monotonic_cst", None), Mapping):
+        yield from [] if takes_names(estimator) else ["takes no names in monotonic_cst here; choose model=hist_gbr"]
+    if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):
+        yield "is not a regressor; give it an estimator that is one, such as sklearn.linear_model.Ridge"
+    elif role is RegressorMixin and not get_tags(estimator).target_tags.single_output:
+        yield "predicts several targets at once, and a table has one; choose a regressor of one target"
+    if role is TransformerMixin:
+        yield from (reason for reason, names in NO_STEPS.items() if type(estimator).__name__ in names)
+        if hasattr(estimator, "build_analyzer") and not key.startswith(("preprocessing.text", "preprocessing.columns")):
+            yield "takes text; put it into preprocessing.text, and name the columns in data.text"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from joblib import parallel_config
@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.schema import Config, GridSearch, ModelConfig
+from bikeml.config.schema import Config, GridSearch
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
-from bikeml.experiment.pipeline import REGRESSOR, build_grid, build_pipeline
+from bikeml.experiment.grid import build_grid, find_parameters
+from bikeml.experiment.pipeline import REGRESSOR, build_pipeline
 from bikeml.table.data import Table
 from bikeml.table.split import Fold, Split
 from bikeml.terminal.progress import Announce
@@ -32,10 +33,10 @@ class SearchOutcome:
     """The result of a search on the training rows."""
 
     best_params: Mapping[str, Any]
-    """Arguments of the estimator, without the prefix of the pipeline's step."""
+    """The chosen value of each axis, by its name in the config."""
     best_score: float
     candidates: pd.DataFrame
-    """GridSearchCV's cv_results_, one row per candidate."""
+    """GridSearchCV's cv_results_, one row per candidate; `params` has the names of the axes."""
     n_fits: int
     """Models fitted to score the candidates on the folds."""
     n_fits_avoided: int
@@ -80,7 +81,7 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
         with estimator_errors(), all_cores(pipeline, len(X)):
             pipeline.fit(X, y)
         return Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
-    search = _build_search(config.search, config.model, pipeline, split.search_folds)
+    search = _build_search(config, pipeline, split.search_folds)
     if config.search.checkpoint:
         search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
     label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
@@ -88,9 +89,11 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     with _workers(config.search), estimator_errors():
         search.fit(X, y)
     _refuse_no_score(search, str(config.search.scoring))
-    nested = [_build_search(config.search, config.model, pipeline, folds) for folds in split.nested_folds]
+    nested = [_build_search(config, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
-    return Fitted(search.best_estimator_, _outcome(search), nested, seconds, search.checkpoint)
+    return Fitted(
+        search.best_estimator_, _outcome(search, find_parameters(config, pipeline)), nested, seconds, search.checkpoint
+    )
 
 
 def _refuse_no_score(search: ResumableGridSearchCV, scoring: str) -> None:
@@ -113,15 +116,14 @@ def _list_folds(split: Split) -> list[Fold]:
     return [*split.folds, *split.search_folds, *within]
 
 
-def _build_search(
-    config: GridSearch, model: ModelConfig, pipeline: Pipeline, folds: Sequence[Fold]
-) -> ResumableGridSearchCV:
+def _build_search(config: Config, pipeline: Pipeline, folds: Sequence[Fold]) -> ResumableGridSearchCV:
+    search = cast(GridSearch, config.search)
     return ResumableGridSearchCV(
         _on_one_thread(clone(pipeline)),
-        build_grid(model),
-        scoring=find_scorer(str(config.scoring)),
+        build_grid(config, pipeline),
+        scoring=find_scorer(str(search.scoring)),
         cv=folds,
-        n_jobs=config.n_jobs,
+        n_jobs=search.n_jobs,
         return_train_score=True,
         error_score="raise",
     )
@@ -174,11 +176,17 @@ def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def _outcome(search: ResumableGridSearchCV) -> SearchOutcome:
+def _outcome(search: ResumableGridSearchCV, parameters: Mapping[str, str]) -> SearchOutcome:
+    axes = {parameter: name for name, parameter in parameters.items()}
+
+    def by_axis(params: Mapping[str, Any]) -> dict[str, Any]:
+        return {axes[parameter]: value for parameter, value in params.items()}
+
+    candidates = pd.DataFrame(search.cv_results_)
     return SearchOutcome(
-        best_params={name.removeprefix(f"{REGRESSOR}__"): value for name, value in search.best_params_.items()},
+        best_params=by_axis(search.best_params_),
         best_score=float(search.best_score_),
-        candidates=pd.DataFrame(search.cv_results_),
+        candidates=candidates.assign(params=candidates["params"].map(by_axis)),
         n_fits=search.n_fits_,
         n_fits_avoided=search.n_fits_avoided_,
         n_fits_resumed=search.n_fits_resumed_,

@@ -12,7 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from bikeml.config.schema import Config, ModelConfig, Steps
+from bikeml.config.schema import Config, Steps
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.encoding.names import (
@@ -30,6 +30,8 @@ from bikeml.table.split import Fold
 
 REGRESSOR = "regressor"
 """The name of the model's step in the pipeline, as in the tutorial."""
+PREPROCESSING = "preprocessing"
+"""The first word of the axes of a grid that vary the preprocessing."""
 IMPUTER = "imputer"
 """The name of the steps that preprocessing.impute=if_needed leaves out."""
 KINDS = ("numeric", "categorical", "high_cardinality", "date", "text")
@@ -58,7 +60,8 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     # trees take gaps in dense arrays only, and HistGradientBoosting of scikit-learn 1.9 fails on a column of gaps alone
     keep_imputers = is_sparse or _is_empty_in_a_fold(X[[*columns["numeric"], *columns["date"]]], folds)
     steps = steps_by_kind(config, keep_imputers=keep_imputers)
-    if steps["numeric"] == steps["categorical"]:  # with the same steps, they stay together in table order
+    are_searched = list_searched(config) & {"numeric", "categorical"}
+    if steps["numeric"] == steps["categorical"] and not are_searched:  # the same steps keep them in table order
         both = {*columns["numeric"], *columns["categorical"]}
         columns = {"columns": [name for name in X.columns if name in both], **columns, "numeric": [], "categorical": []}
         steps["columns"] = steps["numeric"]
@@ -114,19 +117,14 @@ def is_reproducible(config: Config) -> bool:
     """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
     if not config.split.is_seeded:
         return False
-    axes = config.model.grid.items() if config.search.kind != "none" else ()
-    if any(name.endswith("random_state") and None in values for name, values in axes):
+    grids = config.model.grids if config.search.kind != "none" else ()
+    if any(name.endswith("random_state") and None in axis for grid in grids for name, axis in grid.items()):
         return False
     specs = [config.model.estimator, *(spec for _, spec in list_steps(config))]
     parameters = [item for spec in specs for item in build(spec).get_params().items()]
     return not any(
         (name.endswith("random_state") and value is None) or is_unseeded(value) for name, value in parameters
     )
-
-
-def build_grid(model: ModelConfig) -> dict[str, list[Any]]:
-    """Return the model's grid for a search over the whole pipeline: its keys have the prefix of the step."""
-    return {f"{REGRESSOR}__{name}": [build(value, name) for value in values] for name, values in model.grid.items()}
 
 
 def kinds_in_use(config: Config) -> list[str]:
@@ -167,10 +165,22 @@ def steps_by_kind(config: Config, *, keep_imputers: bool = False) -> dict[str, S
     """Return the steps of each kind, without imputers if the config and the model do without them."""
     preprocessing = config.preprocessing
     keeps = keep_imputers or preprocessing.impute == "always" or not takes_gaps(config)
+    searched = list_searched(config)
     return {
-        kind: {name: spec for name, spec in getattr(preprocessing, kind).items() if keeps or name != IMPUTER}
+        kind: {
+            name: spec
+            for name, spec in getattr(preprocessing, kind).items()
+            if keeps or name != IMPUTER or kind in searched
+        }
         for kind in KINDS
     }
+
+
+def list_searched(config: Config) -> set[str]:
+    """Return the kinds of columns whose steps a search varies."""
+    grids = config.model.grids if config.search.kind != "none" else ()
+    keys = [name.split("__") for grid in grids for name in grid]
+    return {key[1] for key in keys if key[0] == PREPROCESSING and len(key) > 1}
 
 
 def takes_gaps(config: Config) -> bool:

@@ -133,7 +133,7 @@ def _describe_candidates(table: pd.DataFrame) -> Iterator[records.Candidate]:
     scores = [str(name) for name in table if str(name).startswith(("mean_", "std_"))]
     for row in table.to_dict("records"):
         yield records.Candidate(
-            params={name.removeprefix(f"{REGRESSOR}__"): as_json(value) for name, value in row["params"].items()},
+            params={name: as_json(value) for name, value in row["params"].items()},
             rank=int(row["rank_test_score"]),
             scores={name: as_score(row[name]) for name in scores},
         )

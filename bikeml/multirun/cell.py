@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
-import bikeml.experiment.lean_skops  # noqa: F401  before skops
+import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
 from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config

@@ -39,6 +39,7 @@ RESULT_MODULES = (
     "experiment/encoding",
     "experiment/estimators",
     "experiment/fit",
+    "experiment/grid",
     "experiment/pipeline",
     "experiment/story",
     "search",

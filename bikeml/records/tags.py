@@ -64,5 +64,13 @@ BEST_PREFIX = "best."
 """Prefix of a parameter that a search chose."""
 ESTIMATOR_PREFIX = "model.estimator."
 """Prefix of a parameter that is an argument of the model."""
+PREPROCESSING_PREFIX = "preprocessing."
+"""Prefix of a parameter that is a step of the preprocessing, or an argument of one."""
 COMPARABLE = ("data.target", "data.group", "split.kind")
 """Parameters that two runs of the same table must share for their scores to be comparable."""
+
+
+def of_axis(name: str) -> str:
+    """Return the parameter that an axis of a grid chooses, such as model.estimator.alpha for alpha."""
+    key = name.replace("__", ".")
+    return key if key.startswith(PREPROCESSING_PREFIX) else f"{ESTIMATOR_PREFIX}{key}"

@@ -52,7 +52,7 @@ def predict(config: Config, options: Options) -> None:
     TrackingError before anything is written, and RunFolderError if the file cannot be written.
     """
     _check_output(config, options)
-    import bikeml.experiment.lean_skops  # noqa: F401  before skops
+    import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.experiment.model_file import load_recorded, read_as_trained  # seconds of imports from here on
     from bikeml.tracking import lookup
 

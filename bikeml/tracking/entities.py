@@ -60,7 +60,7 @@ def build_params(folder: RunFolder, run: RunRecord) -> dict[str, str]:
     if run.search:
         found = {name: str(value) for name, value in run.search.best_params.items()}
         values |= {f"{names.BEST_PREFIX}{name}": value for name, value in found.items()}
-        sections |= {f"{names.ESTIMATOR_PREFIX}{name.replace('__', '.')}": value for name, value in found.items()}
+        sections |= {names.of_axis(name): value for name, value in found.items()}
     return {**values, **sections}
 
 

@@ -218,8 +218,8 @@ def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) 
 
 def _is_same(key: str, value: str, recorded: Mapping[str, str]) -> bool:
     """Tell whether a recorded parameter may have come from this value: a search or a store's limit changes it."""
-    name = key.removeprefix(names.ESTIMATOR_PREFIX).replace(".", "__")
-    if name != key and f"{names.BEST_PREFIX}{name}" in recorded:
+    axes = (param.removeprefix(names.BEST_PREFIX) for param in recorded if param.startswith(names.BEST_PREFIX))
+    if key in map(names.of_axis, axes):
         return True
     there = recorded.get(key)
     return there == value or (there is not None and len(there) == PARAM_VALUE and value.startswith(there))

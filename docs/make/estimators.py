@@ -7,7 +7,7 @@ tests/test_estimators.py tries each of them, so the list cannot be wrong without
 from collections.abc import Mapping
 from typing import Any
 
-from bikeml.experiment.check import NO_STEPS
+from bikeml.experiment.estimators import NO_STEPS
 from bikeml.experiment.trusted.functions import FUNCTIONS
 
 RIDGE = {"_target_": "sklearn.linear_model.Ridge"}

@@ -28,7 +28,14 @@ from tests.attacks.figures import (
 from tests.attacks.worlds import CHECKPOINTS, LASSO, LASSO_NAME, RF, RF_NAME, SWEEP, World, run_main
 
 MODULES = (
-    *("experiment.lean_skops", "cli", "multirun.story", "multirun.cell", "multirun.sweepers.basic", "experiment.story"),
+    *(
+        "experiment.trusted.lean_skops",
+        "cli",
+        "multirun.story",
+        "multirun.cell",
+        "multirun.sweepers.basic",
+        "experiment.story",
+    ),
     *("multirun.display", "pages.report", "tasks.predict", "tasks.register", "tasks.reproduce", "tasks.serve"),
     *("tasks.report", "tasks.record"),
     *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
