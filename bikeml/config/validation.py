@@ -68,7 +68,7 @@ def _locate(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[Bas
     path: list[str] = []
     members: dict[str, type[BaseModel]] = {}
     for part in map(str, loc):
-        if part == "[key]":  # of a mapping: the part before it is the key
+        if part == "[key]" or part.startswith("("):  # the part before it is the key of a mapping; the tag of a union
             continue
         if part in members:
             model, members = members[part], {}

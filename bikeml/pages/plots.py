@@ -196,7 +196,8 @@ def _label_values(candidates: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     labels = pd.DataFrame([{name: repr(value) for name, value in params.items()} for params in candidates])
     for name in map(str, labels):
         short = {repr(params[name]): _as_label(params[name]) for params in candidates if name in params}
-        labels[name] = labels[name].map(dict(zip(short, shorten(list(short.values()), MAX_LABEL), strict=True)))
+        texts = dict(zip(short, shorten(list(short.values()), MAX_LABEL), strict=True))
+        labels[name] = labels[name].map(texts).fillna("–")  # one of a list of grids may lack the axis
     return labels
 
 
