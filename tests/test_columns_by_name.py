@@ -15,8 +15,9 @@ from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError, DataError
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding.names import name_inputs
+from bikeml.experiment.grid import build_grid
 from bikeml.experiment.model_file import load_pipeline
-from bikeml.experiment.pipeline import build_grid, build_pipeline
+from bikeml.experiment.pipeline import build_pipeline
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.search import SharedFitGridSearchCV
 from bikeml.table.data import read_table
@@ -291,7 +292,8 @@ def test_a_search_over_names_shares_fits_and_stays_exact():
     config = config_of("model=hist_gbr", "preprocessing=ordinal", *words, *fewer)
     check_estimators(config)
     X, y = read_table(config, find_tolerance(config)).X[:300], TABLE["rentals"][:300]
-    pipeline, grid = build_pipeline(config, X), build_grid(config.model)
+    pipeline = build_pipeline(config, X)
+    grid = build_grid(config, pipeline)
     ours, theirs = (search(clone(pipeline), grid, cv=3).fit(X, y) for search in (SharedFitGridSearchCV, GridSearchCV))
     np.testing.assert_array_equal(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"])
     assert ours.n_fits_ < 18

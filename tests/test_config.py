@@ -247,7 +247,10 @@ BAD_ESTIMATORS = [
     (["model=gbr", "+model.estimator.init={_target_: os.system}"], r"init._target_='os.system' is not in an allowed"),
     (["search=grid", "search.scoring=accuracy"], r"search.scoring='accuracy' is not a scorer for regression"),
     (["search=grid", "search.scoring=roc_auc"], r"search.scoring='roc_auc' is not a scorer for regression"),
-    (["search=grid", "+model.grid.fit_intercep=[true]"], r"model.grid.fit_intercep: LinearRegression has no such argument; did you mean 'fit_intercept'"),
+    (
+        ["search=grid", "+model.grid.fit_intercep=[true]"],
+        r"model.grid.fit_intercep: LinearRegression has no such argument; did you mean 'fit_intercept'",
+    ),
     (["model=gbr", "search=grid", "model.grid.learning_rate=[0.1,-1]"], r"model.grid.learning_rate: .*Got -1"),
     (["model=gbr", "search=grid", "+model.grid.init=[{_target_: os.system}]"], r"'os.system' is not in an allowed"),
 ]

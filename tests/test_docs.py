@@ -137,7 +137,7 @@ def without_options(words: list[str]) -> list[str]:
     for word in words:
         key, _, value = word.partition("=")
         value = re.sub(r".*interval\((.*?),.*", r"\1", value)
-        first = value if value[:1] in "['\"$" else value.split(",")[0]
+        first = value if value[:1] in "{['\"$" else value.split(",")[0]
         overrides.append(f"{key}={'linear' if first.startswith('glob') else first}")
     return overrides
 

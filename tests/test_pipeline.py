@@ -9,7 +9,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from bikeml.config.composition import compose, resolve
 from bikeml.config.schema import typed
 from bikeml.experiment.check import check_estimators, find_tolerance
-from bikeml.experiment.pipeline import build_grid, build_pipeline, is_reproducible
+from bikeml.experiment.grid import build_grid
+from bikeml.experiment.pipeline import build_pipeline, is_reproducible
 from bikeml.table.problems import Tolerance
 from tests.conftest import DAILY, config_of
 
@@ -93,7 +94,7 @@ def test_text_changes_no_figure_and_numbers_are_left_alone():
 
 def test_the_grid_addresses_the_regressor_and_builds_nested_estimators():
     config = config_of("model=gbr", "+model.grid.init=[null, {_target_: sklearn.dummy.DummyRegressor}]")
-    grid = build_grid(config.model)
+    (grid,) = build_grid(config, Pipeline([]))
     assert grid["regressor__init"][0] is None
     assert isinstance(grid["regressor__init"][1], DummyRegressor)
 

@@ -18,9 +18,10 @@ from bikeml.errors import ConfigError, FitError
 from bikeml.experiment import pipeline as built
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding.names import name_features
+from bikeml.experiment.grid import build_grid
 from bikeml.experiment.model_file import load_pipeline, save_pipeline
 from bikeml.experiment.model_folder import PACKAGES, check_folder, write_folder
-from bikeml.experiment.pipeline import build_grid, build_pipeline
+from bikeml.experiment.pipeline import build_pipeline
 from bikeml.records.fingerprint import fingerprint, identify, user_packages
 from bikeml.search import SharedFitGridSearchCV
 from bikeml.table.problems import Tolerance
@@ -266,13 +267,13 @@ def test_the_shared_search_finds_what_grid_search_cv_finds(model):
         "model.estimator.max_depth=3",
         *SHORT[model],
     )
+    pipeline = build_pipeline(config, X)
     arguments = {
-        "param_grid": build_grid(config.model),
+        "param_grid": build_grid(config, pipeline),
         "cv": KFold(3, shuffle=True, random_state=0),
         "scoring": "r2",
         "return_train_score": True,
     }
-    pipeline = build_pipeline(config, X)
     ours = SharedFitGridSearchCV(clone(pipeline), **arguments).fit(X, y)
     theirs = GridSearchCV(clone(pipeline), **arguments).fit(X, y)
     for key in theirs.cv_results_:

@@ -42,11 +42,12 @@ def test_from_the_table_to_an_answering_endpoint_and_back_to_the_run_that_made_i
 
     bikeml("bikeml", "-m", "experiment=tutorial_grid", *CLUSTER, "hydra.sweep.dir=grid")
     grid = json.loads((workdir / "grid/0/result.json").read_text())
-    assert grid["search"]["candidates"] == 144
+    assert grid["search"]["counts"]["candidates"] == 144
+    run_id = json.loads((workdir / "grid/0/store.json").read_text())["run_id"]
 
-    shown = bikeml("bikeml", "register", "tracking=azureml", f"run={grid['run_id']}", "alias=champion")
+    shown = bikeml("bikeml", "register", "tracking=azureml", f"run={run_id}", "alias=champion")
     assert re.search(r"version  1\n +alias  champion \(before: none\)", shown)
-    assert "version  1, as before" in bikeml("bikeml", "register", "tracking=azureml", f"run={grid['run_id']}")
+    assert "version  1, as before" in bikeml("bikeml", "register", "tracking=azureml", f"run={run_id}")
 
     shown = bikeml("bikeml", "azure", "deploy", "tracking=azureml", "run=champion")
     assert "deployment  blue: bikeml:1 on 1 x Standard_DS3_v2" in shown
@@ -57,7 +58,7 @@ def test_from_the_table_to_an_answering_endpoint_and_back_to_the_run_that_made_i
     bikeml("bikeml", "experiment=tutorial_grid", "tracking=none", "hydra.run.dir=here")
     assert answer == pytest.approx(predict(workdir / "here", SAMPLE))
 
-    shown = bikeml("bikeml", "reproduce", "tracking=azureml", f"run={grid['run_id']}")
+    shown = bikeml("bikeml", "reproduce", "tracking=azureml", f"run={run_id}")
     assert re.search(r"equal  (\d+) of \1 figures", shown)
     commit = describe_checkout()["git_commit"]  # a job runs a copy of the code, and knows of what
     assert re.search(f"code +commit {commit}" if commit else "code +as it is here", shown)

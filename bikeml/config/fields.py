@@ -15,9 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -200,12 +198,6 @@ T = TypeVar("T")
 Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
 EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 """A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.experiment.pipeline`."""
-Axes = dict[str, Annotated[list[Any], Field(min_length=1)]]
-Grid = Annotated[
-    Annotated[Axes, Tag("(grid)")] | Annotated[list[Axes], Tag("(grids)"), Field(min_length=1)],
-    Discriminator(lambda value: "(grids)" if isinstance(value, list) else "(grid)"),
-]
-"""As in GridSearchCV: the values of each argument, or a list of such grids."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]

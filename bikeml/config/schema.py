@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from bikeml.config.azure import AzureConfig
 from bikeml.config.data import DataConfig, SplitConfig
@@ -19,7 +19,6 @@ from bikeml.config.fields import (
     Elsewhere,
     EstimatorSpec,
     ExperimentId,
-    Grid,
     Mapped,
     MetricNames,
     Name,
@@ -70,6 +69,14 @@ class PreprocessingConfig(Section):
     text: Annotated[Steps, AddedLater({})]
     columns: Annotated[Mapped[Steps], AddedLater({})]
     after: Annotated[Steps, AddedLater({})]
+
+
+Axes = dict[str, Annotated[list[Any], Field(min_length=1)]]
+Grid = Annotated[
+    Annotated[Axes, Tag("(grid)")] | Annotated[list[Axes], Tag("(grids)"), Field(min_length=1)],
+    Discriminator(lambda value: "(grids)" if isinstance(value, list) else "(grid)"),
+]
+"""As in GridSearchCV: the values of each argument, or a list of such grids."""
 
 
 class ModelConfig(Section):
