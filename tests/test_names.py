@@ -25,6 +25,7 @@ from bikeml.config.overrides import escape, override, quote, shell
 from bikeml.errors import ConfigError
 from bikeml.pages import figures, look_plots, page, plots, style, sweep_plots
 from bikeml.records.judgement import Importance
+from bikeml.records.params import describe
 from bikeml.records.run_folder import RunFolder
 from bikeml.tracking import store
 from bikeml.tracking.lookup import find
@@ -556,3 +557,20 @@ def test_predict_reads_a_column_with_a_line_break_or_blanks(name, workdir, call_
     bikeml.run(*FAST, *words, "data.categorical=[]", "model=linear")
     status, _, err = call_task("predict", "run=latest", "data.path=a.csv", "output=-")
     assert status == 0, err
+
+
+@pytest.mark.slow
+def test_patterns_and_columns_of_any_name_in_the_config_are_recorded(bikeml_main, workdir):
+    folder = workdir / "mine" / "preprocessing"
+    folder.mkdir(parents=True)
+    steps = {"scaler": {"_target_": "sklearn.preprocessing.StandardScaler"}}
+    columns = {"*temp": steps, "wind?peed": steps}
+    (folder / "own.yaml").write_text(yaml.safe_dump({"defaults": ["standard"], "columns": columns}))
+    assert bikeml_main("--config-dir", "mine", "preprocessing=own", "model=ridge", *FAST) == 0
+
+
+def test_two_names_that_a_store_cannot_tell_apart_stay_two_params():
+    found = describe({"columns": {"*a": 1, "?a": 2, "a": 3}})
+    assert sorted(found.values()) == ["1", "2", "3"]
+    assert found["columns.a"] == "3"
+    assert all(re.fullmatch(r"[/\w.\- :]*", name) for name in found)

@@ -34,13 +34,19 @@ class Limits:
 OF_AZURE_ML = Limits(PARAMS, PARAM_VALUE, TAG_VALUE)
 OF_MLFLOW = Limits(None, 6000, 8000)
 """MLflow 3.15, MAX_PARAM_VAL_LENGTH and MAX_TAG_VAL_LENGTH."""
+_NO_PARAM = re.compile(r"[^\w.\- :/]|/(?=/)")
+"""What MLflow takes in no name of a parameter."""
 DIGEST = 16
 """Hexadecimal digits at the end of a shortened value, so that two different values stay different."""
 
 
 def describe(sections: Mapping[str, Any]) -> dict[str, str]:
     """Return the sections of a config that determine a result as parameters, by dotted key."""
-    return {key: str(value) for key, value in flatten(sections).items()}
+    described: dict[str, str] = {}
+    for key, value in flatten(sections).items():
+        name = _NO_PARAM.sub("_", key)  # the name of a column may hold any character
+        described[f"{name}_{_digest(key)}" if name in described else name] = str(value)
+    return described
 
 
 def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -85,8 +91,12 @@ def shorten(value: str, most: int) -> str:
     """Return a value of at most `most` characters. A longer value becomes its beginning and a digest of the whole."""
     if len(value) <= most:
         return value
-    end = f"… {hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:DIGEST]}"
+    end = f"… {_digest(value)}"
     return value[: most - len(end)] + end
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:DIGEST]
 
 
 def fit_tags(tags: Mapping[str, str], most: int) -> dict[str, str]:
