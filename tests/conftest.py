@@ -146,6 +146,21 @@ def _warnings_as_before() -> Iterator[None]:
     logging.captureWarnings(capture=False)
 
 
+@pytest.fixture(autouse=True)
+def _mlflow_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what a test tells MLflow, which keeps it in variables that every later run heeds."""
+    for name in ("RUN_ID", "TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID"):
+        monkeypatch.setenv(f"MLFLOW_{name}", "")  # so that it is restored, whoever changes it
+        monkeypatch.delenv(f"MLFLOW_{name}")
+    yield
+    mlflow = sys.modules.get("mlflow")
+    if mlflow is not None and "mlflow.tracking.fluent" in sys.modules:
+        while mlflow.active_run():
+            mlflow.end_run()
+        mlflow.set_tracking_uri(None)
+        sys.modules["mlflow.tracking.fluent"]._active_experiment_id = None
+
+
 @contextlib.contextmanager
 def signals_as_before() -> Iterator[None]:
     """Undo how the block handles interrupts, as the end of a process of its own would."""

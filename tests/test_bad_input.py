@@ -152,13 +152,16 @@ COMMANDS = [
         "preprocessing=standard preprocessing.numeric.scaler._target_=sklearn.preprocessing.StandardScalar",
         r"did you mean 'StandardScaler'\?; name a class such as sklearn.preprocessing.StandardScaler",
     ),
-    ("model=tree search=grid '+model.grid.max_dept=[3]'", r"no such key in model.estimator; did you mean 'max_depth'"),
+    (
+        "model=tree search=grid '+model.grid.max_dept=[3]'",
+        r"DecisionTreeRegressor has no such argument; did you mean 'max_depth'",
+    ),
     ("model=tree search=grid 'model.grid.max_depth=[3,deep]'", r"model.grid.max_depth: .* Got 'deep'"),
     ("search=grid search.scoring=R2", r"search.scoring='R2' is not a scorer of scikit-learn; did you mean 'r2'"),
     # contradictions
     ("search=grid ~model.grid.positive ~model.grid.fit_intercept", r"search=grid needs axes to search"),
     ("search.n_jobs=2", r"unknown key 'search.n_jobs'; allowed here: kind"),
-    ("split=chronological split.random_state=1", r"unknown key 'split.random_state'; allowed here: folds, kind"),
+    ("split=chronological split.random_state=1", r"unknown key 'split.random_state'; allowed here: folds, gap, kind"),
     (
         "split=chronological data=csv data.path=x.csv data.date=null",
         r"split=chronological needs a date column; set data.date",

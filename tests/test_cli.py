@@ -86,7 +86,7 @@ def test_two_runs_in_one_second_do_not_share_a_folder(bikeml_main, workdir):
     ("arguments", "message"),
     [
         (["modle=rf"], "bikeml: unknown key 'modle'; did you mean 'model'?"),
-        (["split.test_size=2"], "bikeml: split.test_size=2 should be less than 1"),
+        (["split.test_size=2.5"], "bikeml: split.test_size=2.5 should be less than 1 as a share"),
         (["model=rf", "model.estimator.n_estimators=none"], "Got 'none' instead"),
         (["data=csv", "data.path=none.csv"], "bikeml: there is no table at 'none.csv'"),
         (["-m", "model=linear,rff"], "bikeml: model has no option 'rff'; did you mean 'rf'?"),

@@ -26,18 +26,6 @@ FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "
 OTHER = "sqlite:///other.db"
 
 
-@pytest.fixture(autouse=True)
-def _no_variables(monkeypatch):
-    for name in ("RUN_ID", "TRACKING_URI", "EXPERIMENT_ID"):  # mlflow sets and removes them itself
-        monkeypatch.setenv(f"MLFLOW_{name}", "")
-        monkeypatch.delenv(f"MLFLOW_{name}")
-    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
-    yield
-    while mlflow.active_run():
-        mlflow.end_run()
-    mlflow.set_tracking_uri(None)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with mlflow_server(tmp_path_factory.mktemp("server")) as uri:

@@ -129,7 +129,7 @@ def _not_zero(n_jobs: int) -> int:
 
 
 def _test_size(size: float) -> float:
-    if size <= 0:
+    if not size > 0:  # NaN too
         raise ValueError("should be greater than 0")
     if isinstance(size, float) and size >= 1:
         raise ValueError("should be less than 1 as a share; a number of rows is written without a point")

@@ -63,15 +63,16 @@ def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) 
     statistics = {name: statistic for name, statistic in found.items() if statistic is not None}
     if not statistics:
         return {}
-    drawn = bootstrap(
-        (np.arange(draws.n_drawn),),
-        lambda positions, axis: np.stack([statistic(positions) for statistic in statistics.values()]),  # noqa: ARG005
-        n_resamples=config.bootstrap_samples,
-        batch=max(1, BOOTSTRAP_BATCH_CELLS // draws.n_drawn),
-        confidence_level=config.confidence,
-        method="percentile",
-        rng=np.random.default_rng(config.random_state),
-    ).confidence_interval
+    with np.errstate(divide="ignore", invalid="ignore"):  # few rows may be drawn all alike, and explain nothing
+        drawn = bootstrap(
+            (np.arange(draws.n_drawn),),
+            lambda positions, axis: np.stack([statistic(positions) for statistic in statistics.values()]),  # noqa: ARG005
+            n_resamples=config.bootstrap_samples,
+            batch=max(1, BOOTSTRAP_BATCH_CELLS // draws.n_drawn),
+            confidence_level=config.confidence,
+            method="percentile",
+            rng=np.random.default_rng(config.random_state),
+        ).confidence_interval
     return {name: (float(low), float(high)) for name, low, high in zip(statistics, drawn.low, drawn.high, strict=True)}
 
 
