@@ -235,6 +235,7 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     assert job.spec["limits"]["timeout"] == "PT1H"
 
 
+@pytest.mark.slow
 def test_a_test_file_travels_as_another_version_of_the_data(
     sweep: Main, workspace: LoopbackAzureML, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,6 +186,7 @@ def test_warnings_of_libraries_go_to_the_log_of_the_run(workdir):
     assert "bikeml.log" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_normal_run_prints_nothing_but_the_table(workdir):
     done = subprocess.run([sys.executable, "-m", "bikeml"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -79,6 +79,7 @@ def test_every_recipe_runs_and_gives_the_tutorials_figure_where_it_has_one(recip
     assert low <= round(r2, 3) <= high
 
 
+@pytest.mark.slow
 def test_the_same_command_twice_gives_the_same_to_the_last_bit():
     first, second = (bikeml.run(*FAST, "model=rf", f"hydra.run.dir=run{i}", *SMALL["rf"]) for i in range(2))
     assert first.metrics == second.metrics

@@ -1,6 +1,7 @@
 """What Hydra's users type works here as they know it, or is refused with the cure."""
 
 import json
+import logging
 import re
 import shlex
 import sys
@@ -357,7 +358,8 @@ def test_hydra_full_error_shows_the_whole_error(bikeml_main, monkeypatch, capsys
     assert shown.splitlines()[-1].startswith("bikeml: unknown key 'modle'; did you mean 'model'?")
 
 
-def test_verbose_shows_and_logs_what_libraries_say(bikeml_main, workdir, capsys):
+def test_verbose_shows_and_logs_what_libraries_say(bikeml_main, workdir, capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("filelock"), "level", logging.NOTSET)  # restored: Hydra sets it for good
     assert bikeml_main("hydra.verbose=[filelock]", *FAST, "tracking=none", "hydra.run.dir=run") == 0
     assert "DEBUG filelock: Lock" in (workdir / "run" / "bikeml.log").read_text()
     assert "Attempting to acquire lock" in capsys.readouterr().err

@@ -133,6 +133,7 @@ def test_it_is_said_that_a_key_decides(monkeypatch, capsys):
     assert not Path("other.db").exists()
 
 
+@pytest.mark.slow
 def test_an_experiment_is_found_by_its_id(uri, monkeypatch, capsys):
     number = MlflowClient(uri).create_experiment(f"by id {Path.cwd().name}")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -156,6 +157,7 @@ def test_an_experiment_that_does_not_exist_is_not_made_by_its_id(uri):
 # A run of the caller's
 
 
+@pytest.mark.slow
 def test_a_run_that_the_variable_names_is_recorded_into_once(uri, monkeypatch):
     client = MlflowClient(uri)
     theirs = client.create_run(client.create_experiment(f"theirs {Path.cwd().name}"), run_name="theirs")
@@ -173,6 +175,7 @@ def test_a_run_that_the_variable_names_is_recorded_into_once(uri, monkeypatch):
     assert run(folder="second").run_id != theirs.info.run_id
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_there_or_holds_another_result_is_told_and_not_fatal(uri, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
@@ -202,6 +205,7 @@ def test_a_run_nests_in_the_active_one_of_the_same_store(uri):
     assert RunFolder(Path("out")).require().destination.parent_run_id == active.info.run_id
 
 
+@pytest.mark.slow
 def test_a_notebook_that_names_its_store_and_experiment_to_mlflow_names_them_to_bikeml(uri, workdir):
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.set_experiment(f"notebook {Path.cwd().name}")
@@ -238,6 +242,7 @@ def test_who_records_later_nests_the_run_too(workdir, monkeypatch):
     assert (tags["team"], tags["mlflow.note.content"]) == ("fleet", "Later")
 
 
+@pytest.mark.slow
 def test_a_sweep_nests_in_the_run_that_the_variable_names(workdir, monkeypatch, bikeml_main):
     uri = f"sqlite:///{workdir}/mlflow.db"
     client = MlflowClient(uri)
@@ -298,6 +303,7 @@ def test_a_path_of_the_server_that_is_not_mlflows_is_found_out_before_the_fit(se
     fails_before_the_fit(r"is not MLflow's: it answers 404 .*check tracking.uri", f"tracking.uri={server}/wrong")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_a_warning_and_the_result_is_recorded_later(server, capsys):
     with pytest.raises(TrackingError, match="nothing is lost"):
         run("tracking.uri=http://127.0.0.1:1")
@@ -335,6 +341,7 @@ def test_a_deleted_experiment_can_be_restored_by_the_command_in_the_message(uri,
 # What a run tells
 
 
+@pytest.mark.slow
 def test_tags_and_a_description_are_the_runs(uri):
     told = "# Rentals\n" + "a long description, " * 200
     result = run(

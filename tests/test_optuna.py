@@ -24,6 +24,7 @@ def cells_of(workdir, name="sweep"):
     return SweepFolder(workdir / name).read().cells
 
 
+@pytest.mark.slow
 def test_each_cell_is_proposed_after_the_scores_of_earlier_ones(bikeml_main, workdir, capsys):
     assert bikeml_main(*SWEEP, "hydra.sweeper.n_trials=14", ALPHA, "tracking=none") == 0
     board = pd.read_csv(workdir / "sweep" / "leaderboard.csv").sort_values("cell", ignore_index=True)
@@ -57,6 +58,7 @@ def test_a_cell_that_is_proposed_again_is_not_run_again(bikeml_main, workdir):
     assert all("is the same experiment as cell" in line for line in record.dropped)
 
 
+@pytest.mark.slow
 def test_a_failure_costs_one_cell_and_max_failures_ends_the_sweep(bikeml_main, workdir):
     fails = ("model=tree", "model.estimator.monotonic_cst=choice([1],[1,1])", "tracking=none")
     assert bikeml_main(*SWEEP, "hydra.sweeper.n_trials=4", *fails) == 1
@@ -131,6 +133,7 @@ def test_a_sweeper_that_minimizes_the_score_is_refused():
     _refuse_minimizing(OmegaConf.create({"direction": "maximize"}))
 
 
+@pytest.mark.slow
 def test_of_a_loss_the_smallest_is_looked_for(bikeml_main, workdir, monkeypatch):
     told, tell = [], Study.tell
     monkeypatch.setattr(Study, "tell", lambda study, trial, value: told.append(value) or tell(study, trial, value))
@@ -140,6 +143,7 @@ def test_of_a_loss_the_smallest_is_looked_for(bikeml_main, workdir, monkeypatch)
     assert SweepFolder(workdir / "sweep").read().rank == "mae"
 
 
+@pytest.mark.slow
 def test_cells_whose_scores_cannot_be_compared_end_the_sweep_with_the_cure(bikeml_main, workdir, capsys):
     model = ("model=gbr", "model.estimator.n_estimators=2", "model.estimator.loss=quantile", "tracking=none")
     quantiles = (*model, "model.estimator.alpha=0.1,0.9", "hydra.sweeper.n_trials=8")

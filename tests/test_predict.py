@@ -166,6 +166,7 @@ KEYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_at_once", [1, 2])
 @pytest.mark.parametrize("case", KEYS)
 def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once):
@@ -391,6 +392,7 @@ def test_a_run_without_a_model_is_named(refuse, model):
     refuse([], r"run .* \(tree-standard\) has no 'model'; it has \[.*'result.json'.*\]; name another run")
 
 
+@pytest.mark.slow
 def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, model, store, recorded):
     files = Path(store.get_run(recorded[1].run_id).info.artifact_uri.removeprefix("file://"))
     (files / "predictions.csv").write_text("row,actual\n1,x\n")

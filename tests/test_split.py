@@ -280,6 +280,7 @@ def test_a_row_needs_a_group(workdir, lists, patient, overrides, message):
         read_table(config_of(*PATIENTS, *overrides, *lists), Tolerance())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["split=group", "data.group=mnth"], ["split=stratified"], ["split.shuffle=false"]])
 @pytest.mark.usefixtures("unrendered")
 def test_each_kind_runs_with_a_nested_search_and_gives_the_same_again(words):

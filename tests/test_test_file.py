@@ -178,6 +178,7 @@ def test_later_dates_in_the_file_are_taken_and_the_folds_keep_their_gap(workdir)
         assert (table.dates.iloc[split.train[score]].min() - table.dates.iloc[split.train[fit]].max()).days == 6
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_what_is_done_with_a_recorded_run_works_with_each_kind(files, workdir, call_task):
     for number, words in enumerate([("split=group", "data.group=patient"), ("split=stratified",)]):

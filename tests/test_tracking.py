@@ -112,6 +112,7 @@ def test_mlflow_itself_loads_the_model_and_its_example(recorded):
     assert "mlflow==" in requirements
 
 
+@pytest.mark.slow
 def test_a_served_model_takes_the_gaps_that_its_table_had(workdir):
     rows = [f"{'' if i % 2 == 0 else i + 0.5},{'' if i % 5 == 0 else 'red'},{i}" for i in range(40)]
     (workdir / "my.csv").write_text("size,colour,price\n" + "\n".join(rows))
