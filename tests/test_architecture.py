@@ -29,9 +29,11 @@ def describe_faults(arrow):
     return f"{arrow.module} imports {arrow.target}: {there} stands above {here}" if upwards else ""
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) in ORDER])
-def test_a_module_imports_from_its_own_room_and_from_those_below(module):
-    assert [fault for arrow in find_arrows(module, MODULES[module]) if (fault := describe_faults(arrow))] == []
+def test_a_module_imports_from_its_own_room_and_from_those_below():
+    modules = [module for module in MODULES if room_of(module) in ORDER]
+    assert len(modules) > 100
+    arrows = [arrow for module in modules for arrow in find_arrows(module, MODULES[module])]
+    assert [fault for arrow in arrows if (fault := describe_faults(arrow))] == []
 
 
 @pytest.mark.parametrize(
@@ -130,14 +132,15 @@ def public_definitions():
         nodes = nodes + [method for node in classes if not node.bases for method in node.body]
         for node in nodes:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                yield pytest.param(node, id=f"{name}.{node.name}")
+                yield f"{name}.{node.name}", node
 
 
-@pytest.mark.parametrize("node", list(public_definitions()))
-def test_a_public_name_is_documented_and_short(node):
-    assert ast.get_docstring(node), "has no docstring"
-    if isinstance(node, ast.FunctionDef):
-        assert node.end_lineno - node.lineno < 42, "is longer than 40 lines"
+def test_a_public_name_is_documented_and_short():
+    nodes = dict(public_definitions())
+    assert len(nodes) > 500
+    assert [name for name, node in nodes.items() if not ast.get_docstring(node)] == []
+    functions = {name: node for name, node in nodes.items() if isinstance(node, ast.FunctionDef)}
+    assert [name for name, node in functions.items() if node.end_lineno - node.lineno > 41] == []  # its lines are 40
 
 
 def pins(name):

@@ -529,6 +529,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "status", "message"), REFUSED)
 def test_what_cannot_be_submitted_is_refused_before_any_job(
     sweep: Main,

@@ -367,6 +367,7 @@ SERVED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SERVED)
 def test_a_bad_server_of_tables_is_one_message_and_leaves_nothing(refuse, monkeypatch, case):
     monkeypatch.setattr("bikeml.table.reading.source.DOWNLOAD_TIMEOUT_SECONDS", 1)

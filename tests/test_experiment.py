@@ -45,6 +45,7 @@ def test_linear_regression_gives_the_published_figures():
         assert metrics[name] == pytest.approx(published, rel=1e-12, abs=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("preprocessing", "search"), [("none", "none"), ("standard", "grid")])
 def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessing, search):

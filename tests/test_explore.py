@@ -177,6 +177,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TABLES)
 def test_odd_tables_have_their_page(call, workdir, case):
     (workdir / "my.csv").write_text(TABLES[case])

@@ -301,6 +301,7 @@ def use(run_id: str, folder: Path, to: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_store_in_a_folder_of_any_name_is_used_and_moved_and_copied(name, workdir, record_here, monkeypatch):
     first, moved, copied = workdir / "first" / name, workdir / "moved" / name, workdir / f"copy {name}"

@@ -106,6 +106,7 @@ def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, 
     assert err.splitlines()[1:] == [line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_at_once", [1, 100, 731])
 @pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
 def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch, rows_at_once, output):
@@ -185,6 +186,7 @@ def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once
         assert pd.read_csv("out.csv", dtype=str, keep_default_na=False)["id"].tolist() == spelt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_at_once", [1, 3])
 @pytest.mark.parametrize("name", ["new.parquet", "new.csv"])
 def test_a_feature_can_be_the_key(call, monkeypatch, name, rows_at_once):

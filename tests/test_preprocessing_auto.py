@@ -91,6 +91,7 @@ def fit(*overrides: str, rows: pd.DataFrame = X) -> Pipeline:
 FEW_TREES = dict.fromkeys(("rf", "extra_trees", "gbr"), ("model.estimator.n_estimators=20",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_fits_every_kind_and_answers_the_same_after_loading(model, tmp_path):
     pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
