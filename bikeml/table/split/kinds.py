@@ -110,7 +110,7 @@ class ChronologicalSplitter(Splitter):
         ]
 
     def describe(self) -> str:
-        return f"{len(self.table.y)} of {self._dates.nunique()} dates"
+        return f"{len(self.table.y)} on {self._dates.nunique()} dates"
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ class GroupSplitter(Splitter):
         return list(GroupKFold(n_folds).split(rows, groups=self._groups[rows]))
 
     def describe(self) -> str:
-        return f"{len(self.table.y)} of {len(np.unique(self._groups))} groups"
+        return f"{len(self.table.y)} in {len(np.unique(self._groups))} groups"
 
 
 def build_splitter(table: Rows, config: SplitConfig) -> Splitter:
