@@ -252,7 +252,7 @@ TABLES = {
     "one date": (
         "a,b,d,y\n" + rows(40, "{0},{1},2011-01-01,{0}\n"),
         ["split=chronological", "data.date=d"],
-        r"too few rows \(40 of 1 dates\)",
+        r"too few rows \(40 on 1 dates\)",
     ),
     "a truncated line in the middle": (
         "a,b,y\n" + rows(30) + "7\n" + rows(30),

@@ -282,7 +282,7 @@ SPLITS = [
     bad("an unknown date to split by", csv(), "no column 'when' for data.date", overrides=("split=chronological", "data.date=when")),
     bad("a date with a gap", good(d=[np.nan, *["2020-01-05"] * 59]), "'d' is missing in row 1", "choose split=random", overrides=("split=chronological", "data.date=d")),
     bad("a date of gaps", good(d=np.nan), "'d' is missing in row 1, row 2, row 3 and 57 more", overrides=("split=chronological", "data.date=d")),
-    bad("one date", good(d="2020-01-05"), "60 of 1 dates", overrides=("split=chronological", "data.date=d")),
+    bad("one date", good(d="2020-01-05"), "60 on 1 dates", overrides=("split=chronological", "data.date=d")),
     bad("words for dates", csv(), "'c' is not a date in row 1: 'red'", "set data.date_format", overrides=("data.date=[c]",)),
     bad("dates of two formats", good(d=["2020-01-05"] * 30 + ["05/01/2020"] * 30), "not a date in row 31", "spell all its dates alike", overrides=("data.date=[d]",)),
     bad("a day that never was", good(d=["2020-02-30", *["2020-01-05"] * 59]), "'2020-02-30'", overrides=("data.date=[d]",)),

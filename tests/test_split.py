@@ -186,7 +186,7 @@ REFUSED = {
     "fewer groups than folds": (
         ["split=group", "data.group=mnth"],
         grouped(list("aaabbbccc")),
-        r"too few rows \(9 of 3 groups\) for this split: it takes 5 folds and holds out 30% of them; use a larger",
+        r"too few rows \(9 in 3 groups\) for this split: it takes 5 folds and holds out 30% of them; use a larger",
     ),
     "fewer groups than held out": (
         ["split=group", "data.group=mnth", "split.test_size=7"],
@@ -201,7 +201,7 @@ REFUSED = {
     "a gap of all rows": (
         ["split=chronological", "split.gap=90"],
         table_of(pd.date_range("2020-01-01", periods=100)),
-        r"\(100 of 100 dates\) .* folds and leaves out 90 before each and holds out 30%.*, a smaller split.gap, or",
+        r"\(100 on 100 dates\) .* folds and leaves out 90 before each and holds out 30%.*, a smaller split.gap, or",
     ),
     "a gap of a fold": (
         ["split=chronological", "split.gap=40", "split.folds=2"],
@@ -299,7 +299,7 @@ def test_too_few_rows_are_named(overrides):
     config = config_of(*overrides)
     table = table_of(pd.date_range("2020-01-01", periods=3))
     with pytest.raises(
-        DataError, match=r"t.csv has too few rows \(3( of 3 dates)?\) for this split: .*; use a larger table"
+        DataError, match=r"t.csv has too few rows \(3( on 3 dates)?\) for this split: .*; use a larger table"
     ):
         split_table(table, config.split, None)
 
