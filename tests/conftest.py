@@ -161,6 +161,14 @@ def _mlflow_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sys.modules["mlflow.tracking.fluent"]._active_experiment_id = None
 
 
+@pytest.fixture
+def fresh_workers() -> None:
+    """End joblib's workers of earlier tests, which are in the working folders of those."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
 @contextlib.contextmanager
 def signals_as_before() -> Iterator[None]:
     """Undo how the block handles interrupts, as the end of a process of its own would."""

@@ -358,6 +358,12 @@ def test_hydra_full_error_shows_the_whole_error(bikeml_main, monkeypatch, capsys
     assert shown.splitlines()[-1].startswith("bikeml: unknown key 'modle'; did you mean 'model'?")
 
 
+def test_null_for_the_swept_models_is_null_in_each_cell(plan):
+    planned = plan(*UNTRACKED, "model=tree,rf", "model.estimator.max_depth=null")
+    assert [cell.config.model.estimator["max_depth"] for cell in planned] == [None, None]
+    assert all("model.estimator.max_depth=null" in cell.overrides for cell in planned)
+
+
 def test_verbose_shows_and_logs_what_libraries_say(bikeml_main, workdir, capsys, monkeypatch):
     monkeypatch.setattr(logging.getLogger("filelock"), "level", logging.NOTSET)  # restored: Hydra sets it for good
     assert bikeml_main("hydra.verbose=[filelock]", *FAST, "tracking=none", "hydra.run.dir=run") == 0

@@ -29,6 +29,7 @@ class AnotherLauncher:
 
 @pytest.mark.parametrize("words", LAUNCHERS.values(), ids=LAUNCHERS)
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning"
 )  # submitit 1.5 leaves its processes' logs to the garbage collector

@@ -70,6 +70,7 @@ def test_a_failure_costs_one_cell_and_max_failures_ends_the_sweep(bikeml_main, w
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_workers")
 def test_cells_are_proposed_for_workers_and_run_by_joblib(bikeml_main, workdir):
     parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
     assert bikeml_main(*SWEEP, *parallel, "hydra.sweeper.n_trials=5", ALPHA, "tracking=none") == 0

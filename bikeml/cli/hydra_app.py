@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from bikeml.cli.catalogue import GROUPS, TASKS
 from bikeml.config.composition import config_dir, refuse_unknown_options
+from bikeml.config.overrides import NULL
 from bikeml.errors import ConfigError
 
 SWEEPER, OPTUNA = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.OptunaSweeper"
@@ -114,7 +115,8 @@ def _is_below(override: Override, swept: set[str]) -> bool:
 
 
 def _as_choice(override: Override) -> str:
-    return f"{override.get_key_element()}=choice({override.get_value_string()})"
+    value = NULL if override.value() is None else override.get_value_string()
+    return f"{override.get_key_element()}=choice({value})"
 
 
 def find_option_folders(args: Namespace) -> list[Path]:

@@ -13,6 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 _PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|[A-Za-z_])[\w./:@+-]*", re.IGNORECASE | re.ASCII)
 _ESCAPED = re.compile(r"\$\\\{(?:[^\\\[\]]|\\.)*\\\}")
 """An interpolation whose characters have backslashes, and what stands between two in one value."""
+NULL = "${oc.decode:null}"
+"""The value null as choice() takes it: Hydra's grammar has no choice(null)."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_TEXT = re.compile(r"[-+.]?\d[\w.:+-]*|y|yes|n|no|true|false|on|off|null|~", re.IGNORECASE | re.ASCII)
 
@@ -47,7 +49,8 @@ def as_typed(word: str) -> str:
     key, equals, value = word.partition("=")
     if value[:1] in ("'", '"') or "$\\{" not in value:
         return word
-    return key + equals + _ESCAPED.sub(lambda found: re.sub(r"\\(.)", r"\1", found[0]), value)
+    typed = _ESCAPED.sub(lambda found: re.sub(r"\\(.)", r"\1", found[0]), value)
+    return key + equals + ("null" if typed == NULL else typed)
 
 
 def quote(value: str | Sequence[str]) -> str:
