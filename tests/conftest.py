@@ -141,9 +141,13 @@ def _once(method: Callable[..., object]) -> Callable[..., object]:
 
 @pytest.fixture(autouse=True)
 def _warnings_as_before() -> Iterator[None]:
-    """Undo what a task does in this process: warnings that stay captured would miss the log of a later run."""
+    """Undo what a task does in this process: warnings that stay captured, and a log that stays open."""
     yield
     logging.captureWarnings(capture=False)
+    for handler in [*logging.getLogger().handlers]:
+        if type(handler) is logging.FileHandler:  # of the last run; pytest's own is of another class
+            logging.getLogger().removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture(autouse=True)
