@@ -5,6 +5,7 @@ import logging
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 
 import hydra
 import pandas as pd
@@ -19,7 +20,6 @@ from packaging.version import Version
 import bikeml
 from bikeml.azure.launch.command import build_request
 from bikeml.azure.launch.launcher import AzureMLLauncher
-from bikeml.azure.launch.snapshot import stage
 from bikeml.config.composition import compose, config_dir
 from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import ConfigError, PlannedError
@@ -30,6 +30,8 @@ from bikeml.system.redaction import redact
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")
+has_azure = find_spec("azure") is not None and find_spec("azure.ai") is not None
+needs_azure = pytest.mark.skipif(not has_azure, reason="the azure extra is not installed")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance=none")
 UNTRACKED = (*FAST, "tracking=none", "hydra.sweep.dir=sweep")
 OF_A_SWEEP = ("seed=${hydra:job.num}", "tracking.run_name=${hydra:runtime.choices.model}-${now:%f}")
@@ -256,6 +258,7 @@ def test_a_proposed_command_keeps_the_sources(bikeml_main, mine, capsys):
     assert "next  bikeml --config-dir mine --config-name mine " in capsys.readouterr().out
 
 
+@needs_azure
 @pytest.mark.parametrize(("sources", "kept"), SOURCES.values(), ids=SOURCES)
 def test_a_job_elsewhere_gets_the_folders_and_the_name(
     plan, bikeml_main, workdir, mine, monkeypatch, capsys, sources, kept
@@ -264,6 +267,8 @@ def test_a_job_elsewhere_gets_the_folders_and_the_name(
     monkeypatch.setattr(AzureMLLauncher, "setup", lambda self, *, config, **_: seen.append(config))
     write(mine / "model" / "rf.yaml", OWN)
     first, _ = plan(*sources, "hydra/launcher=azureml", "model=own,lasso")
+    from bikeml.azure.launch.snapshot import stage
+
     stage(workdir / "code", (), find_folders(seen[0].hydra), ())
     name = seen[0].hydra.job.config_name
     command = shlex.split(build_request(_with_identity(first), workdir, name).command)[4:]
@@ -277,6 +282,7 @@ def test_a_job_elsewhere_gets_the_folders_and_the_name(
     assert (composed["seed"], composed["model"]["estimator"]["alpha"]) == (5, 3.0)
 
 
+@needs_azure
 def test_a_package_of_configs_is_refused_on_a_cluster(bikeml_main, capsys):
     words = ("hydra.searchpath=[pkg://json]", "hydra/launcher=azureml", "model=linear,tree", "hydra.launcher.plan=true")
     assert bikeml_main("-m", *words) == 2
