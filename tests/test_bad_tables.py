@@ -178,7 +178,7 @@ FILES = [
     bad("Parquet without rows", binary("to_parquet", good()[:0]), "has no rows"),
     bad("Parquet without columns", binary("to_parquet", pd.DataFrame()), "has no column 'y'", "it has []"),
     bad("a target of lists", binary("to_parquet", good(y=[[1, 2]] * N)), "'y' is not a number in row 1: [1, 2]"),
-    bad("a target of moments", binary("to_parquet", good(y=pd.date_range("2020", periods=N))), "'y' is not a number", "Timestamp('2020-01-01"),
+    bad("a target of moments", binary("to_parquet", good(y=pd.date_range("2020", periods=N))), "'y' is not a number", "2020"),
     bad("half a Feather file", binary("to_feather")[:200], "cannot read 'table.csv'"),
     bad("CSV called Parquet", csv(), "is not a Parquet file", "does not begin with PAR1", file="table.parquet"),
     bad("CSV called Excel", csv(), "is not an Excel file", file="table.xlsx"),

@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 from packaging.version import Version
 
 import bikeml
-from bikeml.azure.launch.command import build_request
 from bikeml.azure.launch.launcher import AzureMLLauncher
 from bikeml.config.composition import compose, config_dir
 from bikeml.config.overrides import as_typed, literal
@@ -118,7 +117,10 @@ def test_a_cell_that_is_resolved_otherwise_than_planned_does_not_run(bikeml_main
     assert board == "failed"
 
 
+@needs_azure
 def test_a_job_elsewhere_is_told_what_was_resolved_here(plan, workdir):
+    from bikeml.azure.launch.command import build_request
+
     first, second = plan(*UNTRACKED, *OF_A_SWEEP, "model=linear,tree", "++data.name=${hydra:runtime.cwd}")
     command = shlex.split(build_request(_with_identity(second), workdir).command)
     assert "++seed=1" in command
@@ -267,6 +269,7 @@ def test_a_job_elsewhere_gets_the_folders_and_the_name(
     monkeypatch.setattr(AzureMLLauncher, "setup", lambda self, *, config, **_: seen.append(config))
     write(mine / "model" / "rf.yaml", OWN)
     first, _ = plan(*sources, "hydra/launcher=azureml", "model=own,lasso")
+    from bikeml.azure.launch.command import build_request
     from bikeml.azure.launch.snapshot import stage
 
     stage(workdir / "code", (), find_folders(seen[0].hydra), ())
