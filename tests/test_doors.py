@@ -113,6 +113,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(ROWS, min_size=1, max_size=6))
 def test_every_door_gives_the_same_prediction_to_the_last_bit(drawn, doors, bikeml_main, monkeypatch):

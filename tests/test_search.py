@@ -209,6 +209,7 @@ def test_a_scorer_receives_a_real_estimator_cut_to_size(name):
     assert shared.n_fits_ == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss", ["roc_auc_ovr", "accuracy", "neg_log_loss"]])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_classifier_gives_the_same_bits_with_one_fit_a_fold(name, scoring):
