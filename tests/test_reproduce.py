@@ -1,5 +1,6 @@
 """Recorded experiments run again in processes of their own, and what is said where a figure is another."""
 
+import hashlib
 import json
 import os
 import re
@@ -226,6 +227,18 @@ def test_what_cannot_be_reproduced_is_one_message_and_leaves_nothing(call, workd
     assert (status, out) == (2, "")
     assert re.match(f"bikeml: {message}", err), err
     assert list(workdir.iterdir()) == []
+
+
+def test_a_recorded_config_without_a_table_is_one_message(call, workdir):
+    import bikeml
+
+    run_id = str(bikeml.run("model=linear", "hydra.run.dir=out", *FAST).run_id)
+    config = artifact(workdir, run_id, "config.yaml")
+    config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | {"data": "2026-01-01"}))
+    digest = hashlib.sha256(config.read_bytes()).hexdigest()
+    edit_json(artifact(workdir, run_id, "result.json"), lambda record: record["files"].update({"config.yaml": digest}))
+    status, _, err = call("run=latest")
+    assert (status, err) == (2, "bikeml: config.yaml of the run has no data.path; name another run\n")
 
 
 def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):

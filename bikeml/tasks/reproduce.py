@@ -130,7 +130,8 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         before, sections = recorded.require(), recorded.read_config()
-        sections["data"] |= _find_tables(run, sections, config, options)
+        tables = dict(_find_tables(run, sections, config, options))
+        sections["data"] |= tables
         announce("restoring the code")
         diff = recorded.read_file(DIFF).decode(errors="surrogateescape") if recorded.has(DIFF) else None
         with restore(run, _environment(before), diff, folder / "code") as code:
