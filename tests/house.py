@@ -15,6 +15,7 @@ ROOMS = {
     "table.columns": {"pandas", "scipy"},
     "table.split": {"pandas", "sklearn"},
     "table": {"pandas", "scipy", "sklearn"},
+    "evaluation.uncertainty": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bikeml.evaluation import evaluate, threads
-from bikeml.evaluation.draws import BlockDraws, RowDraws
 from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation

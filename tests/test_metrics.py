@@ -16,8 +16,8 @@ import bikeml
 from bikeml.errors import ConfigError, DataError, FitError
 from bikeml.evaluation import evaluate
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics, find_quantile, find_scorer
-from bikeml.evaluation.draws import BlockDraws, RowDraws
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric
+from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 from bikeml.experiment.check import check_estimators
 from bikeml.multirun.run import to_score
 from bikeml.pages.leaderboard import build_leaderboard, count_cells

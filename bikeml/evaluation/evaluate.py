@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator, clone
 from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
-from bikeml.evaluation.draws import BlockDraws, RowDraws
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import all_cores
+from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 from bikeml.table.split import Fold
 
 BOOTSTRAP_BATCH_CELLS = 250_000  # limits the memory of the resampled rows to some megabytes

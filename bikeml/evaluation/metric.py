@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bikeml.evaluation.draws import Draws, Statistic
+from bikeml.evaluation.uncertainty.draws import Draws, Statistic
 from bikeml.terminal.numbers import DIGITS, show_number, show_score
 
 Formula = Callable[..., Statistic]

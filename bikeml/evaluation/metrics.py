@@ -10,8 +10,8 @@ from scipy.special import xlogy
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.evaluation.draws import Draws, Statistic, pinball
 from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.uncertainty.draws import Draws, Statistic, pinball
 
 
 def _mse(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:

@@ -28,12 +28,12 @@ from bikeml.records.run import RunRecord, hash_identity
 
 RESULT_MODULES = (
     "evaluation/choice",
-    "evaluation/draws",
     "evaluation/evaluate",
     "evaluation/importance",
     "evaluation/metric",
     "evaluation/metrics",
     "evaluation/threads",
+    "evaluation/uncertainty/draws",
     "experiment/check",
     "experiment/checkpoint",
     "experiment/encoding",
