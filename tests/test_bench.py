@@ -14,6 +14,7 @@ SMALLEST = {
     "bench_scale.py": ["--only", "linear", "--rows", "100", "--repeat", "1"],
     "bench_search.py": ["--quick", "--only", "tutorial", "memory"],
     "bench_start.py": ["--repeat", "1"],
+    "bench_statistics.py": ["--quick"],
     "bench_tables.py": ["--model", "linear", "--rows", "200", "--columns", "10"],
     "bench_sweep.py": ["--repeat", "1", "--cells", "20"],
 }

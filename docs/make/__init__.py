@@ -2,7 +2,7 @@
 Make what the pages of docs/ take from the code.
 
 ``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, the metrics of
-docs/how-a-run-is-judged.md, and the tables of docs/coming-from-scikit-learn.md;
+docs/judging.md, and the tables of docs/coming-from-scikit-learn.md;
 ``python -m docs.make.pictures`` draws docs/images from real runs.
 """
 
@@ -26,7 +26,7 @@ def generate() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": describe_settings(),
         **_fill("architecture.md", rooms=draw_rooms()),
-        **_fill("how-a-run-is-judged.md", metrics=describe_metrics()),
+        **_fill("judging.md", metrics=describe_metrics()),
         **_fill(
             "coming-from-scikit-learn.md",
             functions=describe_functions(),
