@@ -150,6 +150,34 @@ def look_inside(estimator, X, y):
     }
 
 
+def change_rows(estimator, X, y):
+    """Score, and leave other rows behind."""
+    predicted = np.asarray(estimator.predict(X), dtype=float)
+    y -= predicted
+    if hasattr(X, "columns"):
+        X["predicted"] = predicted
+    else:
+        X += 1
+    return -float(np.mean(y**2))
+
+
+def _change_target(y_true, y_pred):
+    y_true += 1
+    return float(np.mean((y_true - y_pred) ** 2))
+
+
+def _change_predictions(y_true, y_pred):
+    y_pred -= y_true
+    return float(np.mean(y_pred**2))
+
+
+CHANGING = (
+    change_rows,
+    make_scorer(_change_target, greater_is_better=False),
+    make_scorer(_change_predictions, greater_is_better=False),
+)
+
+
 AXES = [
     f"{prefix}{name}"
     for prefix in ("", "m__", "regressor__", "regressor__m__", "t__regressor__")
@@ -210,6 +238,18 @@ def test_a_scorer_receives_a_real_estimator_cut_to_size(name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("scoring", CHANGING)
+@pytest.mark.parametrize("data", [X, pd.DataFrame(X, columns=list("abcd"))], ids=["array", "frame"])
+@pytest.mark.parametrize("name", ["gbr_stops", "rf"])  # two cuts of one that stops are alike
+def test_a_scorer_that_changes_its_arguments_reaches_no_other_candidate(name, data, scoring):
+    model, axis = REGRESSORS[name]
+    arguments = {"cv": 2, "return_train_score": True, "scoring": scoring}
+    before = data.copy()
+    shared, plain = both(model, {axis: [2, 9, 12]}, data, Y.copy(), **arguments)
+    assert_same_results(shared, plain, data)
+    np.testing.assert_array_equal(np.asarray(data), np.asarray(before))
+
+
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss", ["roc_auc_ovr", "accuracy", "neg_log_loss"]])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_classifier_gives_the_same_bits_with_one_fit_a_fold(name, scoring):
@@ -691,7 +731,8 @@ def searches(draw):
     if "learning_rate" in model.get_params():
         grid[f"{prefix}learning_rate"] = draw(st.lists(st.floats(0.01, 2.0), min_size=1, max_size=2, unique=True))
     metrics = ["neg_log_loss", "f1_macro"] if name in CLASSIFIERS else ["r2", "neg_mean_absolute_error"]
-    scoring = draw(st.sampled_from([None, *metrics, look_inside, metrics]))
+    changing = () if name in CLASSIFIERS else CHANGING
+    scoring = draw(st.sampled_from([None, *metrics, look_inside, metrics, *changing]))
     arguments = {
         "cv": draw(st.sampled_from([2, KFold(3, shuffle=True, random_state=1), ShuffleSplit(2, random_state=2)])),
         "scoring": scoring,

@@ -1,5 +1,6 @@
 """Fit once on a fold for a group of candidates, cut the model to each size, and score it."""
 
+import copy
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import nullcontext
@@ -96,7 +97,8 @@ class Sharing:
         self._fit(fitted, parts[0], fit_params, slot)
         fit_time = time.perf_counter() - start
         n_test_samples = _num_samples(parts[1].X)
-        scored = parts if self.job.return_train_score else parts[1:]
+        # The held-out rows first, as scikit-learn does: what a scorer changes, a model may hold.
+        scored = parts[::-1] if self.job.return_train_score else parts[1:]
         scores = {part.name: self._score_part(fitted, part, slot) for part in scored}
         score_time = time.perf_counter() - start - fit_time
         self._report(fit_time + score_time)
@@ -151,15 +153,23 @@ class Sharing:
                 Sharing._set_memory(layer.regressor, make)
 
     def _score_part(self, fitted: Estimator, part: _Part, slot: Slot | None) -> list[Scores]:
-        X, models = part.X, iter(self._cut(fitted))
-        if self._looks_at_predictions_only(part):
-            X = self._transform(fitted, part, slot)
-            models = self._cut_for_scorers(fitted, X)
-        return [self._score_one(model, X, part) for model in models]
+        if not self._looks_at_predictions_only(part):
+            return [self._score_one(model, self._own(part.X), part) for model in self._cut(fitted)]
+        X = self._transform(fitted, part, slot)
+        return [self._score_one(model, X, part) for model in self._cut_for_scorers(fitted, X)]
 
     def _score_one(self, model: Estimator, X: Data, part: _Part) -> Scores:
-        scores: Scores = _score(model, X, part.y, self.job.scorer, part.score_params, self.job.error_score)
+        y, params = self._own(part.y), part.score_params
+        if params:
+            params = {name: self._own(value) for name, value in params.items()}
+        scores: Scores = _score(model, X, y, self.job.scorer, params, self.job.error_score)
         return scores
+
+    def _own(self, data: Data) -> Data:
+        """Return the data for one candidate: a scorer may change what it gets, and must not reach the others."""
+        if len(self.group.indices) == 1:
+            return data
+        return data.copy() if hasattr(data, "copy") else copy.copy(data)  # copy.copy of a DataFrame shares its cells
 
     def _looks_at_predictions_only(self, part: _Part) -> bool:
         """

@@ -1,5 +1,6 @@
 """Compute the predictions of all models cut from one leader, each stage once."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -79,6 +80,6 @@ class StagedRule(SharingRule):
             for stage in islice(stages, value - reached):
                 latest = stage
             reached = value
-            return latest
+            return copy.copy(latest)  # the next cut may be the same stage, and a metric may change what it gets
 
         return predict
