@@ -370,7 +370,7 @@ def kill_and_rerun(workdir, moments, undisturbed):
     last = start(*KILLED_SWEEP, "hydra.sweep.dir=last", cwd=workdir)
     out, err = last.communicate(timeout=300)
     assert last.returncode == 0, out + err
-    board, figures = board_of(workdir / "last"), ["cell", "cv_r2_mean", "test_r2", "p_value", "fingerprint"]
+    board, figures = board_of(workdir / "last"), ["cell", "cv_r2_mean", "test_r2", "difference_low", "fingerprint"]
     assert board[figures].to_numpy().tolist() == undisturbed[figures].to_numpy().tolist()
     assert not runs_of(workdir, "attributes.status = 'RUNNING'")
 

@@ -80,6 +80,31 @@ def as_one_line(command: str) -> str:
         return command
 
 
+def change_command(command: str, *changes: str) -> str:
+    """
+    Return a recorded command of bikeml with overrides, without those that they replace and the folder it wrote to.
+
+    Empty if the record has none, or one that no shell reads.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    if not words:
+        return ""
+    changed = [change.partition("=")[0] for change in changes if "=" in change]
+    replaced, groups = {*changed, "hydra.run.dir", "hydra.sweep.dir"}, tuple(f"{key}." for key in changed)
+    return shell(*(word for word in words if not _sets(word, replaced, groups)), *changes)
+
+
+def _sets(word: str, keys: set[str], groups: tuple[str, ...]) -> bool:
+    """Return whether a word of a command sets one of the keys, or a key of one of the groups."""
+    if "=" not in word or word.startswith("-"):  # it names a source of the config
+        return False
+    key = word.partition("=")[0].lstrip("+~")
+    return key in keys or key.startswith(groups)
+
+
 def read_bare(word: str) -> object:
     """Return the value of a word that stands in a YAML file without quotes: 12:30 is 750 there, and no is False."""
     if _NO_TEXT.fullmatch(word):

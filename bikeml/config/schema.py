@@ -156,6 +156,7 @@ class SweepConfig(Section):
     """What a sweep does beyond its cells."""
 
     max_failures: Annotated[int, Field(ge=0)] | None
+    rope: Annotated[float, Field(ge=0, allow_inf_nan=False), AddedLater(0.01)]
 
 
 class Config(Section):

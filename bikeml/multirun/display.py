@@ -1,12 +1,11 @@
 """Print the figures of a run, or the leaderboard of a sweep, and what to do next."""
 
-import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from bikeml.config.overrides import as_one_line, shell
+from bikeml.config.overrides import as_one_line, change_command
 from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
@@ -121,16 +120,7 @@ def _next_command(record: RunRecord) -> str:
 
 def _again(record: RunRecord, *changes: str) -> str:
     """Return the command of this run with `changes`, without the overrides that they replace."""
-    changed = [change.partition("=")[0] for change in changes if "=" in change]
-    groups = tuple(f"{key}." for key in changed)
-    words = shlex.split(record.command)
-    keys = [word.partition("=")[0].lstrip("+~") for word in words]
-    is_override = ["=" in word and not word.startswith("-") for word in words]  # the others name sources of the config
-    kept = [
-        not is_one or (key not in (*changed, "hydra.run.dir") and not key.startswith(groups))
-        for key, is_one in zip(keys, is_override, strict=True)
-    ]
-    return redact(shell(*(word for word, is_kept in zip(words, kept, strict=True) if is_kept), *changes))
+    return redact(change_command(record.command, *changes))
 
 
 def _is_published_task(record: RunRecord) -> bool:
@@ -150,8 +140,10 @@ def _is_published_task(record: RunRecord) -> bool:
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, the failures with their causes, and the places of the files."""
+    from bikeml.pages.leaderboard import describe_lead  # it imports matplotlib, and what shows a run needs none of it
+
     cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
-    scores = (f"cv {metric.label}", "to the best (p)", f"test {metric.label}", "time")
+    scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
     varied = [key.rpartition(".")[2] for key in keys]
     rows = []
@@ -163,6 +155,8 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     headings = ["rank", "cell", *varied, *scores, "status"]
     n_cells = "1 cell" if len(leaderboard) == 1 else f"{len(leaderboard)} cells"
     title = f"{n_cells}, by cross-validated {metric.label}"
+    if (leaderboard["rank"] > 1).any():
+        title += f"\n{cells[leaderboard['cell'].iloc[0]].name} {describe_lead(leaderboard)}"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *scores}, folded=varied), wide=True)
     show_facts(_sweep_facts(sweep, leaderboard))
     for outcome in sweep.outcomes:
@@ -173,19 +167,27 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
 
 def _scores(row: pd.Series, metric: Metric) -> list[str]:
     if pd.isna(row["rank"]):
-        return [""] * 4
+        return [""] * 5
     tuned = " *" if row["tuned_on_these_rows"] else ""
-    difference = metric.show(row["difference"])
-    signed = difference if difference.startswith("-") else f"+{difference}"
-    far = "" if pd.isna(row["difference"]) else f"{signed} ({row['p_value']:.2f})"
     test, low, high = (row[f"{metric.test}{end}"] for end in ("", "_low", "_high"))
     interval = "" if pd.isna(low) else f" [{metric.show(low, 3)}, {metric.show(high, 3)}]"
     return [
         f"{metric.show(row[metric.mean])} ± {metric.show(row[metric.std])}{tuned}",
-        "best" if row["rank"] == 1 else far,
+        *(("best", "") if row["rank"] == 1 else _show_distance(row, metric)),
         f"{metric.show(test)}{interval}",
         f"{row['seconds']:.1f} s",
     ]
+
+
+def _show_distance(row: pd.Series, metric: Metric) -> tuple[str, str]:
+    """Return the interval of the difference to the best cell, and the probability that the cell is as good."""
+    if pd.isna(row["difference"]):
+        return "", ""
+    if pd.isna(row["difference_low"]):
+        return metric.show(row["difference"]), ""
+    close = "~ " if row["indistinguishable"] else ""
+    low, high = (metric.show(row[f"difference_{end}"], 3) for end in ("low", "high"))
+    return f"{close}[{low}, {high}]", f"{row['probability_as_good']:.0%}"
 
 
 def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -207,6 +209,13 @@ def _enumerate(words: pd.Series) -> str:
 
 
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    if leaderboard["indistinguishable"].sum() > 1:  # the best itself is one
+        yield "~", "cannot be told from the best; the 95 % intervals of the differences hold for all cells at once"
+    from bikeml.pages.leaderboard import advise_repeats
+
+    advice = advise_repeats(sweep)
+    if advice:
+        yield "to decide", "\n".join(filter(None, advice))
     if leaderboard["tuned_on_these_rows"].any():
         yield "*", TUNED.format(f"cv {find_metric(sweep.record.rank).label}")
     if sweep.own_ranks:

@@ -135,6 +135,7 @@ class _RunningSweep:
             started=self.started,
             cells=(),
             n_trials=self.proposer.n_trials,
+            rope=self.planned[0].config.sweep.rope,
             destination=describe_destination(self.planned[0].config.tracking, parent_run_id=parent),
         )
 

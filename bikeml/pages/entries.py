@@ -2,17 +2,24 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import RecordError
-from bikeml.records.run_folder import CONFIG, RunFolder
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.uncertainty.comparison import compare_on_rows
+from bikeml.evaluation.uncertainty.draws import BLOCKS, BlockDraws, RowDraws, Statistic
+from bikeml.records.judgement import read_predictions
+from bikeml.records.run_folder import CONFIG, FOLDS, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
 
+LEADING = 10  # cells next to the best one that are compared with it on the same rows
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
 
 
@@ -24,6 +31,14 @@ class Difference(NamedTuple):
     here: str
 
 
+class RowDifference(NamedTuple):
+    """The difference of a metric of the out-of-fold predictions to the best cell, with the ends of its interval."""
+
+    low: float
+    mid: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the page shows of a cell."""
@@ -32,6 +47,8 @@ class Entry:
     row: Mapping[str, Any]
     """Its row of the leaderboard, with None for a missing value."""
     differences: Sequence[Difference]
+    on_rows: RowDifference | None = None
+    """Its difference to the best cell on the same rows; None if it is not among the leading cells."""
 
     @property
     def command(self) -> str:
@@ -57,6 +74,49 @@ def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:
         differences = list(find_differences(best, config)) if config else []
         entries.append(Entry(outcomes[row["cell"]], row, differences))
     return entries
+
+
+def compare_rows(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> list[Entry]:
+    """
+    Return the entries, those of the leading cells with their difference to the best one on the same rows.
+
+    A cell without out-of-fold predictions, or whose metric is undefined for some of them, has none.
+    """
+    leading = list(islice((entry for entry in entries if entry.row["difference_low"] is not None), LEADING + 1))
+    best = _find_statistics(sweep, leading[0], metric) if len(leading) > 1 else None
+    found = {}
+    for entry in leading[1:] if best else ():
+        ours = _find_statistics(sweep, entry, metric)
+        if best and ours and np.array_equal(ours.rows, best.rows):
+            compared = compare_on_rows(ours.of_repeats, best.of_repeats, best.n_drawn)
+            found[entry.row["cell"]] = RowDifference(*compared) if compared else None
+    return [replace(entry, on_rows=found.get(entry.row["cell"])) for entry in entries]
+
+
+class _Statistics(NamedTuple):
+    """The metric of a cell's out-of-fold predictions, as a function of draws of the rows."""
+
+    rows: np.ndarray
+    """Shape (n_repeats, n_rows)."""
+    of_repeats: Sequence[Statistic]
+    n_drawn: int
+
+
+def _find_statistics(sweep: Sweep, entry: Entry, metric: Metric) -> _Statistics | None:
+    try:
+        table = read_predictions(RunFolder(sweep.folder / entry.outcome.cell.folder), FOLDS)
+    except RecordError:
+        return None
+    repeat = table.groupby("row").cumcount().to_numpy()
+    n_rows = int((repeat == 0).sum())
+    if len(table) % n_rows:  # the repeats have other rows
+        return None
+    ordered = table.iloc[np.lexsort((table["row"], repeat))]
+    rows, y, predicted = (ordered[name].to_numpy().reshape(-1, n_rows) for name in ("row", "actual", "predicted"))
+    draws = RowDraws(n_rows) if n_rows <= BLOCKS else BlockDraws(n_rows, np.random.default_rng(0))
+    found = [metric.over_draws(*pair, draws) for pair in zip(y, predicted, strict=True)]
+    statistics = [each for each in found if each is not None]
+    return _Statistics(rows, statistics, draws.n_drawn) if len(statistics) == len(found) else None
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:

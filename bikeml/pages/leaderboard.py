@@ -1,17 +1,17 @@
 """Build the leaderboard of a sweep: each cell with its scores, their intervals and a comparison with the best cell."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
+from bikeml.config.overrides import change_command
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
 from bikeml.pages.figures import save_figure
 from bikeml.pages.plots import plot_leaderboard
 from bikeml.records.run import RunRecord
@@ -19,39 +19,16 @@ from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
 from bikeml.system.files import write_text
 
-CONFIDENCE = 0.95
+REPEATS = (2, 3, 5, 10, 20, 50)
+"""The numbers of repeats of the folds that are advised."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The comparison of a cell with the best one, over the folds that both were scored on."""
+class Advice(NamedTuple):
+    """How to tell more cells from the best one."""
 
-    difference: float
-    """Mean of the differences of the metric, ours minus the best."""
-    low: float
-    high: float
-    """The ends of the 95 % interval of the mean."""
-    p_value: float
-    """Of the two-sided test; the null hypothesis is no difference."""
-
-
-def compare(scores: Sequence[float], best: Sequence[float], n_fit: float, n_score: float) -> Comparison:
-    """
-    Compare `scores` with `best` by the corrected resampled t-test; both are of the same folds, shape (n_folds,).
-
-    `n_fit` and `n_score` are the mean numbers of rows that a fold was fitted and scored on. The folds share training
-    rows, so the variance of a plain t-test would be too small. Source: Nadeau and Bengio, Inference for the
-    Generalization Error, Machine Learning 52 (2003).
-    """
-    differences = np.asarray(scores) - np.asarray(best)
-    n_folds = len(differences)
-    mean = float(np.mean(differences))
-    error = math.sqrt((1 / n_folds + n_score / n_fit) * float(np.var(differences, ddof=1)))
-    width = error * float(student_t.ppf((1 + CONFIDENCE) / 2, n_folds - 1))
-    if error == 0:
-        return Comparison(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    p_value = 2 * float(student_t.sf(abs(mean) / error, n_folds - 1))
-    return Comparison(mean, mean - width, mean + width, p_value)
+    text: str
+    command: str = ""
+    """Empty if no number of repeats helps, or the sweep's command is not one of a shell."""
 
 
 def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
@@ -61,19 +38,57 @@ def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
     The sweep's metric ranks them; the columns of its values have the names of :class:`Metric`.
 
     Cells of equal score are in override order. A cell that was scored on other rows than the best one (another table
-    or split) has a rank but no difference.
+    or split) has a rank but no difference. If only one of the two was tuned on these rows, the difference has no
+    interval. The intervals hold for all cells at once; see :mod:`bikeml.evaluation.uncertainty.comparison`.
     """
     metric = find_metric(sweep.record.rank)
     others = _find_others(sweep, metric)
+    ranked = _rank(sweep, metric)
+    compared = _find_differences(ranked, metric, sweep.record.rope)
+    ranks = {number: {"rank": rank} for rank, number in enumerate(ranked, start=1)}
+    numbers = [outcome.cell.number for outcome in sweep.outcomes]
     rows = [_row(outcome, metric, others) for outcome in sweep.outcomes]
-    ranked = (row for row in rows if not math.isnan(row[metric.mean]))
-    done = sorted(ranked, key=lambda row: -metric.sign * row[metric.mean])
-    records = {outcome.cell.number: outcome.record for outcome in sweep.outcomes if outcome.record}
-    for rank, row in enumerate(done, start=1):
-        row.update(_difference(records[row["cell"]], records[done[0]["cell"]], metric.name), rank=rank)
+    rows = [row | ranks.get(number, {}) | compared.get(number, {}) for number, row in zip(numbers, rows, strict=True)]
     columns = [*COLUMNS[0], metric.mean, metric.std, *COLUMNS[1], *_numbers(metric, others)[2:], *COLUMNS[2]]
-    table = pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+    table = pd.DataFrame(rows, columns=columns).astype({"rank": "Int64", "indistinguishable": "boolean"})
     return table.sort_values(["rank", "cell"], na_position="last", kind="stable", ignore_index=True)
+
+
+def describe_lead(leaderboard: pd.DataFrame) -> str:
+    """Return what the best cell leads, such as "leads 18 cells; 7 are too close to call"."""
+    others = leaderboard[leaderboard["rank"] > 1]
+    n_close, n_apart = int(others["indistinguishable"].sum()), int(others["indistinguishable"].isna().sum())
+    close = "none is" if n_close == 0 else "1 is" if n_close == 1 else f"{n_close} are"
+    apart = f"; {n_apart} cannot be compared" if n_apart else ""
+    return f"leads {len(others) + 1} cells; {close} too close to call{apart}"
+
+
+def advise_repeats(sweep: Sweep) -> Advice | None:
+    """Return how many repeats of the folds would tell more cells from the best; None if no cell is close."""
+    metric = find_metric(sweep.record.rank)
+    compared = _find_compared(_find_on_same_folds(_rank(sweep, metric), metric))
+    repeats = _count_repeats(next(iter(compared.values()))) if len(compared) > 1 else None
+    if repeats is None:
+        return None
+    found = _compare(compared, metric)
+    is_close = found.is_indistinguishable
+    n_close, n_ever = int(is_close.sum()) - 1, int((found.tells_apart(math.inf) & is_close).sum())
+    if n_close == 0:
+        return None
+    if n_ever == 0:
+        return Advice(f"no number of repeats would tell {_some('any', n_close)} from the best; more rows might")
+    told = {n: int((found.tells_apart(n / repeats) & is_close).sum()) for n in REPEATS if n > repeats}
+    wanted = next((n for n, n_told in told.items() if 2 * n_told >= n_ever), None)
+    if wanted is None:
+        return Advice(f"it takes more than {max(REPEATS)} repeats to tell a close cell from the best")
+    never = f", and no number of repeats would tell {n_close - n_ever}" if n_close > n_ever else ""
+    text = f"split.repeats={wanted} would tell {_some(told[wanted], n_close)} from the best{never}"
+    command = change_command(sweep.record.command, f"split.repeats={wanted}")
+    return Advice(f"{text}, if the differences stay as they are", command)
+
+
+def _some(which: object, n_close: int) -> str:
+    return "the close cell" if n_close == 1 else f"{which} of the {n_close} close cells"
 
 
 def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
@@ -94,7 +109,10 @@ def count_cells(sweep: Sweep, leaderboard: pd.DataFrame) -> dict[str, float]:
 
 COLUMNS = (
     ("rank", "cell", "name", "status"),
-    ("tuned_on_these_rows", "difference", "difference_low", "difference_high", "p_value"),
+    (
+        *("tuned_on_these_rows", "difference", "difference_low", "difference_high"),
+        *("indistinguishable", "probability_as_good"),
+    ),
     ("fingerprint", "run_id", "folder", "note"),
 )
 """Around those of the metrics."""
@@ -151,16 +169,74 @@ def _explain_no_rank(record: RunRecord | None, metric: Metric) -> str:
     return f"no rank: its run has no {metric.mean}, since other metrics judged it; reuse=none runs it again"
 
 
-def _difference(record: RunRecord, best: RunRecord, name: str) -> dict[str, float]:
-    ours, theirs = record.cv, best.cv
-    scores, best_scores = ([each for each in cv.scores.get(name, ()) if each is not None] for cv in (ours, theirs))
-    is_whole = len(scores) == len(ours.n_fit) and len(best_scores) == len(theirs.n_fit)
-    if record.dataset.sha256 != best.dataset.sha256 or ours.folds != theirs.folds or not is_whole:
-        return {}  # scored on other rows
-    compared = compare(scores, best_scores, float(np.mean(ours.n_fit)), float(np.mean(ours.n_score)))
+def _rank(sweep: Sweep, metric: Metric) -> dict[int, RunRecord]:
+    """Return the records of the cells with a score, by the number of the cell, best first."""
+    records = {outcome.cell.number: outcome.record for outcome in sweep.outcomes if outcome.record}
+    scores = {number: record.metrics.get(metric.mean) for number, record in records.items()}
+    kept = {number: metric.sign * score for number, score in scores.items() if score is not None}
+    return {number: records[number] for number in sorted(kept, key=kept.__getitem__, reverse=True)}
+
+
+def _find_differences(ranked: Mapping[int, RunRecord], metric: Metric, rope: float) -> dict[int, dict[str, Any]]:
+    """Return the columns of the comparison with the best cell, by cell."""
+    alike = _find_on_same_folds(ranked, metric)
+    means = {number: float(np.mean(_get_scores(record, metric))) for number, record in alike.items()}
+    best = next(iter(means.values()), 0.0)
+    rows: dict[int, dict[str, Any]] = {number: {"difference": mean - best} for number, mean in means.items()}
+    compared = _find_compared(alike)
+    if len(compared) > 1:
+        found = _compare(compared, metric)
+        rope *= 1 if metric.greater_is_better else abs(best)
+        columns = found.find_half_widths(), found.is_indistinguishable, found.find_as_good(rope)
+        for number, half_width, is_close, as_good in zip(compared, *columns, strict=True):
+            difference = rows[number]["difference"]
+            rows[number] |= {"difference_low": difference - half_width, "difference_high": difference + half_width}
+            rows[number] |= {"indistinguishable": bool(is_close), "probability_as_good": as_good}
+    return rows
+
+
+def _find_on_same_folds(ranked: Mapping[int, RunRecord], metric: Metric) -> dict[int, RunRecord]:
+    """Return the cells that were scored on the same folds as the best, with a score of each fold."""
+    best = next(iter(ranked.values()), None)
     return {
-        "difference": compared.difference,
-        "difference_low": compared.low,
-        "difference_high": compared.high,
-        "p_value": compared.p_value,
+        number: record
+        for number, record in ranked.items()
+        if best is not None
+        and len(_get_scores(record, metric)) == len(_get_scores(best, metric)) == len(best.cv.n_fit)
+        and (record.dataset.sha256, record.dataset.target) == (best.dataset.sha256, best.dataset.target)
+        and record.cv.folds == best.cv.folds
     }
+
+
+def _get_scores(record: RunRecord, metric: Metric) -> list[float]:
+    """Return the scores of the folds that are defined."""
+    return [score for score in record.cv.scores.get(metric.name, ()) if score is not None]
+
+
+def _find_compared(alike: Mapping[int, RunRecord]) -> dict[int, RunRecord]:
+    """
+    Return the cells that can be compared with the best.
+
+    The scores of cells that were tuned on these rows flatter, so they are only compared with each other. A variance
+    needs two folds.
+    """
+    best = next(iter(alike.values()), None)
+    if best is None or len(best.cv.n_fit) == 1:
+        return {}
+    is_tuned = best.cv.tuned_on_these_rows
+    return {number: record for number, record in alike.items() if record.cv.tuned_on_these_rows == is_tuned}
+
+
+def _compare(compared: Mapping[int, RunRecord], metric: Metric) -> Comparison:
+    """Compare the cells with the best, which is the first."""
+    best = next(iter(compared.values())).cv
+    scores = np.array([_get_scores(record, metric) for record in compared.values()])
+    return compare_with_best(metric.sign * scores, 0, float(np.mean(best.n_score) / np.mean(best.n_fit)))
+
+
+def _count_repeats(record: RunRecord) -> int | None:
+    """Return how often the folds of a cell were repeated; None if its split repeats none."""
+    config = (record.identity or {}).get("config")
+    split: Any = config.get("split") if isinstance(config, dict) else None
+    can_repeat = isinstance(split, dict) and split.get("shuffle", True)
+    return split.get("repeats") if can_repeat else None

@@ -12,8 +12,8 @@ import pandas as pd
 from bikeml.config.overrides import as_one_line
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
-from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries
-from bikeml.pages.leaderboard import CONFIDENCE
+from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries, compare_rows
+from bikeml.pages.leaderboard import advise_repeats, describe_lead
 from bikeml.pages.page import render
 from bikeml.pages.panels import (
     MANY_PANELS,
@@ -59,12 +59,13 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
 
 def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     """Return the page of a sweep as HTML."""
-    entries, metric = build_entries(sweep, leaderboard), find_metric(sweep.record.rank)
+    metric = find_metric(sweep.record.rank)
+    entries = compare_rows(sweep, build_entries(sweep, leaderboard), metric)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     return render(
         "report.html.j2",
-        {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "p": _p_value, "one_line": as_one_line},
+        {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "share": _share, "one_line": as_one_line},
         sweep=sweep.record,
         metric=metric,
         own_ranks=sweep.own_ranks,
@@ -75,12 +76,13 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         counts=leaderboard["status"].value_counts().to_dict(),
         total_seconds=float(leaderboard["seconds"].sum()),
         longest=float(leaderboard["seconds"].max()),
-        tied=[entry for entry in ranked[1:] if (entry.row["p_value"] or 0) >= 1 - CONFIDENCE],
+        lead=describe_lead(leaderboard),
+        close=[entry for entry in ranked[1:] if entry.row["indistinguishable"]],
+        advice=advise_repeats(sweep),
         unfinished=[entry for entry in entries if entry.outcome.has_failed],
         not_reused=_group_by_reason(sweep),
         many_compared=MANY_COMPARED,
         many_panels=MANY_PANELS,
-        confidence=CONFIDENCE,
         log_file=LOG,
         scale=_find_scale(ranked, metric),
         started=datetime.fromtimestamp(sweep.record.started, UTC),
@@ -142,7 +144,5 @@ def _seconds(value: float | None) -> str:
     return f"{value:.1f} s" if minutes == 0 else f"{minutes:,} min {seconds:02d} s"
 
 
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"p = {value:.2f}" if value >= 0.01 else "p < 0.01"  # noqa: PLR2004  two digits
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
 from bikeml.records.run import Destination, RunRecord
@@ -82,6 +82,8 @@ class SweepRecord(Record):
     """How many cells a sweeper proposes one after another; None if all were planned at once."""
     rank: Text = "r2"
     """The metric that the cells are ranked by; an earlier sweep has R2."""
+    rope: Annotated[float, Field(ge=0)] = 0.01
+    """Which difference does not matter in practice, as sweep.rope says; an earlier sweep has its default."""
     destination: Destination | None = None
     """The store of the sweep's own run, and the caller's run in which that one nests."""
 

@@ -1,0 +1,156 @@
+"""
+Compare many models with the one that scored best, on the same folds or on the same rows.
+
+The best score of many is too good by chance, and so is its lead. So the differences to it have simultaneous intervals:
+in 95 of 100 sweeps, all of them hold. A model whose interval holds 0 cannot be told from the best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student_t
+
+from bikeml.evaluation.uncertainty.draws import Statistic
+
+CONFIDENCE = 0.95
+PRIOR_DF = 4
+"""How much the mean variance of all differences weighs, in degrees of freedom: as much as 5 folds of one difference."""
+SIMULATED = 400_000
+"""Differences that are drawn for a critical value, in at least LEAST_DRAWS and at most MOST_DRAWS sweeps."""
+LEAST_DRAWS, MOST_DRAWS = 1_000, 10_000
+MANY_FOLDS = 1_000
+"""From so many folds on, a critical value no longer depends on their number."""
+ROUNDING = 1e-12
+"""Scores that differ by a smaller share are equal but for rounding."""
+N_DRAWS = 200
+"""Bootstrap draws of a standard error: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 6.4."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models compared with the best of them. All arrays have the shape (n_models,)."""
+
+    best: int
+    """The position of the model with the greatest mean score; of several, any one."""
+    differences: np.ndarray
+    """The mean over the folds of the model's score minus that of the best."""
+    own_variances: np.ndarray
+    """The variance of the difference over the folds."""
+    n_folds: int
+    ratio: float
+    """The number of rows that a fold is scored on, over those that it is fitted on."""
+    least: float
+    """The half-width of an interval that only rounding gives."""
+
+    def find_half_widths(self, n_repeats: float = 1) -> np.ndarray:
+        """
+        Return the half-widths of the simultaneous intervals, if the folds were repeated so often with the same spread.
+
+        `n_repeats` of infinity is the limit, which is above 0: the repeats share the rows. Source of the variance of a
+        mean over folds: Nadeau and Bengio, Inference for the Generalization Error (2003).
+        """
+        n_folds = self.n_folds * n_repeats
+        critical = find_critical_value(len(self.own_variances), round(min(n_folds, MANY_FOLDS)))
+        variances = _moderate(np.delete(self.own_variances, self.best), self.own_variances, n_folds - 1)
+        half_widths = critical * np.sqrt((1 / n_folds + self.ratio) * variances) + self.least
+        half_widths[self.best] = 0
+        return np.asarray(half_widths)
+
+    @property
+    def is_indistinguishable(self) -> np.ndarray:
+        """Whether each model cannot be told from the best one; the best one itself cannot."""
+        return ~self.tells_apart(1)
+
+    def tells_apart(self, n_repeats: float) -> np.ndarray:
+        """Return whether each model would be told from the best, if the folds were repeated so often."""
+        return np.asarray(self.differences + self.find_half_widths(n_repeats) < 0)
+
+    def find_as_good(self, rope: float) -> np.ndarray:
+        """
+        Return the probability that each model is practically as good as the best: worse by at most `rope`, or better.
+
+        It is that of the Bayesian correlated t-test of the two alone, with a flat prior. Sources: Corani and Benavoli,
+        A Bayesian Approach for Comparing Cross-Validated Algorithms on Multiple Data Sets (2015); Benavoli, Corani,
+        Demšar and Zaffalon, Time for a Change (2017).
+        """
+        errors = np.sqrt((1 / self.n_folds + self.ratio) * self.own_variances)
+        lead = self.differences + rope + self.least
+        with np.errstate(divide="ignore"):
+            return np.asarray(student_t.cdf(lead / errors, self.n_folds - 1))
+
+
+def compare_with_best(scores: np.ndarray, best: int, ratio: float) -> Comparison:
+    """
+    Compare models by their scores on the same folds, shape (n_models, n_folds), with the best, at position `best`.
+
+    A greater score is better; none is NaN, and there are at least 2 models and 2 folds. `ratio` is the number of rows
+    that a fold is scored on, over those that it is fitted on.
+    """
+    differences = scores - scores[best]
+    n_folds = scores.shape[1]
+    least = ROUNDING * float(np.abs(scores).max() + np.finfo(float).tiny)
+    return Comparison(best, differences.mean(axis=1), differences.var(axis=1, ddof=1), n_folds, ratio, least)
+
+
+def _moderate(others: np.ndarray, variances: np.ndarray, df: float) -> np.ndarray:
+    """
+    Return the `variances` of differences, moderated by the mean of those of the `others`, on the last axis.
+
+    Of few folds, one variance may be small by chance, and would make a difference look sure. Source: Smyth, Linear
+    Models and Empirical Bayes Methods for Assessing Differential Expression in Microarray Experiments (2004).
+    """
+    share = PRIOR_DF / (PRIOR_DF + df)
+    return np.asarray(share * others.mean(axis=-1, keepdims=True) + (1 - share) * variances)
+
+
+@cache
+def find_critical_value(n_models: int, n_folds: int) -> float:
+    """
+    Return by how many standard errors the best of `n_models` equal models leads any other, in 95 of 100 sweeps at most.
+
+    It is simulated: the scores of the models are independent and normal, apart from what all of them share. If they
+    depend on each other, or some vary more than others, the leads are hardly ever greater. For known variances this is
+    Tukey's studentized range. Sources: Tukey, The Problem of Multiple Comparisons (1953); Hayter, A Proof of the
+    Conjecture that the Tukey-Kramer Multiple Comparisons Procedure is Conservative (1984).
+    """
+    df = n_folds - 1
+    if n_models <= 2:  # noqa: PLR2004  one difference, whose statistic is Student's t
+        return float(student_t.ppf((1 + CONFIDENCE) / 2, df))
+    n_draws = min(MOST_DRAWS, max(LEAST_DRAWS, SIMULATED // n_models))
+    rng = np.random.default_rng(0)
+    means = rng.standard_normal((n_draws, n_models))
+    means.partition(n_models - 1, axis=1)
+    leads = means[:, -1:] - means[:, :-1]
+    # What the best varies by is in every difference. The part of another model along it, and the rest, are independent.
+    of_best = np.sqrt(rng.chisquare(df, (n_draws, 1)))
+    along = rng.standard_normal(leads.shape)
+    rest = rng.chisquare(df - 1, leads.shape) if df > 1 else 0.0
+    variances = ((of_best - along) ** 2 + rest) / df
+    statistics = leads / np.sqrt(_moderate(variances, variances, df))
+    return float(np.quantile(statistics.max(axis=1), CONFIDENCE))
+
+
+def compare_on_rows(
+    ours: Sequence[Statistic], best: Sequence[Statistic], n_drawn: int
+) -> tuple[float, float, float] | None:
+    """
+    Return the difference of a figure between two models on the same rows, between the ends of its normal 95 % interval.
+
+    Each model has a statistic for each repeat of the folds, whose mean counts; `n_drawn` is what a draw has. Its
+    standard error is that of a bootstrap. Both models have the same draws, so what makes a row hard for both cancels
+    out. None if the figure is undefined in some draw.
+    """
+    drawn = np.random.default_rng(0).integers(0, n_drawn, (N_DRAWS, n_drawn))
+    positions = np.vstack([np.arange(n_drawn), drawn])  # all rows first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        differences = np.mean(
+            [our(positions) - their(positions) for our, their in zip(ours, best, strict=True)], axis=0
+        )
+    if not np.isfinite(differences).all():
+        return None
+    half_width = float(norm.ppf((1 + CONFIDENCE) / 2) * np.std(differences[1:], ddof=1))
+    middle = float(differences[0])
+    return middle - half_width, middle, middle + half_width

@@ -1,0 +1,136 @@
+"""Many models compared with the best one."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import studentized_range
+from scipy.stats import t as student_t
+
+from bikeml.evaluation.uncertainty.comparison import compare_on_rows, compare_with_best, find_critical_value
+from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
+
+OURS, BEST = [0.70, 0.72, 0.69, 0.75, 0.71], [0.74, 0.73, 0.75, 0.76, 0.70]
+SCORES = arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 6)), elements=st.floats(-1, 1))
+
+
+def compare(scores, ratio=0.25):
+    scores = np.asarray(scores, dtype=float)
+    return compare_with_best(scores, int(scores.mean(axis=1).argmax()), ratio)
+
+
+def test_two_models_are_compared_by_the_corrected_resampled_t_test():
+    found = compare([OURS, BEST])
+    error = np.sqrt((1 / 5 + 0.25) * np.var(np.subtract(OURS, BEST), ddof=1))
+    assert found.differences == pytest.approx([-0.022, 0])
+    assert found.find_half_widths() == pytest.approx([error * student_t.ppf(0.975, 4), 0])
+    assert found.is_indistinguishable.tolist() == [True, True]
+
+
+def test_the_probability_is_that_of_the_correlated_t_test_of_two_models():
+    found = compare([OURS, BEST])
+    error = np.sqrt((1 / 5 + 0.2 / (1 - 0.2)) * np.var(np.subtract(OURS, BEST), ddof=1))  # rho: the share scored on
+    assert found.find_as_good(0.01)[0] == pytest.approx(student_t.cdf((-0.022 + 0.01) / error, 4))
+    assert found.find_as_good(math.inf).tolist() == [1, 1]
+
+
+@given(SCORES)
+def test_the_set_holds_those_whose_interval_holds_zero(scores):
+    found = compare(scores)
+    assert found.is_indistinguishable[found.best]
+    assert (found.differences <= 1e-12).all()
+    assert found.is_indistinguishable.tolist() == (found.differences + found.find_half_widths() >= 0).tolist()
+    assert ((found.find_as_good(0.01) >= 0) & (found.find_as_good(0.01) <= 1)).all()
+
+
+@given(SCORES, st.floats(-5, 5))
+def test_what_all_models_share_in_a_fold_changes_nothing(scores, shift):
+    shifted = scores + shift * np.arange(scores.shape[1])
+    best = int(scores.mean(axis=1).argmax())
+    before, after = (compare_with_best(each, best, 0.25) for each in (scores, shifted))
+    assert after.find_half_widths() == pytest.approx(before.find_half_widths(), abs=1e-9)
+
+
+def test_equal_scores_are_too_close_to_call_also_but_for_rounding():
+    assert compare([BEST, BEST, BEST]).is_indistinguishable.all()
+    assert compare(np.zeros((3, 5))).find_as_good(0.0).tolist() == [1, 1, 1]
+    rounded = np.array([0.1 + 0.2, 0.7, 0.9])
+    assert compare([rounded, [0.3, 0.7, 0.9]]).is_indistinguishable.all()
+
+
+def test_a_lead_that_is_the_same_in_every_fold_is_told():
+    found = compare([[0.5, 0.6], [0.75, 0.85]])
+    assert found.is_indistinguishable.tolist() == [False, True]
+    assert found.find_as_good(0.01) == pytest.approx([0, 1])
+
+
+def test_one_small_variance_among_greater_ones_makes_no_lead_sure():
+    spread = np.array([0.1, -0.1, 0.05, -0.05, 0.0])
+    even = [0.69, 0.69, 0.69, 0.69, 0.68]  # worse by nearly the same in every fold
+    assert not compare([[0.7] * 5, even]).is_indistinguishable.all()
+    assert compare([[0.7] * 5, even, 0.69 + spread, 0.69 - spread]).is_indistinguishable.all()
+
+
+def test_more_models_need_a_greater_lead_and_more_folds_a_smaller_one():
+    values = [find_critical_value(n_models, 5) for n_models in (2, 3, 6, 18, 200)]
+    assert values == sorted(values)
+    assert find_critical_value(18, 50) < find_critical_value(18, 5) < find_critical_value(18, 2)
+
+
+@pytest.mark.parametrize("n_models", [3, 18])
+def test_with_many_folds_the_critical_value_is_that_of_the_studentized_range(n_models):
+    known = studentized_range.ppf(0.95, n_models, np.inf) / np.sqrt(2)
+    assert find_critical_value(n_models, 1000) == pytest.approx(known, rel=0.02)
+
+
+@pytest.mark.parametrize("n_repeats", [1, 10])
+def test_at_most_one_sweep_of_equal_models_in_twenty_has_a_false_claim(n_repeats):
+    """With folds that depend on each other as Nadeau and Bengio assume."""
+    rng, n_sweeps = np.random.default_rng(1), 1000
+    of_all = rng.standard_normal((n_sweeps, 18, 1))
+    scores = np.sqrt(0.2) * of_all + np.sqrt(0.8) * rng.standard_normal((n_sweeps, 18, 5 * n_repeats))
+    false = np.mean([not compare(each).is_indistinguishable.all() for each in scores])
+    assert 0.03 < false < 0.07
+
+
+def test_repeats_tell_more_apart_down_to_the_limit_of_shared_rows():
+    scores = np.random.default_rng(0).normal(0, 0.1, (4, 5)) - np.array([[0.0], [0.2], [0.3], [0.01]])
+    found = compare(scores)
+    counts = [int(found.tells_apart(n_repeats).sum()) for n_repeats in (1, 2, 10, math.inf)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1] < 3
+    assert found.find_half_widths(math.inf)[1] > 0
+
+
+def mean_error(y, predicted, draws):
+    return draws.mean(np.abs(y - predicted))
+
+
+def test_a_difference_on_the_same_rows_has_the_interval_of_its_paired_mean():
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 10, 400)
+    ours, best = y + rng.normal(0, 1.1, 400), y + rng.normal(0, 1, 400)
+    paired = np.abs(y - ours) - np.abs(y - best)
+    draws = RowDraws(400)
+    low, mid, high = compare_on_rows([mean_error(y, ours, draws)], [mean_error(y, best, draws)], 400)
+    assert mid == pytest.approx(paired.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * paired.std(ddof=1) / 20, rel=0.15)
+
+
+def test_blocks_of_many_rows_give_the_same_interval():
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 10, 20_000)
+    ours, best = y + rng.normal(0, 1.1, 20_000), y + rng.normal(0, 1, 20_000)
+    of_rows, of_blocks = (
+        compare_on_rows([mean_error(y, ours, draws)], [mean_error(y, best, draws)], draws.n_drawn)
+        for draws in (RowDraws(20_000), BlockDraws(20_000, rng))
+    )
+    assert of_blocks[1] == pytest.approx(of_rows[1])
+    assert of_blocks[2] - of_blocks[0] == pytest.approx(of_rows[2] - of_rows[0], rel=0.2)
+
+
+def test_a_figure_that_some_draw_leaves_undefined_has_no_interval():
+    assert compare_on_rows([lambda drawn: np.full(len(drawn), np.nan)], [lambda drawn: np.zeros(len(drawn))], 5) is None
