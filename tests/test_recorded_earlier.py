@@ -67,7 +67,7 @@ def test_an_earlier_run_predicts_what_it_predicted(call_task, earlier, run):
 
 
 @has_its_scikit_learn
-@pytest.mark.parametrize(("which", "run"), [("latest", "sweep/0"), ("best", "rf")])
+@pytest.mark.parametrize(("which", "run"), [("latest", "sweep/0"), ("best", "lasso")])
 def test_an_earlier_store_knows_its_latest_and_its_best_run(call_task, earlier, which, run):
     status, _, err = call_task("predict", f"run={which}", "output=now.csv")
     assert status == 0, err

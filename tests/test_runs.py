@@ -51,9 +51,9 @@ def test_latest_is_the_last_experiment_that_finished(recorded, store):
     assert find(config_of(), "latest").run_id == recorded[1]["tree"].run_id
 
 
-def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(recorded, store):
+def test_best_is_the_highest_cross_validated_score_on_the_folds_of_the_last_run(recorded, store):
     runs = recorded[1]
-    here = [runs[name] for name in ("linear", "searched", "tree")]
+    here = [runs[name] for name in ("linear", "tree")]
     best = max(here, key=lambda result: result.metrics["cv_r2_mean"])
     table = {"bikeml.fingerprint": "x", "bikeml.data_sha256": best.record.dataset.sha256}
     easier = store.create_run(store.get_experiment_by_name("bikeml").experiment_id, start_time=1, tags=table)
@@ -78,7 +78,7 @@ def test_best_is_the_highest_cross_validated_score_on_the_table_of_the_last_run(
 @pytest.mark.parametrize("can_order", [True, False])
 def test_best_is_the_smallest_loss_if_a_loss_ranks_the_last_run(recorded, store, monkeypatch, can_order):
     monkeypatch.setattr(MlflowStore, "can_order", can_order)
-    here = [recorded[1][name] for name in ("linear", "searched", "tree")]
+    here = [recorded[1][name] for name in ("linear", "tree")]
     tags = {"bikeml.fingerprint": "x", "bikeml.data_sha256": here[0].record.dataset.sha256, "bikeml.rank": "mae"}
     experiment = store.get_experiment_by_name("bikeml").experiment_id
     for metrics in ({"cv_mae_mean": 1e9, "cv_r2_mean": 1.0}, {}):  # a worse one, and the last, of which it is undefined
@@ -91,8 +91,56 @@ def test_best_is_the_smallest_loss_if_a_loss_ranks_the_last_run(recorded, store,
     best = min(here, key=lambda result: result.metrics["cv_mae_mean"])
     found = find(config_of(), "best")
     assert found.run_id == best.run_id
-    assert found.title.endswith("the best on its table, target and split by cv_mae_mean")
+    assert found.title.endswith("the best by cv_mae_mean on the folds of the latest run")
     assert recorded[1]["tree"].record.rank == store.get_run(recorded[1]["tree"].run_id).data.tags["bikeml.rank"] == "r2"
+
+
+FOLDS, CV = "bikeml.folds", "bikeml.cv"
+
+
+def like(store, run_id, score, tags=None, params=None):
+    """Record a run like another one, but for its score, `tags` and `params`; a tag of None is left out."""
+    other = store.get_run(run_id)
+    kept = {name: value for name, value in (other.data.tags | (tags or {})).items() if value is not None}
+    made = store.create_run(other.info.experiment_id, start_time=1, tags=kept).info.run_id
+    for name, value in (other.data.params | (params or {})).items():
+        store.log_param(made, name, value)
+    store.log_metric(made, "cv_r2_mean", score)
+    store.set_terminated(made, "FINISHED")
+    return made
+
+
+@pytest.mark.parametrize("can_order", [True, False])
+def test_what_is_better_on_other_folds_or_tuned_is_left_out_and_said(recorded, store, monkeypatch, capsys, can_order):
+    monkeypatch.setattr(MlflowStore, "can_order", can_order)
+    linear, searched, tree = (recorded[1][name] for name in ("linear", "searched", "tree"))
+    assert searched.metrics["cv_r2_mean"] > linear.metrics["cv_r2_mean"]
+    like(store, linear.run_id, 0.99, {FOLDS: "0" * 64})
+    like(store, linear.run_id, -5.0, {FOLDS: "1" * 64})  # it is worse, so it is not told
+    like(store, linear.run_id, 0.98, {"bikeml.test_sha256": "2" * 64})
+    assert find(config_of(), "best").run_id == linear.run_id
+    told = capsys.readouterr().err
+    assert f"run=best compares the runs on the folds of the latest run, {tree.run_id}; left out with a better" in told
+    for part in ("1 on other folds", "1 with another test file", "1 tuned on these rows", "evaluation.nested=true"):
+        assert part in told
+
+
+def test_after_a_tuned_run_the_tuned_ones_are_compared(recorded, store, capsys):
+    better = like(store, recorded[1]["searched"].run_id, 0.9)
+    like(store, recorded[1]["linear"].run_id, 0.95)
+    assert find(config_of(), "best").run_id != better
+    capsys.readouterr()
+    store.set_tag(recorded[1]["tree"].run_id, CV, "tuned on these rows")  # the latest
+    assert find(config_of(), "best").run_id == better
+    assert "left out with a better cv_r2_mean: 1 not tuned; " in capsys.readouterr().err
+
+
+def test_a_run_without_the_tag_of_its_folds_is_compared_by_the_parameters_of_its_split(recorded, store, capsys):
+    linear = recorded[1]["linear"].run_id
+    earlier = like(store, linear, 0.98, {FOLDS: None})
+    like(store, linear, 0.99, {FOLDS: None}, {"split.random_state": "7"})
+    assert find(config_of(), "best").run_id == earlier
+    assert "left out with a better cv_r2_mean: 1 on other folds; " in capsys.readouterr().err
 
 
 def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):

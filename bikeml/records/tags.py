@@ -22,6 +22,8 @@ VERSION = "bikeml.version"
 COMMAND = "bikeml.command"
 RANK = "bikeml.rank"
 """The metric that a run is ranked by; absent from earlier runs, which R2 ranks."""
+FOLDS = "bikeml.folds"
+"""The sha256 of the rows of the folds that a run was scored on; earlier runs have no such tag."""
 CPU = "bikeml.cpu"
 BLAS = "bikeml.blas"
 UNCOMMITTED_CHANGES = "bikeml.uncommitted_changes"
@@ -66,7 +68,9 @@ ESTIMATOR_PREFIX = "model.estimator."
 """Prefix of a parameter that is an argument of the model."""
 PREPROCESSING_PREFIX = "preprocessing."
 """Prefix of a parameter that is a step of the preprocessing, or an argument of one."""
-COMPARABLE = ("data.target", "data.group", "split.kind")
+SPLIT_PREFIX = "split."
+"""Prefix of a parameter that says how rows are held out and folds are made."""
+COMPARABLE = ("data.target", "data.group")
 """Parameters that two runs of the same table must share for their scores to be comparable."""
 
 

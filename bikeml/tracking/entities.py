@@ -88,6 +88,7 @@ def build_tags(
         names.REPRODUCIBLE: str(run.reproducible).lower(),
         names.MODEL: folder.digest(f"{MODEL}/{MODEL_FILE}"),
         names.RANK: run.rank,
+        names.FOLDS: run.cv.folds,
         names.COMMAND: run.command,
         names.SOURCE_NAME: "bikeml",
         names.SOURCE_TYPE: "LOCAL",

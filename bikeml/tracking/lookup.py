@@ -1,14 +1,14 @@
 """Find a recorded run by its id, its alias, or as "best" or "latest"."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import islice
 from math import inf, isnan, nan
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Run, RunData
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.fields import SQLITE
@@ -16,12 +16,13 @@ from bikeml.config.schema import Config, TrackingConfig
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE, TEST_TABLE
+from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE
 from bikeml.system.redaction import redact
+from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import Store, Version, open_store
-from bikeml.tracking.recorded import ADVICE, RecordedRun
+from bikeml.tracking.recorded import ADVICE, RecordedRun, explain_apart
 
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 PAGE = 100
@@ -36,8 +37,9 @@ def find(config: Config, which: str) -> RecordedRun:
 
     - the id of a run, or its first 7 or more characters;
     - "latest";
-    - "best": the best of the runs with the table, target and kind of split of the latest run, by the cross-validated
-      metric that ranks the latest run;
+    - "best": the best of the runs on the folds of the latest run, with its table, target and test file, by the
+      cross-validated metric that ranks it; runs that were tuned on these rows are compared with each other only. If
+      others have a better score, stderr says how many, and why they are left out;
     - the alias of a registered model, NAME@ALIAS, or NAME/VERSION.
 
     Raises RunNotFoundError if there is no such run or it did not finish, ConfigError if the config names no store,
@@ -111,22 +113,36 @@ class _Finder:
         return found
 
     def _best(self) -> Run:
-        latest = self._latest().data
-        metric = find_metric(latest.tags.get(RANK, "r2"))  # which earlier runs had
+        latest = self._latest()
+        metric = find_metric(latest.data.tags.get(RANK, "r2"))  # which earlier runs had
         self._best_by = metric.mean
+        best, left_out = latest, list[tuple[float, str]]()
+        for run in self._find_on_same_target(latest.data, metric):
+            reason = explain_apart(run.data, latest.data)
+            if reason:
+                left_out.append((_score(run, metric), reason))
+                continue
+            # of equal scores the first is the newest
+            best = run if best is latest or _score(run, metric) > _score(best, metric) else best
+            if self._store.can_order:
+                break
+        better = Counter(reason for score, reason in left_out if score > _score(best, metric))
+        if better:
+            told = ", ".join(f"{count} {reason}" for reason, count in better.items())
+            show_notice(
+                f"run=best compares the runs on the folds of the latest run, {latest.info.run_id}; left out with a "
+                f"better {metric.mean}: {told}; to take one of them, name it by its id"
+            )
+        return best
+
+    def _find_on_same_target(self, latest: RunData, metric: Metric) -> Iterator[Run]:
+        """Yield the runs with the table and target of the latest one, best first if the store can order them."""
         comparable = {key: latest.params[key] for key in COMPARABLE if key in latest.params}
         wanted = {f"tags.`{TABLE}`": latest.tags.get(TABLE, ""), **{f"params.`{k}`": v for k, v in comparable.items()}}
         same = "".join(f" and {each}" for each in map(store.equals, wanted.keys(), wanted.values()) if each)
-        can_order = self._store.can_order
-        order = f"metrics.`{metric.mean}` {'DESC' if metric.greater_is_better else 'ASC'}"
-        runs = self._finished(same, [order, "attributes.start_time DESC"] if can_order else ())
-        tested = latest.tags.get(TEST_TABLE)
-        found = (
-            run
-            for run in runs
-            if comparable.items() <= run.data.params.items() and run.data.tags.get(TEST_TABLE) == tested
-        )
-        return max(islice(found, 1 if can_order else None), key=partial(_score, metric=metric))
+        best_first = f"metrics.`{metric.mean}` {'DESC' if metric.greater_is_better else 'ASC'}"
+        runs = self._finished(same, [best_first, "attributes.start_time DESC"] if self._store.can_order else ())
+        return (run for run in runs if comparable.items() <= run.data.params.items())
 
     def _finished(self, condition: str = "", order: Sequence[str] = ()) -> Iterator[Run]:
         """Yield the finished runs of experiments, newest first unless `order` says otherwise."""

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlflow.entities import RunData
+
 from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
 from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
-from bikeml.records.tags import MODEL
+from bikeml.records.tags import CV, FOLDS, MODEL, SPLIT_PREFIX, TEST_TABLE
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 
@@ -38,7 +40,7 @@ class RecordedRun:
     def title(self) -> str:
         """Return its id and name, and `which` if that was not the id."""
         if self.which == "best":
-            return f"{self.run_id} ({self.name}), the best on its table, target and split by {self.best_by}"
+            return f"{self.run_id} ({self.name}), the best by {self.best_by} on the folds of the latest run"
         named = "" if self.run_id.startswith(self.which) else f", {self.which}"
         return f"{self.run_id} ({self.name}){named}"
 
@@ -112,3 +114,22 @@ class RecordedRun:
         except RecordError as error:
             told = str(error).replace(f"{brought.path}/", "")
             raise RecordError(f"run {self.run_id} ({self.name}): {told}") from error
+
+
+def explain_apart(ours: RunData, latest: RunData) -> str:
+    """Return why the score of a run cannot be compared with that of the latest run; "" if it can."""
+    if not _has_same_folds(ours, latest):
+        return "on other folds"
+    if ours.tags.get(TEST_TABLE) != latest.tags.get(TEST_TABLE):
+        return "with another test file"
+    if (CV in ours.tags) == (CV in latest.tags):
+        return ""
+    return "tuned on these rows, which flatters (evaluation.nested=true does not)" if CV in ours.tags else "not tuned"
+
+
+def _has_same_folds(ours: RunData, latest: RunData) -> bool:
+    """Return whether two runs of one table were scored on the same folds. Of earlier runs their parameters say it."""
+    if FOLDS in ours.tags and FOLDS in latest.tags:
+        return bool(ours.tags[FOLDS] == latest.tags[FOLDS])
+    shared = [key for key in ours.params.keys() & latest.params.keys() if key.startswith(SPLIT_PREFIX)]
+    return all(ours.params[key] == latest.params[key] for key in shared)
