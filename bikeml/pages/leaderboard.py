@@ -77,12 +77,12 @@ def advise_repeats(sweep: Sweep) -> Advice | None:
         return None
     if n_ever == 0:
         return Advice(f"no number of repeats would tell {_some('any', n_close)} from the best; more rows might")
-    told = {n: int((found.tells_apart(n / repeats) & is_close).sum()) for n in REPEATS if n > repeats}
-    wanted = next((n for n, n_told in told.items() if 2 * n_told >= n_ever), None)
+    told = ((n, int((found.tells_apart(n / repeats) & is_close).sum())) for n in REPEATS if n > repeats)
+    wanted, n_told = next(((n, n_told) for n, n_told in told if 2 * n_told >= n_ever), (None, 0))
     if wanted is None:
         return Advice(f"it takes more than {max(REPEATS)} repeats to tell a close cell from the best")
     never = f", and no number of repeats would tell {n_close - n_ever}" if n_close > n_ever else ""
-    text = f"split.repeats={wanted} would tell {_some(told[wanted], n_close)} from the best{never}"
+    text = f"split.repeats={wanted} would tell {_some(n_told, n_close)} from the best{never}"
     command = change_command(sweep.record.command, f"split.repeats={wanted}")
     return Advice(f"{text}, if the differences stay as they are", command)
 
@@ -184,6 +184,8 @@ def _find_differences(ranked: Mapping[int, RunRecord], metric: Metric, rope: flo
     best = next(iter(means.values()), 0.0)
     rows: dict[int, dict[str, Any]] = {number: {"difference": mean - best} for number, mean in means.items()}
     compared = _find_compared(alike)
+    if len(compared) == 1:  # the best one itself
+        rows[next(iter(compared))] |= {"difference_low": 0.0, "difference_high": 0.0, "indistinguishable": True}
     if len(compared) > 1:
         found = _compare(compared, metric)
         rope *= 1 if metric.greater_is_better else abs(best)
