@@ -83,15 +83,17 @@ def cross_validation(
     folds: Sequence[Fold],
     names: Iterable[str],
     n_jobs: int | None = None,
+    known: Sequence[np.ndarray] = (),
 ) -> CrossValidation:
     """
     Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
 
     Each fold has its own estimator, since the folds of a nested search depend on the rows that the search is given.
-    `names` are the metrics. `n_jobs` folds are judged at once, each as if it were alone.
+    `names` are the metrics. `n_jobs` folds are judged at once, each as if it were alone. `known` are the predictions of
+    the first folds, which are not fitted again.
     """
-    predict = delayed(_predict_fold)
-    predicted = Parallel(n_jobs)(predict(each, X, y, fold) for each, fold in zip(estimators, folds, strict=True))
+    predict, pending = delayed(_predict_fold), list(zip(estimators, folds, strict=True))[len(known) :]
+    predicted = [*known, *Parallel(n_jobs)(predict(each, X, y, fold) for each, fold in pending)]
     pairs = [(y[score], each) for (_, score), each in zip(folds, predicted, strict=True)]
     return CrossValidation(
         {name: tuple(find_metric(name).measure(*pair) for pair in pairs) for name in names},

@@ -1,7 +1,7 @@
 """Run one experiment from the config to its record."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,10 +20,11 @@ from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding.names import tell_positions
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
-from bikeml.experiment.pipeline import list_by_column
+from bikeml.experiment.pipeline import is_reproducible, list_by_column
 from bikeml.experiment.summary import Experiment, Judged, build_record, write_files
 from bikeml.records import provenance
-from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.fingerprint import fingerprint, hash_folds, identify
+from bikeml.records.judgement import RecordedFolds, Reused
 from bikeml.records.run import FINGERPRINT, Invocation, RunRecord
 from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
@@ -34,6 +35,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class KnownFolds:
+    """What a recorded run has predicted for the first folds."""
+
+    run_id: str = ""
+    predictions: Sequence[np.ndarray] = ()
+    """For the rows that each fold scores, shape (n_score,) each."""
+
+    def describe(self) -> Reused | None:
+        """Return the run and the number of its folds for the record."""
+        return Reused(run_id=self.run_id, n_folds=len(self.predictions)) if self.predictions else None
+
+
+@dataclass(frozen=True)
 class Finished:
     """An experiment whose folder is written."""
 
@@ -41,29 +55,37 @@ class Finished:
     record: RunRecord
 
 
-def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent) -> Finished:
+Recall = Callable[[str], RecordedFolds | None]
+"""Takes what :func:`hash_folds` returns; returns the folds of a recorded run with the same."""
+
+
+def forget(_: str) -> RecordedFolds | None:
+    """Return no recorded folds."""
+    return None
+
+
+def run(
+    config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent, recall: Recall = forget
+) -> Finished:
     """
     Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
+
+    If the config repeats the folds, those that `recall` returns are not fitted again.
 
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
     FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
     """
     started = time.time()
     check_estimators(config)
-    config = decide_metrics(config)
-    tolerance = find_tolerance(config)
     announce("reading the table")
-    table = read_table(config, tolerance)
-    check_rank(config, table.y, table.source)
-    config = config.model_copy(update={"data": table.data})
-    search_folds = config.search.folds if config.search.kind == "grid" else None
-    split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
+    config, table, split = _read_rows(decide_metrics(config))
     identity = identify(config, table.sha256, table.test_sha256)
     _check_fingerprint(invocation.fingerprint, identity)
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
         fitted = fit(config, table, split, fingerprint(identity), announce)
-        judged = _judge(config, table, split, fitted, announce)
+        known = _recall_folds(config, table, split, identity, recall)
+        judged = _judge(config, table, split, fitted, known, announce)
     experiment = Experiment(
         config=config,
         invocation=invocation,
@@ -84,6 +106,15 @@ def run(config: Config, invocation: Invocation, folder: RunFolder, announce: Ann
     return Finished(fitted.pipeline, record)
 
 
+def _read_rows(config: Config) -> tuple[Config, Table, Split]:
+    """Return the table and its parts, and the config with the columns that the table has decided."""
+    table = read_table(config, find_tolerance(config))
+    check_rank(config, table.y, table.source)
+    search_folds = config.search.folds if config.search.kind == "grid" else None
+    split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
+    return config.model_copy(update={"data": table.data}), table, split
+
+
 def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> None:
     """Raise FingerprintError if the experiment does not have the `expected` fingerprint."""
     found = fingerprint(identity)
@@ -100,7 +131,21 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
         )
 
 
-def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce: Announce) -> Judged:
+def _recall_folds(
+    config: Config, table: Table, split: Split, identity: Mapping[str, Any], recall: Recall
+) -> KnownFolds:
+    """Return what a recorded run has predicted for the first folds; nothing if a fit could differ."""
+    is_repeated = len(split.folds) > config.split.folds
+    if not is_repeated or not is_reproducible(config):
+        return KnownFolds()
+    recorded = recall(hash_folds(identity))
+    if recorded is None:
+        return KnownFolds()
+    scored = [split.train[score] for _, score in split.folds]
+    return KnownFolds(recorded.run_id, list(recorded.match((table.rows[rows] + 1, table.y[rows]) for rows in scored)))
+
+
+def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: KnownFolds, announce: Announce) -> Judged:
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
     rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test])
@@ -108,9 +153,11 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
     estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
-        announce(f"cross-validating on {len(split.folds)} folds")
+        announce(f"cross-validating on {len(split.folds) - len(known.predictions)} folds")
         cv = cross_validation(
-            estimators, rows.X_train, rows.y_train, split.folds, names, n_jobs=config.evaluation.n_jobs
+            *(estimators, rows.X_train, rows.y_train, split.folds, names),
+            n_jobs=config.evaluation.n_jobs,
+            known=known.predictions,
         )
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
@@ -121,6 +168,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, announce:
         intervals=_by_metric(drawn),
         undefined={**_by_metric(find_undefined(y_test, predicted, names)), **_explain_folds(table, split, cv)},
         cv=cv,
+        reused=known.describe(),
         importance=importance,
         hints=(
             *tell_positions(list_by_column(config), fitted.pipeline),

@@ -46,6 +46,8 @@ class Judged:
     undefined: Mapping[str, str]
     """Why metrics are undefined."""
     cv: CrossValidation
+    reused: judgement.Reused | None
+    """The folds that were not fitted again."""
     importance: Importance
     hints: tuple[str, ...]
     """What makes the score doubtful, and what to do."""
@@ -89,7 +91,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         intervals={name: (as_score(low), as_score(high)) for name, (low, high) in judged.intervals.items()},
         rank=config.evaluation.rank,
         undefined=judged.undefined,
-        cv=_describe_folds(judged.cv, is_tuned=fitted.outcome is not None and not fitted.nested),
+        cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.outcome is not None and not fitted.nested),
         search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),
         hints=judged.hints,
@@ -102,13 +104,16 @@ def build_record(experiment: Experiment) -> RunRecord:
     )
 
 
-def _describe_folds(cv: CrossValidation, *, is_tuned: bool) -> judgement.CrossValidation:
+def _describe_folds(
+    cv: CrossValidation, reused: judgement.Reused | None, *, is_tuned: bool
+) -> judgement.CrossValidation:
     return judgement.CrossValidation(
         **{name: tuple(map(as_score, scores)) for name, scores in cv.scores.items()},
         n_fit=cv.n_fit,
         n_score=cv.n_score,
         folds=cv.folds,
         tuned_on_these_rows=is_tuned,
+        reused=reused,
     )
 
 

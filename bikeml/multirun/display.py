@@ -9,7 +9,7 @@ from bikeml.config.overrides import as_one_line, change_command
 from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.records.run import RunRecord, StoreRecord
+from bikeml.records.run import RunRecord, Search, StoreRecord
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
@@ -62,14 +62,12 @@ def _figures(result: "Result") -> "Table":
 
 
 def _facts(result: "Result") -> dict[str, str]:
-    record, facts = result.record, {}
+    record = result.record
+    facts: dict[str, str] = {}
     if record.search:
-        best = ", ".join(f"{name}={value}" for name, value in record.search.best_params.items())
-        counts = record.search.counts
-        facts["best"] = f"{best} (of {counts['candidates']} candidates)"
-        facts["fits"] = f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing"
-        if counts["fits_resumed"]:
-            facts["fits"] += f", {counts['fits_resumed']} found in the checkpoint"
+        facts |= _describe_search(record.search)
+    if record.cv.reused:
+        facts["folds"] = f"{record.cv.reused.n_folds} of {len(record.cv.n_fit)} from run {record.cv.reused.run_id}"
     if record.dataset.notes:
         facts["table"] = "\n".join(record.dataset.notes)
     if record.undefined:
@@ -92,6 +90,16 @@ def _facts(result: "Result") -> dict[str, str]:
         facts["look"] = store.look
     facts["next"] = _next_command(record)
     return facts
+
+
+def _describe_search(search: Search) -> dict[str, str]:
+    best = ", ".join(f"{name}={value}" for name, value in search.best_params.items())
+    counts = search.counts
+    resumed = f", {counts['fits_resumed']} found in the checkpoint" if counts["fits_resumed"] else ""
+    return {
+        "best": f"{best} (of {counts['candidates']} candidates)",
+        "fits": f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}",
+    }
 
 
 def _describe_sample(record: RunRecord) -> str:

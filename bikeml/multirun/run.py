@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hydra.conf import HydraConf
@@ -16,12 +18,15 @@ from bikeml.config.schema import Config, typed
 from bikeml.destination.autolog import without_autolog
 from bikeml.destination.settle import settle
 from bikeml.destination.system_metrics import sampled
+from bikeml.errors import RecordError, RunNotFoundError, TrackingError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
 from bikeml.multirun.publish import publish
+from bikeml.records.judgement import RecordedFolds, read_predictions
 from bikeml.records.run import Invocation, RunRecord, StoreRecord
-from bikeml.records.run_folder import PREDICTIONS, RunFolder, folder_errors
+from bikeml.records.run_folder import FOLDS, PREDICTIONS, RunFolder, folder_errors
 from bikeml.terminal.progress import Announce, silent
+from bikeml.terminal.tables import show_notice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +75,6 @@ class Result:
     @property
     def predictions(self) -> "pd.DataFrame":
         """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
-        from bikeml.records.judgement import read_predictions
-
         return read_predictions(RunFolder(self.folder), PREDICTIONS)
 
     @property
@@ -127,6 +130,28 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         with without_autolog(), sampled(config.tracking) as samples:
-            finished = story.run(config, invocation, folder, announce)
+            finished = story.run(config, invocation, folder, announce, _find_recall(config))
         publish(folder, config, announce, samples)
     return Result(finished.pipeline, finished.record, folder.path)
+
+
+def _find_recall(config: Config) -> story.Recall:
+    """Return what finds the folds that the store of the config has already; reuse=none asks for none."""
+    if config.tracking.uri is None or config.reuse == "none":
+        return story.forget
+    return partial(_recall, config)
+
+
+def _recall(config: Config, fold_fits: str) -> RecordedFolds | None:
+    """Return the folds of a recorded run, if any. If they cannot be taken, say why: they can be fitted."""
+    from bikeml.tracking.lookup import find_repeated  # its import takes a second, and few runs repeat their folds
+
+    try:
+        found = find_repeated(config, fold_fits)
+        if found is None:
+            return None
+        with TemporaryDirectory() as place:
+            return RecordedFolds(found.run_id, read_predictions(found.fetch_record(Path(place), FOLDS), FOLDS))
+    except (RecordError, RunNotFoundError, TrackingError) as error:
+        show_notice(f"each fold is fitted, since the recorded ones cannot be taken: {error}")
+        return None

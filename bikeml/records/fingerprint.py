@@ -85,6 +85,19 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     return hash_identity(identity)
 
 
+def hash_folds(identity: Mapping[str, Any]) -> str:
+    """
+    Return the sha256, in hex, of what determines the predictions of each fold.
+
+    That is the identity without the number of repeats, whose first folds are the same, and without what only judges the
+    predictions.
+    """
+    config = identity["config"]
+    split = {key: value for key, value in config["split"].items() if key != "repeats"}
+    evaluation = {"nested": config["evaluation"].get("nested")}
+    return hash_identity({**identity, "config": {**config, "split": split, "evaluation": evaluation}})
+
+
 def is_comparable(run_tags: Mapping[str, str]) -> bool:
     """Return whether the run with these tags has an identity of the present form. Otherwise no fingerprint matches."""
     return run_tags.get(tags.IDENTITY_SCHEMA) == str(IDENTITY_SCHEMA)

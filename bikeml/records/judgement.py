@@ -1,7 +1,8 @@
 """What the judging of a run leaves: the scores of the folds, the importance of the columns, and the predictions."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -10,9 +11,35 @@ from bikeml.errors import RecordError
 from bikeml.records.record import Count, Text, Value
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from bikeml.records.run_folder import RunFolder
+
+
+class Reused(Value):
+    """Folds that a recorded run of the same experiment with other split.repeats has fitted."""
+
+    run_id: Text
+    n_folds: Count
+
+
+@dataclass(frozen=True)
+class RecordedFolds:
+    """The predictions of the folds of a recorded run."""
+
+    run_id: str
+    predictions: "pd.DataFrame"
+    """As :func:`read_predictions` returns them."""
+
+    def match(self, folds: Iterable[tuple["np.ndarray", "np.ndarray"]]) -> Iterator["np.ndarray"]:
+        """Yield the predictions of the first folds, up to one whose row numbers or actual values are others."""
+        recorded = dict(iter(self.predictions.groupby("fold")))
+        for number, (rows, actual) in enumerate(folds, start=1):
+            fold = recorded.get(number)
+            if fold is None or fold["row"].tolist() != rows.tolist() or fold["actual"].tolist() != actual.tolist():
+                return
+            yield fold["predicted"].to_numpy()
 
 
 class CrossValidation(Value):
@@ -30,6 +57,8 @@ class CrossValidation(Value):
     """How many rows each fold was scored on."""
     folds: Text
     """The sha256 of the folds' rows. Two runs with the same value can be compared fold by fold."""
+    reused: Reused | None = None
+    """The first folds, if they were taken from a recorded run; None if each was fitted."""
     tuned_on_these_rows: bool
     """Whether a search chose the parameters on the rows that the folds score; the scores are then optimistic."""
 

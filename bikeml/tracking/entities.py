@@ -12,6 +12,7 @@ from bikeml.config.schema import TrackingConfig
 from bikeml.config.sections import names_not_in_result
 from bikeml.destination.system_metrics import Sample
 from bikeml.records import tags as names
+from bikeml.records.fingerprint import hash_folds
 from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
 from bikeml.records.run import Dataset as TableOfRun
 from bikeml.records.run import RunRecord, record_id
@@ -94,7 +95,7 @@ def build_tags(
         names.SOURCE_TYPE: "LOCAL",
     }
     if run.identity is not None:
-        ours |= identity_tags(run.identity)
+        ours |= identity_tags(run.identity) | {names.FOLD_FITS: hash_folds(run.identity)}
     if run.cv.tuned_on_these_rows:
         ours[names.CV] = "tuned on these rows"
     if parent_run_id:

@@ -16,7 +16,7 @@ from bikeml.config.schema import Config, TrackingConfig
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, RANK, TABLE
+from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK, TABLE
 from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
@@ -49,13 +49,28 @@ def find(config: Config, which: str) -> RecordedRun:
         raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")
     place = open_store(config)
     uri = place.uri
-    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+    if _is_missing(uri):
         raise RunNotFoundError(
             f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
         )
     with store.store_errors(uri, f"look for run {which!r}", ADVICE):
         finder = _Finder(place, config.tracking)
         return finder.check(finder.find(which), which)
+
+
+def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
+    """Return the run with this tag FOLD_FITS that repeats its folds most often, if any; raises TrackingError."""
+    place = open_store(config)
+    if _is_missing(place.uri):
+        return None
+    with store.store_errors(place.uri, "look for recorded folds", ADVICE):
+        finder = _Finder(place, config.tracking)
+        run = finder.find_repeated(fold_fits)
+        return finder.check(run, run.info.run_id) if run else None
+
+
+def _is_missing(uri: str) -> bool:
+    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file()
 
 
 class _Finder:
@@ -74,6 +89,10 @@ class _Finder:
         if "@" in which or "/" in which:
             return self._by_version(which)
         return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
+
+    def find_repeated(self, fold_fits: str) -> Run | None:
+        runs = self._finished(f" and {store.equals(f'tags.`{FOLD_FITS}`', fold_fits)}")
+        return max(runs, key=lambda run: int(run.data.params.get("split.repeats", 1)), default=None)
 
     def check(self, run: Run, which: str) -> RecordedRun:
         """Return the run as a RecordedRun; raises RunNotFoundError unless it is a finished run of an experiment."""
