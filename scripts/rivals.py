@@ -161,9 +161,9 @@ def _draw(y_test: Any, predicted: Any, importance: Any) -> dict[str, Any]:
     axes = evaluate.subplots()
     ends = [min(y_test.min(), predicted.min()), max(y_test.max(), predicted.max())]
     axes.plot(ends, ends, color="grey", linestyle="--", label="perfect prediction")
-    axes.scatter(y_test, predicted, s=18, alpha=0.6)
-    axes.plot(ends, np.polyval(np.polyfit(y_test, predicted, 1), ends), color="red", label="fitted line")
-    axes.set(xlabel="actual rentals", ylabel="predicted rentals", title="220 held-out rows")
+    axes.scatter(predicted, y_test, s=18, alpha=0.6)
+    axes.plot(ends, np.polyval(np.polyfit(predicted, y_test, 1), ends), color="red", label="fitted line")
+    axes.set(xlabel="predicted rentals", ylabel="actual rentals", title="220 held-out rows")
     axes.legend()
     residuals = Figure(figsize=(8, 4.5), layout="constrained")
     axes, histogram = residuals.subplots(1, 2, sharey=True, width_ratios=[3, 1])

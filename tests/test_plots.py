@@ -30,7 +30,7 @@ def test_every_figure_can_be_saved_at_any_size(n_rows):
 def test_axes_and_uncertainty_are_labelled():
     evaluate, residuals = draw(100)
     axes = evaluate.axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("actual rentals", "predicted rentals")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted rentals", "actual rentals")
     assert "R² 0.500 (95% interval 0.400 to 0.600)" in axes.get_title()
     assert any("fitted line" in text.get_text() for text in axes.get_legend().get_texts())
     assert len(axes.collections) == 2, "the points and the band of the fitted line"
@@ -40,11 +40,19 @@ def test_axes_and_uncertainty_are_labelled():
 def test_many_rows_become_a_density():
     few, many = draw(100)[0], draw(plots.MANY_ROWS + 1)[0]
     assert len(few.axes) == 1
-    assert [axes.get_ylabel() for axes in many.axes] == ["predicted rentals", "rows"]
+    assert [axes.get_ylabel() for axes in many.axes] == ["actual rentals", "rows"]
 
 
-def test_one_actual_value_has_no_fitted_line():
-    figure = plots.plot_evaluate(np.ones(5), RNG.normal(size=5), "y", "R² 0", 0.9)
+def test_the_line_of_a_calibrated_model_has_the_slope_one():
+    predicted = np.linspace(-2, 2, 200)
+    noise = np.tile([-2.0, 2.0, 2.0, -2.0], 50)  # without correlation with the predictions
+    figure = plots.plot_evaluate(predicted + noise, predicted, "y", "R² 0.3", 0.95)
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["perfect prediction", "fitted line: calibration slope 1.00"]
+
+
+def test_one_prediction_for_all_rows_has_no_fitted_line():
+    figure = plots.plot_evaluate(RNG.normal(size=5), np.ones(5), "y", "R² 0", 0.9)
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["perfect prediction"]
 
 

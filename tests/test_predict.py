@@ -19,9 +19,7 @@ from pyarrow import parquet
 
 import bikeml
 from bikeml.cli import start
-from bikeml.errors import ConfigError
 from bikeml.experiment.model_file import load_pipeline
-from bikeml.tasks.predict import conformal_width
 from tests.builders import agree, stored_model
 from tests.conftest import DAILY
 
@@ -403,47 +401,55 @@ def test_a_run_whose_held_out_rows_are_not_as_written_gives_no_interval(refuse, 
     refuse(["interval=0.9"], r"predictions.csv' holds no predictions")
 
 
-def test_the_interval_is_the_finite_sample_quantile_of_the_held_out_residuals(call, recorded):
+def test_the_interval_is_the_finite_sample_quantile_of_the_scaled_residuals_of_the_held_out_rows(call, recorded):
     status, out, err = call("interval=0.8")
     table = pd.read_csv(io.StringIO(out))
     held_out = recorded[1].predictions
-    residuals = np.sort(np.abs(held_out["actual"] - held_out["predicted"]))
-    width = residuals[177 - 1]  # ceil(221 * 0.8)
+    scores = np.sort(np.abs(held_out["actual"] - held_out["predicted"]) / held_out["scale"])
     assert status == 0
     assert list(table) == ["row", "predicted", "low", "high"]
-    np.testing.assert_allclose(table["high"] - table["predicted"], width)
-    np.testing.assert_allclose(table["predicted"] - table["low"], width)
-    assert f"interval ± {width:.6g}, for 80 % of rows such as the held-out ones" in err
+    rows = table.iloc[held_out["row"] - 1].reset_index(drop=True)
+    width = scores[177 - 1] * held_out["scale"]  # ceil(221 * 0.8)
+    np.testing.assert_allclose(rows["high"], held_out["predicted"] + width)
+    np.testing.assert_allclose(rows["low"], np.maximum(held_out["predicted"] - width, 0))
+    mean = (table["high"] - table["low"]).mean()
+    told = (
+        f"intervals of {mean:.6g} on average, wider where errors are larger, for 80 % of rows such as the held-out ones"
+    )
+    assert told in err
+
+
+def test_a_run_without_a_scale_has_one_width_for_all_rows_and_says_so(call, workdir):
+    """As a run of an earlier version, or one of few rows."""
+    table = pd.DataFrame({"size": range(40), "price": np.arange(40) ** 2 - 9.0})
+    table.to_csv("my.csv", index=False)
+    mine = ["data=csv", "data.path=my.csv", "data.target=price", "data.numeric=[size]", "data.categorical=[]"]
+    run = bikeml.run(*FAST, *mine, "preprocessing=standard", "model=linear")
+    status, out, err = call("run=latest", "data.path=my.csv", "interval=0.8")
+    written = pd.read_csv(io.StringIO(out))
+    assert status == 0
+    assert "scale" not in run.predictions
+    np.testing.assert_allclose(written["high"] - written["low"], (written["high"] - written["low"])[0])
+    assert "all rows have one width, since the run recorded no scale of its errors" in err
+    assert written["low"].min() < -9
+
+
+@pytest.mark.parametrize(("words", "low"), [(["data.target_range=[-9,null]"], -9), (["data.target_range=null"], None)])
+def test_the_range_of_the_command_line_bounds_the_intervals(call, recorded, words, low):
+    written = pd.read_csv(io.StringIO(call("interval=0.99", *words)[1]))
+    assert written["low"].min() == low if low is not None else written["low"].min() < -9
+
+
+def test_a_range_that_does_not_hold_the_held_out_rows_is_refused(refuse):
+    refuse(
+        ["interval=0.9", "data.target_range=[900,null]"], r"does not hold the target .* of a held-out row; set it to"
+    )
 
 
 def test_of_a_chronological_split_the_interval_promises_nothing(call, store, workdir):
     bikeml.run(*FAST, "model=linear", "split=chronological", "hydra.run.dir=run")
     _, _, err = call("run=latest", "interval=0.9")
     assert "of later rows the interval promises nothing" in err
-
-
-@pytest.mark.parametrize(("n_rows", "level", "rank"), [(9, 0.9, 9), (19, 0.95, 19), (99, 0.9, 90), (100, 0.9, 91)])
-def test_the_rank_of_the_quantile_is_that_of_the_theorem(n_rows, level, rank):
-    residuals = np.random.default_rng(0).permutation(np.arange(1.0, n_rows + 1)) * [-1, 1][n_rows % 2]
-    assert conformal_width(residuals, level) == rank
-
-
-@pytest.mark.parametrize(("n_rows", "level", "needed"), [(8, 0.9, 9), (18, 0.95, 19), (0, 0.5, 1), (100, 0.995, 199)])
-def test_too_few_held_out_rows_are_refused(n_rows, level, needed):
-    with pytest.raises(ConfigError, match=rf"interval={level} needs {needed} held-out rows at least, and the run has"):
-        conformal_width(np.zeros(n_rows), level)
-    assert conformal_width(np.zeros(needed), level) == 0
-
-
-@pytest.mark.parametrize("level", [0.5, 0.9])
-def test_the_coverage_on_simulated_rows_lies_between_the_bounds_of_the_theorem(level):
-    """Over 4,000 draws of 30 held-out rows of a skewed distribution, and as many new ones."""
-    rng = np.random.default_rng(0)
-    draws = rng.lognormal(size=(4_000, 31)) - 2  # errors of a model that is wrong on average
-    widths = [conformal_width(draw[:30], level) for draw in draws]
-    coverage = np.mean(np.abs(draws[:, 30]) <= widths)
-    error = 4 * np.sqrt(level * (1 - level) / len(draws))  # four standard errors
-    assert level - error <= coverage <= level + 1 / 31 + error
 
 
 @pytest.mark.slow

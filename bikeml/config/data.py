@@ -1,9 +1,10 @@
 """The typed schema of the data and split sections: which table, what its columns are, and which rows are held out."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bikeml.config.fields import (
     AUTO,
@@ -54,6 +55,18 @@ NO_ROLES = {
 """The model knows its columns."""
 
 
+def check_range(ends: Sequence[float | None]) -> Sequence[float | None]:
+    """Return the low and the high end of a range; raises ValueError if they are no range."""
+    known = [end for end in ends if end is not None]
+    is_range = len(ends) == 2 and known and known == sorted(set(known)) and abs(sum(known)) < math.inf  # noqa: PLR2004
+    if not is_range:
+        raise ValueError("should be the least and the greatest value, such as [0, 1], or [0, null] for no greatest one")
+    return ends
+
+
+ValueRange = Annotated[list[float | None], AfterValidator(check_range)]
+
+
 class DataConfig(Section):
     """
     Which table, how its file is written, what to predict, and the role of each column.
@@ -66,6 +79,7 @@ class DataConfig(Section):
     path: Annotated[Name, NotInResult]  # the table's sha256 counts
     test_path: Annotated[Name | None, AddedLater(None), NotInResult]  # so does that of the test file
     target: Target
+    target_range: Annotated[ValueRange | None, AddedLater(None), NotInResult]  # bounds intervals, and no figure
     missing_target: Annotated[Literal["drop", "refuse"], AddedLater("refuse")]
     numeric: Columns
     categorical: Columns

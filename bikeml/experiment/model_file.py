@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from sklearn import __version__ as sklearn_version
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.data import DataConfig
@@ -39,16 +40,16 @@ _LOADED: set[frozenset[str]] = set()
 """The sets of types of the models that this process has loaded."""
 
 
-def save_pipeline(pipeline: Pipeline, folder: Path) -> Path:
+def save_pipeline(pipeline: BaseEstimator, folder: Path, name: str = FILE_NAME) -> Path:
     """
-    Write `pipeline`, compressed, to `folder`/model.skops, and return the path of the file.
+    Write `pipeline`, compressed, to a file in `folder`, and return the path of the file.
 
     Raises ModelFileError if it holds an object that cannot be written.
     """
     import skops.io  # slow, and many processes neither save nor load a model
 
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / FILE_NAME
+    file = folder / name
     try:
         with without_scorers(pipeline):
             skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)

@@ -16,6 +16,7 @@ from bikeml.evaluation.evaluate import CrossValidation, cross_validation, find_u
 from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.scale import fit_scale, predict_scale
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding.names import tell_positions
@@ -159,11 +160,15 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
             n_jobs=config.evaluation.n_jobs,
             known=known.predictions,
         )
+        scale = fit_scale(fitted.pipeline, rows.X_train, rows.y_train, split.folds, cv.predictions)
+        scales = None if scale is None else predict_scale(scale, fitted.pipeline, X_test, predicted)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
     drawn = intervals(y_test, predicted, config.evaluation)
     return Judged(
         predicted=predicted,
+        scale=scale,
+        scales=scales,
         metrics={**_by_metric(measure(y_test, predicted, names)), **_summarise(cv)},
         intervals=_by_metric(drawn),
         undefined={**_by_metric(find_undefined(y_test, predicted, names)), **_explain_folds(table, split, cv)},

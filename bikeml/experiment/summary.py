@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import BaseDecisionTree, export_text
 
 from bikeml.config.schema import Config
@@ -18,6 +19,7 @@ from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.encoding.names import name_inputs
 from bikeml.experiment.fit import Fitted, SearchOutcome
+from bikeml.experiment.model_file import save_pipeline
 from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
 from bikeml.records import judgement
 from bikeml.records import run as records
@@ -25,7 +27,7 @@ from bikeml.records.fingerprint import fingerprint
 from bikeml.records.provenance import Provenance
 from bikeml.records.record import as_json, as_score
 from bikeml.records.run import Invocation, RunRecord
-from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES
+from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES, SCALE, SCALES
 from bikeml.system.files import write_bytes, write_text
 from bikeml.system.redaction import mask, redact
 from bikeml.table.data import Table
@@ -40,6 +42,10 @@ class Judged:
 
     predicted: np.ndarray
     """For the held-out rows, shape (n_test,)."""
+    scale: RandomForestRegressor | None
+    """A model of the absolute errors, for the intervals of predictions; None if there are too few rows to learn it."""
+    scales: np.ndarray | None
+    """What it predicts for the held-out rows, shape (n_test,)."""
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     """Of the test metrics, at the level evaluation.confidence."""
@@ -176,10 +182,12 @@ def write_files(experiment: Experiment, folder: Path) -> None:
     train = table.X.iloc[split.train]
     digest, written = fingerprint(experiment.identity), experiment.config.data.describe_writing()
     model_folder.write_folder(fitted.pipeline, _example(train), digest, folder / MODEL, written)
-    rows, predicted = table.rows[split.test] + 1, experiment.judged.predicted
-    pd.DataFrame({"row": rows, "actual": table.y[split.test], "predicted": predicted}).to_csv(
-        folder / PREDICTIONS, index=False
-    )
+    rows, judged = table.rows[split.test] + 1, experiment.judged
+    held_out = pd.DataFrame({"row": rows, "actual": table.y[split.test], "predicted": judged.predicted})
+    if judged.scale is not None:
+        held_out[SCALES] = judged.scales
+        save_pipeline(judged.scale, folder, SCALE)
+    held_out.to_csv(folder / PREDICTIONS, index=False)
     _list_fold_predictions(experiment).to_csv(folder / FOLDS, index=False)
     if fitted.outcome:
         fitted.outcome.candidates.to_csv(folder / CANDIDATES, index=False)

@@ -51,7 +51,7 @@ def choose_models(ranked: Sequence[Entry]) -> list[Entry]:
 
 
 def draw_predictions(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
-    """Yield predicted against actual values of the held-out rows. A broken file is reported in its panel."""
+    """Yield actual against predicted values of the held-out rows. A broken file is reported in its panel."""
     for entry in entries:
         try:
             table = _read_table(sweep, entry, PREDICTIONS, ("actual", "predicted"))
@@ -61,7 +61,7 @@ def draw_predictions(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> 
         if table is not None:
             figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
             text = f"test {metric.label} {show(metric, entry.row[metric.test])}, {len(table):,} held-out rows"
-            label = f"predicted against actual values of {entry.outcome.cell.name}: {text}"
+            label = f"actual against predicted values of {entry.outcome.cell.name}: {text}"
             yield Panel(_title(entry), text, embed(figure, label, f"predictions{entry.row['cell']}"))
 
 

@@ -27,19 +27,21 @@ MUTED_COLOUR = "#8a8a8a"
 
 def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: str, confidence: float) -> Figure:
     """
-    Draw predicted against actual values, both of shape (n_rows,), with the diagonal and the fitted line.
+    Draw actual against predicted values, both of shape (n_rows,), with the diagonal and the calibration line.
 
-    `score` is in the title. The band around the line is that of its mean, at `confidence`.
+    The line is the regression of actual on predicted values; its slope is 1 if predictions are right on average (Cox,
+    Two Further Applications of a Model for Binary Regression, Biometrika 45, 1958). Its band is that of the mean, at
+    `confidence`. `score` is in the title.
     """
     figure = _framed(6.5, 6.5)
     axes = figure.subplots()
     low, high = float(min(y_true.min(), y_pred.min())), float(max(y_true.max(), y_pred.max()))
     axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
-    _draw_points(axes, y_true, y_pred)
-    _draw_fitted_line(axes, y_true, y_pred, confidence)
+    _draw_points(axes, y_pred, y_true)
+    _draw_calibration_line(axes, y_pred, y_true, confidence)
     (name,) = shorten([target], MAX_LABEL)
-    axes.set_xlabel(f"actual {name}", **name_style())
-    axes.set_ylabel(f"predicted {name}", **name_style())
+    axes.set_xlabel(f"predicted {name}", **name_style())
+    axes.set_ylabel(f"actual {name}", **name_style())
     axes.set_title(f"{len(y_true):,} held-out rows: {score}")
     axes.legend(frameon=False, loc="upper left")
     axes.locator_params(nbins=TICKS)
@@ -149,14 +151,14 @@ def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
     return figure
 
 
-def _draw_fitted_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
+def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
     """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
     if np.ptp(x) == 0:
-        return  # a line needs two different actual values
+        return  # a line needs two different predictions
     slope, intercept = np.polyfit(x, y, 1)
     grid = np.linspace(x.min(), x.max(), 100)
     line = slope * grid + intercept
-    label = f"fitted line: {slope:.2f} · actual {'+' if intercept >= 0 else '−'} {abs(intercept):.4g}"
+    label = f"fitted line: calibration slope {slope:.2f}"
     axes.plot(grid, line, color=LINE_COLOUR, linewidth=2, label=label)
     freedom = len(x) - 2
     if freedom < 1:

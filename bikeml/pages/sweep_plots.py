@@ -79,7 +79,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, limit
 
 
 def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw predicted against actual values, both of shape (n_rows,). Predictions far outside lie on the frame."""
+    """Draw actual against predicted values, both of shape (n_rows,). Predictions far outside lie on the frame."""
     figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
     low, high = float(actual.min()), float(actual.max())
     pad = 0.06 * (high - low) or 1.0
@@ -87,8 +87,8 @@ def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
     axes.plot(ends, ends, color=MUTED, linestyle="--", linewidth=0.9)
     is_many = len(actual) > MANY_ROWS
     axes.plot(
-        actual,
         np.clip(predicted, *ends),
+        actual,
         ".",
         markersize=4 if is_many else 6,
         alpha=0.25 if is_many else 0.55,
@@ -100,8 +100,8 @@ def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
     axes.set(xlim=ends, ylim=ends)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.set_xlabel("actual", color=MUTED)
-    axes.set_ylabel("predicted", color=MUTED)
+    axes.set_xlabel("predicted", color=MUTED)
+    axes.set_ylabel("actual", color=MUTED)
     return figure
 
 

@@ -32,6 +32,7 @@ RESULT_MODULES = (
     "evaluation/importance",
     "evaluation/metric",
     "evaluation/metrics",
+    "evaluation/scale",
     "evaluation/threads",
     "evaluation/uncertainty/draws",
     "experiment/check",

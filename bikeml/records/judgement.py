@@ -88,7 +88,9 @@ class Importance(Value):
 
 def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
     """
-    Return a file of predictions, shape (n_rows, 3 or 4): row (from 1), actual, predicted, and fold if out-of-fold.
+    Return a file of predictions, shape (n_rows, 3 or 4): row (from 1), actual, predicted, and a fourth column.
+
+    That is the fold of out-of-fold predictions, and the scale of the errors of held-out rows, which earlier runs lack.
 
     Raises RecordError if the file is missing, was changed, or holds no predictions.
     """

@@ -19,9 +19,11 @@ from bikeml.system.files import move, parse_yaml, remove_if_empty
 from bikeml.system.locks import hold
 
 MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
+SCALE, SCALES = "scale.skops", "scale"
+"""A model of the errors, and the column of predictions.csv with what it predicts for the held-out rows."""
 CANDIDATES, RULES, DIFF, LOG = "cv_results.csv", "tree.txt", "code.diff", "bikeml.log"
 RESULT, STORE = RunRecord.FILE, StoreRecord.FILE
-COMPUTED = (MODEL, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
+COMPUTED = (MODEL, SCALE, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
 """The files and folders that a run may compute. The record lists each file that exists, with its digest."""
 FIGURES = ("evaluate.png", "residuals.png", "importance.png", "search.png")
 """Figures drawn from the record. They can be drawn again, so they have no digest."""

@@ -1,6 +1,5 @@
 """Predict the rows of a table with the model of a recorded run."""
 
-import math
 import os
 import shutil
 import sys
@@ -17,12 +16,12 @@ from pydantic import Field
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
-from bikeml.records.judgement import read_predictions
-from bikeml.records.run_folder import CONFIG, PREDICTIONS, RunFolder
+from bikeml.records.run_folder import CONFIG, RunFolder
 from bikeml.system.files import move
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
+from bikeml.tasks.interval import Interval, list_files, read_interval
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = "-"
 COLUMNS = ("row", "predicted", "low", "high")
+Ends = tuple[np.ndarray, np.ndarray]
 
 
 class Options(Section):
@@ -60,10 +60,12 @@ def predict(config: Config, options: Options) -> None:
         announce("looking for the run")
         run = lookup.find(config, options.run)
         announce("loading the model")
-        names = [CONFIG] if options.interval is None else [CONFIG, PREDICTIONS]
-        recorded, model = run.fetch_record(Path(folder), *names), run.fetch_model(Path(folder))
+        recorded, model = run.fetch_record(Path(folder), CONFIG), run.fetch_model(Path(folder))
         pipeline, description = load_recorded(model)
-        width = None if options.interval is None else _find_width(recorded, options.interval)
+        interval = None
+        if options.interval is not None:
+            run.fetch_record(Path(folder), *list_files(recorded))
+            interval = read_interval(recorded, options.interval, config.data, options.given)
         gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
         with closing(rows), _Writer(options.output) as writer:
@@ -72,9 +74,10 @@ def predict(config: Config, options: Options) -> None:
                 gaps += X.isna().sum()
                 unknown.look_at(X)
                 predicted = _predict_chunk(pipeline.predict, X, config.data.path)
-                writer.write(_table(chunk, options.key, predicted, width))
+                ends = interval.around(pipeline, X, predicted) if interval else None
+                writer.write(_table(chunk, options.key, predicted, ends))
                 announce("predicting", writer.n_rows)
-    _tell(run, config.data.path, options, writer.n_rows, gaps, width)
+    _tell(run, config.data.path, options, writer, gaps, interval)
     for line in unknown.describe():
         print(line, file=sys.stderr)
 
@@ -103,30 +106,6 @@ def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFram
         raise DataError(f"the model refuses {seen}: {reason}; mend these cells, or leave the rows out") from error
 
 
-def conformal_width(residuals: np.ndarray, level: float) -> float:
-    """
-    Return half the width of a prediction interval with a coverage of `level`, in the target's unit.
-
-    `residuals`, shape (n_rows,), must come from rows that neither fitted nor chose the model. The interval then covers
-    the truth of a new row with a probability of at least `level`. Without ties the probability is at most
-    level + 1 / (n_rows + 1). This is true for every model and distribution if the new row and these rows are
-    exchangeable. It is an average over rows, not a promise for each kind of row. Residuals of a cross-validation do not
-    suffice: without the models of the folds they guarantee nothing, and with them (CV+) only 2 level - 1.
-
-    Source: split conformal prediction, in Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113
-    (2018), theorem 2; on cross-validation Barber et al., Predictive inference with the jackknife+, Annals of Statistics
-    49 (2021).
-    """
-    n_rows = len(residuals)
-    rank = math.ceil(round((n_rows + 1) * level, 9))
-    if rank > n_rows:
-        needed = math.ceil(round(level / (1 - level), 9))
-        raise ConfigError(
-            f"interval={level} needs {needed:,} held-out rows at least, and the run has {n_rows:,}; set a lower one"
-        )
-    return float(np.partition(np.abs(residuals), rank - 1)[rank - 1])
-
-
 def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
     """Return the run's own data.allowed, since the present config may belong to another table."""
     try:
@@ -139,19 +118,14 @@ def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
     return allowed
 
 
-def _find_width(recorded: RunFolder, level: float) -> float:
-    held_out = read_predictions(recorded, PREDICTIONS)
-    return conformal_width(held_out["actual"].to_numpy() - held_out["predicted"].to_numpy(), level)
-
-
-def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, width: float | None) -> pd.DataFrame:
+def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, ends: Ends | None) -> pd.DataFrame:
     """Return the predictions of a chunk as they are written; the key keeps the type of its whole column."""
     columns: dict[str, Any] = {"row": chunk.X.index + 1}
     if key is not None:
         columns[key] = pd.arrays.ArrowExtensionArray(chunk.key)
     columns["predicted"] = predicted
-    if width is not None:
-        columns |= {"low": predicted - width, "high": predicted + width}
+    if ends is not None:
+        columns |= dict(zip(("low", "high"), ends, strict=True))
     return pd.DataFrame(columns)
 
 
@@ -159,7 +133,7 @@ class _Writer:
     """Writes chunks of a table to a temporary file, and moves it to its place after the last one."""
 
     def __init__(self, output: str) -> None:
-        self._output, self.n_rows = output, 0
+        self._output, self.n_rows, self._widths = output, 0, 0.0
         self._parquet: Any = None
 
     def __enter__(self) -> Self:
@@ -177,6 +151,12 @@ class _Writer:
             else:
                 table.to_csv(self._file, mode="a", header=self.n_rows == 0, index=False)
         self.n_rows += len(table)
+        self._widths += float((table["high"] - table["low"]).sum()) if "high" in table else 0.0
+
+    @property
+    def mean_width(self) -> float:
+        """The mean width of the intervals; 0 without intervals."""
+        return self._widths / self.n_rows
 
     def _write_parquet(self, table: pd.DataFrame) -> None:
         import pyarrow as pa
@@ -216,20 +196,18 @@ def _writing_errors(output: str) -> Iterator[None]:
         ) from error
 
 
-def _tell(run: "RecordedRun", table: str, options: Options, n_rows: int, gaps: pd.Series, width: float | None) -> None:
+def _tell(
+    run: "RecordedRun", table: str, options: Options, writer: _Writer, gaps: pd.Series, interval: Interval | None
+) -> None:
     """Describe the predictions on stderr, since they themselves may go to stdout."""
-    lines = [f"{n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
+    lines = [f"{writer.n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
     if table.startswith(EMBEDDED):
         lines.append("these are the rows of the embedded table; set data.path to your own")
     if gaps.any():
         counts = ", ".join(f"{count:,} in {name}" for name, count in gaps[gaps > 0].items())
         lines.append(f"gaps that the model took: {counts}")
-    if width is not None and options.interval is not None:
-        lines.append(f"interval ± {width:.6g}, for {100 * options.interval:.4g} % of rows such as the held-out ones")
-        if run.params.get("split.kind") == "chronological":
-            lines.append("the held-out rows are the latest ones: of later rows the interval promises nothing")
-        if run.params.get("split.kind") == "group":
-            lines.append("rows of one group are alike: with few held-out groups the interval may cover fewer rows")
+    if interval is not None:
+        lines += interval.describe(run.params, writer.mean_width)
     if options.output != STANDARD_OUTPUT:
         lines.append(options.output)
     print("\n".join(lines), file=sys.stderr)
