@@ -74,6 +74,23 @@ def test_one_small_variance_among_greater_ones_makes_no_lead_sure():
     assert compare([[0.7] * 5, even, 0.69 + spread, 0.69 - spread]).is_indistinguishable.all()
 
 
+def test_a_model_that_fails_in_a_fold_hides_no_other():
+    rng = np.random.default_rng(0)
+    scores = 0.7 + 0.3 * (np.arange(6) < 3)[:, None] + rng.normal(0, 0.02, (6, 5))
+    failed = np.full((1, 5), 0.5)
+    for worst in (-1e3, -1e200):
+        failed[0, 2] = worst
+        found = compare(np.vstack([scores, failed]))
+        assert found.is_indistinguishable.tolist()[:6] == [True, True, True, False, False, False]
+
+
+def test_with_fewer_than_five_folds_each_difference_has_its_own_variance():
+    scores = np.random.default_rng(0).normal(0, 1, (4, 3))
+    found = compare(scores)
+    per_error = found.find_half_widths() / np.sqrt((1 / 3 + 0.25) * np.maximum(found.own_variances, 1e-9))
+    assert np.delete(per_error, found.best) == pytest.approx(find_critical_value(4, 3))
+
+
 def test_more_models_need_a_greater_lead_and_more_folds_a_smaller_one():
     values = [find_critical_value(n_models, 5) for n_models in (2, 3, 6, 18, 200)]
     assert values == sorted(values)

@@ -19,7 +19,7 @@ from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
 from bikeml.system.files import write_text
 
-REPEATS = (2, 3, 5, 10, 20, 50)
+REPEATS = (2, 5, 10, 20, 50)
 """The numbers of repeats of the folds that are advised."""
 
 

@@ -18,11 +18,13 @@ from bikeml.evaluation.uncertainty.draws import Statistic
 CONFIDENCE = 0.95
 PRIOR_DF = 4
 """How much the mean variance of all differences weighs, in degrees of freedom: as much as 5 folds of one difference."""
+HYPERVARIABLE = 10
+"""A variance counts in that mean as at most so many times the median, so that one model that fails hides no other."""
 SIMULATED = 400_000
 """Differences that are drawn for a critical value, in at least LEAST_DRAWS and at most MOST_DRAWS sweeps."""
 LEAST_DRAWS, MOST_DRAWS = 1_000, 10_000
-MANY_FOLDS = 1_000
-"""From so many folds on, a critical value no longer depends on their number."""
+MANY_FOLDS = 100
+"""From so many folds on, a critical value hardly depends on their number."""
 ROUNDING = 1e-12
 """Scores that differ by a smaller share are equal but for rounding."""
 N_DRAWS = 200
@@ -42,8 +44,8 @@ class Comparison:
     n_folds: int
     ratio: float
     """The number of rows that a fold is scored on, over those that it is fitted on."""
-    least: float
-    """The half-width of an interval that only rounding gives."""
+    least: np.ndarray
+    """How far the model is from the best by rounding alone."""
 
     def find_half_widths(self, n_repeats: float = 1) -> np.ndarray:
         """
@@ -91,19 +93,26 @@ def compare_with_best(scores: np.ndarray, best: int, ratio: float) -> Comparison
     """
     differences = scores - scores[best]
     n_folds = scores.shape[1]
-    least = ROUNDING * float(np.abs(scores).max() + np.finfo(float).tiny)
-    return Comparison(best, differences.mean(axis=1), differences.var(axis=1, ddof=1), n_folds, ratio, least)
+    with np.errstate(over="ignore"):  # a linear model may fail by any number
+        variances = differences.var(axis=1, ddof=1)
+    least = ROUNDING * (np.abs(scores).max(axis=1) + np.abs(scores[best]).max() + np.finfo(float).tiny)
+    return Comparison(best, differences.mean(axis=1), variances, n_folds, ratio, least)
 
 
 def _moderate(others: np.ndarray, variances: np.ndarray, df: float) -> np.ndarray:
     """
     Return the `variances` of differences, moderated by the mean of those of the `others`, on the last axis.
 
-    Of few folds, one variance may be small by chance, and would make a difference look sure. Source: Smyth, Linear
-    Models and Empirical Bayes Methods for Assessing Differential Expression in Microarray Experiments (2004).
+    Of few folds, one variance may be small by chance, and would make a difference look sure. With less than PRIOR_DF
+    degrees of freedom the mean would count more than the variance itself, so there is none. Sources: Smyth, Linear
+    Models and Empirical Bayes Methods for Assessing Differential Expression in Microarray Experiments (2004); Phipson
+    and others, Robust Hyperparameter Estimation Protects against Hypervariable Genes (2016).
     """
+    if df < PRIOR_DF:
+        return variances
     share = PRIOR_DF / (PRIOR_DF + df)
-    return np.asarray(share * others.mean(axis=-1, keepdims=True) + (1 - share) * variances)
+    most = HYPERVARIABLE * np.median(others, axis=-1, keepdims=True)
+    return np.asarray(share * np.minimum(others, most).mean(axis=-1, keepdims=True) + (1 - share) * variances)
 
 
 @cache
