@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,7 +12,6 @@ from scipy.stats import studentized_range
 from scipy.stats import t as student_t
 
 from bikeml.evaluation.uncertainty.comparison import compare_on_rows, compare_with_best, find_critical_value
-from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 
 OURS, BEST = [0.70, 0.72, 0.69, 0.75, 0.71], [0.74, 0.73, 0.75, 0.76, 0.70]
 SCORES = arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 6)), elements=st.floats(-1, 1))

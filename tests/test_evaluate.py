@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bikeml.evaluation import evaluate, threads
-from bikeml.evaluation.metrics import find_metric
-from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
+from bikeml.evaluation.uncertainty import units as drawn_together
+from bikeml.evaluation.uncertainty.units import Units
 from tests.conftest import config_of
 
 SETTINGS = config_of().evaluation
@@ -27,13 +27,6 @@ def test_the_metrics_are_scikit_learns(y_true, y_pred):
     assert metrics["mae"] == mean_absolute_error(y_true, y_pred)
     assert metrics["r2"] == r2_score(y_true, y_pred)
     assert metrics["rmse"] == root_mean_squared_error(y_true, y_pred)
-
-
-@given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
-def test_the_metrics_of_one_draw_are_the_metrics(y_true, y_pred):
-    for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
-        drawn = find_metric(name).over_draws(y_true, y_pred, RowDraws(len(y_true)))(np.arange(len(y_true)))
-        np.testing.assert_allclose(drawn, value, rtol=1e-9)
 
 
 def test_a_forest_on_all_cores_is_the_same_forest_and_predicts_on_one(monkeypatch):
@@ -55,6 +48,10 @@ def test_a_forest_on_all_cores_is_the_same_forest_and_predicts_on_one(monkeypatc
     assert pipeline[-1].n_jobs is None
 
 
+def rows(n_rows):
+    return Units.of("rows", np.arange(n_rows))
+
+
 def sample(n_rows, seed):
     rng = np.random.default_rng(seed)
     y_true = rng.normal(size=n_rows)
@@ -63,7 +60,7 @@ def sample(n_rows, seed):
 
 def test_an_interval_is_the_same_each_time_and_holds_the_metric():
     y_true, y_pred = sample(200, 0)
-    first, second = (evaluate.intervals(y_true, y_pred, SETTINGS) for _ in range(2))
+    first, second = (evaluate.intervals(y_true, y_pred, SETTINGS, rows(200)) for _ in range(2))
     assert first == second
     for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
         low, high = first[name]
@@ -72,27 +69,27 @@ def test_an_interval_is_the_same_each_time_and_holds_the_metric():
 
 def test_the_batch_size_does_not_change_an_interval(monkeypatch):
     y_true, y_pred = sample(50, 1)
-    whole = evaluate.intervals(y_true, y_pred, SETTINGS)
-    monkeypatch.setattr(evaluate, "BOOTSTRAP_BATCH_CELLS", 50 * 7)
-    assert evaluate.intervals(y_true, y_pred, SETTINGS) == whole
+    whole = evaluate.intervals(y_true, y_pred, SETTINGS, rows(50))
+    monkeypatch.setattr(drawn_together, "BATCH_CELLS", 50 * 7)
+    for name, ends in evaluate.intervals(y_true, y_pred, SETTINGS, rows(50)).items():
+        np.testing.assert_allclose(ends, whole[name], rtol=1e-12)
 
 
-def test_intervals_over_blocks_are_those_over_rows_within_the_noise_of_both(monkeypatch):
+def test_an_interval_does_not_depend_on_the_other_metrics():
+    y_true, y_pred = sample(220, 1)
+    alone = SETTINGS.model_copy(update={"metrics": ["r2"]})
+    whole = evaluate.intervals(y_true, y_pred, SETTINGS, rows(220))
+    assert evaluate.intervals(y_true, y_pred, alone, rows(220))["r2"] == whole["r2"]
+
+
+def test_intervals_over_sets_of_rows_are_those_over_rows_within_the_noise_of_both(monkeypatch):
     y_true, y_pred = sample(20_000, 2)
-    order = np.argsort(y_true)  # a table sorted by its target gets no other blocks than any
-    over_blocks = evaluate.intervals(y_true[order], y_pred[order], SETTINGS)
-    monkeypatch.setattr(evaluate, "MANY_ROWS", 20_000)
-    over_rows = evaluate.intervals(y_true, y_pred, SETTINGS)
+    order = np.argsort(y_true)  # a table sorted by its target gets no other sets than any
+    over_sets = evaluate.intervals(y_true[order], y_pred[order], SETTINGS, rows(20_000))
+    monkeypatch.setattr(drawn_together, "MANY_UNITS", 20_000)
+    over_rows = evaluate.intervals(y_true, y_pred, SETTINGS, rows(20_000))
     for name, (low, high) in over_rows.items():
-        np.testing.assert_allclose(over_blocks[name], (low, high), atol=0.12 * (high - low))
-
-
-@given(y_true=values.filter(lambda y: np.ptp(y) > 1e-3), y_pred=values)
-def test_the_metrics_of_all_blocks_are_the_metrics(y_true, y_pred):
-    draws = BlockDraws(len(y_true), np.random.default_rng(0))
-    for name, value in evaluate.measure(y_true, y_pred, NAMES).items():
-        drawn = find_metric(name).over_draws(y_true, y_pred, draws)(np.arange(draws.n_drawn))
-        np.testing.assert_allclose(drawn, value, rtol=1e-9)
+        np.testing.assert_allclose(over_sets[name], (low, high), atol=0.12 * (high - low))
 
 
 def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
@@ -100,7 +97,7 @@ def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
     settings = SETTINGS.model_copy(update={"bootstrap_samples": 300})
     covered = 0
     for seed in range(200):
-        low, high = evaluate.intervals(*sample(150, seed), settings)["mse"]
+        low, high = evaluate.intervals(*sample(150, seed), settings, rows(150))["mse"]
         covered += low <= truth <= high
     assert 0.88 <= covered / 200 <= 0.99
 

@@ -17,7 +17,8 @@ from bikeml.errors import ConfigError, DataError, FitError
 from bikeml.evaluation import evaluate
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics, find_quantile, find_scorer
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric
-from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
+from bikeml.evaluation.uncertainty import units as drawn_together
+from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators
 from bikeml.multirun.run import to_score
 from bikeml.pages.leaderboard import build_leaderboard, count_cells
@@ -39,6 +40,10 @@ def sample(n_rows=300, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.gamma(2, 2, n_rows) + 1
     return y, np.abs(y + rng.normal(0, 0.5, n_rows)) + 0.1
+
+
+def rows(n_rows):
+    return Units.of("rows", np.arange(n_rows))
 
 
 def decided(*overrides):
@@ -78,31 +83,25 @@ def test_perfect_predictions_are_the_best(name):
     assert metric.sign * metric.measure(y, y) > metric.sign * metric.measure(y, predicted)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "max_error"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("max_error", "median_ae")])
 @pytest.mark.parametrize(("n_rows", "seed"), [(2, 0), (31, 1), (300, 2)])
-def test_the_metric_of_one_draw_is_the_metric(name, n_rows, seed):
+def test_what_an_interval_is_made_of_is_the_metric(name, n_rows, seed):
     metric, (y, predicted) = find_metric(name), sample(n_rows, seed)
-    drawn = metric.over_draws(y, predicted, RowDraws(n_rows))(np.arange(n_rows))
-    assert drawn == pytest.approx(metric.measure(y, predicted), rel=1e-9)
+    statistic = metric.find_statistic(y, predicted)
+    value = statistic.value(*[term.mean() for term in statistic.terms])
+    assert value == pytest.approx(metric.measure(y, predicted), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "max_error"])
-def test_the_metric_of_all_blocks_is_the_metric(name):
-    metric, (y, predicted) = find_metric(name), sample()
-    draws = BlockDraws(len(y), np.random.default_rng(0))
-    value = metric.over_draws(y, predicted, draws)(np.arange(draws.n_drawn))
-    assert value == pytest.approx(metric.measure(y, predicted), rel=0.01 if name == "median_ae" else 1e-9)
-
-
-def test_intervals_over_blocks_are_those_over_rows_within_the_noise_of_both(monkeypatch):
+def test_intervals_over_sets_of_rows_are_those_over_rows_within_the_noise_of_both(monkeypatch):
     y, predicted = sample(20_000, 3)
     settings = decided(f"evaluation.metrics=[{','.join(NAMES)}]").evaluation
-    over_blocks = evaluate.intervals(y, predicted, settings)
-    monkeypatch.setattr(evaluate, "MANY_ROWS", 20_000)
-    over_rows = evaluate.intervals(y, predicted, settings.model_copy(update={"bootstrap_samples": 500}))
-    assert [*over_rows] == [*over_blocks] == [name for name in NAMES if name != "max_error"]
+    over_sets = evaluate.intervals(y, predicted, settings, rows(20_000))
+    monkeypatch.setattr(drawn_together, "MANY_UNITS", 20_000)
+    settings = settings.model_copy(update={"bootstrap_samples": 500})
+    over_rows = evaluate.intervals(y, predicted, settings, rows(20_000))
+    assert [*over_rows] == [*over_sets] == [name for name in NAMES if name != "max_error"]
     for name, (low, high) in over_rows.items():
-        np.testing.assert_allclose(over_blocks[name], (low, high), atol=0.2 * (high - low))
+        np.testing.assert_allclose(over_sets[name], (low, high), atol=0.2 * (high - low))
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
@@ -111,7 +110,7 @@ def test_an_interval_holds_the_metric_at_any_quantile(alpha, n_rows):
     y, predicted = sample(n_rows, 4)
     names = [at_quantile(name, alpha) for name in AT_A_QUANTILE]
     settings = decided(f"evaluation.metrics=[{','.join(names)},median_ae]", "evaluation.rank=median_ae").evaluation
-    found = evaluate.intervals(y, predicted, settings)
+    found = evaluate.intervals(y, predicted, settings, rows(n_rows))
     for name, value in evaluate.measure(y, predicted, settings.metrics).items():
         low, high = found[name]
         assert low < value < high
@@ -133,12 +132,12 @@ def test_a_metric_that_is_undefined_is_none_with_the_reason(name, change, reason
     assert math.isnan(evaluate.measure(y, predicted, [name])[name])
     assert evaluate.find_undefined(y, predicted, ["mae", name]) == {name: reason}
     settings = decided(f"evaluation.metrics=[{name},mae]", "evaluation.rank=mae").evaluation
-    assert [*evaluate.intervals(y, predicted, settings)] == ["mae"]
+    assert [*evaluate.intervals(np.tile(y, 5), np.tile(predicted, 5), settings, rows(15))] == ["mae"]
 
 
 def test_a_maximum_has_no_interval():
     settings = decided("evaluation.metrics=[max_error]").evaluation
-    assert evaluate.intervals(*sample(), settings) == {}
+    assert evaluate.intervals(*sample(), settings, rows(300)) == {}
 
 
 @pytest.mark.parametrize("name", ["pinball_0.9", "pinball_.9", "pinball_0.90"])
@@ -305,8 +304,9 @@ def test_a_run_is_judged_by_the_metrics_that_are_asked_for(workdir, capsys, bike
     assert record.score == pytest.approx(np.mean(record.cv.scores["mae"]))
     assert to_score(record) == -record.score
     assert record.metrics["test_rmsle"] is record.metrics["cv_rmsle_mean"] is None
-    assert {"test_rmsle", "cv_rmsle_mean"} == record.undefined.keys()
-    assert [*record.intervals] == ["test_mae", "test_mape", "test_pinball_0.9"]
+    assert {"test_rmsle", "cv_rmsle_mean", "cv_rmsle_pooled"} == record.undefined.keys()
+    of_test = ["test_mae", "test_mape", "test_pinball_0.9"]
+    assert [*record.intervals] == [*of_test, "cv_mae_pooled", "cv_mape_pooled", "cv_pinball_0.9_pooled"]
 
 
 def test_the_figures_and_the_importance_of_a_run_are_those_of_its_rank():

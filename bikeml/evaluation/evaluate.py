@@ -4,22 +4,22 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.stats import bootstrap
 from sklearn.base import BaseEstimator, clone
 from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import all_cores
-from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
+from bikeml.evaluation.uncertainty.intervals import Interval, Precision, find_intervals
+from bikeml.evaluation.uncertainty.units import Units
 from bikeml.table.split import Fold
 
-BOOTSTRAP_BATCH_CELLS = 250_000  # limits the memory of the resampled rows to some megabytes
-MANY_ROWS = 10_000  # of more rows, blocks are drawn instead of single rows
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,31 +49,73 @@ def find_undefined(y_true: np.ndarray, y_pred: np.ndarray, names: Iterable[str])
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
+def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig, units: Units) -> dict[str, Interval]:
     """
-    Return percentile bootstrap intervals of the metrics over the held-out rows.
+    Return bootstrap-t intervals of the metrics, and Woodruff's of a median.
 
-    Both arrays have shape (n_rows,) and are drawn in pairs. A metric that has no interval, or is undefined, is left
-    out. More than MANY_ROWS rows are drawn in blocks; the intervals are as wide as with single rows.
+    Both arrays have shape (n_rows,). The rows of a unit are drawn together. A metric that has no interval, or is
+    undefined, is left out.
     """
     y_true, y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
-    n_rows, rng = len(y_true), np.random.default_rng(config.random_state)
-    draws = RowDraws(n_rows) if n_rows <= MANY_ROWS else BlockDraws(n_rows, rng)
-    found = {name: find_metric(name).over_draws(y_true, y_pred, draws) for name in config.metrics}
-    statistics = {name: statistic for name, statistic in found.items() if statistic is not None}
-    if not statistics:
-        return {}
-    with np.errstate(divide="ignore", invalid="ignore"):  # few rows may be drawn all alike, and explain nothing
-        drawn = bootstrap(
-            (np.arange(draws.n_drawn),),
-            lambda positions, axis: np.stack([statistic(positions) for statistic in statistics.values()]),  # noqa: ARG005
-            n_resamples=config.bootstrap_samples,
-            batch=max(1, BOOTSTRAP_BATCH_CELLS // draws.n_drawn),
-            confidence_level=config.confidence,
-            method="percentile",
-            rng=np.random.default_rng(config.random_state),
-        ).confidence_interval
-    return {name: (float(low), float(high)) for name, low, high in zip(statistics, drawn.low, drawn.high, strict=True)}
+    found = {name: find_metric(name).find_statistic(y_true, y_pred) for name in config.metrics}
+    return find_intervals(
+        {name: statistic for name, statistic in found.items() if statistic is not None},
+        units,
+        Precision(config.confidence, config.bootstrap_samples, config.random_state),
+    )
+
+
+class Figures(NamedTuple):
+    """The metrics of some rows, by the names that a record has for them."""
+
+    metrics: Mapping[str, float]
+    """NaN if a metric is undefined."""
+    intervals: Mapping[str, Interval]
+    undefined: Mapping[str, str]
+    """Why metrics are undefined."""
+
+
+def judge_rows(
+    y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig, units: Units, which: str = "test"
+) -> Figures:
+    """Return the metrics of predictions, both of shape (n_rows,), by the name `which` of :class:`Metric`."""
+
+    def rename(found: Mapping[str, T]) -> dict[str, T]:
+        return {getattr(find_metric(name), which): each for name, each in found.items()}
+
+    return Figures(
+        rename(measure(y_true, y_pred, config.metrics)),
+        rename(intervals(y_true, y_pred, config, units)),
+        rename(find_undefined(y_true, y_pred, config.metrics)),
+    )
+
+
+def judge_folds(folds: Sequence[np.ndarray], cv: CrossValidation, config: EvaluationConfig, units: Units) -> Figures:
+    """
+    Return the mean and std of each metric over the folds, and the metric of the rows of all folds together.
+
+    `folds` are the actual values, shape (n_score,) each. The pooled figure of small folds is less biased, since each
+    fold's R² compares with the mean of its own few rows. Its interval is over the rows, and does not know what other
+    training rows would change: Bates, Hastie and Tibshirani, Cross-Validation: What Does It Estimate and How Well Does
+    It Do It? (2023).
+    """
+    pooled = judge_rows(np.concatenate(folds), np.concatenate(cv.predictions), config, units, "pooled")
+    over_folds: dict[str, float] = {}
+    for name, scores in cv.scores.items():
+        metric = find_metric(name)
+        over_folds |= {metric.mean: float(np.mean(scores)), metric.std: float(np.std(scores))}
+    of_pooled = {name: f"{reason} of the folds" for name, reason in pooled.undefined.items()}
+    return Figures({**over_folds, **pooled.metrics}, pooled.intervals, {**_explain_means(folds, cv), **of_pooled})
+
+
+def _explain_means(folds: Sequence[np.ndarray], cv: CrossValidation) -> dict[str, str]:
+    """Return why means over the folds are undefined, by their names: why all rows are, or else those of a fold."""
+    found = find_undefined(np.concatenate(folds), np.concatenate(cv.predictions), cv.scores)
+    reasons = {name: f"{reason} of the folds" for name, reason in found.items()}
+    for number, (actual, predicted) in enumerate(zip(folds, cv.predictions, strict=True), start=1):
+        for name, reason in find_undefined(actual, predicted, cv.scores.keys() - reasons.keys()).items():
+            reasons[name] = f"{reason} of fold {number}"
+    return {find_metric(name).mean: reason for name, reason in reasons.items()}
 
 
 def cross_validation(

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bikeml.evaluation.uncertainty.draws import Draws, Statistic
+from bikeml.evaluation.uncertainty.intervals import Statistic
 from bikeml.terminal.numbers import DIGITS, show_number, show_score
 
 Formula = Callable[..., Statistic]
-"""Takes the actual and the predicted values, shape (n_rows,), the Draws, and the metric's own arguments."""
+"""Takes the actual and the predicted values, shape (n_rows,), and the metric's own arguments."""
 Need = Callable[[np.ndarray, np.ndarray], str]
 """
 Takes the actual and the predicted values; returns why the metric is undefined for them, or "" if it is not.
@@ -35,7 +35,7 @@ class Metric:
     greater_is_better: bool = False
     unit: Literal["target", "target²", "none"] = "none"
     formula: Formula | None = None
-    """Its value for many bootstrap draws; None if it has no interval."""
+    """What its interval is made of; None if it has no interval."""
     need: Need | None = None
     """What it needs of the values; None if nothing."""
     arguments: Mapping[str, float] = field(default_factory=dict)
@@ -53,8 +53,13 @@ class Metric:
 
     @property
     def std(self) -> str:
-        """The name of its standard deviation over the folds."""
+        """The name of its standard deviation over the folds, with ddof=0: the root of the mean squared deviation."""
         return f"cv_{self.name}_std"
+
+    @property
+    def pooled(self) -> str:
+        """The name of its value on the rows of all folds together; with _low and _high, of the ends of the interval."""
+        return f"cv_{self.name}_pooled"
 
     @property
     def sign(self) -> int:
@@ -75,11 +80,11 @@ class Metric:
         """Return why the metric is undefined for these values; "" if it is not."""
         return self.need(y_true, y_pred) if self.need else ""
 
-    def over_draws(self, y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic | None:
-        """Return the metric as a function of draws of the rows; None if it has no interval, or is undefined."""
+    def find_statistic(self, y_true: np.ndarray, y_pred: np.ndarray) -> Statistic | None:
+        """Return what the interval is made of; None if the metric has none, or is undefined for these values."""
         if self.formula is None or self.explain_undefined(y_true, y_pred):
             return None
-        return self.formula(y_true, y_pred, draws, **self.arguments)
+        return self.formula(y_true, y_pred, **self.arguments)
 
     def score(self, estimator: Any, X: Any, y: np.ndarray) -> float:  # noqa: ANN401  of scikit-learn
         """Return the metric of a fitted estimator as a score, of which the greatest is the best."""

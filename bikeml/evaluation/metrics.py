@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
@@ -11,64 +12,85 @@ from scipy.special import xlogy
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.evaluation.metric import Metric
-from bikeml.evaluation.uncertainty.draws import Draws, Statistic, pinball
+from bikeml.evaluation.uncertainty.intervals import EXPLAINED, Median, OfMeans
 
 
-def _mse(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return draws.mean((y_true - y_pred) ** 2)
+def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return _mean((y_true - y_pred) ** 2)
 
 
-def _rmse(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    mse = _mse(y_true, y_pred, draws)
-    return lambda drawn: np.sqrt(mse(drawn))
+def _rmse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return OfMeans([(y_true - y_pred) ** 2], np.sqrt)
 
 
-def _mae(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return draws.mean(np.abs(y_true - y_pred))
+def _mae(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return _mean(np.abs(y_true - y_pred))
 
 
-def _r2(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return _explained(_mse(y_true, y_pred, draws), draws.variance(y_true))
+def _r2(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    y = y_true - y_true.mean()  # the squares of a target that is far from 0 would have no digits left
+    terms = [(y_true - y_pred) ** 2, y, y**2]
+    return OfMeans(terms, lambda square, mean, mean_square: 1 - square / (mean_square - mean**2), EXPLAINED)
 
 
-def _mape(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return draws.mean(np.abs((y_true - y_pred) / y_true))
+def _mape(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return _mean(np.abs((y_true - y_pred) / y_true))
 
 
-def _rmsle(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return _rmse(np.log1p(y_true), np.log1p(y_pred), draws)
+def _rmsle(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return _rmse(np.log1p(y_true), np.log1p(y_pred))
 
 
-def _median_ae(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return draws.median(np.abs(y_true - y_pred))
+def _median_ae(y_true: np.ndarray, y_pred: np.ndarray) -> Median:
+    return Median(np.abs(y_true - y_pred))
 
 
-def _explained_variance(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return _explained(draws.variance(y_true - y_pred), draws.variance(y_true))
+def _explained_variance(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    errors, y = y_true - y_pred, y_true - y_true.mean()
+    errors = errors - errors.mean()
+
+    def value(error: Any, error_square: Any, mean: Any, mean_square: Any) -> Any:  # noqa: ANN401  real or complex
+        return 1 - (error_square - error**2) / (mean_square - mean**2)
+
+    return OfMeans([errors, errors**2, y, y**2], value, EXPLAINED)
 
 
-def _pinball(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, alpha: float) -> Statistic:
-    return draws.mean(pinball(y_true - y_pred, alpha))
+def _pinball(y_true: np.ndarray, y_pred: np.ndarray, alpha: float) -> OfMeans:
+    return _mean(_lose(y_true - y_pred, alpha))
 
 
-def _d2_pinball(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, alpha: float = 0.5) -> Statistic:
-    return _explained(_pinball(y_true, y_pred, draws, alpha), draws.least_pinball(y_true, alpha))
+def _d2_pinball(y_true: np.ndarray, y_pred: np.ndarray, alpha: float = 0.5) -> OfMeans:
+    """Keep the quantile of all rows in each draw: near it, where the loss is least, the loss hardly changes."""
+    best = np.quantile(y_true, alpha, method="averaged_inverted_cdf")  # as d2_pinball_score of scikit-learn 1.9
+    terms = [_lose(y_true - y_pred, alpha), _lose(y_true - best, alpha)]
+    return OfMeans(terms, lambda loss, least: 1 - loss / least, EXPLAINED)
 
 
-def _poisson_deviance(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws) -> Statistic:
-    return draws.mean(2 * (xlogy(y_true, y_true / y_pred) - y_true + y_pred))
+def _poisson_deviance(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
+    return _mean(_deviate(y_true, y_pred))
 
 
-def _d2_poisson(y_true: np.ndarray, y_pred: np.ndarray, draws: Draws, power: float) -> Statistic:
+def _d2_poisson(y_true: np.ndarray, y_pred: np.ndarray, power: float) -> OfMeans:
     del power  # 1 is Poisson's
-    mean, mean_log = draws.mean(y_true), draws.mean(xlogy(y_true, y_true))
-    return _explained(
-        _poisson_deviance(y_true, y_pred, draws), lambda drawn: 2 * (mean_log(drawn) - xlogy(mean(drawn), mean(drawn)))
-    )
+
+    def value(deviance: Any, mean_log: Any, mean: Any) -> Any:  # noqa: ANN401  real or complex
+        return 1 - deviance / (2 * (mean_log - xlogy(mean, mean)))
+
+    return OfMeans([_deviate(y_true, y_pred), xlogy(y_true, y_true), y_true], value, EXPLAINED)
 
 
-def _explained(loss: Statistic, of: Statistic) -> Statistic:
-    return lambda drawn: 1 - loss(drawn) / of(drawn)
+def _mean(losses: np.ndarray) -> OfMeans:
+    return OfMeans([losses], lambda mean: mean)
+
+
+def _lose(errors: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the pinball loss of each error, actual minus predicted, at the quantile `alpha`."""
+    return np.maximum(alpha * errors, (alpha - 1) * errors)
+
+
+def _deviate(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    """Return the Poisson deviance of each row."""
+    return np.asarray(2 * (xlogy(y_true, y_true / y_pred) - y_true + y_pred))
 
 
 def _describe_rows(is_wrong: np.ndarray, what: str) -> str:
@@ -93,11 +115,24 @@ def _counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
     return wrong or _describe_rows(y_pred <= 0, "the prediction is 0 or less")
 
 
+def _varied(y_true: np.ndarray, _: np.ndarray) -> str:
+    """A constant target."""
+    if np.ptp(y_true) > 0:
+        return ""
+    rows = "the only row" if len(y_true) == 1 else f"all {len(y_true):,} rows"
+    return f"the target is {y_true[0]!s} in {rows}"
+
+
+def _varied_counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
+    """A negative or a constant target, or a prediction of 0 or less."""
+    return _counts(y_true, y_pred) or _varied(y_true, y_pred)
+
+
 _ENTRIES = (
     Metric("mse", "MSE", "mean_squared_error", "neg_mean_squared_error", unit="target²", formula=_mse),
     Metric("rmse", "RMSE", "root_mean_squared_error", "neg_root_mean_squared_error", unit="target", formula=_rmse),
     Metric("mae", "MAE", "mean_absolute_error", "neg_mean_absolute_error", unit="target", formula=_mae),
-    Metric("r2", "R²", "r2_score", "r2", greater_is_better=True, formula=_r2),
+    Metric("r2", "R²", "r2_score", "r2", greater_is_better=True, formula=_r2, need=_varied),
     Metric(
         *("mape", "MAPE", "mean_absolute_percentage_error", "neg_mean_absolute_percentage_error"),
         formula=_mape,
@@ -118,6 +153,7 @@ _ENTRIES = (
         *("explained_variance", "explained variance", "explained_variance_score", "explained_variance"),
         greater_is_better=True,
         formula=_explained_variance,
+        need=_varied,
     ),
     Metric("pinball", "pinball loss", "mean_pinball_loss", unit="target", formula=_pinball),
     Metric(
@@ -130,13 +166,19 @@ _ENTRIES = (
         *("d2_absolute_error", "D² of MAE", "d2_absolute_error_score", "d2_absolute_error_score"),
         greater_is_better=True,
         formula=_d2_pinball,
+        need=_varied,
     ),
-    Metric("d2_pinball", "D² of pinball loss", "d2_pinball_score", greater_is_better=True, formula=_d2_pinball),
+    Metric(
+        *("d2_pinball", "D² of pinball loss", "d2_pinball_score"),
+        greater_is_better=True,
+        formula=_d2_pinball,
+        need=_varied,
+    ),
     Metric(
         *("d2_poisson", "D² of Poisson deviance", "d2_tweedie_score"),
         greater_is_better=True,
         formula=_d2_poisson,
-        need=_counts,
+        need=_varied_counts,
         arguments={"power": 1},
     ),
 )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -12,12 +12,12 @@ from threadpoolctl import threadpool_limits
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation.choice import check_rank, decide_metrics
-from bikeml.evaluation.evaluate import CrossValidation, cross_validation, find_undefined, intervals, measure
+from bikeml.evaluation.evaluate import cross_validation, judge_folds, judge_rows, measure
 from bikeml.evaluation.hints import Rows, find_hints
 from bikeml.evaluation.importance import compute_importance
-from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.scale import fit_scale, predict_scale
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
+from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding.names import tell_positions
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
@@ -31,8 +31,6 @@ from bikeml.records.run_folder import RunFolder, folder_errors
 from bikeml.table.data import Table, read_table
 from bikeml.table.split import Split, split_table
 from bikeml.terminal.progress import Announce, silent
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,9 @@ def run(
 def _read_rows(config: Config) -> tuple[Config, Table, Split]:
     """Return the table and its parts, and the config with the columns that the table has decided."""
     table = read_table(config, find_tolerance(config))
-    check_rank(config, table.y, table.source)
     search_folds = config.search.folds if config.search.kind == "grid" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
+    check_rank(config, table.y, table.source)  # after the split, which refuses a constant target
     return config.model_copy(update={"data": table.data}), table, split
 
 
@@ -164,14 +162,20 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         scales = None if scale is None else predict_scale(scale, fitted.pipeline, X_test, predicted)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
-    drawn = intervals(y_test, predicted, config.evaluation)
+    scored = [split.train[score] for _, score in split.folds]
+    units = _find_units(config, table, split.test)
+    held_out = judge_rows(y_test, predicted, config.evaluation, units)
+    of_folds = judge_folds(
+        [table.y[rows] for rows in scored], cv, config.evaluation, _find_units(config, table, np.concatenate(scored))
+    )
     return Judged(
         predicted=predicted,
         scale=scale,
         scales=scales,
-        metrics={**_by_metric(measure(y_test, predicted, names)), **_summarise(cv)},
-        intervals=_by_metric(drawn),
-        undefined={**_by_metric(find_undefined(y_test, predicted, names)), **_explain_folds(table, split, cv)},
+        metrics={**held_out.metrics, **of_folds.metrics},
+        intervals={**held_out.intervals, **of_folds.intervals},
+        interval_method=units.method,
+        undefined={**held_out.undefined, **of_folds.undefined},
         cv=cv,
         reused=known.describe(),
         importance=importance,
@@ -183,22 +187,10 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
     )
 
 
-def _by_metric(values: Mapping[str, T]) -> dict[str, T]:
-    """Return values of the held-out rows by the names that a record has for them."""
-    return {find_metric(name).test: value for name, value in values.items()}
-
-
-def _summarise(cv: CrossValidation) -> dict[str, float]:
-    """Return the mean and the standard deviation of each metric over the folds."""
-    found: dict[str, float] = {}
-    for name, scores in cv.scores.items():
-        metric = find_metric(name)
-        found |= {metric.mean: float(np.mean(scores)), metric.std: float(np.std(scores))}
-    return found
-
-
-def _explain_folds(table: Table, split: Split, cv: CrossValidation) -> dict[str, str]:
-    """Return why metrics are undefined on the folds, by the name of their mean."""
-    actual = np.concatenate([table.y[split.train[score]] for _, score in split.folds])
-    reasons = find_undefined(actual, np.concatenate(cv.predictions), cv.scores)
-    return {find_metric(name).mean: f"{reason} of the folds" for name, reason in reasons.items()}
+def _find_units(config: Config, table: Table, rows: np.ndarray) -> Units:
+    """Return which of these rows are drawn together: the kind of the split says which ones are alike."""
+    if config.split.kind == "chronological" and table.dates is not None:
+        return Units.of("dates", table.dates.iloc[rows])
+    if config.split.kind == "group" and table.groups is not None:
+        return Units.of("groups", table.groups.iloc[rows])
+    return Units.of("rows", rows)

@@ -48,7 +48,8 @@ class Judged:
     """What it predicts for the held-out rows, shape (n_test,)."""
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    """Of the test metrics, at the level evaluation.confidence."""
+    """Of metrics on the held-out rows and on the pooled folds, at the level evaluation.confidence."""
+    interval_method: str
     undefined: Mapping[str, str]
     """Why metrics are undefined."""
     cv: CrossValidation
@@ -95,6 +96,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         metrics={name: as_score(value) for name, value in judged.metrics.items()},
         confidence=config.evaluation.confidence,
         intervals={name: (as_score(low), as_score(high)) for name, (low, high) in judged.intervals.items()},
+        interval_method=judged.interval_method,
         rank=config.evaluation.rank,
         undefined=judged.undefined,
         cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.outcome is not None and not fitted.nested),

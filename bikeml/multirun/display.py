@@ -1,6 +1,6 @@
 """Print the figures of a run, or the leaderboard of a sweep, and what to do next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -49,29 +49,32 @@ def _figures(result: "Result") -> "Table":
     rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
     title = f"{record.run_name} on {record.dataset.name}\n{rows}"
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
+    ranked = find_metric(record.rank)
     table = []
-    for metric in metrics:
-        ends = " to ".join(map(metric.show, record.intervals.get(metric.test, ())))
-        row = [metric.test, metric.show(record.metrics[metric.test]), ends]
-        known = [metric.show(published[metric.test]) if metric.test in published else ""] if published else []
+    for metric, name in [*((metric, metric.test) for metric in metrics), (ranked, ranked.pooled)]:
+        ends = " to ".join(map(metric.show, record.intervals.get(name, ())))
+        row = [name, metric.show(record.metrics[name]), ends]
+        known = [metric.show(published[name]) if name in published else ""] if published else []
         table.append([*row, *known])
-    metric = find_metric(record.rank)
-    spread = f"± {metric.show(record.metrics[metric.std])} over {len(record.cv.n_fit)} folds"
-    table.append([metric.mean, metric.show(record.metrics[metric.mean]), spread])
+    table += [[name, ranked.show(record.metrics[name])] for name in (ranked.mean, ranked.std)]
     return build_table(["metric", *numbers], table, title, right=numbers)
 
 
 def _facts(result: "Result") -> dict[str, str]:
     record = result.record
     facts: dict[str, str] = {}
+    metric = find_metric(record.rank)
     if record.search:
         facts |= _describe_search(record.search)
-    if record.cv.reused:
-        facts["folds"] = f"{record.cv.reused.n_folds} of {len(record.cv.n_fit)} from run {record.cv.reused.run_id}"
     if record.dataset.notes:
         facts["table"] = "\n".join(record.dataset.notes)
+    facts["intervals"] = record.interval_method
+    over = f"{metric.mean} and {metric.std} (ddof=0) are over them, {metric.pooled} is over all of their rows"
+    reused = record.cv.reused
+    known = f", of which {reused.n_folds} are from run {reused.run_id}" if reused else ""
+    facts["folds"] = f"{len(record.cv.n_fit)}{known}; {over}"
     if record.undefined:
-        facts["undefined"] = "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
+        facts["undefined"] = "\n".join(_list_undefined(record.undefined))
     notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
     if record.dataset.gaps:
         facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
@@ -100,6 +103,12 @@ def _describe_search(search: Search) -> dict[str, str]:
         "best": f"{best} (of {counts['candidates']} candidates)",
         "fits": f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}",
     }
+
+
+def _list_undefined(reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yield each reason, after the figures that are undefined for it."""
+    for reason in dict.fromkeys(reasons.values()):
+        yield f"{', '.join(name for name, each in reasons.items() if each == reason)}: {reason}"
 
 
 def _describe_sample(record: RunRecord) -> str:

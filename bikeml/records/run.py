@@ -143,9 +143,12 @@ class RunRecord(Record):
     """What determines the result; the fingerprint is its hash."""
     reproducible: bool
     metrics: Mapping[str, float | None]
+    """On the held-out rows (test_), and over the folds: mean, std with ddof=0, and pooled, on their rows together."""
     confidence: Annotated[float, Field(gt=0, lt=1)] | None
     intervals: Mapping[str, tuple[float | None, float | None]]
-    """The low and high end of each test metric's interval, at `confidence`."""
+    """The low and high end of a metric's interval, at `confidence`: on the held-out rows, and on the pooled folds."""
+    interval_method: Text = "percentile bootstrap over rows"
+    """How the intervals were made; the default is that of an earlier record."""
     rank: Text = "r2"
     """The metric that the run is ranked by; an earlier record has R2."""
     undefined: Mapping[str, Text] = {}
@@ -179,6 +182,12 @@ class RunRecord(Record):
     def score(self) -> float | None:
         """Return the mean of the metric over the folds that the run is ranked by; None if it is undefined."""
         return self.metrics[f"cv_{self.rank}_mean"]
+
+    @property
+    def ends(self) -> Mapping[str, float | None]:
+        """Return the ends of the intervals, such as test_r2_low and test_r2_high."""
+        pairs = self.intervals.items()
+        return {f"{name}_{end}": pair[end == "high"] for name, pair in pairs for end in ("low", "high")}
 
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:

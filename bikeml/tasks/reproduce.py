@@ -138,13 +138,14 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
             announce("running the experiment")
             # The recorded code refuses keys that were added later; the present code requires them.
             after = _run(sections if code.place else complete(sections), code.place, folder)
+    of_version = [] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION]
     return Reproduction(
         run_id=run.run_id,
         figures=list(_compare(before, after)),
         table=redact(sections["data"]["path"]),
         code=code.text,
         has_same_fingerprint=after.fingerprint == run.fingerprint,
-        notes=[*code.notes, *([] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION])],
+        notes=[*code.notes, *of_version, *_note_method(before, after)],
         changes=list(find_changes(_environment(before), _environment(after))),
     )
 
@@ -229,21 +230,20 @@ def _write_options(sections: dict[str, Any], folder: Path) -> None:
 
 
 def _compare(before: RunRecord, after: RunRecord) -> Iterator[Figure]:
-    """Yield each recorded figure; those that only the present code computes have nothing to be compared with."""
-    now = _figures(after)
-    for name, value in _figures(before).items():
-        yield Figure(name, value, now.get(name))
+    """Yield each recorded figure beside that of the present code, the ends of intervals if both are made alike."""
+    now, ends = _figures(after), before.ends.keys() if _note_method(before, after) else ()
+    yield from (Figure(name, value, now.get(name)) for name, value in _figures(before).items() if name not in ends)
+
+
+def _note_method(before: RunRecord, after: RunRecord) -> list[str]:
+    then, now = before.interval_method, after.interval_method
+    return [] if then == now else [f"intervals are not compared: the run's are by {then}, and this code's by {now}"]
 
 
 def _figures(record: RunRecord) -> dict[str, float | None]:
-    ends = {
-        f"{name}_{end}": value
-        for name, pair in record.intervals.items()
-        for end, value in zip(("low", "high"), pair, strict=True)
-    }
-    scores = record.cv.scores[record.rank]
-    folds = {f"cv_{record.rank}_fold_{number}": value for number, value in enumerate(scores, start=1)}
-    return {**record.metrics, **ends, **folds}
+    scores = enumerate(record.cv.scores[record.rank], start=1)
+    folds = {f"cv_{record.rank}_fold_{number}": value for number, value in scores}
+    return {**record.metrics, **record.ends, **folds}
 
 
 def _show(value: float | None) -> str:

@@ -27,14 +27,9 @@ HERE = ("", "file", "pkg")
 
 def build_metrics(run: RunRecord, started: float, model_id: str | None = None) -> list[Metric]:
     """Return the figures of a run, those of the held-out rows and of the folds linked to the model `model_id`."""
-    ends = {
-        f"{name}_{end}": value
-        for name, pair in run.intervals.items()
-        for end, value in zip(("low", "high"), pair, strict=True)
-    }
     fits = {f"search_{name}": float(count) for name, count in run.search.counts.items()} if run.search else {}
     seconds = {f"seconds_{name}": value for name, value in run.seconds.items()}
-    values = {**run.metrics, **ends, **fits, **seconds}
+    values = {**run.metrics, **run.ends, **fits, **seconds}
     of_model = run.metrics.keys() if model_id else ()
     return [
         Metric(name, value, int(started * 1000), 0, model_id=model_id if name in of_model else None)
