@@ -4,14 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from bikeml.evaluation.uncertainty.draws import BlockDraws, RowDraws
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import studentized_range
 from scipy.stats import t as student_t
 
+from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.comparison import compare_on_rows, compare_with_best, find_critical_value
+from bikeml.evaluation.uncertainty.intervals import OfMeans
+from bikeml.evaluation.uncertainty.units import Units
 
 OURS, BEST = [0.70, 0.72, 0.69, 0.75, 0.71], [0.74, 0.73, 0.75, 0.76, 0.70]
 SCORES = arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 6)), elements=st.floats(-1, 1))
@@ -122,8 +124,8 @@ def test_repeats_tell_more_apart_down_to_the_limit_of_shared_rows():
     assert found.find_half_widths(math.inf)[1] > 0
 
 
-def mean_error(y, predicted, draws):
-    return draws.mean(np.abs(y - predicted))
+def find(name, y, predicted):
+    return find_metric(name).find_statistic(y, predicted)
 
 
 def test_a_difference_on_the_same_rows_has_the_interval_of_its_paired_mean():
@@ -131,23 +133,32 @@ def test_a_difference_on_the_same_rows_has_the_interval_of_its_paired_mean():
     y = rng.normal(0, 10, 400)
     ours, best = y + rng.normal(0, 1.1, 400), y + rng.normal(0, 1, 400)
     paired = np.abs(y - ours) - np.abs(y - best)
-    draws = RowDraws(400)
-    low, mid, high = compare_on_rows([mean_error(y, ours, draws)], [mean_error(y, best, draws)], 400)
+    low, mid, high = compare_on_rows(find("mae", y, ours), find("mae", y, best), Units.of("rows", np.arange(400)))
     assert mid == pytest.approx(paired.mean())
-    assert (high - low) / 2 == pytest.approx(1.96 * paired.std(ddof=1) / 20, rel=0.15)
+    assert (high - low) / 2 == pytest.approx(1.96 * paired.std() / 20, rel=1e-4)
 
 
-def test_blocks_of_many_rows_give_the_same_interval():
+@pytest.mark.parametrize("name", ["r2", "rmse", "explained_variance", "d2_pinball_0.9"])
+def test_a_difference_on_the_same_rows_is_as_uncertain_as_a_bootstrap_says(name):
     rng = np.random.default_rng(0)
-    y = rng.normal(0, 10, 20_000)
-    ours, best = y + rng.normal(0, 1.1, 20_000), y + rng.normal(0, 1, 20_000)
-    of_rows, of_blocks = (
-        compare_on_rows([mean_error(y, ours, draws)], [mean_error(y, best, draws)], draws.n_drawn)
-        for draws in (RowDraws(20_000), BlockDraws(20_000, rng))
-    )
-    assert of_blocks[1] == pytest.approx(of_rows[1])
-    assert of_blocks[2] - of_blocks[0] == pytest.approx(of_rows[2] - of_rows[0], rel=0.2)
+    y = rng.normal(0, 2, 400)
+    ours, best = y + rng.normal(0, 1.1, 400), y + rng.normal(0, 1, 400)
+    low, mid, high = compare_on_rows(find(name, y, ours), find(name, y, best), Units.of("rows", np.arange(400)))
+    measure = find_metric(name).measure
+    drawn = [measure(y[rows], ours[rows]) - measure(y[rows], best[rows]) for rows in rng.integers(400, size=(400, 400))]
+    assert mid == pytest.approx(measure(y, ours) - measure(y, best), rel=1e-9)
+    assert (high - low) / 2 == pytest.approx(1.96 * np.std(drawn), rel=0.15)
 
 
-def test_a_figure_that_some_draw_leaves_undefined_has_no_interval():
-    assert compare_on_rows([lambda drawn: np.full(len(drawn), np.nan)], [lambda drawn: np.zeros(len(drawn))], 5) is None
+def test_a_row_of_several_repeats_is_one_unit():
+    rng = np.random.default_rng(0)
+    y, ours, best = rng.normal(0, 10, (3, 400))
+    once = compare_on_rows(find("r2", y, ours), find("r2", y, best), Units.of("rows", np.arange(400)))
+    y, ours, best, rows = (np.repeat(each, 3) for each in (y, ours, best, np.arange(400)))
+    assert compare_on_rows(find("r2", y, ours), find("r2", y, best), Units.of("rows", rows)) == pytest.approx(once)
+
+
+def test_a_figure_that_is_undefined_has_no_difference_on_the_rows():
+    y = np.arange(5.0)
+    undefined = OfMeans([y - y.mean()], np.log)
+    assert compare_on_rows(undefined, undefined, Units.of("rows", y)) is None

@@ -87,7 +87,7 @@ def test_a_search_over_one_axis_is_a_line_with_the_fold_spread():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("alpha", "r2")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "mean over the folds",
-        "± std over the folds",
+        "± std (ddof=0) over the folds",
     ]
 
 

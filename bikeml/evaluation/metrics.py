@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.evaluation.metric import Metric
-from bikeml.evaluation.uncertainty.intervals import EXPLAINED, Median, OfMeans
+from bikeml.evaluation.uncertainty.intervals import EXPLAINED, LOSS, Median, OfMeans
 
 
 def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
@@ -20,7 +20,7 @@ def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
 
 
 def _rmse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
-    return OfMeans([(y_true - y_pred) ** 2], np.sqrt)
+    return OfMeans([(y_true - y_pred) ** 2], np.sqrt, LOSS)
 
 
 def _mae(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
@@ -80,7 +80,7 @@ def _d2_poisson(y_true: np.ndarray, y_pred: np.ndarray, power: float) -> OfMeans
 
 
 def _mean(losses: np.ndarray) -> OfMeans:
-    return OfMeans([losses], lambda mean: mean)
+    return OfMeans([losses], lambda mean: mean, LOSS)
 
 
 def _lose(errors: np.ndarray, alpha: float) -> np.ndarray:

@@ -14,7 +14,8 @@ from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.uncertainty.comparison import compare_on_rows
-from bikeml.evaluation.uncertainty.draws import BLOCKS, BlockDraws, RowDraws, Statistic
+from bikeml.evaluation.uncertainty.intervals import OfMeans
+from bikeml.evaluation.uncertainty.units import Units
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run_folder import CONFIG, FOLDS, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
@@ -83,40 +84,35 @@ def compare_rows(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> list
     A cell without out-of-fold predictions, or whose metric is undefined for some of them, has none.
     """
     leading = list(islice((entry for entry in entries if entry.row["difference_low"] is not None), LEADING + 1))
-    best = _find_statistics(sweep, leading[0], metric) if len(leading) > 1 else None
+    best = _find_out_of_fold(sweep, leading[0], metric) if len(leading) > 1 else None
     found = {}
     for entry in leading[1:] if best else ():
-        ours = _find_statistics(sweep, entry, metric)
+        ours = _find_out_of_fold(sweep, entry, metric)
         if best and ours and np.array_equal(ours.rows, best.rows):
-            compared = compare_on_rows(ours.of_repeats, best.of_repeats, best.n_drawn)
+            compared = compare_on_rows(ours.statistic, best.statistic, Units.of("rows", best.rows))
             found[entry.row["cell"]] = RowDifference(*compared) if compared else None
     return [replace(entry, on_rows=found.get(entry.row["cell"])) for entry in entries]
 
 
-class _Statistics(NamedTuple):
-    """The metric of a cell's out-of-fold predictions, as a function of draws of the rows."""
+class _OutOfFold(NamedTuple):
+    """The metric of a cell's out-of-fold predictions, as a function of means over the rows."""
 
     rows: np.ndarray
-    """Shape (n_repeats, n_rows)."""
-    of_repeats: Sequence[Statistic]
-    n_drawn: int
+    """Shape (n_predictions,), sorted; a row is there once for each repeat."""
+    statistic: OfMeans
 
 
-def _find_statistics(sweep: Sweep, entry: Entry, metric: Metric) -> _Statistics | None:
+def _find_out_of_fold(sweep: Sweep, entry: Entry, metric: Metric) -> _OutOfFold | None:
+    """Return None if the predictions cannot be read, or if the metric is a median or a maximum."""
     try:
         table = read_predictions(RunFolder(sweep.folder / entry.outcome.cell.folder), FOLDS)
     except RecordError:
         return None
-    repeat = table.groupby("row").cumcount().to_numpy()
-    n_rows = int((repeat == 0).sum())
-    if len(table) % n_rows:  # the repeats have other rows
-        return None
-    ordered = table.iloc[np.lexsort((table["row"], repeat))]
-    rows, y, predicted = (ordered[name].to_numpy().reshape(-1, n_rows) for name in ("row", "actual", "predicted"))
-    draws = RowDraws(n_rows) if n_rows <= BLOCKS else BlockDraws(n_rows, np.random.default_rng(0))
-    found = [metric.over_draws(*pair, draws) for pair in zip(y, predicted, strict=True)]
-    statistics = [each for each in found if each is not None]
-    return _Statistics(rows, statistics, draws.n_drawn) if len(statistics) == len(found) else None
+    rows, y, predicted = (
+        table.sort_values("row", kind="stable")[name].to_numpy() for name in ("row", "actual", "predicted")
+    )
+    statistic = metric.find_statistic(y, predicted)
+    return _OutOfFold(rows, statistic) if isinstance(statistic, OfMeans) else None
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:

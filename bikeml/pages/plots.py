@@ -132,7 +132,7 @@ def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
         color=POINT_COLOUR,
         ecolor=MUTED_COLOUR,
         capsize=3,
-        label="cross-validation, mean ± std over the folds",
+        label="cross-validation, mean ± std (ddof=0) over the folds",
     )
     low, test, high = (shown[f"{metric.test}{end}"] for end in ("_low", "", "_high"))
     axes.errorbar(
@@ -217,7 +217,7 @@ def _draw_line(axes: Axes, scores: pd.DataFrame, scoring: str) -> None:
     at = range(len(labels))
     axes.plot(at, mean, color=POINT_COLOUR, marker="o", label="mean over the folds")
     axes.fill_between(
-        at, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std over the folds"
+        at, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std (ddof=0) over the folds"
     )
     axes.set_xticks(at, labels, **name_style())
     axes.set(xlabel=_axis_name(str(scores.index.name)), ylabel=scoring)

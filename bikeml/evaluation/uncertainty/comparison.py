@@ -5,15 +5,16 @@ The best score of many is too good by chance, and so is its lead. So the differe
 in 95 of 100 sweeps, all of them hold. A model whose interval holds 0 cannot be told from the best.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from bikeml.evaluation.uncertainty.draws import Statistic
+from bikeml.evaluation.uncertainty.intervals import PLAIN, OfMeans, take
+from bikeml.evaluation.uncertainty.units import Units
 
 CONFIDENCE = 0.95
 PRIOR_DF = 4
@@ -27,8 +28,6 @@ MANY_FOLDS = 100
 """From so many folds on, a critical value hardly depends on their number."""
 ROUNDING = 1e-12
 """Scores that differ by a smaller share are equal but for rounding."""
-N_DRAWS = 200
-"""Bootstrap draws of a standard error: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 6.4."""
 
 
 @dataclass(frozen=True)
@@ -142,24 +141,17 @@ def find_critical_value(n_models: int, n_folds: int) -> float:
     return float(np.quantile(statistics.max(axis=1), CONFIDENCE))
 
 
-def compare_on_rows(
-    ours: Sequence[Statistic], best: Sequence[Statistic], n_drawn: int
-) -> tuple[float, float, float] | None:
+def compare_on_rows(ours: OfMeans, best: OfMeans, units: Units) -> tuple[float, float, float] | None:
     """
     Return the difference of a figure between two models on the same rows, between the ends of its normal 95 % interval.
 
-    Each model has a statistic for each repeat of the folds, whose mean counts; `n_drawn` is what a draw has. Its
-    standard error is that of a bootstrap. Both models have the same draws, so what makes a row hard for both cancels
-    out. None if the figure is undefined in some draw.
+    Its standard error is that of the differences of the rows' influence, so what makes a row hard for both cancels out.
+    A row that was predicted in each of several repeats is one unit. None if the figure is undefined.
     """
-    drawn = np.random.default_rng(0).integers(0, n_drawn, (N_DRAWS, n_drawn))
-    positions = np.vstack([np.arange(n_drawn), drawn])  # all rows first
-    with np.errstate(divide="ignore", invalid="ignore"):
-        differences = np.mean(
-            [our(positions) - their(positions) for our, their in zip(ours, best, strict=True)], axis=0
-        )
-    if not np.isfinite(differences).all():
+    with np.errstate(all="ignore"):
+        our, their = (take(replace(statistic, scale=PLAIN), units) for statistic in (ours, best))
+        middle, error = our.value - their.value, float(np.linalg.norm(our.influence - their.influence))
+    if not math.isfinite(middle) or not math.isfinite(error):
         return None
-    half_width = float(norm.ppf((1 + CONFIDENCE) / 2) * np.std(differences[1:], ddof=1))
-    middle = float(differences[0])
+    half_width = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
     return middle - half_width, middle, middle + half_width

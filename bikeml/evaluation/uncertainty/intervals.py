@@ -33,6 +33,7 @@ class Scale(NamedTuple):
 
 PLAIN = Scale(lambda value: value, lambda end: end)
 LOSS = Scale(np.log, np.exp)
+"""Of what is above 0, such as an error."""
 EXPLAINED = Scale(lambda value: np.log(1 - value), lambda end: 1 - np.exp(end))
 """Of 1 minus a ratio of losses, such as R²."""
 
@@ -53,7 +54,7 @@ class OfMeans:
     """The values whose means are taken, shape (n_rows,) each."""
     value: Callable[..., np.ndarray]
     """Takes the means, and returns the statistic. It is analytic, since its derivatives are taken in a complex step."""
-    scale: Scale = LOSS
+    scale: Scale = PLAIN
 
     def linearise(self, means: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -103,6 +104,8 @@ class Sample(NamedTuple):
     """On its scale."""
     error: float
     """Its standard error, on its scale."""
+    influence: np.ndarray
+    """Of each unit on the value, shape (n_units,); the sum of the squares of independent ones is the variance."""
     length: int
     """How many units are a block."""
     sums: np.ndarray
@@ -157,7 +160,7 @@ def find_intervals(statistics: Mapping[str, Statistic], units: Units, precision:
             if isinstance(statistic, Median):
                 found[name] = statistic.find_interval(units, precision.confidence)
                 continue
-            sample = _take(statistic, units)
+            sample = take(statistic, units)
             if math.isfinite(sample.value) and sample.error > 0:
                 samples[name] = sample
             else:
@@ -167,21 +170,27 @@ def find_intervals(statistics: Mapping[str, Statistic], units: Units, precision:
     return {name: interval for name in statistics if (interval := found[name]) is not None}
 
 
-def _take(statistic: OfMeans, units: Units) -> Sample:
-    """Return a statistic on the rows at hand."""
-    sizes = units.sum(np.ones(len(units.labels)))
+def take(statistic: OfMeans, units: Units) -> Sample:
+    """
+    Return a statistic on the rows at hand.
+
+    Source of the influence: Davison and Hinkley, Bootstrap Methods and their Application (1997), section 2.7.
+    """
+    sizes, n_rows = units.sum(np.ones(len(units.labels))), len(units.labels)
     sums = np.column_stack([units.sum(term) for term in statistic.terms])
-    means = sums.sum(axis=0) / sizes.sum()
+    means = sums.sum(axis=0) / n_rows
     sums -= sizes[:, None] * means
     steps = np.abs(sums).max(axis=0)
     steps[steps == 0] = 1
     sums /= steps
     value, slopes = statistic.linearise(means[None], steps)
-    influence = sums @ slopes[0]
+    influence = sums @ slopes[0] / n_rows
     memory = _find_memory(influence, units)
-    error = math.sqrt(units.n_units * memory.variance) / len(units.labels)
+    error = math.sqrt(units.n_units * memory.variance)
     blocks = sum_blocks(np.column_stack([sums, sizes]), memory.length)
-    return Sample(statistic, means, steps, float(value[0]), error, memory.length, blocks[:, :-1], blocks[:, -1])
+    return Sample(
+        statistic, means, steps, float(value[0]), error, influence, memory.length, blocks[:, :-1], blocks[:, -1]
+    )
 
 
 def _find_memory(values: np.ndarray, units: Units) -> Memory:
