@@ -229,13 +229,30 @@ def test_trees_that_take_positions_get_those_of_the_names(model):
         assert (np.diff(pipeline.predict(grid)) <= 1e-9).all()
 
 
-def test_a_position_that_could_change_from_fold_to_fold_is_refused():
-    config = config_of("model=rf", "preprocessing=standard", "model.estimator.monotonic_cst={temp: 1}")
+def test_interactions_by_name_are_those_of_the_columns():
+    config = config_of(*HIST, "preprocessing=ordinal", "model.estimator.interaction_cst=[[temp, hum], [season]]")
     check_estimators(config)
     X = read_table(config, find_tolerance(config)).X
-    with pytest.raises(
-        ConfigError, match="RandomForestRegressor takes them by position, but preprocessing makes other"
-    ):
+    pipeline = build_pipeline(config, X).fit(X, TABLE["rentals"])
+    names = name_inputs(pipeline)
+    groups = [[names[place] for place in group] for group in pipeline[-1].interaction_cst]
+    assert groups == [["temp", "hum"], ["season"]]
+    assert names.index("season") != list(X.columns).index("season")
+
+
+@pytest.mark.parametrize(
+    ("model", "argument"),
+    [
+        ("RandomForestRegressor", "monotonic_cst={temp: 1}"),
+        ("HistGradientBoostingRegressor", "interaction_cst=[[temp, hum]]"),
+    ],
+)
+def test_a_position_that_could_change_from_fold_to_fold_is_refused(model, argument):
+    group = "rf" if model.startswith("Random") else "hist_gbr"
+    config = config_of(f"model={group}", "preprocessing=standard", f"model.estimator.{argument}")
+    check_estimators(config)
+    X = read_table(config, find_tolerance(config)).X
+    with pytest.raises(ConfigError, match=f"{model} takes them by position, but preprocessing makes other"):
         build_pipeline(config, X)
 
 
@@ -265,6 +282,10 @@ def test_categories_by_name_are_those_columns():
         (
             ["search=grid", "+model.grid.monotonic_cst=[null, {hmu: 1}]"],
             r"model.grid.monotonic_cst.1 names 'hmu'.*'hum'",
+        ),
+        (
+            ["model.estimator.interaction_cst=[[temp, hmu], [season_1]]"],
+            r"model.estimator.interaction_cst.0 names 'hmu', which is no feature; did you mean 'hum'",
         ),
         (
             ["model.estimator.monotonic_cst={temp: 1}", PCA_3],
@@ -323,6 +344,19 @@ def test_a_constraint_by_position_says_which_column_it_means(model, told):
     in_table_order = "model.estimator.monotonic_cst=[0,0,0,0,0,0,1,0,0,0]"  # of temp, as the table has it
     result = bikeml.run(*FAST, f"model={model}", "preprocessing=ordinal", in_table_order, "hydra.run.dir=out")
     assert any(told in hint for hint in result.record.hints)
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_interactions_by_position_say_which_columns_they_mean(workdir):
+    groups = "model.estimator.interaction_cst=[[0, 1], [2]]"
+    hints = bikeml.run(*FAST, *HIST, "preprocessing=ordinal", groups, "hydra.run.dir=out").record.hints
+    assert any("model.estimator.interaction_cst.0 means 'temp', 'atemp', by" in hint for hint in hints)
+
+
+def test_interactions_by_name_are_refused_where_no_position_is_put_for_them():
+    config = config_of(*HIST, "search=grid", "model.grid.max_iter=[5]", "+model.grid.interaction_cst=[[[temp]]]")
+    with pytest.raises(ConfigError, match="takes no names in interaction_cst here"):
+        check_estimators(config)
 
 
 def test_what_a_column_and_all_of_them_pass_counts_and_nothing_else():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.model_selection import GridSearchCV
 
 import bikeml
 from bikeml.errors import ConfigError
@@ -71,6 +72,24 @@ def test_a_list_of_grids_is_searched_one_after_another(table):
         {"fit_intercept"},
         *[{"fit_intercept", "positive"}] * 2,
     ]
+
+
+def test_a_part_of_the_model_is_an_axis_as_in_scikit_learn(table):
+    parts = "[[a, {_target_: sklearn.linear_model.Ridge}], [b, {_target_: sklearn.dummy.DummyRegressor}]]"
+    vote = f"+model.estimator={{_target_: sklearn.ensemble.VotingRegressor, estimators: {parts}}}"
+    grid = "+model.grid={b: [drop, {_target_: sklearn.dummy.DummyRegressor}], a__alpha: [1, 10]}"
+    columns = ("data.numeric=[a,b]", "data.categorical=[c]")
+    words = (*FAST, *TABLE, *columns, "~model.estimator", vote, grid)
+    result = bikeml.run(*words)
+    config, X = config_of(*words), table[["a", "b", "c"]]
+    pipeline = build_pipeline(config, X)
+    searches = [
+        search(pipeline, build_grid(config, pipeline), cv=3) for search in (SharedFitGridSearchCV, GridSearchCV)
+    ]
+    ours, theirs = (search.fit(X, table["y"]).cv_results_["mean_test_score"] for search in searches)
+    np.testing.assert_array_equal(ours, theirs)
+    assert result.record.search.counts["candidates"] == 4
+    assert result.pipeline[-1].named_estimators_["b"] == "drop"
 
 
 def test_an_argument_that_the_file_does_not_list_can_be_searched(table):

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.experiment.encoding.names import takes_names
+from bikeml.experiment.encoding.names import names_interactions, takes_names
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD, OBJECTS, find_function, find_object
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
 from bikeml.experiment.trusted.types import NOT_SAVED, TRUSTED_TYPES
@@ -219,6 +219,8 @@ def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noq
     """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
     if key != "model.estimator" and isinstance(getattr(estimator, "monotonic_cst", None), Mapping):
         yield from [] if takes_names(estimator) else ["takes no names in monotonic_cst here; choose model=hist_gbr"]
+    if key != "model.estimator" and names_interactions(estimator):
+        yield "takes no names in interaction_cst here, but in model.estimator; give positions"
     if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):
         yield "is not a regressor; give it an estimator that is one, such as sklearn.linear_model.Ridge"
     elif role is RegressorMixin and not get_tags(estimator).target_tags.single_output:

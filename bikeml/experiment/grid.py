@@ -75,7 +75,7 @@ def _find_problems_of_model(config: Config, name: str, values: Sequence[Any]) ->
         yield _say_unknown(key, name, model)
         return
     for value in values:
-        if "__" in name:
+        if name not in model.get_params(deep=False):  # of a part, or a part itself, such as an estimator of a vote
             yield from _try_value(key, model, name, value)
         else:
             yield from find_problems(key, {**spec, name: value}, RegressorMixin)

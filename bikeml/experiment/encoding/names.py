@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import ConfigError
 
-BY_COLUMN = ("categorical_features", "monotonic_cst")
+BY_COLUMN = ("categorical_features", "interaction_cst", "monotonic_cst")
 """The arguments of scikit-learn's models that say something of single columns."""
 ROWS_TRIED = 200
 Arguments = dict[str, Any]
@@ -25,11 +25,19 @@ def find_by_column(value: object, key: str) -> Arguments:
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, item in items:
         if str(name).rpartition("__")[2] in BY_COLUMN:
-            is_axis = isinstance(item, list) and any(isinstance(each, list | Mapping) for each in item)
-            found |= {f"{key}.{name}.{n}": each for n, each in enumerate(item)} if is_axis else {f"{key}.{name}": item}
+            found |= dict(_take_apart(f"{key}.{name}", item))
         else:
             found |= find_by_column(item, f"{key}.{name}")
     return found
+
+
+def _take_apart(key: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield the values of an axis of a grid, and the groups of interaction_cst, each with its key."""
+    if isinstance(value, list) and any(isinstance(each, list | Mapping) for each in value):
+        for number, each in enumerate(value):
+            yield from _take_apart(f"{key}.{number}", each)
+    else:
+        yield key, value
 
 
 def names_columns(arguments: Arguments) -> bool:
@@ -78,6 +86,12 @@ def takes_names(model: BaseEstimator) -> bool:
     return dict in getattr(model, "_parameter_constraints", {}).get("monotonic_cst", [dict])
 
 
+def names_interactions(model: BaseEstimator) -> bool:
+    """Return whether a model names columns in interaction_cst, which scikit-learn 1.9 takes by position alone."""
+    groups = getattr(model, "interaction_cst", None)
+    return isinstance(groups, list) and any(map(_list_names, groups))
+
+
 def place_constraints(model: BaseEstimator, transformers: Pipeline, X: pd.DataFrame) -> BaseEstimator:
     """
     Return a model with the constraints that it names by column: by position if it takes no names.
@@ -85,16 +99,28 @@ def place_constraints(model: BaseEstimator, transformers: Pipeline, X: pd.DataFr
     Raises ConfigError if a position could change from fold to fold, since a column becomes several.
     """
     named = getattr(model, "monotonic_cst", None)
-    if not isinstance(named, Mapping) or takes_names(model):
-        return model
+    if isinstance(named, Mapping) and not takes_names(model):
+        made = _list_places("monotonic_cst", model, transformers, X)
+        model = model.set_params(monotonic_cst=[named.get(name, 0) for name in made])
+    if names_interactions(model):
+        made = _list_places("interaction_cst", model, transformers, X)
+        places = {name: place for place, name in enumerate(made)}
+        groups = [[places.get(each, each) for each in group] for group in model.interaction_cst]
+        model = model.set_params(interaction_cst=groups)
+    return model
+
+
+def _list_places(argument: str, model: BaseEstimator, transformers: Pipeline, X: pd.DataFrame) -> list[str]:
+    """Return the names of the encoded columns, in order; raises ConfigError if a column becomes several."""
     made = _try_names(transformers, X)
-    if sorted(made) != sorted(map(str, X.columns)):
-        raise ConfigError(
-            f"model.estimator.monotonic_cst={dict(named)} names columns, and {type(model).__name__} takes them by "
-            f"position, but preprocessing makes other columns: [{some(made)}]; choose preprocessing=ordinal or none, "
-            "or model=hist_gbr, which takes names"
-        )
-    return model.set_params(monotonic_cst=[named.get(name, 0) for name in made])
+    if sorted(made) == sorted(map(str, X.columns)):
+        return made
+    other = "" if takes_names(model) else ", or model=hist_gbr, which takes names"
+    raise ConfigError(
+        f"model.estimator.{argument}={getattr(model, argument)} names columns, and {type(model).__name__} takes them "
+        f"by position, but preprocessing makes other columns: [{some(made)}]; choose preprocessing=ordinal or "
+        f"none{other}"
+    )
 
 
 def _explain(name: str, made: Sequence[str], columns: Sequence[str]) -> str:
