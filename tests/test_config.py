@@ -237,6 +237,10 @@ BAD_ESTIMATORS = [
     (["model.estimator._target_=sklearn.preprocessing.StandardScaler"], r"is not a regressor class"),
     (["model.estimator._target_=sklearn.metrics.r2_score"], r"is not a regressor class"),
     (
+        ["model.estimator._target_=sklearn.pipeline.Pipeline"],
+        r"name its last step here, and put .* preprocessing.after",
+    ),
+    (
         ["preprocessing=standard", "preprocessing.numeric.scaler._target_=sklearn.svm.SVR"],
         r"is not a transformer class",
     ),

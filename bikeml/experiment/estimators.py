@@ -27,7 +27,8 @@ EXPERIMENTAL = {
 """The classes that scikit-learn has only after one of its experimental modules is imported."""
 HAS_SPLITTER = tuple(map(int, sklearn_version.split(".")[:2])) >= (1, 9)
 """Whether TargetEncoder's cv takes a splitter; then its shuffle and random_state are deprecated."""
-
+STEPS_BEFORE = "name its last step here, and put the steps before it into preprocessing.after"
+"""What to do with a Pipeline as the model: the run's own pipeline has these places."""
 
 NO_STEPS: Mapping[str, tuple[str, ...]] = {
     "returns the transformed target too, so no step can follow it; choose PCA, or PLSRegression as the model": (
@@ -108,7 +109,8 @@ def find_class(key: str, target: str, role: type) -> Any:  # noqa: ANN401  a cla
     found = _import_class(where, module_name, class_name, such_as)
     if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _has_role(found, role)):
         kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
-        raise ConfigError(f"{where} is not {kind} class; {such_as}")
+        is_pipeline = role is RegressorMixin and class_name in ("Pipeline", "make_pipeline")
+        raise ConfigError(f"{where} is not {kind} class; {STEPS_BEFORE if is_pipeline else such_as}")
     if found.__module__.split(".")[0] not in allowed:
         raise ConfigError(f"{where} is defined in {found.__module__!r}, not in {', '.join(allowed)}; {widen}")
     name = f"{found.__module__}.{found.__name__}"
