@@ -160,9 +160,10 @@ def test_the_terminal_says_what_is_close_and_what_would_decide(workdir, capsys):
     assert "python -m bikeml -m model=a,b split.repeats=2\n" in told
 
 
-def write_with_folds(folder, repeats=1, **predicted):
+def write_with_folds(folder, repeats=1, split=None, **predicted):
     """Write a sweep of cells that have out-of-fold predictions of the values 1, 2, 3 and so on."""
-    records = {name: run_record([0.9 - 0.1 * n, 0.8 - 0.1 * n], name=name) for n, name in enumerate(predicted)}
+    scores = {name: [0.9 - 0.1 * n, 0.8 - 0.1 * n] for n, name in enumerate(predicted)}
+    records = {name: repeatable(r2, name, **split or {}) for name, r2 in scores.items()}
     written = write_sweep(folder, **dict.fromkeys(predicted))
     for name, values in predicted.items():
         rows = [f"{row},{1 + row % 2},{row},{value}" for row, value in enumerate(values, start=1)] * repeats
@@ -187,6 +188,14 @@ def test_other_rows_or_no_predictions_leave_a_cell_uncompared_on_rows(workdir):
     (workdir / "c" / "folds.csv").unlink()
     entries = compare_rows(sweep, build_entries(sweep, build_leaderboard(sweep)), find_metric("mae"))
     assert [entry.on_rows for entry in entries] == [None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["chronological", "group"])
+def test_rows_that_depend_on_each_other_are_not_compared(workdir, kind):
+    well = [row + 0.1 for row in range(1, 13)]
+    sweep = write_with_folds(workdir, a=well, b=[*well[:-1], 13.3], split={"kind": kind})
+    entries = compare_rows(sweep, build_entries(sweep, build_leaderboard(sweep)), find_metric("mae"))
+    assert [entry.on_rows for entry in entries] == [None, None]
 
 
 def test_only_the_leading_cells_are_compared_on_rows(workdir):

@@ -21,6 +21,8 @@ from bikeml.records.run_folder import CONFIG, FOLDS, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
 
 LEADING = 10  # cells next to the best one that are compared with it on the same rows
+DEPENDENT = ("chronological", "group")
+"""The kinds of split for rows that depend on each other."""
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
 
 
@@ -81,9 +83,13 @@ def compare_rows(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> list
     """
     Return the entries, those of the leading cells with their difference to the best one on the same rows.
 
-    A cell without out-of-fold predictions, or whose metric is undefined for some of them, has none.
+    A cell without out-of-fold predictions, or whose metric is undefined for some of them, has none. Nor has any if the
+    rows are split by dates or by groups: they depend on each other, and the interval would be too narrow.
     """
     leading = list(islice((entry for entry in entries if entry.row["difference_low"] is not None), LEADING + 1))
+    record = leading[0].outcome.record if leading else None
+    if record and record.split.get("kind") in DEPENDENT:
+        leading = []
     best = _find_out_of_fold(sweep, leading[0], metric) if len(leading) > 1 else None
     found = {}
     for entry in leading[1:] if best else ():

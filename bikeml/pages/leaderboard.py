@@ -81,7 +81,7 @@ def advise_repeats(sweep: Sweep) -> Advice | None:
     wanted, n_told = next(((n, n_told) for n, n_told in told if 2 * n_told >= n_ever), (None, 0))
     if wanted is None:
         return Advice(f"it takes more than {max(REPEATS)} repeats to tell a close cell from the best")
-    never = f", and no number of repeats would tell {n_close - n_ever}" if n_close > n_ever else ""
+    never = f", and no number of repeats would tell {n_close - n_ever} of them" if n_close > n_ever else ""
     text = f"split.repeats={wanted} would tell {_some(n_told, n_close)} from the best{never}"
     command = change_command(sweep.record.command, f"split.repeats={wanted}")
     return Advice(f"{text}, if the differences stay as they are", command)
@@ -238,7 +238,4 @@ def _compare(compared: Mapping[int, RunRecord], metric: Metric) -> Comparison:
 
 def _count_repeats(record: RunRecord) -> int | None:
     """Return how often the folds of a cell were repeated; None if its split repeats none."""
-    config = (record.identity or {}).get("config")
-    split: Any = config.get("split") if isinstance(config, dict) else None
-    can_repeat = isinstance(split, dict) and split.get("shuffle", True)
-    return split.get("repeats") if can_repeat else None
+    return record.split.get("repeats") if record.split.get("shuffle", True) else None
