@@ -21,7 +21,7 @@ PRIOR_DF = 4
 """How much the mean variance of all differences weighs, in degrees of freedom: as much as 5 folds of one difference."""
 HYPERVARIABLE = 10
 """A variance counts in that mean as at most so many times the median, so that one model that fails hides no other."""
-SIMULATED = 400_000
+SIMULATED = 300_000
 """Differences that are drawn for a critical value, in at least LEAST_DRAWS and at most MOST_DRAWS sweeps."""
 LEAST_DRAWS, MOST_DRAWS = 1_000, 10_000
 MANY_FOLDS = 100
