@@ -17,6 +17,7 @@ from bikeml.evaluation.uncertainty.comparison import compare_on_rows
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.records.judgement import read_predictions
+from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import CONFIG, FOLDS, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
 
@@ -88,7 +89,7 @@ def compare_rows(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> list
     """
     leading = list(islice((entry for entry in entries if entry.row["difference_low"] is not None), LEADING + 1))
     record = leading[0].outcome.record if leading else None
-    if record and record.split.get("kind") in DEPENDENT:
+    if record and read_split(record).get("kind") in DEPENDENT:
         leading = []
     best = _find_out_of_fold(sweep, leading[0], metric) if len(leading) > 1 else None
     found = {}
@@ -119,6 +120,13 @@ def _find_out_of_fold(sweep: Sweep, entry: Entry, metric: Metric) -> _OutOfFold 
     )
     statistic = metric.find_statistic(y, predicted)
     return _OutOfFold(rows, statistic) if isinstance(statistic, OfMeans) else None
+
+
+def read_split(record: RunRecord) -> Mapping[str, Any]:
+    """Return the section split of the config of a cell; empty in a record of form 1."""
+    config = (record.identity or {}).get("config")
+    split = config.get("split") if isinstance(config, dict) else None
+    return split if isinstance(split, dict) else {}
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bikeml.config.overrides import change_command
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
+from bikeml.pages.entries import read_split
 from bikeml.pages.figures import save_figure
 from bikeml.pages.plots import plot_leaderboard
 from bikeml.records.run import RunRecord
@@ -238,4 +239,5 @@ def _compare(compared: Mapping[int, RunRecord], metric: Metric) -> Comparison:
 
 def _count_repeats(record: RunRecord) -> int | None:
     """Return how often the folds of a cell were repeated; None if its split repeats none."""
-    return record.split.get("repeats") if record.split.get("shuffle", True) else None
+    split = read_split(record)
+    return split.get("repeats") if split.get("shuffle", True) else None

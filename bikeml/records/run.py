@@ -189,13 +189,6 @@ class RunRecord(Record):
         pairs = self.intervals.items()
         return {f"{name}_{end}": pair[end == "high"] for name, pair in pairs for end in ("low", "high")}
 
-    @property
-    def split(self) -> Mapping[str, Any]:
-        """Return the section split of its config; empty in form 1."""
-        config = (self.identity or {}).get("config")
-        split = config.get("split") if isinstance(config, dict) else None
-        return split if isinstance(split, dict) else {}
-
     @classmethod
     def upgrade(cls, earlier: dict[str, Any]) -> dict[str, Any]:
         """Return the content of form 1 converted to this form, with None for what it lacks."""
