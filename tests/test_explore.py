@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bikeml.pages import look_plots
-from bikeml.table.association import correlate, correlation_ratio
+from bikeml.table.association import correlate, correlation_ratio, count_copies, predict_alone
 from bikeml.table.hints import find_hints
 from bikeml.table.look import Column, look_at
 from bikeml.tasks.explore import Explorable, Options, choose, explore, read_explorable, render_page, show_number
@@ -125,11 +125,11 @@ def test_twins_across_the_split_and_copies_are_counted():
     table = read_explorable(config)[0]
     doubled = pd.concat([table, table.head(100)], ignore_index=True)
     looked = look_at(doubled, config, 100_000)
-    assert looked.n_duplicates == 100
+    assert looked.copies.n_duplicates == 100
     features = doubled[config.data.features]
     out, rest = features[looked.held_out], features[~looked.held_out]
     expected = out.merge(rest.drop_duplicates(), how="inner").shape[0]
-    assert looked.n_shared == expected > 0
+    assert looked.copies.n_shared == expected > 0
     assert f"{expected} held-out rows have a twin in the rest" in hints(looked)
 
 
@@ -139,6 +139,46 @@ def test_the_correlation_ratio_is_1_of_a_copy_and_0_of_noise_however_many_levels
     noise = pd.Series(np.random.default_rng(0).integers(0, 200, 600).astype(str))
     assert correlation_ratio(noise, y) < 0.25
     assert correlation_ratio(pd.Series(range(600)).astype(str), y) == 0
+
+
+def test_a_category_that_is_all_but_unique_says_nothing_of_the_target():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        y = rng.normal(size=500)
+        code = pd.Series([0, *range(499)]).map(str)
+        assert correlation_ratio(code, pd.Series(y)) == 0
+        assert predict_alone(code, y) == 0
+
+
+def test_the_levels_of_a_target_predict_it_and_the_square_root_of_its_square_too():
+    y = np.random.default_rng(0).normal(size=500)
+    assert predict_alone(pd.Series(np.round(y, 1)).map(str), np.round(y, 1)) == 1
+    assert predict_alone(pd.Series(y), y**2) > 0.99
+    assert predict_alone(pd.Series(y), np.random.default_rng(1).normal(size=500)) == 0
+
+
+def test_gaps_that_rise_in_the_held_out_part_drift_and_others_do_not():
+    looked = look_at_daily()
+    rng, temp = np.random.default_rng(0), pd.read_csv(DAILY)["temp"]
+    late = look_at_daily(temp=temp.where(rng.random(731) > np.where(looked.held_out, 0.25, 0.05)))
+    assert "The gaps of 1 column drift" in hints(late)
+    assert column(late, "temp").gap_drift == pytest.approx(0.2, abs=0.06)
+    same = look_at_daily(temp=temp.where(rng.random(731) > 0.1))
+    assert not any("drift" in hint for hint in hints(same))
+
+
+def test_copies_are_told_only_above_chance():
+    rng = np.random.default_rng(0)
+    region = rng.integers(0, 9, 400)
+    few = pd.DataFrame({"a": region, "b": region // 3, "c": rng.integers(0, 3, 400), "d": rng.integers(0, 2, 400)})
+    is_feature, held_out = np.array([True, True, True, False]), rng.random(400) < 0.3
+    found = count_copies(few, is_feature, held_out)
+    assert found.n_duplicates > 300
+    assert (found.are_duplicates, found.are_shared) == (False, False)
+    many = few.assign(a=rng.normal(size=400))
+    found = count_copies(pd.concat([many, many[:20]]), is_feature, np.concatenate([held_out, ~held_out[:20]]))
+    assert found == (20, 20, True, True)
+    assert count_copies(many, is_feature, None) == (0, 0, False, False)
 
 
 def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workdir):

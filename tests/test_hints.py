@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from bikeml.evaluation import hints
-from bikeml.evaluation.disguise import is_disguise
-from bikeml.evaluation.hints import Rows, begs_for_log, count_twins, find_hints
+from bikeml.evaluation.hints import Rows, begs_for_log, find_hints
 from bikeml.evaluation.importance import Importance
 from bikeml.records.judgement import Importance as RecordedImportance
 from bikeml.records.run_folder import RunFolder
+from bikeml.table.association import find_twins, is_disguise
 from tests.builders import run_record, write_sweep
 from tests.conftest import config_of
 
@@ -86,7 +86,7 @@ def test_held_out_rows_with_twins_in_the_training_rows_are_counted():
 def test_twins_agree_in_every_column():
     rows = pd.DataFrame({"a": [1.0, np.nan, 2.0], "b": ["x", None, "y"]})
     others = pd.DataFrame({"a": [2.0, np.nan, 1.0, 1.0], "b": ["x", None, "y", "z"]})
-    assert count_twins(rows, others) == 1
+    assert find_twins(rows, others)[0] == 1
 
 
 def test_twins_of_many_rows_are_looked_for_in_a_sample(monkeypatch):
@@ -181,3 +181,16 @@ def test_a_monotone_function_of_the_target_is_a_disguise(disguise):
 def test_a_good_feature_is_no_target_in_disguise():
     y = np.random.default_rng(0).normal(size=60)
     assert not is_disguise(y + np.random.default_rng(1).normal(size=60) / 10, y)
+
+
+@pytest.mark.parametrize("of", [np.square, np.abs, lambda y: np.exp(-(y**2))])
+def test_a_column_whose_function_rises_and_falls_is_found(of):
+    x = np.random.default_rng(0).normal(size=300)
+    assert is_disguise(x, of(x))
+    assert not is_disguise(x, np.random.default_rng(1).normal(size=300))
+
+
+def test_twins_of_columns_with_few_levels_are_chance():
+    rng = np.random.default_rng(0)
+    few = pd.DataFrame({name: rng.integers(0, 3, 400) for name in "abcd"})
+    assert find(rows_of()._replace(X_train=few[:200], y_train=rng.normal(size=200), X_test=few[200:])) == []

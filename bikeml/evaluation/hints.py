@@ -9,9 +9,9 @@ from pandas.api.types import is_numeric_dtype
 
 from bikeml.config.schema import Config
 from bikeml.evaluation.choice import OF_A_QUANTILE, find_quantile
-from bikeml.evaluation.disguise import is_disguise
 from bikeml.evaluation.importance import Importance
 from bikeml.evaluation.metrics import AT_A_QUANTILE, at_quantile
+from bikeml.table.association import find_twins, is_disguise
 from bikeml.table.columns.names import as_override
 
 SAMPLE_ROWS = 10_000
@@ -83,21 +83,13 @@ def _find_dominant(importance: Importance) -> Iterator[str]:
 
 def _find_twins(rows: Rows, seed: int) -> Iterator[str]:
     chosen = _sample(len(rows.X_test), HELD_OUT_SAMPLE_ROWS, seed)
-    n_twins = count_twins(rows.X_test.iloc[chosen], rows.X_train)
-    if n_twins >= max(1, MANY_TWINS * len(chosen)):
+    n_twins, are_many = find_twins(rows.X_test.iloc[chosen], rows.X_train)
+    if are_many and n_twins >= MANY_TWINS * len(chosen):
         of = f"{n_twins:,} of {len(chosen):,} held-out rows"
         yield (
             f"{of}{' that were looked at' if len(chosen) < len(rows.X_test) else ''} have the same features as a "
             "training row, so the test scores may be too good; leave out copies, or try split=chronological"
         )
-
-
-def count_twins(rows: pd.DataFrame, others: pd.DataFrame) -> int:
-    """Return how many rows have the same value in every column as one of the others; gaps are the same value."""
-    for name in sorted(rows.columns, key=lambda name: -rows[name].nunique()):
-        others = others[others[name].isin(rows[name])]  # a column at a time: the first leaves few rows of most tables
-    hashed = pd.util.hash_pandas_object(others, index=False)
-    return int(pd.util.hash_pandas_object(rows, index=False).isin(hashed).sum())
 
 
 def begs_for_log(y: np.ndarray) -> bool:

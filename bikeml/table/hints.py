@@ -7,8 +7,9 @@ import numpy as np
 from bikeml.config.schema import PreprocessingConfig
 from bikeml.table.look import Column, Look
 
+PREDICTS = 0.99  # what alone predicts the target so well is probably made of it; chance does not reach it
 NEARLY_ONE = 0.98  # a column with a higher association is probably a copy of the target
-SIGNIFICANT = 0.01  # level of the drift tests, over all columns together (Bonferroni)
+SIGNIFICANT = 0.01  # level of the drift tests, over all columns and their gaps together (Bonferroni)
 MANY_LEVELS = 50
 NAMES_SHOWN = 6
 LINES_SHOWN = 3  # of one kind; more are one line
@@ -20,15 +21,17 @@ Hint = tuple[str, str]
 
 def find_hints(look: Look) -> Iterator[Hint]:
     """Yield hints for a person, the most serious first."""
+    copies = look.copies
     yield from _find_leaks(look.columns)
-    if look.n_shared:
+    if copies.are_shared:
         yield (
-            f"{look.n_shared:,} held-out {_plural(look.n_shared, 'row has', 'rows have')} a twin in the rest",
+            f"{copies.n_shared:,} held-out {_plural(copies.n_shared, 'row has', 'rows have')} a twin in the rest",
             "Rows with the same features are on both sides of the split, so the held-out score may be too good.",
         )
-    if look.n_duplicates:
+    n_copies = copies.n_duplicates
+    if copies.are_duplicates:
         yield (
-            f"{look.n_duplicates:,} {_plural(look.n_duplicates, 'row is a copy', 'rows are copies')} of earlier ones",
+            f"{n_copies:,} {_plural(n_copies, 'row is a copy', 'rows are copies')} of earlier ones",
             "Leave them out, unless they are true repeats.",
         )
     yield from _find_drift(look)
@@ -58,21 +61,36 @@ def _some(names: Sequence[str]) -> str:
 
 def _find_leaks(columns: Sequence[Column]) -> Iterator[Hint]:
     for column in columns:
-        if (column.association or 0) >= NEARLY_ONE:
-            advice = "leave it out of the features" if column.is_feature else "keep it out of the features"
+        advice = "leave it out of the features" if column.is_feature else "keep it out of the features"
+        if column.kind != "category" and (column.association or 0) >= NEARLY_ONE:
             yield f"{column.name} is almost the target", f"Their association is {column.association:.3f}: {advice}."
+        elif (column.predicts or 0) >= PREDICTS:
+            what = f"Alone it predicts the target's order, with a correlation of {column.predicts:.3f}"
+            yield f"{column.name} is almost the target", f"{what}: {advice}."
 
 
 def _find_drift(look: Look) -> Iterator[Hint]:
     """Yield the columns whose held-out part differs from the rest by more than chance, the largest drift first."""
-    tested = [column for column in look.columns if column.drift_p is not None]
-    drifting = [column for column in tested if (column.drift_p or 0) * len(tested) < SIGNIFICANT]
+    p_values = [p for column in look.columns for p in (column.drift_p, column.gap_drift_p) if p is not None]
+
+    def is_drift(p_value: float | None) -> bool:
+        return p_value is not None and p_value * len(p_values) < SIGNIFICANT
+
+    drifting = [column for column in look.columns if is_drift(column.drift_p)]
     drifting.sort(key=lambda column: -(column.drift or 0))
+    gappy = [column for column in look.columns if is_drift(column.gap_drift_p)]
+    gappy.sort(key=lambda column: -abs(column.gap_drift or 0))
     if drifting:
         shown = _some([f"{column.name} {column.drift:.2f}" for column in drifting])
         yield (
             f"{len(drifting)} {_plural(len(drifting), 'column drifts', 'columns drift')}",
             f"The held-out rows are not like the rest in {shown} (a distance from 0 to 1).",
+        )
+    if gappy:
+        shown = _some([f"{column.name} {column.gap_drift:+.0%}" for column in gappy]).replace("-", "−")
+        yield (
+            f"The gaps of {len(gappy)} {_plural(len(gappy), 'column drift', 'columns drift')}",
+            f"The held-out rows have another share of missing cells than the rest: {shown}.",
         )
 
 

@@ -11,7 +11,15 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
-from bikeml.table.association import compare, correlate, correlation_ratio
+from bikeml.table.association import (
+    Copies,
+    compare,
+    compare_gaps,
+    correlate,
+    correlation_ratio,
+    count_copies,
+    predict_alone,
+)
 from bikeml.table.column import parse_dates
 from bikeml.table.split import split_table
 
@@ -47,6 +55,11 @@ class Column:
     drift: float | None = None
     """Distance of the held-out part from the rest, 0 to 1: Kolmogorov-Smirnov of a number, else total variation."""
     drift_p: float | None = None
+    predicts: float | None = None
+    """Correlation of the target's ranks with what the column alone predicts of them, out of fold, 0 to 1."""
+    gap_drift: float | None = None
+    """By how much the share of gaps is larger in the held-out part; None without gaps."""
+    gap_drift_p: float | None = None
 
     @property
     def is_feature(self) -> bool:
@@ -71,10 +84,7 @@ class Look:
     """With the roles of the columns."""
     n_rows: int
     """Of the whole table."""
-    n_duplicates: int
-    """Rows of the whole table that are copies of earlier ones."""
-    n_shared: int
-    """Held-out rows with the same features as a row of the rest."""
+    copies: Copies
 
     @property
     def target(self) -> Column:
@@ -100,7 +110,8 @@ def look_at(frame: pd.DataFrame, config: Config, max_rows: int, reasons: Mapping
     the page reports all other problems.
     """
     held_out, why_not = _hold_out(frame, config)
-    n_duplicates, n_shared = _count_copies(frame, config, held_out)
+    features = {*config.data.features, *(config.data.dates if config.preprocessing.date else [])}
+    copies = count_copies(frame, np.array([name in features for name in frame.columns]), held_out)
     rows = np.arange(len(frame))
     if len(frame) > max_rows:
         rows = np.sort(
@@ -124,25 +135,7 @@ def look_at(frame: pd.DataFrame, config: Config, max_rows: int, reasons: Mapping
         for name, kind in kinds.items()
     ]
     numbers = shown[[name for name, kind in kinds.items() if kind == "number"]]
-    return Look(columns, shown, correlate(numbers), part, why_not, config, len(frame), n_duplicates, n_shared)
-
-
-def _count_copies(frame: pd.DataFrame, config: Config, held_out: np.ndarray | None) -> tuple[int, int]:
-    """Return the rows that are copies of earlier ones, and the held-out rows with a twin in the rest, by their hash."""
-    data = config.data
-    seen = {*data.features, *(data.dates if config.preprocessing.date else [])}
-    features, others = ([name for name in frame.columns if (name in seen) == is_in] for is_in in (True, False))
-    hashes = pd.DataFrame(
-        {
-            n: pd.util.hash_pandas_object(frame[names], index=False)
-            for n, names in enumerate((features, others))
-            if names
-        }
-    )
-    n_shared = 0
-    if held_out is not None and features:
-        n_shared = int(hashes[0][held_out].isin(hashes[0][~held_out]).sum())
-    return int(hashes.duplicated().sum()), n_shared
+    return Look(columns, shown, correlate(numbers), part, why_not, config, len(frame), copies)
 
 
 def _hold_out(frame: pd.DataFrame, config: Config) -> tuple[np.ndarray | None, str]:
@@ -209,6 +202,8 @@ def _describe(cells: pd.Series, y: pd.Series, kind: str, part: np.ndarray | None
         found |= _relate(cells, y, kind)
     if part is not None and kind in ("number", "category"):
         found |= compare(cells[part].dropna(), cells[~part].dropna(), kind)
+    if part is not None and cells.name != y.name:
+        found |= compare_gaps(cells.isna().to_numpy(), part)
     return found
 
 
@@ -231,7 +226,12 @@ def _relate(cells: pd.Series, y: pd.Series, kind: str) -> dict[str, float]:
     x, y = cells[both], y[both]
     if x.nunique() < 2 or y.nunique() < 2:  # noqa: PLR2004  a constant has no association
         return {}
+    predicts = {} if kind == "date" else {"predicts": predict_alone(x, y.to_numpy(float))}
     if kind == "category":
-        return {"association": correlation_ratio(x, y)}
+        return {"association": correlation_ratio(x, y)} | predicts
     association = float(abs(np.corrcoef(x.rank(), y.rank())[0, 1]))
-    return {"association": association} | ({"correlation": float(np.corrcoef(x, y)[0, 1])} if kind == "number" else {})
+    return (
+        {"association": association}
+        | predicts
+        | ({"correlation": float(np.corrcoef(x, y)[0, 1])} if kind == "number" else {})
+    )
