@@ -28,7 +28,7 @@ def test_two_models_are_compared_by_the_corrected_resampled_t_test():
     found = compare([OURS, BEST])
     error = np.sqrt((1 / 5 + 0.25) * np.var(np.subtract(OURS, BEST), ddof=1))
     assert found.differences == pytest.approx([-0.022, 0])
-    assert found.find_half_widths() == pytest.approx([error * student_t.ppf(0.975, 4), 0])
+    assert found.half_widths == pytest.approx([error * student_t.ppf(0.975, 4), 0])
     assert found.is_indistinguishable.tolist() == [True, True]
 
 
@@ -44,7 +44,7 @@ def test_the_set_holds_those_whose_interval_holds_zero(scores):
     found = compare(scores)
     assert found.is_indistinguishable[found.best]
     assert (found.differences <= 1e-12).all()
-    assert found.is_indistinguishable.tolist() == (found.differences + found.find_half_widths() >= 0).tolist()
+    assert found.is_indistinguishable.tolist() == (found.differences + found.half_widths >= 0).tolist()
     assert ((found.find_as_good(0.01) >= 0) & (found.find_as_good(0.01) <= 1)).all()
 
 
@@ -53,7 +53,7 @@ def test_what_all_models_share_in_a_fold_changes_nothing(scores, shift):
     shifted = scores + shift * np.arange(scores.shape[1])
     best = int(scores.mean(axis=1).argmax())
     before, after = (compare_with_best(each, best, 0.25) for each in (scores, shifted))
-    assert after.find_half_widths() == pytest.approx(before.find_half_widths(), abs=1e-9)
+    assert after.half_widths == pytest.approx(before.half_widths, abs=1e-9)
 
 
 def test_equal_scores_are_too_close_to_call_also_but_for_rounding():
@@ -89,7 +89,7 @@ def test_a_model_that_fails_in_a_fold_hides_no_other():
 def test_with_fewer_than_five_folds_each_difference_has_its_own_variance():
     scores = np.random.default_rng(0).normal(0, 1, (4, 3))
     found = compare(scores)
-    per_error = found.find_half_widths() / np.sqrt((1 / 3 + 0.25) * np.maximum(found.own_variances, 1e-9))
+    per_error = found.half_widths / np.sqrt((1 / 3 + 0.25) * np.maximum(found.own_variances, 1e-9))
     assert np.delete(per_error, found.best) == pytest.approx(find_critical_value(4, 3))
 
 
@@ -118,10 +118,16 @@ def test_at_most_one_sweep_of_equal_models_in_twenty_has_a_false_claim(n_repeats
 def test_repeats_tell_more_apart_down_to_the_limit_of_shared_rows():
     scores = np.random.default_rng(0).normal(0, 0.1, (4, 5)) - np.array([[0.0], [0.2], [0.3], [0.01]])
     found = compare(scores)
-    counts = [int(found.tells_apart(n_repeats).sum()) for n_repeats in (1, 2, 10, math.inf)]
+    counts = [found.count_told(n_repeats) for n_repeats in (1, 2, 10, math.inf)]
     assert counts == sorted(counts)
-    assert counts[0] < counts[-1] < 3
-    assert found.find_half_widths(math.inf)[1] > 0
+    assert 0 == counts[0] < counts[-1] < found.is_indistinguishable.sum() - 1
+
+
+def test_what_is_far_worse_makes_no_other_comparison_harder():
+    near = np.random.default_rng(0).normal(0, 0.1, (4, 5))
+    alone, among = compare(near), compare(np.vstack([near, near - 5, near - 6]))
+    assert among.half_widths[:4] == pytest.approx(alone.half_widths)
+    assert among.is_indistinguishable.tolist() == [*alone.is_indistinguishable, *[False] * 8]
 
 
 def find(name, y, predicted):

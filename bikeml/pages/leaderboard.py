@@ -72,13 +72,13 @@ def advise_repeats(sweep: Sweep) -> Advice | None:
     if repeats is None:
         return None
     found = _compare(compared, metric)
-    is_close = found.is_indistinguishable
-    n_close, n_ever = int(is_close.sum()) - 1, int((found.tells_apart(math.inf) & is_close).sum())
+    n_close = int(found.is_indistinguishable.sum()) - 1
     if n_close == 0:
         return None
+    n_ever = found.count_told(math.inf)
     if n_ever == 0:
         return Advice(f"no number of repeats would tell {_some('any', n_close)} from the best; more rows might")
-    told = ((n, int((found.tells_apart(n / repeats) & is_close).sum())) for n in REPEATS if n > repeats)
+    told = ((n, found.count_told(n / repeats)) for n in REPEATS if n > repeats)
     wanted, n_told = next(((n, n_told) for n, n_told in told if 2 * n_told >= n_ever), (None, 0))
     if wanted is None:
         return Advice(f"it takes more than {max(REPEATS)} repeats to tell a close cell from the best")
@@ -190,7 +190,7 @@ def _find_differences(ranked: Mapping[int, RunRecord], metric: Metric, rope: flo
     if len(compared) > 1:
         found = _compare(compared, metric)
         rope *= 1 if metric.greater_is_better else abs(best)
-        columns = found.find_half_widths(), found.is_indistinguishable, found.find_as_good(rope)
+        columns = found.half_widths, found.is_indistinguishable, found.find_as_good(rope)
         for number, half_width, is_close, as_good in zip(compared, *columns, strict=True):
             difference = rows[number]["difference"]
             rows[number] |= {"difference_low": difference - half_width, "difference_high": difference + half_width}

@@ -7,7 +7,7 @@ in 95 of 100 sweeps, all of them hold. A model whose interval holds 0 cannot be 
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.stats import norm
@@ -26,6 +26,8 @@ SIMULATED = 300_000
 LEAST_DRAWS, MOST_DRAWS = 1_000, 10_000
 MANY_FOLDS = 100
 """From so many folds on, a critical value hardly depends on their number."""
+WORTH_A_STEP = 0.1
+"""The least share of the models that leave, for the others to be compared again: a critical value is simulated anew."""
 ROUNDING = 1e-12
 """Scores that differ by a smaller share are equal but for rounding."""
 
@@ -46,28 +48,50 @@ class Comparison:
     least: np.ndarray
     """How far the model is from the best by rounding alone."""
 
-    def find_half_widths(self, n_repeats: float = 1) -> np.ndarray:
+    @cached_property
+    def half_widths(self) -> np.ndarray:
         """
-        Return the half-widths of the simultaneous intervals, if the folds were repeated so often with the same spread.
+        The half-widths of the simultaneous intervals.
 
-        `n_repeats` of infinity is the limit, which is above 0: the repeats share the rows. Source of the variance of a
-        mean over folds: Nadeau and Bengio, Inference for the Generalization Error (2003).
+        What is told from the best leaves, and the others are compared as if they were alone, until hardly any leaves.
+        Source: Romano and Wolf, Exact and Approximate Stepdown Methods for Multiple Hypothesis Testing (2005).
+        """
+        half_widths, is_left, share_told = np.zeros(len(self.differences)), np.ones(len(self.differences), bool), 1.0
+        while share_told >= WORTH_A_STEP and is_left.sum() > 1:
+            half_widths[is_left] = self._find_half_widths(is_left)
+            is_told = is_left & (self.differences + half_widths < 0)
+            share_told = float(is_told.sum() / is_left.sum())
+            is_left &= ~is_told
+        return half_widths
+
+    def _find_half_widths(self, is_left: np.ndarray, n_repeats: float = 1) -> np.ndarray:
+        """
+        Return the half-widths of some models, the best one among them, as if they were alone.
+
+        Source of the variance of a mean over folds, which repeats lower to a limit, since they share the rows: Nadeau
+        and Bengio, Inference for the Generalization Error (2003).
         """
         n_folds = self.n_folds * n_repeats
-        critical = find_critical_value(len(self.own_variances), round(min(n_folds, MANY_FOLDS)))
-        variances = _moderate(np.delete(self.own_variances, self.best), self.own_variances, n_folds - 1)
+        critical = find_critical_value(int(is_left.sum()), round(min(n_folds, MANY_FOLDS)))
+        is_other = is_left & (np.arange(len(is_left)) != self.best)
+        variances = _moderate(self.own_variances[is_other], self.own_variances, n_folds - 1)
         half_widths = critical * np.sqrt((1 / n_folds + self.ratio) * variances) + self.least
         half_widths[self.best] = 0
-        return np.asarray(half_widths)
+        return np.asarray(half_widths[is_left])
 
     @property
     def is_indistinguishable(self) -> np.ndarray:
         """Whether each model cannot be told from the best one; the best one itself cannot."""
-        return ~self.tells_apart(1)
+        return np.asarray(self.differences + self.half_widths >= 0)
 
-    def tells_apart(self, n_repeats: float) -> np.ndarray:
-        """Return whether each model would be told from the best, if the folds were repeated so often."""
-        return np.asarray(self.differences + self.find_half_widths(n_repeats) < 0)
+    def count_told(self, n_repeats: float) -> int:
+        """
+        Return how many of these would be told from the best, if the folds were repeated so often with the same spread.
+
+        `n_repeats` of infinity is the limit.
+        """
+        is_left = self.is_indistinguishable
+        return int((self.differences[is_left] + self._find_half_widths(is_left, n_repeats) < 0).sum())
 
     def find_as_good(self, rope: float) -> np.ndarray:
         """
