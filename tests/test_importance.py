@@ -12,9 +12,12 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
 from bikeml.config.sections import complete, result_sections
-from bikeml.evaluation import importance
+from bikeml.evaluation import hints, importance
 from bikeml.evaluation.choice import decide_metrics
-from bikeml.evaluation.importance import Importance, choose_sample, compute_importance
+from bikeml.evaluation.importance import Importance, choose_sample, compute_importance, find_groups
+from bikeml.evaluation.uncertainty.intervals import OfMeans
+from bikeml.evaluation.uncertainty.jackknife import divide, find_error, leave_out
+from bikeml.evaluation.uncertainty.units import Units
 from bikeml.records import judgement
 from bikeml.records.run_folder import RunFolder
 from tests.conftest import config_of
@@ -174,3 +177,82 @@ def test_a_run_that_knew_no_kind_of_importance_is_a_permutation_and_keeps_its_fi
     del sections["evaluation"]["importance"]
     assert complete(sections)["evaluation"]["importance"] == "permutation"
     assert result_sections(config_of())["evaluation"]["importance"] == "auto"
+
+
+def twins(n_rows):
+    """A table of two columns that are almost one, and a third; the target is made of all."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=n_rows)
+    X = pd.DataFrame({"temp": first, "atemp": first + rng.normal(size=n_rows) / 10, "hum": rng.normal(size=n_rows)})
+    return X, X["temp"].to_numpy() + X["atemp"].to_numpy() + X["hum"].to_numpy()
+
+
+def test_columns_that_go_together_are_shuffled_together_as_well():
+    X, y = twins(200)
+    found = compute_importance(fitted(X, y), X, y, SETTINGS)
+    (group,) = found.groups
+    assert group.columns == ("temp", "atemp")
+    assert group.mean > 1.5 * (found.mean[0] + found.mean[1]), "the other one makes up for the one that is shuffled"
+    alone = compute_importance(fitted(X, y), X[["temp", "atemp", "hum"]].assign(atemp=y[::-1]), y, SETTINGS)
+    assert alone.groups == ()
+
+
+def test_only_numbers_that_go_together_are_a_group():
+    X, _ = twins(200)
+    word = pd.Series(np.where(X["temp"] > 0, "warm", "cold"))
+    more = X.assign(word=word, same=1.0, gap=X["hum"].where(X["hum"] > -1.5) ** 3)
+    assert sorted(find_groups(more)) == [["hum", "gap"], ["temp", "atemp"]]
+    assert find_groups(X[["hum"]]) == []
+    assert find_groups(X.assign(temp=1.0)) == []
+
+
+def test_the_error_is_that_of_the_mean_of_the_rows():
+    """Without each single row, the jackknife of a mean is its standard error to the last digits."""
+    losses = np.random.default_rng(0).exponential(size=20)
+    parts = divide(Units.of("rows", np.arange(20)))
+    values = leave_out(OfMeans([losses], lambda mean: mean), parts)
+    assert find_error(values) == pytest.approx(losses.std(ddof=1) / np.sqrt(20))
+
+
+def test_the_error_is_smaller_with_more_rows_and_larger_if_rows_are_alike():
+    X, y = table(6_400, 2)
+    model, errors = fitted(X, y), {}
+    for n_rows in (400, 6_400):
+        errors[n_rows] = compute_importance(model, X[:n_rows], y[:n_rows], settings(importance="permutation")).error[0]
+    assert errors[400] / errors[6_400] == pytest.approx(4, rel=0.4)
+    group = np.repeat(np.arange(40), 10)
+    X, y, units = X.iloc[group].reset_index(drop=True), y[group], Units.of("groups", group)
+    alike = compute_importance(model, X, y, settings(importance="permutation"), units)
+    assert alike.error[0] > 1.5 * compute_importance(model, X, y, settings(importance="permutation")).error[0]
+
+
+@pytest.mark.parametrize(("kind", "n_units"), [("rows", 7), ("dates", 300), ("groups", 21)])
+def test_the_parts_are_of_whole_units_and_about_as_large(kind, n_units):
+    units = Units.of(kind, np.repeat(np.arange(n_units), 2))
+    parts = divide(units)
+    assert len(np.unique(parts)) == min(20, n_units)
+    assert all(len(np.unique(parts[units.labels == unit])) == 1 for unit in range(n_units))
+    if kind == "dates":
+        assert (np.diff(parts) >= 0).all()
+
+
+def test_a_metric_without_means_has_no_error_over_rows():
+    X, y = twins(60)
+    found = compute_importance(fitted(X, y), X, y, settings(rank="max_error"))
+    assert found.error == ()
+    assert np.isnan(found.groups[0].error)
+
+
+def test_what_is_affordable_counts_the_groups(monkeypatch):
+    monkeypatch.setattr(importance, "PREDICTED_ROWS", 800)
+    X, y = twins(2_000)
+    assert compute_importance(fitted(X, y), X, y, settings(importance="auto")).n_rows == 100
+
+
+def test_an_importance_without_groups_is_read_as_an_earlier_record_and_a_group_may_dominate():
+    earlier = judgement.Importance.model_validate_json('{"columns": ["a"], "mean": [0.5], "std": [0.1]}')
+    assert (earlier.error, earlier.groups) == ((), ())
+    group = importance.Group(("a", "b"), 0.95, 0.1, 0.1)
+    found = Importance(("a", "b", "c"), (0.1, 0.1, 0.05), (0, 0, 0), groups=(group,))
+    (hint,) = hints._find_dominant(found)
+    assert hint.startswith("'a' and 'b' together have 95% of the importance of all columns; are they known")

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bikeml.pages import plots
-from bikeml.records.judgement import Importance
+from bikeml.records.judgement import GroupImportance, Importance
 
 RNG = np.random.default_rng(0)
 
@@ -66,12 +66,18 @@ def test_a_histogram_has_bins_wherever_floats_have_room_for_none(values, bins):
 
 
 def test_importance_is_sorted_with_its_spread():
-    figure = plots.plot_importance(
-        Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05)), "fall of the test R²"
-    )
-    axes = figure.axes[0]
+    earlier = Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05))
+    axes = plots.plot_importance(earlier, "fall of the test R²").axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
     assert "mean ± std" in axes.get_xlabel()
+
+
+def test_columns_that_go_together_have_a_bar_of_their_own_and_errors_are_over_the_rows():
+    group = GroupImportance(columns=("a", "b"), mean=0.95, std=0.1, error=0.2)
+    found = Importance(columns=("a", "b"), mean=(0.9, 0.1), std=(0.1, 0.05), error=(0.3, None), groups=(group,))
+    axes = plots.plot_importance(found, "fall of the test R²").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a", "a + b"]
+    assert "mean ± error over rows" in axes.get_xlabel()
 
 
 def candidates_of(**axes):

@@ -72,12 +72,18 @@ def _find_disguises(rows: Rows, target: str, seed: int) -> Iterator[str]:
 
 
 def _find_dominant(importance: Importance) -> Iterator[str]:
-    falls = np.clip(np.nan_to_num(np.array(importance.mean)), 0, None)
+    """Yield a column, or columns that go together, with almost all of the importance."""
+    grouped = {name for group in importance.groups for name in group.columns}
+    single = zip(importance.columns, importance.mean, strict=True)
+    falls_of: dict[tuple[str, ...], float] = {(name,): fall for name, fall in single if name not in grouped}
+    falls_of |= {group.columns: group.mean for group in importance.groups}
+    falls = np.clip(np.nan_to_num(np.array(list(falls_of.values()))), 0, None)
     if len(falls) > 1 and falls.max() > DOMINANT * falls.sum():
-        name = importance.columns[int(falls.argmax())]
+        names = list(falls_of)[int(falls.argmax())]
+        have, are, them = ("has", "is it", "it") if len(names) == 1 else ("together have", "are they", "them")
         yield (
-            f"{name!r} has {falls.max() / falls.sum():.0%} of the importance of all columns; is it known before the "
-            f"target? If not, leave it out: {as_override('ignored', [name])}"
+            f"{' and '.join(map(repr, names))} {have} {falls.max() / falls.sum():.0%} of the importance of all columns"
+            f"; {are} known before the target? If not, leave {them} out: {as_override('ignored', list(names))}"
         )
 
 

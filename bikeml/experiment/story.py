@@ -150,6 +150,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
     rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test])
     X_test, y_test, names = rows.X_test, table.y[split.test], config.evaluation.metrics
     estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
+    units = _find_units(config, table, split.test)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds) - len(known.predictions)} folds")
@@ -161,9 +162,8 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         scale = fit_scale(fitted.pipeline, rows.X_train, rows.y_train, split.folds, cv.predictions)
         scales = None if scale is None else predict_scale(scale, fitted.pipeline, X_test, predicted)
         announce("computing importances")
-        importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation)
+        importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation, units)
     scored = [split.train[score] for _, score in split.folds]
-    units = _find_units(config, table, split.test)
     held_out = judge_rows(y_test, predicted, config.evaluation, units)
     of_folds = judge_folds(
         [table.y[rows] for rows in scored], cv, config.evaluation, _find_units(config, table, np.concatenate(scored))

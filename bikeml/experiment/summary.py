@@ -126,9 +126,21 @@ def _describe_folds(
 
 
 def _describe_importance(importance: Importance) -> judgement.Importance:
-    mean, std = (tuple(map(as_score, values)) for values in (importance.mean, importance.std))
+    mean, std, error = (tuple(map(as_score, values)) for values in (importance.mean, importance.std, importance.error))
+    groups = tuple(
+        judgement.GroupImportance(
+            columns=each.columns, mean=as_score(each.mean), std=as_score(each.std), error=as_score(each.error)
+        )
+        for each in importance.groups
+    )
     return judgement.Importance(
-        columns=importance.columns, mean=mean, std=std, n_rows=importance.n_rows, n_repeats=importance.n_repeats
+        columns=importance.columns,
+        mean=mean,
+        std=std,
+        n_rows=importance.n_rows,
+        n_repeats=importance.n_repeats,
+        error=error,
+        groups=groups,
     )
 
 

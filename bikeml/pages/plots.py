@@ -82,18 +82,20 @@ def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
 
 
 def plot_importance(importance: Importance, effect: str) -> Figure:
-    """Draw the `effect` that the shuffling of each column has, with its standard deviation over the shuffles."""
-    mean, std = (np.array(values, dtype=float) for values in (importance.mean, importance.std))  # None becomes NaN
+    """Draw the `effect` of shuffling each column, and columns that go together, with its standard error."""
+    names = [*importance.columns, *(" + ".join(group.columns) for group in importance.groups)]
+    mean = np.array([*importance.mean, *(group.mean for group in importance.groups)], dtype=float)  # None becomes NaN
+    errors, what = (importance.error, "error over rows") if importance.error else (importance.std, "std")
+    error = np.array([*errors, *(group.error if importance.error else group.std for group in importance.groups)], float)
     order = np.argsort(np.nan_to_num(mean))[-MANY_COLUMNS:]
-    columns = shorten([importance.columns[i] for i in order], MAX_LABEL)
+    columns = shorten([names[i] for i in order], MAX_LABEL)
     left = 0.3 + max(map(_inches, columns))
     figure = _framed(left + 5.5, max(2.5, 0.35 * len(order) + 1.2), left)
     axes = figure.subplots()
-    means, stds = mean[order], std[order]
-    axes.barh(range(len(columns)), means, xerr=stds, color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
+    axes.barh(range(len(columns)), mean[order], xerr=error[order], color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
     axes.set_yticks(range(len(columns)), columns, **name_style())
     axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
-    axes.set(xlabel=f"{effect} when the column is shuffled (mean ± std)", title="Permutation importance")
+    axes.set(xlabel=f"{effect} when it is shuffled (mean ± {what})", title="Permutation importance")
     axes.locator_params(axis="x", nbins=TICKS)
     return figure
 
@@ -160,8 +162,7 @@ def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence:
     line = slope * grid + intercept
     label = f"fitted line: calibration slope {slope:.2f}"
     axes.plot(grid, line, color=LINE_COLOUR, linewidth=2, label=label)
-    freedom = len(x) - 2
-    if freedom < 1:
+    if (freedom := len(x) - 2) < 1:
         return
     spread = np.sqrt(np.sum((y - slope * x - intercept) ** 2) / freedom)
     error = spread * np.sqrt(1 / len(x) + (grid - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))

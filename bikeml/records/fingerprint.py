@@ -36,6 +36,7 @@ RESULT_MODULES = (
     "evaluation/threads",
     "evaluation/uncertainty/blocks",
     "evaluation/uncertainty/intervals",
+    "evaluation/uncertainty/jackknife",
     "evaluation/uncertainty/units",
     "experiment/check",
     "experiment/checkpoint",

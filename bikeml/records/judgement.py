@@ -75,6 +75,17 @@ class CrossValidation(Value):
         return self.__pydantic_extra__
 
 
+class GroupImportance(Value):
+    """How much worse the held-out rows are predicted when columns that go together are shuffled together."""
+
+    columns: tuple[str, ...]
+    mean: float | None
+    std: float | None
+    """Over the shuffles."""
+    error: float | None
+    """The standard error over the held-out rows; None if the metric has none."""
+
+
 class Importance(Value):
     """How much worse the held-out rows are predicted when one column is shuffled: mean and std over the shuffles."""
 
@@ -84,6 +95,10 @@ class Importance(Value):
     n_rows: Count | None = None
     """How many held-out rows were shuffled, n_repeats times each column; None in an earlier record: all of them."""
     n_repeats: Count | None = None
+    error: tuple[float | None, ...] = ()
+    """The standard error of each mean over the held-out rows; empty in an earlier record, or if the metric has none."""
+    groups: tuple[GroupImportance, ...] = ()
+    """Columns that go together, shuffled together; empty in an earlier record."""
 
 
 def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
