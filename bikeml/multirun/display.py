@@ -56,7 +56,7 @@ def _figures(result: "Result") -> "Table":
         row = [name, metric.show(record.metrics[name]), ends]
         known = [metric.show(published[name]) if name in published else ""] if published else []
         table.append([*row, *known])
-    table += [[name, ranked.show(record.metrics[name])] for name in (ranked.mean, ranked.std)]
+    table.append([ranked.mean, ranked.show(record.metrics[ranked.mean])])
     return build_table(["metric", *numbers], table, title, right=numbers)
 
 
@@ -68,11 +68,9 @@ def _facts(result: "Result") -> dict[str, str]:
         facts |= _describe_search(record.search)
     if record.dataset.notes:
         facts["table"] = "\n".join(record.dataset.notes)
-    facts["intervals"] = record.interval_method
-    over = f"{metric.mean} and {metric.std} (ddof=0) are over them, {metric.pooled} is over all of their rows"
-    reused = record.cv.reused
-    known = f", of which {reused.n_folds} are from run {reused.run_id}" if reused else ""
-    facts["folds"] = f"{len(record.cv.n_fit)}{known}; {over}"
+    none = "none; there are too few rows, groups or dates, or the metrics have none"
+    facts["intervals"] = record.interval_method if record.intervals else none
+    facts["folds"] = _describe_folds(record, metric)
     if record.undefined:
         facts["undefined"] = "\n".join(_list_undefined(record.undefined))
     notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
@@ -93,6 +91,13 @@ def _facts(result: "Result") -> dict[str, str]:
         facts["look"] = store.look
     facts["next"] = _next_command(record)
     return facts
+
+
+def _describe_folds(record: RunRecord, metric: Metric) -> str:
+    reused = record.cv.reused
+    known = f", {reused.n_folds} of them from run {reused.run_id}" if reused else ""
+    spread = f"{metric.std} {metric.show(record.metrics[metric.std])} (ddof=0)"
+    return f"{len(record.cv.n_fit)}{known}; {spread}; {metric.pooled} is over all of their rows"
 
 
 def _describe_search(search: Search) -> dict[str, str]:

@@ -53,7 +53,7 @@ class Result:
 
     @property
     def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
-        """The ends of the bootstrap intervals of the metrics on the held-out rows, by the name of the metric."""
+        """The ends of the intervals, on the held-out rows and on those of all folds, by the name of the metric."""
         return self.record.intervals
 
     @property
