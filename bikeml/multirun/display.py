@@ -1,6 +1,6 @@
 """Print the figures of a run, or the leaderboard of a sweep, and what to do next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -72,7 +72,7 @@ def _facts(result: "Result") -> dict[str, str]:
     facts["intervals"] = record.interval_method if record.intervals else none
     facts["folds"] = _describe_folds(record, metric)
     if record.undefined:
-        facts["undefined"] = "\n".join(_list_undefined(record.undefined))
+        facts["undefined"] = "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
     notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
     if record.dataset.gaps:
         facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
@@ -108,12 +108,6 @@ def _describe_search(search: Search) -> dict[str, str]:
         "best": f"{best} (of {counts['candidates']} candidates)",
         "fits": f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}",
     }
-
-
-def _list_undefined(reasons: Mapping[str, str]) -> Iterator[str]:
-    """Yield each reason, after the figures that are undefined for it."""
-    for reason in dict.fromkeys(reasons.values()):
-        yield f"{', '.join(name for name, each in reasons.items() if each == reason)}: {reason}"
 
 
 def _describe_sample(record: RunRecord) -> str:
