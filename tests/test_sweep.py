@@ -80,6 +80,12 @@ def test_max_failures_leaves_out_the_rest(bikeml_main, workdir, allowed, statuse
     assert list(board_of(workdir / "sweep")["status"]) == statuses
 
 
+def test_what_difference_does_not_matter_is_recorded_with_the_sweep(bikeml_main, workdir):
+    assert bikeml_main("-m", *UNTRACKED, "model=linear,baseline", "sweep.rope=2") == 0
+    assert json.loads((workdir / "sweep" / "sweep.json").read_text())["rope"] == 2
+    assert (board_of(workdir / "sweep")["probability_as_good"] > 0.9).all()
+
+
 def test_what_is_wrong_in_any_cell_is_said_before_one_runs(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "model=linear,tree", "seed=0,-1,1.5") == 2
     error = capsys.readouterr().err
