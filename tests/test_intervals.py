@@ -207,7 +207,6 @@ def test_blocks_are_circular_and_hold_each_value_equally_often():
     assert sum_blocks(values, 1) is values
 
 
-@pytest.mark.slow
 def test_intervals_of_blocks_cover_where_those_of_rows_do_not():
     covered = {"dates": 0, "rows": 0}
     for seed in range(200):
