@@ -363,6 +363,7 @@ def test_tags_and_a_description_are_the_runs(uri):
     ("override", "message"),
     [
         ("+tracking.tags={bikeml.record: x}", "begins with bikeml., as the tags that bikeml itself writes"),
+        ("+tracking.tags.mlflow.runName=x", "is the name of the run; set tracking.run_name"),
         ("+tracking.tags={a//b: x}", "should have at most 250 letters"),
         ("+tracking.tags.team=[1]", "text, a number, true or false"),
         ("tracking.tags.team=x", r"add a key, write \+tracking.tags.team=VALUE"),
@@ -372,6 +373,22 @@ def test_tags_and_a_description_are_the_runs(uri):
 def test_a_tag_that_a_store_would_refuse_is_refused_before_the_fit(override, message):
     with pytest.raises(ConfigError, match=message):
         tracking_of(override)
+
+
+@pytest.mark.parametrize("override", ["+tracking.tags.release.version=2", "+tracking.tags={release.version: 2}"])
+def test_a_tag_may_have_a_dot_in_its_name(override):
+    assert tracking_of(override, "+tracking.tags.team=fleet").tags == {"release.version": 2, "team": "fleet"}
+
+
+@pytest.mark.slow
+def test_the_cells_of_a_sweep_stay_in_it_if_a_tag_names_a_parent(workdir, bikeml_main):
+    client = MlflowClient(uri := f"sqlite:///{workdir}/mlflow.db")
+    parent = client.create_run("0").info.run_id
+    words = [f"tracking.uri={uri}", f"+tracking.tags.mlflow.parentRunId={parent}", "hydra.sweep.dir=sw"]
+    assert bikeml_main("-m", *FAST, "model=tree", "seed=1,2", *words) == 0
+    sweep, *cells = (json.loads(Path(f"sw/{name}store.json").read_text())["run_id"] for name in ("", "0/", "1/"))
+    assert client.get_run(sweep).data.tags["mlflow.parentRunId"] == parent
+    assert {client.get_run(cell).data.tags["mlflow.parentRunId"] for cell in cells} == {sweep}
 
 
 def test_the_commit_of_the_users_project_is_recorded_beside_bikemls(workdir):

@@ -187,6 +187,8 @@ def _tag_name(name: str) -> str:
     """Refuse a name that MLflow would refuse only after the fit, or that is ours."""
     if name.startswith("bikeml."):
         raise ValueError("begins with bikeml., as the tags that bikeml itself writes; take another name")
+    if name == "mlflow.runName":
+        raise ValueError("is the name of the run; set tracking.run_name")
     if not re.fullmatch(r"[\w.\-: /]+", name) or len(name) > TAG_KEY or posixpath.normpath(name) != name:
         raise ValueError(
             f"should have at most {TAG_KEY} letters, digits, spaces and _ - . : /, and be no path such as ../a or a//b"
@@ -228,7 +230,7 @@ Workers = Annotated[int, AfterValidator(_not_zero)]
 ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
 ExperimentId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
-Tags = Annotated[dict[Annotated[str, AfterValidator(_tag_name)], Value], BeforeValidator(lambda tags: tags or {})]
+Tags = dict[Annotated[str, AfterValidator(_tag_name)], Value]
 """By name."""
 ModelName = Annotated[str, AfterValidator(_model_name)]
 """The name of a registered model, as every registry allows it."""

@@ -31,6 +31,7 @@ from bikeml.config.fields import (
     find_fault_of_platform,
     is_store_of_environment,
 )
+from bikeml.config.spelling import join_names
 from bikeml.config.validation import validate
 
 PASSTHROUGH, DROP = "passthrough", "drop"
@@ -132,7 +133,7 @@ class TrackingConfig(Section):
     experiment_id: Annotated[ExperimentId | None, AddedLater(None)]
     run_name: Name | None
     description: Annotated[Name | None, AddedLater(None)]
-    tags: Annotated[Tags, AddedLater({})]
+    tags: Annotated[Tags, BeforeValidator(join_names), AddedLater({})]
 
     @model_validator(mode="before")
     @classmethod

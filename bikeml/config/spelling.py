@@ -1,9 +1,9 @@
-"""Spell names and values in messages: suggest the known word that was meant, and list a few of many."""
+"""Spell names and values: suggest the known word that was meant, list a few of many, and put dots into names."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -33,3 +33,14 @@ def some(values: Collection[T], n_shown: int = NAMES_SHOWN, show: Callable[[T], 
     more = len(values) - n_shown
     first = ", ".join(map(show, values if more <= 1 else islice(values, n_shown)))
     return f"{first} and {more:,} more" if more > 1 else first
+
+
+def join_names(values: Any) -> Any:  # noqa: ANN401  any YAML value
+    """Return a mapping without mappings in it: Hydra makes them of a name with dots, as in +tags.release.version=2."""
+    if not isinstance(values, Mapping):
+        return values or {}
+    joined: dict[str, Any] = {}
+    for name, value in values.items():
+        has_names = isinstance(value, Mapping) and value
+        joined |= {f"{name}.{rest}": each for rest, each in join_names(value).items()} if has_names else {name: value}
+    return joined

@@ -93,9 +93,8 @@ def build_tags(
         ours |= identity_tags(run.identity) | {names.FOLD_FITS: hash_folds(run.identity)}
     if run.cv.tuned_on_these_rows:
         ours[names.CV] = "tuned on these rows"
-    if parent_run_id:
-        ours[names.PARENT] = parent_run_id
-    return fit_tags(ours | _environment_tags(folder, run) | users_tags(tracking), limits.tag)
+    nested = {names.PARENT: parent_run_id} if parent_run_id else {}  # it wins over a tag, as in MLflow
+    return fit_tags(ours | _environment_tags(folder, run) | users_tags(tracking) | nested, limits.tag)
 
 
 def users_tags(tracking: TrackingConfig) -> dict[str, str]:
