@@ -82,7 +82,7 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     held_out = recorded[1].predictions
     np.testing.assert_array_equal(table["predicted"].iloc[held_out["row"] - 1], held_out["predicted"])
     table_and_run = f"pkg://bikeml.datasets/daily-bike-share.csv predicted by run {recorded[1].run_id} (tree-standard)"
-    best = "the best on its table, target and split by cv_r2_mean"
+    best = "the best by cv_r2_mean on the folds of the latest run"
     advice = "these are the rows of the embedded table; set data.path to your own"
     assert err == f"731 rows of {table_and_run}, {best}\n{advice}\n"
 
