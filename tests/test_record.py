@@ -61,7 +61,14 @@ def test_a_run_that_is_recorded_later_equals_one_that_was_recorded_at_once(call,
     assert ours == theirs
     assert files.keys() == others.keys()
     # what says when, where and how long
-    for name in files.keys() - {"result.json", "config.yaml", "cv_results.csv", "model/MLmodel", "model/model.skops"}:
+    for name in files.keys() - {
+        "result.json",
+        "config.yaml",
+        "cv_results.csv",
+        "model/MLmodel",
+        "model/model.skops",
+        "scale.skops",
+    }:
         assert Path(files[name]).read_bytes() == Path(others[name]).read_bytes(), name
     children = [[sorted(run.data.params.items()) for run in runs_of(f"{n}.db", "tags.`bikeml.candidate_rank` LIKE '%'")] for n in ("now", "later")]  # fmt: skip
     assert len(children[0]) == 5
