@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--seed", type=int, default=0, help="of all draws: 0")
     parser.add_argument("--quick", action="store_true", help="few draws, whose bars decide nothing")
-    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/judging.md")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/simulations.md")
     arguments = parser.parse_args()
     missed, share = 0, 0.01 if arguments.quick else 1.0
     for part in arguments.only:
