@@ -27,6 +27,8 @@ ROOMS = {
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
+    "tasks.tables": {"pandas", "pydantic"},
+    "tasks.models": {"pandas", "pydantic"},
     "tasks": {"pandas", "pydantic"},
     "azure.jobs": set(),
     "azure.workspace": {"azure"},

@@ -17,7 +17,7 @@ from bikeml.multirun.run import Result
 from bikeml.records.params import unplace_model
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import MODEL, TABLE
-from bikeml.tasks.register import register_run
+from bikeml.tasks.models.register import register_run
 from bikeml.tracking import store as connection
 from bikeml.tracking.backends import Registration, Store, Version, open_store
 from bikeml.tracking.lookup import find

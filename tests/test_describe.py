@@ -11,7 +11,7 @@ from bikeml.config.composition import compose, resolve
 from bikeml.config.schema import typed
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.table.look import Column
-from bikeml.tasks.describe import ROLES, check_place, describe, write_config
+from bikeml.tasks.tables.describe import ROLES, check_place, describe, write_config
 from tests.conftest import config_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")

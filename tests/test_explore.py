@@ -11,7 +11,7 @@ from bikeml.pages import look_plots
 from bikeml.table.association import correlate, correlation_ratio, count_copies, predict_alone
 from bikeml.table.hints import find_hints
 from bikeml.table.look import Column, look_at
-from bikeml.tasks.explore import Explorable, Options, choose, explore, read_explorable, render_page, show_number
+from bikeml.tasks.tables.explore import Explorable, Options, choose, explore, read_explorable, render_page, show_number
 from tests.conftest import DAILY, config_of
 from tests.test_report import CONTRASTS, PHONE, browser, look
 
@@ -264,7 +264,7 @@ def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bikeml.tasks.explore.render_page", interrupt)
+    monkeypatch.setattr("bikeml.tasks.tables.explore.render_page", interrupt)
     assert call() == (130, "", "bikeml: interrupted\n")
     assert list((workdir / "explore").iterdir()) == []
 

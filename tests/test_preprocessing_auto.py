@@ -165,7 +165,7 @@ def test_plain_mlflow_answers_the_same(tmp_path):
 
 @pytest.mark.slow
 def test_the_real_scoring_server_answers_the_same(tmp_path):
-    from bikeml.tasks.serve import _server, _wait_until_it_answers
+    from bikeml.tasks.models.serve import _server, _wait_until_it_answers
     from tests.azureml.processes import free_port
     from tests.test_serve import ask
 

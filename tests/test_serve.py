@@ -118,7 +118,7 @@ def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
 def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
     import pandas as pd
 
-    from bikeml.tasks.serve import _describe
+    from bikeml.tasks.models.serve import _describe
 
     rows = {"columns": ["colour", "a b"], "data": [['l\'été "$HOME" `id`', 1.5], ["x", 2.5]]}
     command = shlex.split(_describe("tree", 5001, pd.DataFrame(rows["data"], columns=rows["columns"]))["try"])

@@ -35,10 +35,10 @@ class Task:
 
 
 TASKS = {
-    "explore": Task("bikeml.tasks.explore:explore", "look at a table before any model"),
-    "predict": Task("bikeml.tasks.predict:predict", "predict the rows of a table with a recorded run"),
-    "register": Task("bikeml.tasks.register:register", "give a run's model a name, a version and an alias"),
-    "serve": Task("bikeml.tasks.serve:serve", "answer requests with a run's model on this machine"),
+    "explore": Task("bikeml.tasks.tables.explore:explore", "look at a table before any model"),
+    "predict": Task("bikeml.tasks.models.predict:predict", "predict the rows of a table with a recorded run"),
+    "register": Task("bikeml.tasks.models.register:register", "give a run's model a name, a version and an alias"),
+    "serve": Task("bikeml.tasks.models.serve:serve", "answer requests with a run's model on this machine"),
     "reproduce": Task("bikeml.tasks.reproduce:reproduce", "run a recorded run again and compare every figure"),
     "report": Task("bikeml.tasks.report:report", "make a sweep's leaderboard and page again", has_options=False),
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),

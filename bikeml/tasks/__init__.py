@@ -1,1 +1,1 @@
-"""The tasks of the command line with tables and recorded runs, one module each."""
+"""The tasks of the command line with recorded runs. Those with tables and with models have rooms of their own."""

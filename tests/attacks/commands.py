@@ -164,7 +164,10 @@ def _serve(world: World, run: str) -> Command:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         server = contextlib.nullcontext(Ended(0))
-        with patch("bikeml.tasks.serve.child", lambda *_: server), patch("bikeml.tasks.serve._answers", lambda _: True):
+        with (
+            patch("bikeml.tasks.models.serve.child", lambda *_: server),
+            patch("bikeml.tasks.models.serve._answers", lambda _: True),
+        ):
             return _do("serve", [f"run={run}", f"port={port}"])
 
     return Command("serve", world, act, hash_model(run), status=1)

@@ -21,7 +21,7 @@ from bikeml.system.files import move
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
-from bikeml.tasks.interval import Interval, list_files, read_interval
+from bikeml.tasks.models.interval import Interval, list_files, read_interval
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:

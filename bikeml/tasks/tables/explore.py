@@ -20,7 +20,7 @@ from bikeml.table.column import infer, parse
 from bikeml.table.data import split_name
 from bikeml.table.labelled import check_target, decide_roles, take_labelled
 from bikeml.table.reading.table_file import read_table_file
-from bikeml.tasks import describe
+from bikeml.tasks.tables import describe
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
