@@ -25,6 +25,8 @@ ROOMS = {
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
+    "pages.run": {"matplotlib", "pandas"},
+    "pages.sweep": {"matplotlib", "pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
     "tasks.tables": {"pandas", "pydantic"},

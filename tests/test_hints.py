@@ -154,8 +154,8 @@ def test_what_the_hint_on_a_skewed_target_proposes_works(wages, bikeml_main, unr
 
 def test_a_sweep_says_it_of_its_best_cell(workdir, capsys):
     from bikeml.multirun.display import show_leaderboard
-    from bikeml.pages.leaderboard import build_leaderboard
-    from bikeml.pages.report import render_report
+    from bikeml.pages.sweep.leaderboard import build_leaderboard
+    from bikeml.pages.sweep.report import render_report
 
     best = run_record((0.8, 0.9), name="best", hints=("'<b>' is almost the target",))
     sweep = write_sweep(workdir / "s", other=run_record(name="other", hints=("not this",)), best=best).look()

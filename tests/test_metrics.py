@@ -21,9 +21,9 @@ from bikeml.evaluation.uncertainty import units as drawn_together
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators
 from bikeml.multirun.run import to_score
-from bikeml.pages.leaderboard import build_leaderboard, count_cells
-from bikeml.pages.report import render_report
-from bikeml.pages.sweep_plots import find_limits
+from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells
+from bikeml.pages.sweep.plots import find_limits
+from bikeml.pages.sweep.report import render_report
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.run import CrossValidation
 from bikeml.records.sweep import SweepRecord

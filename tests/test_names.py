@@ -23,7 +23,8 @@ import bikeml
 from bikeml.config.composition import compose, resolve
 from bikeml.config.overrides import escape, override, quote, shell
 from bikeml.errors import ConfigError
-from bikeml.pages import figures, look_plots, page, plots, style, sweep_plots
+from bikeml.pages import figures, look_plots, page, plots, style
+from bikeml.pages.sweep import plots as sweep_plots
 from bikeml.records.judgement import Importance
 from bikeml.records.params import describe
 from bikeml.records.run_folder import RunFolder

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from bikeml.cli import start
-from bikeml.pages.entries import find_differences, read_config
-from bikeml.pages.leaderboard import build_leaderboard
-from bikeml.pages.report import render_report, write_report
+from bikeml.pages.differences import find_differences, read_config
+from bikeml.pages.sweep.leaderboard import build_leaderboard
+from bikeml.pages.sweep.report import render_report, write_report
 from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.sweep import FailureRecord, SweepRecord

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bikeml.pages import sweep_plots
 from bikeml.pages.page import to_svg
 from bikeml.pages.style import INK
+from bikeml.pages.sweep import plots as sweep_plots
 
 RNG = np.random.default_rng(0)
 LIMITS = sweep_plots.Limits(0.3, np.inf)

@@ -156,7 +156,7 @@ def _is_published_task(record: RunRecord) -> bool:
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, the failures with their causes, and the places of the files."""
-    from bikeml.pages.leaderboard import describe_lead  # it imports matplotlib, and what shows a run needs none of it
+    from bikeml.pages.sweep.leaderboard import describe_lead  # imports matplotlib; what shows a run needs none of it
 
     cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
     scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
@@ -227,7 +227,7 @@ def _enumerate(words: pd.Series) -> str:
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["indistinguishable"].sum() > 1:  # the best itself is one
         yield "~", "cannot be told from the best; the 95 % intervals of the differences hold for all cells at once"
-    from bikeml.pages.leaderboard import advise_repeats
+    from bikeml.pages.sweep.leaderboard import advise_repeats
 
     advice = advise_repeats(sweep)
     if advice:

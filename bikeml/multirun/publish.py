@@ -82,7 +82,7 @@ def _record_run(folder: RunFolder, config: Config, destination: Destination | No
 def _record_sweep(
     folder: SweepFolder, uri: str | None, experiment_name: str | None
 ) -> Iterator[tuple[Path, StoreRecord]]:
-    from bikeml.pages.leaderboard import build_leaderboard, count_cells
+    from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells
     from bikeml.tracking.sweeps import SweepStore
 
     with folder.claim():

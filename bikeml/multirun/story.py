@@ -21,8 +21,8 @@ from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
 from bikeml.multirun.proposals import Proposer
-from bikeml.pages.leaderboard import build_leaderboard, count_cells, write_leaderboard
-from bikeml.pages.report import write_report
+from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells, write_leaderboard
+from bikeml.pages.sweep.report import write_report
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord

@@ -42,7 +42,7 @@ def render(template: str, filters: Mapping[str, Callable[..., str]], **values: o
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= filters
-    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("report.css", "report.js"))  # noqa: S704
+    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))  # noqa: S704
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page: Any = environment.get_template(template)
     return str(page.render(style=style, script=script, script_digest=digest, **values))

@@ -17,8 +17,8 @@ def report(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bikeml report", description=__doc__)
     parser.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named, or a copy of it")
     folder = parser.parse_args(words).sweep
-    from bikeml.pages.leaderboard import build_leaderboard, write_leaderboard  # seconds of imports from here on
-    from bikeml.pages.report import write_report
+    from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard  # seconds of imports from here on
+    from bikeml.pages.sweep.report import write_report
     from bikeml.records.sweep_folder import SweepFolder
 
     sweep = SweepFolder(folder).look()

@@ -12,10 +12,10 @@ import pandas as pd
 from bikeml.config.overrides import as_one_line
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
-from bikeml.pages.entries import MANY_COMPARED, Entry, build_entries, compare_rows
-from bikeml.pages.leaderboard import advise_repeats, describe_lead
 from bikeml.pages.page import render
-from bikeml.pages.panels import (
+from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
+from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
+from bikeml.pages.sweep.panels import (
     MANY_PANELS,
     choose_models,
     draw_curves,
@@ -25,7 +25,7 @@ from bikeml.pages.panels import (
     scores,
     show,
 )
-from bikeml.pages.sweep_plots import find_limits
+from bikeml.pages.sweep.plots import find_limits
 from bikeml.records.run_folder import LOG
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
@@ -64,7 +64,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     return render(
-        "report.html.j2",
+        "sweep.html.j2",
         {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "share": _share, "one_line": as_one_line},
         sweep=sweep.record,
         metric=metric,

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
-from bikeml.pages.entries import Entry
 from bikeml.pages.page import Panel, embed
-from bikeml.pages.sweep_plots import find_limits, plot_group, plot_predictions, plot_time, plot_validation_curve
+from bikeml.pages.sweep.entries import Entry
+from bikeml.pages.sweep.plots import find_limits, plot_group, plot_predictions, plot_time, plot_validation_curve
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
 from bikeml.terminal.numbers import DIGITS

@@ -1,7 +1,6 @@
 """Build the entries of a sweep's page: each cell with its outcome, leaderboard row and differences from the best."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -10,29 +9,21 @@ import numpy as np
 import pandas as pd
 
 from bikeml.config.overrides import as_one_line, shell
-from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.uncertainty.comparison import compare_on_rows
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.units import Units
+from bikeml.pages.differences import Difference, find_differences, read_config
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
-from bikeml.records.run_folder import CONFIG, FOLDS, RunFolder
+from bikeml.records.run_folder import FOLDS, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
 
 LEADING = 10  # cells next to the best one that are compared with it on the same rows
 DEPENDENT = ("chronological", "group")
 """The kinds of split for rows that depend on each other."""
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
-
-
-class Difference(NamedTuple):
-    """A value of a config that is different in the best cell."""
-
-    path: str
-    best: str
-    here: str
 
 
 class RowDifference(NamedTuple):
@@ -127,43 +118,3 @@ def read_split(record: RunRecord) -> Mapping[str, Any]:
     config = (record.identity or {}).get("config")
     split = config.get("split") if isinstance(config, dict) else None
     return split if isinstance(split, dict) else {}
-
-
-def read_config(folder: RunFolder) -> dict[str, Any]:
-    """Return the sections of a cell's config that can change a figure; empty if the config cannot be read."""
-    if not folder.has(CONFIG):
-        return {}
-    try:
-        config = complete(folder.read_config())
-    except RecordError:
-        return {}
-    left_out = names_not_in_result()
-    return {key: value for key, value in config.items() if key not in left_out}
-
-
-def find_differences(best: Any, here: Any, path: str = "") -> Iterator[Difference]:  # noqa: ANN401  any YAML value
-    """Yield the differences between two configs. Two estimators of different classes are one difference."""
-    if best == here:
-        return
-    is_both = isinstance(best, dict) and isinstance(here, dict) and best and here
-    if not is_both or best.get("_target_") != here.get("_target_"):
-        is_class = is_both and "_target_" in best  # its arguments are in the best cell's own config
-        yield Difference(path, _class_name(best) if is_class else _describe(best), _describe(here))
-        return
-    for key in dict.fromkeys([*best, *here]):
-        if (path, key) != ("model", "grid"):  # the parameters that the search found show it
-            below = f"{path}.{key}" if path else str(key)
-            yield from find_differences(best.get(key), here.get(key), below)
-
-
-def _describe(value: Any) -> str:  # noqa: ANN401  any YAML value
-    if isinstance(value, dict) and "_target_" in value:
-        arguments = [f"{key}={_describe(each)}" for key, each in value.items() if key != "_target_"]
-        return f"{_class_name(value)}({', '.join(arguments)})"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_describe(each)}" for key, each in value.items()) or "none"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _class_name(value: Mapping[str, Any]) -> str:
-    return str(value["_target_"]).rpartition(".")[2]
