@@ -27,6 +27,8 @@ COMPUTED = (MODEL, SCALE, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
 """The files and folders that a run may compute. The record lists each file that exists, with its digest."""
 FIGURES = ("evaluate.png", "residuals.png", "importance.png", "search.png")
 """Figures drawn from the record. They can be drawn again, so they have no digest."""
+PAGE = "report.html"
+"""The page of the run. Like the figures it can be made again, so it has no digest."""
 ENVIRONMENT = "environment.json"
 """A file of form 1 only. In form 2 its content is part of the record."""
 KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
