@@ -27,6 +27,7 @@ ROOMS = {
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "pages.run": {"matplotlib", "pandas"},
     "pages.sweep": {"matplotlib", "pandas"},
+    "multirun.display": {"pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
     "tasks.tables": {"pandas", "pydantic"},

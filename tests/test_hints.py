@@ -153,7 +153,7 @@ def test_what_the_hint_on_a_skewed_target_proposes_works(wages, bikeml_main, unr
 
 
 def test_a_sweep_says_it_of_its_best_cell(workdir, capsys):
-    from bikeml.multirun.display import show_leaderboard
+    from bikeml.multirun.display.sweep import show_leaderboard
     from bikeml.pages.sweep.leaderboard import build_leaderboard
     from bikeml.pages.sweep.report import render_report
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from bikeml.evaluation.metrics import find_metric
-from bikeml.multirun.display import show_leaderboard
+from bikeml.multirun.display.sweep import show_leaderboard
 from bikeml.pages.sweep.entries import LEADING, build_entries, compare_rows
 from bikeml.pages.sweep.leaderboard import advise_repeats, build_leaderboard, describe_lead, write_leaderboard
 from bikeml.pages.sweep.report import render_report

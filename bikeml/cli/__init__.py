@@ -180,7 +180,7 @@ def _explain_start(error: Exception) -> Exception:
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
-    from bikeml.multirun import display
+    from bikeml.multirun.display.run import show_run
     from bikeml.multirun.run import read_composed, run
     from bikeml.multirun.sources import refuse_hidden
     from bikeml.records.provenance import command_line
@@ -192,5 +192,5 @@ def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
     with progress() as announce:
         result = run(config, invocation, announce)
-    display.show(result)
+    show_run(result.record, result.folder)
     return result.score

@@ -16,7 +16,7 @@ from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
-from bikeml.multirun.display import show_leaderboard
+from bikeml.multirun.display.sweep import show_leaderboard
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override

@@ -36,7 +36,15 @@ MODULES = (
         "multirun.sweepers.basic",
         "experiment.story",
     ),
-    *("multirun.display", "pages.report", "tasks.predict", "tasks.register", "tasks.reproduce", "tasks.serve"),
+    *(
+        "multirun.display.run",
+        "multirun.display.sweep",
+        "pages.report",
+        "tasks.predict",
+        "tasks.register",
+        "tasks.reproduce",
+        "tasks.serve",
+    ),
     *("tasks.report", "tasks.record"),
     *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
 )

@@ -1,0 +1,124 @@
+"""Print the figures of a run, its time and files, and what to do next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bikeml.evaluation.metric import Metric
+from bikeml.evaluation.metrics import find_metric
+from bikeml.multirun.display.advice import TUNED, advise_run
+from bikeml.records.run import RunRecord, Search, StoreRecord
+from bikeml.records.run_folder import LOG
+from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def show_run(record: RunRecord, folder: Path) -> None:
+    """Print the figures, the time, the places of the files, and what to do next."""
+    show_table(_figures(record))
+    show_facts(_facts(record, folder))
+    for hint in record.hints:
+        show_notice(hint)
+    sampled = _describe_sample(record)
+    if sampled:
+        show_notice(sampled)
+
+
+def _figures(record: RunRecord) -> "Table":
+    metrics = [find_metric(name) for name in record.cv.scores]
+    compared = {metric.test for metric in metrics} & PUBLISHED_LINEAR.keys() if _is_published_task(record) else set()
+    published = {name: PUBLISHED_LINEAR[name] for name in compared}
+    confidence = f"{record.confidence:.0%}"
+    rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
+    title = f"{record.run_name} on {record.dataset.name}\n{rows}"
+    numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
+    ranked = find_metric(record.rank)
+    table = []
+    for metric, name in [*((metric, metric.test) for metric in metrics), (ranked, ranked.pooled)]:
+        ends = " to ".join(map(metric.show, record.intervals.get(name, ())))
+        row = [name, metric.show(record.metrics[name]), ends]
+        known = [metric.show(published[name]) if name in published else ""] if published else []
+        table.append([*row, *known])
+    table.append([ranked.mean, ranked.show(record.metrics[ranked.mean])])
+    return build_table(["metric", *numbers], table, title, right=numbers)
+
+
+def _facts(record: RunRecord, folder: Path) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    metric = find_metric(record.rank)
+    if record.search:
+        facts |= _describe_search(record.search)
+    if record.dataset.notes:
+        facts["table"] = "\n".join(record.dataset.notes)
+    none = "none; there are too few rows, groups or dates, or the metrics have none"
+    facts["intervals"] = record.interval_method if record.intervals else none
+    facts["folds"] = _describe_folds(record, metric)
+    if record.undefined:
+        facts["undefined"] = "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
+    notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
+    if record.dataset.gaps:
+        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+    if not record.reproducible:
+        notes.append("not reproducible: a random_state is null")
+    if notes:
+        facts["note"] = "\n".join(notes)
+    facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
+    facts["folder"] = str(folder)
+    if (folder / LOG).is_file():
+        facts["log"] = f"there were warnings; see {LOG} in the folder"
+    facts["fingerprint"] = record.fingerprint[:16]
+    store = StoreRecord.read(folder)
+    if store is not None:
+        facts["run"] = f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        facts["look"] = store.look
+    facts["next"] = advise_run(record)
+    return facts
+
+
+def _describe_folds(record: RunRecord, metric: Metric) -> str:
+    reused = record.cv.reused
+    known = f", {reused.n_folds} of them from run {reused.run_id}" if reused else ""
+    spread = f"{metric.std} {metric.show(record.metrics[metric.std])} (ddof=0)"
+    return f"{len(record.cv.n_fit)}{known}; {spread}; {metric.pooled} is over all of their rows"
+
+
+def _describe_search(search: Search) -> dict[str, str]:
+    best = ", ".join(f"{name}={value}" for name, value in search.best_params.items())
+    counts = search.counts
+    resumed = f", {counts['fits_resumed']} found in the checkpoint" if counts["fits_resumed"] else ""
+    return {
+        "best": f"{best} (of {counts['candidates']} candidates)",
+        "fits": f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}",
+    }
+
+
+def _describe_sample(record: RunRecord) -> str:
+    """Return how many rows were shuffled for the importance, and how often; empty if as many as the config asks."""
+    importance, config = record.importance, cast(Any, record.identity or {}).get("config", {})
+    if importance is None or importance.n_rows is None or not importance.columns:
+        return ""
+    asked = (record.dataset.n_test, config["evaluation"]["importance_repeats"])
+    if (importance.n_rows, importance.n_repeats) == asked:
+        return ""
+    return (
+        f"the importance is of {importance.n_rows:,} of the {record.dataset.n_test:,} held-out rows, each column "
+        f"shuffled {importance.n_repeats} times; evaluation.importance=permutation shuffles all rows "
+        f"{asked[1]} times"
+    )
+
+
+def _is_published_task(record: RunRecord) -> bool:
+    """Whether the tutorial published figures for this: its table, features, split and linear regression."""
+    sections: Any = (record.identity or {}).get("config", {})
+    if record.dataset.sha256 != DAILY_SHA256 or not sections:
+        return False
+    split, steps, data = sections["split"], sections["preprocessing"], sections["data"]
+    return (
+        len([*data["numeric"], *data["categorical"]]) == 10  # noqa: PLR2004  the tutorial's ten
+        and not any(steps.values())
+        and str(sections["model"]["estimator"]["_target_"]).endswith("LinearRegression")
+        and split["kind"] == "random"
+        and (split.get("test_size"), split["random_state"], split.get("shuffle", True)) == (0.3, 0, True)
+    )
