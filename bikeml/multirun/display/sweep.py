@@ -9,6 +9,7 @@ from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import TUNED
+from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
@@ -20,8 +21,6 @@ AWAITED = ("submitted", "not fetched")
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, the failures with their causes, and the places of the files."""
-    from bikeml.pages.sweep.leaderboard import describe_lead  # it imports matplotlib, and what shows a run needs none of it
-
     cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
     scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
@@ -91,8 +90,6 @@ def _enumerate(words: pd.Series) -> str:
 def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["indistinguishable"].sum() > 1:  # the best itself is one
         yield "~", "cannot be told from the best; the 95 % intervals of the differences hold for all cells at once"
-    from bikeml.pages.sweep.leaderboard import advise_repeats
-
     advice = advise_repeats(sweep)
     if advice:
         yield "to decide", "\n".join(filter(None, advice))
