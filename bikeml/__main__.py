@@ -21,8 +21,9 @@ def main() -> None:
         signal.signal(hangup, signal.default_int_handler)
     try:
         from bikeml.cli import start
+        from bikeml.system.clock import process_age
 
-        sys.exit(start(sys.argv[1:]))
+        sys.exit(start(sys.argv[1:], seconds_ago=process_age()))
     except ModuleNotFoundError as error:
         if error.name != "hydra":  # it is imported first
             raise

@@ -21,18 +21,20 @@ from bikeml.cli.command import do_task
 from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, parse, register_plugins
 from bikeml.config.composition import COMPOSITION_ERRORS, config_dir, explain
 from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
+from bikeml.system.clock import enter
 from bikeml.system.files import remove_if_empty
 from bikeml.terminal.status import DONE, FAILED, TRACEBACK_VARIABLE, began_as_interrupt, report, settle_logging
 
 HELP = ("--help", "-h")
 
 
-def start(argv: Sequence[str]) -> int:
+def start(argv: Sequence[str], seconds_ago: float = 0.0) -> int:
     """
-    Do what the words of a command line ask for, and return the exit status.
+    Do what the words of a command line ask for, which was entered so many seconds ago, and return the exit status.
 
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
     """
+    enter(seconds_ago)
     try:
         status = _do(argv)
         sys.stdout.flush()  # raises here, and not when Python ends, if the reader of a pipe is gone

@@ -16,7 +16,7 @@ from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
-from bikeml.multirun.display.sweep import show_leaderboard
+from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
@@ -216,9 +216,10 @@ def conclude(
 
     Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
     """
-    sweep = folder.look(record)
+    ended, sweep = time.time(), folder.look(record)
     leaderboard = build_leaderboard(sweep)
-    if any(outcome.status != "not run" for outcome in sweep.outcomes):
+    has_begun = any(outcome.status != "not run" for outcome in sweep.outcomes)
+    if has_begun:
         show_leaderboard(sweep, leaderboard)
     try:
         with _writing(folder.path):
@@ -228,6 +229,8 @@ def conclude(
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
             store.end(sweep.run_id, folder.list_files(), count_cells(sweep, leaderboard), status)
+    if has_begun:
+        show_places(sweep, leaderboard, ended)
 
 
 def conclude_foreign(path: Path) -> Sweep:

@@ -1,6 +1,8 @@
 """Show numbers to a person: with as many digits as they need."""
 
 import math
+from collections.abc import Mapping
+from itertools import accumulate, pairwise
 
 DIGITS = 4
 """The significant digits of a number without a unit that says how many it needs."""
@@ -19,6 +21,13 @@ def show_number(value: float | None, missing: str = "undefined") -> str:
         return f"{value:,.2f}"
     leading_zeros = -math.floor(math.log10(size)) - 1 if 0 < size < 1 else 0
     return f"{value:.{DIGITS + leading_zeros}f}"
+
+
+def show_parts(seconds: Mapping[str, float]) -> str:
+    """Return a time and its parts, as ``16.8 s: 11.9 start, 4.9 fit``; the parts that are shown add up to the whole."""
+    ends = [round(end, 1) for end in accumulate(seconds.values(), initial=0.0)]
+    parts = (f"{end - start:.1f} {name}" for name, (start, end) in zip(seconds, pairwise(ends), strict=True))
+    return f"{ends[-1]:.1f} s: {', '.join(parts)}"
 
 
 def show_score(value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:

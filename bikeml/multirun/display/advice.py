@@ -1,11 +1,20 @@
-"""The command to try next, after a run."""
+"""The command to try next, after a run or a sweep."""
 
-from bikeml.config.overrides import change_command
+import shlex
+from collections.abc import Sequence
+
+from bikeml.config.overrides import as_one_line, change_command, shell
 from bikeml.records.run import RunRecord
+from bikeml.records.sweep import Outcome, Sweep
 from bikeml.system.redaction import redact
 
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
+WITHOUT_TUNING = ("baseline", "linear")
+"""The models that a search hardly changes."""
+ID_SHOWN = 12
 TUNED = "tuned on these rows: {} flatters a searched run; evaluation.nested=true does not"
+AWAITED = ("submitted", "not fetched")
+"""The states of cells whose results the same command fetches."""
 
 
 def advise_run(record: RunRecord) -> str:
@@ -15,6 +24,34 @@ def advise_run(record: RunRecord) -> str:
         untouched = record.choices.get("preprocessing", "none") == "none"
         return _again(record, "-m", f"model={SOME_MODELS}", *(["preprocessing=none,standard"] if untouched else []))
     return _again(record, "evaluation.nested=true" if record.search else "search=grid")
+
+
+def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
+    """Return the command to try next: complete the sweep, then search the best model, then predict with the best."""
+    command = as_one_line(sweep.record.command)
+    if any(outcome.status in AWAITED for outcome in sweep.outcomes):
+        return command
+    if sweep.has_failures and sweep.run_id:
+        return f"{command} reuse=finished"
+    if best is None or best.record is None:
+        return ""
+    searched = any(outcome.record and outcome.record.search for outcome in sweep.outcomes)
+    if not searched and best.record.choices.get("model") not in WITHOUT_TUNING:
+        return _again(best.record, "search=grid")
+    return advise_predict(sweep.record.command, best.run_id) if best.run_id else ""
+
+
+def advise_predict(command: str, run_id: str) -> str:
+    """Return the command that predicts with a run, in the store that the `command` which made it names."""
+    store = [word for word in _split(command) if word.startswith("tracking")]
+    return shell("python", "-m", "bikeml", "predict", *store, f"run={run_id[:ID_SHOWN]}", "data.path=NEW.csv")
+
+
+def _split(command: str) -> Sequence[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # it is not a command of ours
+        return ()
 
 
 def _again(record: RunRecord, *changes: str) -> str:

@@ -1,5 +1,6 @@
 """Print the figures of a run, its time and files, and what to do next."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,7 +9,9 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import TUNED, advise_run
 from bikeml.records.run import RunRecord, Search, StoreRecord
 from bikeml.records.run_folder import LOG
+from bikeml.system.clock import entered
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
+from bikeml.terminal.numbers import show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def _facts(record: RunRecord, folder: Path) -> dict[str, str]:
         notes.append("not reproducible: a random_state is null")
     if notes:
         facts["note"] = "\n".join(notes)
-    facts["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in record.seconds.items())
+    facts["time"] = show_parts(_parts(record))
     facts["folder"] = str(folder)
     if (folder / LOG).is_file():
         facts["log"] = f"there were warnings; see {LOG} in the folder"
@@ -75,6 +78,19 @@ def _facts(record: RunRecord, folder: Path) -> dict[str, str]:
         facts["look"] = store.look
     facts["next"] = advise_run(record)
     return facts
+
+
+def _parts(record: RunRecord) -> dict[str, float]:
+    """Return the seconds of each part of the command, from Enter until now."""
+    phases = {name: seconds for name, seconds in record.seconds.items() if name != "total"}
+    total, now = record.seconds["total"], time.time()
+    started = now - total if record.started is None else record.started
+    return {
+        "start and imports": max(0.0, started - entered(started)),
+        "read": max(0.0, total - sum(phases.values())),
+        **phases,
+        "record": max(0.0, now - started - total),
+    }
 
 
 def _describe_folds(record: RunRecord, metric: Metric) -> str:

@@ -1,26 +1,27 @@
 """Print the leaderboard of a sweep, the causes of its failures, and the places of its files."""
 
+import time
 from collections.abc import Iterator
 
 import pandas as pd
 
-from bikeml.config.overrides import as_one_line
 from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.multirun.display.advice import TUNED
+from bikeml.multirun.display.advice import AWAITED, TUNED, advise_sweep
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
-from bikeml.records.sweep import Sweep
+from bikeml.records.run import StoreRecord
+from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE
+from bikeml.system.clock import entered
+from bikeml.terminal.numbers import show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 CELLS_NAMED = 5
-AWAITED = ("submitted", "not fetched")
-"""The states of cells whose results the same command fetches."""
 
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
-    """Print the leaderboard, the failures with their causes, and the places of the files."""
+    """Print the leaderboard, what it means, and the failures with their causes."""
     cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
     scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
@@ -37,11 +38,20 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     if (leaderboard["rank"] > 1).any():
         title += f"\n{cells[leaderboard['cell'].iloc[0]].name} {describe_lead(leaderboard)}"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *scores}, folded=varied), wide=True)
-    show_facts(_sweep_facts(sweep, leaderboard))
-    for outcome in sweep.outcomes:
-        if outcome.record and outcome.cell.number == leaderboard["cell"].iloc[0]:
-            for hint in outcome.record.hints:
-                show_notice(f"cell {outcome.cell.number}: {hint}")
+    show_facts(_explain(sweep, leaderboard))
+    best = _find_best(sweep, leaderboard)
+    for hint in best.record.hints if best and best.record else ():
+        show_notice(f"cell {best.cell.number}: {hint}")
+
+
+def show_places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> None:
+    """Print the time, the places of the files, and what to do next; the last cell `ended` at that Unix time."""
+    show_facts(_places(sweep, leaderboard, ended))
+
+
+def _find_best(sweep: Sweep, leaderboard: pd.DataFrame) -> Outcome | None:
+    best = leaderboard["cell"].iloc[0]
+    return next((each for each in sweep.outcomes if each.record and each.cell.number == best), None)
 
 
 def _scores(row: pd.Series, metric: Metric) -> list[str]:
@@ -87,7 +97,7 @@ def _enumerate(words: pd.Series) -> str:
     return "; ".join(words.head(CELLS_NAMED)) + more
 
 
-def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _explain(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["indistinguishable"].sum() > 1:  # the best itself is one
         yield "~", "cannot be told from the best; the 95 % intervals of the differences hold for all cells at once"
     advice = advise_repeats(sweep)
@@ -100,11 +110,18 @@ def _sweep_facts(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str,
     for line in sweep.record.dropped:
         yield "left out", line
     yield from _causes(leaderboard)
+
+
+def _places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> Iterator[tuple[str, str]]:
+    started = sweep.record.started
+    parts = {"start and imports": started - entered(started), "cells": ended - started, "page": time.time() - ended}
+    yield "time", show_parts({name: max(0.0, seconds) for name, seconds in parts.items()})
     yield "folder", str(sweep.folder)
     yield "page", str(sweep.folder / PAGE)
-    if sweep.run_id:
-        yield "run", sweep.run_id
-    if leaderboard["status"].isin(AWAITED).any():
-        yield "next", as_one_line(sweep.record.command)
-    elif sweep.has_failures and sweep.run_id:
-        yield "next", f"{as_one_line(sweep.record.command)} reuse=finished"
+    store = StoreRecord.read(sweep.folder)
+    if store is not None:
+        yield "run", f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        yield "look", store.look
+    following = advise_sweep(sweep, _find_best(sweep, leaderboard))
+    if following:
+        yield "next", following

@@ -1,0 +1,32 @@
+"""The moment at which a person began to wait for a command."""
+
+import os
+import sys
+import time
+from contextvars import ContextVar
+from pathlib import Path
+
+_entered: ContextVar[float] = ContextVar("entered")
+
+
+def enter(seconds_ago: float = 0.0) -> None:
+    """Note that a command was entered so many seconds ago."""
+    _entered.set(time.time() - seconds_ago)
+
+
+def entered(otherwise: float) -> float:
+    """Return the Unix time at which the command was entered, or `otherwise` if nothing has noted it."""
+    return _entered.get(otherwise)
+
+
+def process_age() -> float:
+    """Return the seconds since this process began, Python's own start included; 0 if the system does not tell it."""
+    if sys.platform == "linux":  # psutil adds the time of the boot, which Linux tells in whole seconds (psutil 7.2)
+        try:
+            ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+        except OSError:
+            return 0.0
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    import psutil
+
+    return time.time() - float(psutil.Process().create_time())

@@ -1,0 +1,104 @@
+"""What a command says at its end: how long it took from Enter, where everything is, and what to do next."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bikeml.multirun.display.advice import advise_sweep
+from bikeml.multirun.display.run import show_run
+from bikeml.multirun.display.sweep import show_places
+from bikeml.pages.sweep.leaderboard import build_leaderboard
+from bikeml.records.run import Search, StoreRecord
+from bikeml.records.sweep import FailureRecord
+from bikeml.system.clock import enter
+from bikeml.terminal.numbers import show_parts
+from tests.builders import run_record, write_run, write_sweep
+
+PARTS = st.dictionaries(st.sampled_from(["start", "read", "fit", "judge", "record"]), st.floats(0, 1e5), min_size=1)
+SEARCH = Search(scoring="r2", best_params={}, best_score=0.5, candidates=(), counts={"candidates": 2})
+
+
+@given(PARTS)
+def test_the_parts_of_a_time_add_up_to_the_whole_as_they_are_shown(parts):
+    whole, *shown = (float(found) for found in re.findall(r"(?<![\w.])-?\d+\.\d", show_parts(parts)))
+    assert len(shown) == len(parts)
+    assert round(sum(shown), 1) == whole == round(sum(parts.values()), 1)
+    assert all(abs(value - part) <= 0.11 for value, part in zip(shown, parts.values(), strict=True))
+
+
+def test_a_time_is_said_with_its_parts():
+    said = show_parts({"start and imports": 11.92, "fit and judge": 2.93, "record": 1.97})
+    assert said == "16.8 s: 11.9 start and imports, 2.9 fit and judge, 2.0 record"
+
+
+def told(out):
+    """Return the facts of a terminal by name, each with its first line."""
+    return dict(re.findall(r"^ +(\w[\w ]*?)  (\S.*)$", out, re.MULTILINE))
+
+
+def test_the_time_of_a_run_is_from_enter_and_says_what_the_rest_was(workdir, capsys):
+    enter(seconds_ago=20)
+    record = run_record(started=time.time() - 8, seconds={"fit": 2.0, "judge": 1.0, "total": 5.0})
+    record = record.model_copy(update={"metrics": {**record.metrics, "cv_r2_pooled": 0.5}})
+    show_run(write_run(workdir / "r", record), workdir / "r")
+    said = told(capsys.readouterr().out)["time"]
+    assert re.fullmatch(
+        r"20\.\d s: 1[12]\.\d start and imports, [12]\.\d read, [12]\.\d fit, 1\.\d judge, [23]\.\d record", said
+    )
+
+
+def test_the_age_of_a_process_has_pythons_own_start_in_it():
+    code = "import time; from bikeml.system.clock import process_age; print(process_age() - time.process_time())"
+    before = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert -0.02 <= float(done.stdout) <= time.monotonic() - before
+
+
+def places(sweep, capsys):
+    show_places(sweep, build_leaderboard(sweep), time.time())
+    return told(capsys.readouterr().out)
+
+
+def stored(folder, run_id):
+    uri = "sqlite:////tmp/mlflow.db"
+    StoreRecord(uri=uri, experiment_name="bikeml", run_id=run_id, look=f"mlflow ui {run_id}").write(folder)
+
+
+def test_a_sweep_ends_with_page_look_and_next_as_a_run_does(workdir, capsys):
+    folder = write_sweep(workdir / "s", linear=run_record(name="linear"), rf=run_record([0.8, 0.9], name="rf"))
+    stored(workdir / "s", "5" * 32)
+    said = places(folder.look(), capsys)
+    assert list(said) == ["time", "folder", "page", "run", "look", "next"]
+    assert said["page"] == str(workdir / "s" / "report.html")
+    assert said["run"] == f"{'5' * 32} in sqlite:////tmp/mlflow.db, experiment bikeml"
+    assert said["look"] == f"mlflow ui {'5' * 32}"
+    assert said["next"] == "python -m bikeml model=rf search=grid"
+
+
+@pytest.mark.parametrize("best", [{"name": "linear"}, {"name": "rf", "search": SEARCH}])
+def test_after_a_sweep_whose_best_cell_is_searched_or_linear_its_run_predicts(workdir, best):
+    folder = write_sweep(workdir / "s", other=run_record(name="other"), best=run_record([0.8, 0.9], **best))
+    assert advise_sweep(folder.look(), folder.look().outcomes[1]) == ""  # it is in no store
+    stored(workdir / "s" / "best", "0123456789abcdef" * 2)
+    command = "python -m bikeml -m model=rf tracking=server 'tracking.uri=http://127.0.0.1:5000/a b' seed=0,1"
+    sweep = folder.look(folder.read().model_copy(update={"command": command}))
+    following = "python -m bikeml predict tracking=server 'tracking.uri=http://127.0.0.1:5000/a b' run=0123456789ab"
+    assert advise_sweep(sweep, sweep.outcomes[1]) == f"{following} data.path=NEW.csv"
+
+
+def test_after_failures_the_same_command_completes_the_sweep(workdir, capsys):
+    broke = FailureRecord(error="broke", overrides=())
+    folder = write_sweep(workdir / "s", a=broke, b=run_record(name="rf"))
+    assert places(folder.look(), capsys)["next"] == "python -m bikeml model=rf search=grid"
+    stored(workdir / "s", "5" * 32)
+    assert places(folder.look(), capsys)["next"] == "cmd reuse=finished"
+
+
+def test_a_sweep_without_a_single_result_names_its_page_and_advises_nothing(workdir, capsys):
+    said = places(write_sweep(workdir / "s", a=FailureRecord(error="broke", overrides=())).look(), capsys)
+    assert list(said) == ["time", "folder", "page"]
