@@ -479,7 +479,7 @@ def test_the_whole_story_works_with_any_names(user):
     predicted = user.bikeml("predict", "run=best", "data.path=NEW.csv", "output=-")
     assert len(predicted.splitlines()) == 121
     again = user.bikeml("reproduce", "run=latest")
-    assert re.search(r"equal +(\d+) of \1 figures", again), again
+    assert re.search(r"result +(\d+) of \1 figures identical", again), again
     registered = user.bikeml("register", "run=latest", "registered_model=m", "alias=champion")
     user.run(told(registered, "next"))
     walk_a_sweep(user, common)

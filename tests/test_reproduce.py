@@ -104,8 +104,9 @@ def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_n
     evaluate.write_text(text)
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert (done.returncode, done.stderr) == (0, "")
-    assert " NO " not in done.stdout
-    assert re.search(r"equal  (\d+) of \1 figures", done.stdout)
+    assert re.search(r"run  \w{32} \(.*\), latest\n", done.stdout)
+    assert "│" not in done.stdout  # which lists what differs
+    assert re.search(r"result  (\d+) of \1 figures identical\n", done.stdout)
     assert re.search("with the recorded changes\n +fingerprint  the recorded one\n", done.stdout)
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 
@@ -117,8 +118,8 @@ def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checko
     data = checkout / "bikeml" / "evaluation" / "evaluate.py"
     data.write_text(data.read_text().replace("return ", "return 2 * "))
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
-    assert (done.returncode, done.stderr) == (0, "")
-    run_id = re.search(r"run (\w{32}) again", done.stdout)[1]
+    assert done.returncode == 0
+    run_id = re.search(r"run  (\w{32}) ", done.stdout)[1]
     edit_environment(workdir, run_id, git_commit="0" * 40)
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert done.returncode == 1
@@ -137,8 +138,11 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
     edit_environment(workdir, run_id, cpu="another CPU", packages=packages, git_commit=None)
     status, out, err = call("run=latest")
     assert status == 1
-    assert re.search(rf"test_r2 +│ 0.5 +│ {result.metrics['test_r2']!r} +│ NO", out)
-    assert err.startswith(f"bikeml: run {run_id} is not reproduced: 1 of ")
+    listed = re.findall(r"│ (\w+) +│ (\S+) +│ (\S+) +│", out)
+    assert listed == [("test_r2", "0.5", repr(result.metrics["test_r2"]))]
+    n_figures = len(result.record.metrics) + len(result.record.ends) + 5
+    assert f"result  {n_figures - 1} of {n_figures} figures identical\n" in out
+    assert err.startswith(f"bikeml: run {run_id} is not reproduced: 1 of {n_figures} ")
     assert "figures differ: test_r2\n" in err
     assert "cpu was another CPU, is " in err
     assert "numpy was 1.0, is " in err

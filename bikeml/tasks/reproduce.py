@@ -67,6 +67,8 @@ class Reproduction:
     """The outcome of running an experiment again."""
 
     run_id: str
+    title: str
+    """The id and name of the run, its table, and how it was chosen."""
     figures: Sequence[Figure]
     table: str
     """Where the table of the recorded sha256 was found."""
@@ -81,20 +83,19 @@ class Reproduction:
 
 
 def reproduce(config: Config, options: Options) -> None:
-    """Run an experiment again and show each figure beside the recorded one; raises ReproduceError if one differs."""
+    """Run an experiment again, and show the figures that differ; raises ReproduceError if there are any."""
     from bikeml.terminal import tables
 
     with progress() as announce:
         done = run_again(config, options, announce)
-    rows = [
-        (each.name, _show(each.recorded), _show(each.now), "yes" if each.is_equal else "NO") for each in done.figures
-    ]
-    headings = ("metric", "recorded", "now", "equal")
-    tables.show_table(tables.build_table(headings, rows, f"run {done.run_id} again"))
-    different = [figure.name for figure in done.figures if not figure.is_equal]
+    different = [figure for figure in done.figures if not figure.is_equal]
+    if different:
+        rows = [(figure.name, _show(figure.recorded), _show(figure.now)) for figure in different]
+        tables.show_table(tables.build_table(("figure", "recorded", "now"), rows, "what differs"))
     tables.show_facts(
         {
-            "equal": f"{len(done.figures) - len(different)} of {len(done.figures)} figures",
+            "run": done.title,
+            "result": f"{len(done.figures) - len(different)} of {len(done.figures)} figures identical",
             "table": done.table,
             "code": done.code,
             "fingerprint": "the recorded one" if done.has_same_fingerprint else "another",
@@ -105,7 +106,7 @@ def reproduce(config: Config, options: Options) -> None:
         changes = "\n".join(done.changes) or _explain_nothing(done)
         raise ReproduceError(
             f"run {done.run_id} is not reproduced: {len(different)} of {len(done.figures)} figures differ: "
-            f"{', '.join(different)}\n{changes}"
+            f"{', '.join(figure.name for figure in different)}\n{changes}"
         )
 
 
@@ -141,6 +142,7 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
     of_version = [] if code.place or is_comparable(run.tags) else [OF_AN_EARLIER_VERSION]
     return Reproduction(
         run_id=run.run_id,
+        title=run.title,
         figures=list(_compare(before, after)),
         table=redact(sections["data"]["path"]),
         code=code.text,

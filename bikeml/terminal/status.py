@@ -33,13 +33,18 @@ def report(error: BaseException) -> int:
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
-        lines = redact(str(error)).splitlines()
+        lines = redact(tell(error)).splitlines()
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
     if isinstance(error, DetachedError):
         return SUBMITTED
     if isinstance(error, PlannedError):
         return DONE
     return BAD_INPUT if isinstance(error, BAD_INPUTS) else FAILED
+
+
+def tell(error: BikemlError) -> str:
+    """Return the message of an error with the notes that were added to it, a line each."""
+    return "\n".join([str(error), *getattr(error, "__notes__", ())])
 
 
 def drop_output() -> None:
