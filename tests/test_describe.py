@@ -148,7 +148,7 @@ def test_what_explore_writes_decides_the_same_and_is_never_overwritten(houses, w
     assert yaml.safe_load(text)["defaults"] == ["csv", "_self_"]
 
     status, out, err = call_task("explore", "--config-dir", "my conf", "data=houses", "output=again")
-    assert (status, out, err) == (0, "again/explore.html\n", "300 rows, 7 columns\n")
+    assert (status, out, err.splitlines()[0]) == (0, "again/explore.html\n", "300 rows, 7 columns")
     status, out, err = call_task("explore", *words)
     assert (status, out) == (2, "")
     assert "is there already; name another file, or move it away" in err

@@ -185,10 +185,32 @@ def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workd
     rows = np.random.default_rng(0).integers(0, 100, 20_000)
     pd.DataFrame({"y": rows, "a": rows / 7, "b": "x"}).to_csv("my.csv", index=False)
     status, out, err = call(*CSV, "max_rows=1000", "output=my/table")
-    assert (status, out, err) == (0, "my/table/explore.html\n", "20,000 rows, 3 columns\n")
+    assert (status, out) == (0, "my/table/explore.html\n")
+    assert err.splitlines() == [
+        "20,000 rows, 3 columns",
+        "y goes most with a 1.00 (from 0 to 1)",
+        "a is almost the target. Their association is 1.000: leave it out of the features.",
+        "19,900 rows are copies of earlier ones. Leave them out, unless they are true repeats.",
+        "b is constant. Its value is the same in every row; leave it out.",
+    ]
     page = (workdir / "my/table/explore.html").read_text()
     assert re.search(r"<dd>20,000 <small>1,000 sampled</small>", page)
     assert "All values come from 1,000 rows drawn at random." in page
+
+
+def test_the_most_serious_findings_are_told_and_the_others_counted(call, workdir):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"y": rng.normal(size=60), "a": rng.normal(size=60), "b": "x"})
+    call_for = ("data=csv", "data.path=my.csv", "data.target=y")
+    table[["y", "a"]].to_csv("my.csv", index=False)
+    assert call(*call_for)[2].splitlines()[-1] == "nothing stands out"
+    twice = table.assign(**{f"c{i}": table["a"] + i for i in range(3)}, **{f"e{i}": np.nan for i in range(3)}, d=1)
+    numeric = "data.numeric=[a,c0,c1,c2,e0,e1,e2,d]"
+    twice.to_csv("my.csv", index=False)
+    told = call(*call_for, numeric, "data.categorical=[b]", "output=twice")[2].splitlines()
+    assert told[1].startswith("y goes most with a 0.")
+    assert told[-1] == "and 1 more on the page"
+    assert len(told) == 1 + 1 + 5 + 1
 
 
 def table_of(**columns):

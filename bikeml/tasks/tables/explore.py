@@ -20,7 +20,7 @@ from bikeml.table.column import infer, parse
 from bikeml.table.data import split_name
 from bikeml.table.labelled import check_target, decide_roles, take_labelled
 from bikeml.table.reading.table_file import read_table_file
-from bikeml.tasks.tables import describe
+from bikeml.tasks.tables import describe, findings
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def explore(config: Config, options: Options) -> None:
     if options.write:
         describe.write_config(table.config.data, look.columns, table.reasons, Path(options.write))
         print(options.write)
-    print("\n".join([f"{look.n_rows:,} rows, {len(look.columns)} columns", *table.notes]), file=sys.stderr)
+    counted = f"{look.n_rows:,} rows, {len(look.columns)} columns"
+    print("\n".join([counted, *table.notes, *findings.tell(look)]), file=sys.stderr)
     print(folder / FILE_NAME)
 
 
