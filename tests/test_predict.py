@@ -20,6 +20,7 @@ from pyarrow import parquet
 import bikeml
 from bikeml.cli import start
 from bikeml.experiment.model_file import load_pipeline
+from bikeml.tasks.models.output import count_decimals
 from tests.builders import agree, stored_model
 from tests.conftest import DAILY
 
@@ -85,6 +86,40 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     best = "the best by cv_r2_mean on the folds of the latest run"
     advice = "these are the rows of the embedded table; set data.path to your own"
     assert err == f"731 rows of {table_and_run}, {best}\n{advice}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "decimals"),
+    [
+        (316.1, 0),
+        (10.0, 0),
+        (9.9, 0),
+        (1.0, 1),
+        (0.99, 1),
+        (0.05, 2),
+        (1e-7, 8),
+        (0.0, None),
+        (np.nan, None),
+        (None, None),
+    ],
+)
+def test_a_digit_counts_if_it_is_worth_a_tenth_of_the_error(error, decimals):
+    assert count_decimals(error) == decimals
+
+
+def test_a_terminal_gets_the_digits_that_count_and_a_file_all(call, recorded, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _, out, err = call("interval=0.9", "key=hum")
+    shown = pd.read_csv(io.StringIO(out), dtype=str)
+    assert shown["hum"].tolist() == pd.read_csv(DAILY, dtype=str)["hum"].tolist()
+    for name in ("predicted", "low", "high"):
+        assert shown[name].str.fullmatch(r"0|-?[1-9]\d*").all()
+    np.testing.assert_array_equal(shown["predicted"].astype(float), np.round(expected(recorded)))
+    mae = recorded[1].metrics["test_mae"]
+    assert f"rounded, since the run's mean absolute error is {mae:.2f}; a file or a pipe gets all digits\n" in err
+    _, out, err = call("output=out.csv")
+    assert (out, "rounded" in err) == ("", False)
+    np.testing.assert_array_equal(pd.read_csv("out.csv")["predicted"], expected(recorded))
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])

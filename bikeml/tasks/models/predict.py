@@ -1,13 +1,11 @@
 """Predict the rows of a table with the model of a recorded run."""
 
-import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,18 +15,17 @@ from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
 from bikeml.records.run_folder import CONFIG, RunFolder
-from bikeml.system.files import move
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
 from bikeml.tasks.models.interval import Interval, list_files, read_interval
+from bikeml.tasks.models.output import COLUMNS, STANDARD_OUTPUT, Writer, count_decimals
+from bikeml.terminal.numbers import show_number
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
-STANDARD_OUTPUT = "-"
-COLUMNS = ("row", "predicted", "low", "high")
 Ends = tuple[np.ndarray, np.ndarray]
 
 
@@ -68,7 +65,7 @@ def predict(config: Config, options: Options) -> None:
             interval = read_interval(recorded, options.interval, config.data, options.given)
         gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
-        with closing(rows), _Writer(options.output) as writer:
+        with closing(rows), Writer(options.output, count_decimals(run.metrics.get("test_mae"))) as writer:
             for chunk in rows:
                 X = chunk.X
                 gaps += X.isna().sum()
@@ -129,75 +126,8 @@ def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, ends: Ends | No
     return pd.DataFrame(columns)
 
 
-class _Writer:
-    """Writes chunks of a table to a temporary file, and moves it to its place after the last one."""
-
-    def __init__(self, output: str) -> None:
-        self._output, self.n_rows, self._widths = output, 0, 0.0
-        self._parquet: Any = None
-
-    def __enter__(self) -> Self:
-        with _writing_errors(self._output):
-            folder = None if self._output == STANDARD_OUTPUT else Path(self._output).parent
-            self._aside = TemporaryDirectory(prefix=".unfinished-", dir=folder)
-            self._file = Path(self._aside.name) / "predictions"
-        return self
-
-    def write(self, table: pd.DataFrame) -> None:
-        """Append predictions, shape (n_rows, n_columns); raises RunFolderError."""
-        with _writing_errors(self._output):
-            if self._output.endswith(".parquet"):
-                self._write_parquet(table)
-            else:
-                table.to_csv(self._file, mode="a", header=self.n_rows == 0, index=False)
-        self.n_rows += len(table)
-        self._widths += float((table["high"] - table["low"]).sum()) if "high" in table else 0.0
-
-    @property
-    def mean_width(self) -> float:
-        """The mean width of the intervals; 0 without intervals."""
-        return self._widths / self.n_rows
-
-    def _write_parquet(self, table: pd.DataFrame) -> None:
-        import pyarrow as pa
-        from pyarrow.parquet import ParquetWriter
-
-        schema = None if self._parquet is None else self._parquet.schema
-        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata()
-        self._parquet = self._parquet or ParquetWriter(self._file, rows.schema)
-        self._parquet.write_table(rows)
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        with self._aside, _writing_errors(self._output):
-            if self._parquet is not None:
-                self._parquet.close()
-            if error is None and self._output == STANDARD_OUTPUT:
-                _print(self._file)
-            elif error is None:
-                move(self._file, Path(self._output))
-
-
-def _print(file: Path) -> None:
-    with file.open("rb") as content:
-        try:
-            shutil.copyfileobj(content, sys.stdout.buffer)
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader, such as head, has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def _writing_errors(output: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write {output!r}: {error.strerror or error}; set output to another file"
-        ) from error
-
-
 def _tell(
-    run: "RecordedRun", table: str, options: Options, writer: _Writer, gaps: pd.Series, interval: Interval | None
+    run: "RecordedRun", table: str, options: Options, writer: Writer, gaps: pd.Series, interval: Interval | None
 ) -> None:
     """Describe the predictions on stderr, since they themselves may go to stdout."""
     lines = [f"{writer.n_rows:,} rows of {_shown(table)} predicted by run {run.title}"]
@@ -208,6 +138,9 @@ def _tell(
         lines.append(f"gaps that the model took: {counts}")
     if interval is not None:
         lines += interval.describe(run.params, writer.mean_width)
+    if writer.decimals is not None:
+        error = show_number(run.metrics.get("test_mae"))
+        lines.append(f"rounded, since the run's mean absolute error is {error}; a file or a pipe gets all digits")
     if options.output != STANDARD_OUTPUT:
         lines.append(options.output)
     print("\n".join(lines), file=sys.stderr)
