@@ -10,6 +10,7 @@ ROOMS = {
     "errors": set(),
     "system": set(),
     "config": {"hydra", "omegaconf", "pydantic"},
+    "config.composition": {"hydra", "omegaconf"},
     "terminal": {"rich"},
     "table.reading": {"pandas"},
     "table.columns": {"pandas", "scipy"},

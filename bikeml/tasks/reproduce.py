@@ -90,7 +90,7 @@ def reproduce(config: Config, options: Options) -> None:
         done = run_again(config, options, announce)
     different = [figure for figure in done.figures if not figure.is_equal]
     if different:
-        rows = [(figure.name, _show(figure.recorded), _show(figure.now)) for figure in different]
+        rows = [(figure.name, repr(figure.recorded), repr(figure.now)) for figure in different]
         tables.show_table(tables.build_table(("figure", "recorded", "now"), rows, "what differs"))
     tables.show_facts(
         {
@@ -246,7 +246,3 @@ def _figures(record: RunRecord) -> dict[str, float | None]:
     scores = enumerate(record.cv.scores[record.rank], start=1)
     folds = {f"cv_{record.rank}_fold_{number}": value for number, value in scores}
     return {**record.metrics, **record.ends, **folds}
-
-
-def _show(value: float | None) -> str:
-    return "none" if value is None else repr(value)

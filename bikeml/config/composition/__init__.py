@@ -1,0 +1,18 @@
+"""Compose the configuration with Hydra, and turn the errors of Hydra, OmegaConf and YAML into ConfigErrors."""
+
+from bikeml.config.composition.composing import choices, compose, hydra_config_of, resolve, run_folder
+from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
+from bikeml.config.composition.options import config_dir, read_comments, refuse_unknown_options
+
+__all__ = [
+    "COMPOSITION_ERRORS",
+    "choices",
+    "compose",
+    "config_dir",
+    "explain",
+    "hydra_config_of",
+    "read_comments",
+    "refuse_unknown_options",
+    "resolve",
+    "run_folder",
+]

@@ -1,0 +1,84 @@
+"""Compose the configuration with Hydra."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
+
+from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
+from bikeml.config.composition.options import config_dir
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """
+    Compose the primary config with `overrides`, Hydra's own section included.
+
+    It may be called inside another program of Hydra's. Raises ConfigError when an override, a file or an interpolation
+    is wrong.
+    """
+    try:
+        with _hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return hydra_compose("config", list(overrides), return_hydra_config=True)
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+
+
+@contextmanager
+def _hydra_set_aside() -> Iterator[None]:
+    """Let Hydra be as if nobody had initialized it while the block runs; then give back what its caller had."""
+    kinds: tuple[Any, ...] = (GlobalHydra, VersionBase, JobRuntime)
+    earlier = {kind: Singleton._instances.pop(kind) for kind in kinds if kind in Singleton._instances}  # noqa: SLF001
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            Singleton._instances.pop(kind, None)  # noqa: SLF001  Hydra's own copy of its state would copy plugins too
+        Singleton._instances.update(earlier)  # noqa: SLF001
+
+
+def resolve(config: DictConfig) -> dict[str, object]:
+    """
+    Return the experiment's part of a composed config as plain values, without Hydra's section.
+
+    Raises ConfigError when a value is missing or an interpolation cannot be resolved.
+    """
+    sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
+    try:
+        with hydra_config_of(config) if "hydra" in config else nullcontext():
+            plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
+    except COMPOSITION_ERRORS as error:
+        raise explain(error) from error
+    return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+
+
+@contextmanager
+def hydra_config_of(composed: DictConfig) -> Iterator[None]:
+    """Let ``${hydra:...}`` read Hydra's section of `composed` while the block runs, as in Hydra's own jobs."""
+    instance = HydraConfig.instance()
+    earlier = instance.cfg
+    instance.set_config(composed)
+    try:
+        yield
+    finally:
+        instance.cfg = earlier
+
+
+def run_folder(config: DictConfig) -> Path:
+    """Return the folder that ``hydra.run.dir`` names, absolute."""
+    return Path(str(config.hydra.run.dir)).absolute()
+
+
+def choices(runtime_choices: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the chosen option of each of our own config groups; Hydra's groups have a slash in their names."""
+    items = {str(group): option for group, option in runtime_choices.items()}
+    return {group: str(option) for group, option in items.items() if "/" not in group and option is not None}

@@ -1,0 +1,30 @@
+"""The folder of the configuration, and what its files say of themselves."""
+
+import importlib.resources
+from collections.abc import Iterable
+from pathlib import Path
+
+from bikeml.errors import ConfigError
+
+
+def config_dir() -> Path:
+    """Return the folder of the configuration: in the installed package, or beside it in a checkout."""
+    package = Path(str(importlib.resources.files("bikeml")))
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def read_comments(file: Path) -> list[str]:
+    """Return the lines of a config file that are comments: the first says what it is."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
+
+
+def refuse_unknown_options(unknown: Iterable[str]) -> None:
+    """Raise a ConfigError for the first option among the words that a command line's parser does not know."""
+    for word in unknown:
+        if word.startswith("-"):
+            name = word.partition("=")[0]
+            raise ConfigError(
+                f"there is no option {name!r}; --help shows what there is, and values are set without dashes: model=rf"
+            )
