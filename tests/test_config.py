@@ -171,7 +171,14 @@ BAD_OVERRIDES = [
     ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'"),
     ("split=[1,2]", r"not iterable|must be a string"),
     ("data.encoding=base64", r"data.encoding='base64' is not an encoding that Python knows"),
-    ("split=null", r"Config group override must be a string or a list"),
+    ("split=null", r"a group of the config cannot be null; leave it out, or choose one of its options: search=none"),
+    ("model=[tree,rf]", r"model=\[tree,rf\] mixes the arguments of 2 models; .* sweep over them: -m model=tree,rf"),
+    ("name=champion", r"unknown key 'name'; registered_model is the name of a model in the registry, tracking.run_nam"),
+    ("data.name='${oc.env:NO_SUCH}'", r"not found\"; set the variable, or .* not set: \$\{oc.env:NO_SUCH,VALUE\}$"),
+    ("data.name='${oc.decode:\"[1,\"}'", r"data.name cannot be resolved: .*; correct what oc.decode is given$"),
+    ("data.name='${nope:1}'", r"Unsupported interpolation type nope; for the text \$\{ write"),
+    ("+tracking.tags.'a b'=1", r"write the key without quotes, in a mapping: '\+tracking.tags=\{a b: 1\}'$"),
+    ("+tracking.tags={'a b': 1, c: 2}", r"write its keys without quotes: '\+tracking.tags=\{a b: 1, c: 2\}'$"),
     ("~model", r"model is missing"),
     ("~split.folds", r"split.folds is missing"),
     ("model.estimator=5", r"model.estimator=5 should be a mapping"),
@@ -189,6 +196,34 @@ BAD_OVERRIDES = [
     ("azure.endpoint.liveness_probe.peroid=5", r"azure.endpoint.liveness_probe.peroid'.*period"),
     ("azure.endpoint.request_timeout_ms=5", r"azure.endpoint.request_timeout_ms'"),
 ]
+
+
+def test_what_is_advised_for_quoted_keys_composes():
+    assert config_of("+tracking.tags={a b: 1, c: 2}").tracking.tags == {"a b": 1, "c": 2}
+
+
+@pytest.mark.parametrize(("place", "named"), [("conf", "conf"), ("../my conf", "'../my conf'"), (".", ".")])
+def test_an_option_in_a_folder_nearby_is_found(workdir, monkeypatch, place, named):
+    (workdir / "here").mkdir()
+    monkeypatch.chdir(workdir / "here")
+    file = workdir / "here" / place / "data" / "houses.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("defaults: [csv]\n")
+    with pytest.raises(ConfigError) as caught:
+        compose(["data=houses"])
+    place = f"{place}/" if place != "." else ""
+    assert f"data has no option 'houses', but {place}data/houses.yaml is there; add --config-dir {named}; al" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("option", ["houses", "houses.csv"])
+def test_a_table_given_as_an_option_is_told_how_to_be_given(workdir, option):
+    (workdir / "houses.csv").write_text("a,b\n")
+    with pytest.raises(
+        ConfigError, match=f"{option}'; for the table 'houses.csv' write data=csv data.path=houses.csv data.target=COL"
+    ):
+        compose([f"data={option}"])
 
 
 @pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)
@@ -225,6 +260,13 @@ BAD_ESTIMATORS = [
     (["+model.estimator.fit_intercep=1"], r"LinearRegression has no such argument; did you mean 'fit_intercept'"),
     (["model=rf", "model.estimator.n_estimators=-5"], r"'n_estimators' parameter of RandomForestRegressor .* Got -5"),
     (["model=rf", "model.estimator.max_depth=deep"], r"'max_depth' parameter .* Got 'deep'"),
+    (
+        ["model.estimator._target_=sklearn.linear_model.HuberRegressor"],
+        r"positive: HuberRegressor has no such argument; it has .*; if the option .* with ~model.estimator.positive\n",
+    ),
+    (["model=rf", "model.estimator.monotonic_cst={temp: 2}"], r"takes in monotonic_cst 1 to increase, .*; got 2$"),
+    (["model=hist_gbr", "model.estimator.monotonic_cst={hum: up}"], r"got 'up'$"),
+    (["model=rf", "model.estimator.monotonic_cst=[0,3]"], r"got 3$"),
     (["+model.estimator._partial_=true"], r"model.estimator._partial_ is for Hydra.s instantiate"),
     (
         ["model.estimator._target_=os.system"],

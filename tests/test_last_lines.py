@@ -19,6 +19,7 @@ from bikeml.system.clock import enter
 from bikeml.terminal.numbers import show_parts
 from tests.builders import run_record, write_run, write_sweep
 
+FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 PARTS = st.dictionaries(st.sampled_from(["start", "read", "fit", "judge", "record"]), st.floats(0, 1e5), min_size=1)
 SEARCH = Search(scoring="r2", best_params={}, best_score=0.5, candidates=(), counts={"candidates": 2})
 

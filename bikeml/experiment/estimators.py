@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from typing import Any
 
 from sklearn import __version__ as sklearn_version
@@ -179,7 +179,10 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
             yield f"{key}.{name} is for Hydra's instantiate, and bikeml makes each estimator itself; leave it out"
         elif name not in parameters and not takes_any:
             hint = did_you_mean(name, parameters)
-            yield f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}"
+            yield (
+                f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}; "
+                f"if the option that you chose sets it, take it away with ~{key}.{name}"
+            )
         elif name in FUNCTIONS and isinstance(arguments[name], str):
             yield (
                 f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
@@ -221,6 +224,11 @@ def _find_misfits(key: str, estimator: Any, role: type) -> Iterator[str]:  # noq
     """Yield why an estimator that works in scikit-learn cannot have this place in a pipeline."""
     if key != "model.estimator" and isinstance(getattr(estimator, "monotonic_cst", None), Mapping):
         yield from [] if takes_names(estimator) else ["takes no names in monotonic_cst here; choose model=hist_gbr"]
+    constraints = getattr(estimator, "monotonic_cst", None)
+    signs = constraints.values() if isinstance(constraints, Mapping) else constraints
+    wrong = [sign for sign in signs if sign not in (-1, 0, 1)] if isinstance(signs, list | ValuesView) else []
+    if wrong:
+        yield f"takes in monotonic_cst 1 to increase, -1 to decrease and 0 for neither; got {wrong[0]!r}"
     if key != "model.estimator" and names_interactions(estimator):
         yield "takes no names in interaction_cst here, but in model.estimator; give positions"
     if role is RegressorMixin and not isinstance(estimator, RegressorMixin) and not is_regressor(estimator):

@@ -10,7 +10,7 @@ from bikeml.errors import BikemlError, ConfigError
 from bikeml.terminal.status import describe_error
 
 if TYPE_CHECKING:
-    from bikeml.multirun.plan import PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.multirun.composed import PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.records.sweep import Cell
     from bikeml.records.sweep_folder import SweepFolder
 

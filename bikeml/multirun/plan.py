@@ -1,126 +1,27 @@
 """Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-
-from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, hydra_config_of, resolve
 from bikeml.config.data import DataConfig
-from bikeml.config.overrides import literal, override
-from bikeml.config.schema import Config, typed
+from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, DataError, RecordError
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics
 from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
-from bikeml.multirun.sources import refuse_hidden, refuse_unheeded
+from bikeml.multirun.composed import PlannedCell, name_cells
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.run import check_judged
 from bikeml.records.run_folder import RunFolder
-from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
+from bikeml.records.sweep import find_varying
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.redaction import redact
 from bikeml.table.data import read_table
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
-
-_OF_THE_JOB = re.compile(r"\$\{(hydra|now):")
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell before it runs."""
-
-    number: int
-    """In override order, from 0."""
-    overrides: tuple[str, ...]
-    """As on the command line, secrets included: they never leave this object."""
-    folder: str
-    """Below the sweep's."""
-    config: Config
-    choices: Mapping[str, str]
-    resolved: Mapping[str, str] = field(default_factory=dict)
-    """The overrides, by key, that set what only this process can resolve, such as ``${hydra:job.num}``."""
-    identity: Mapping[str, Any] | None = None
-    """What determines its result; None if its table does not fit. Then the cell itself reports the error."""
-    varies: Mapping[str, str] = field(default_factory=dict)
-    reused: bool = False
-    reason: str | None = None
-
-    @property
-    def cell(self) -> Cell:
-        """The cell as the plan on disk has it, without secrets."""
-        return Cell(
-            number=self.number,
-            overrides=tuple(map(redact, self.overrides)),
-            folder=self.folder,
-            varies=self.varies,
-            fingerprint=fingerprint(self.identity) if self.identity else None,
-            reused=self.reused,
-            reason=self.reason,
-        )
-
-
-def compose_cells(
-    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], first: int = 0
-) -> list[PlannedCell]:
-    """
-    Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
-
-    Raises ConfigError with the problems of all of them.
-    """
-    composed = []
-    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
-    for number, overrides in enumerate(combinations, first):
-        try:
-            composed.append(_compose(loader, master, number, overrides))
-        except ConfigError as error:
-            problems |= dict.fromkeys(str(error).splitlines())
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return composed
-
-
-def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
-    try:
-        composed = loader.load_sweep_config(master, list(overrides))
-        refuse_hidden(composed.hydra)
-        with open_dict(composed):
-            composed.hydra.job.id = composed.hydra.job.num = number
-        with hydra_config_of(composed):
-            refuse_unheeded(master, composed, overrides)
-            folder = check_subfolder(str(composed.hydra.sweep.subdir))
-        with read_write(composed.hydra.runtime):
-            composed.hydra.runtime.output_dir = str(Path(str(master.hydra.sweep.dir)).absolute() / folder)
-        sections = resolve(composed)
-        OmegaConf.copy_cache(composed, master)  # so that ${now:...} is the same when the cell runs
-    except WrongFolderError as error:
-        raise ConfigError(f"hydra.sweep.subdir{error}") from error
-    except COMPOSITION_ERRORS as error:
-        raise explain(error) from error
-    options = choices(composed.hydra.runtime.choices)
-    raw: Any = OmegaConf.to_container(composed)
-    resolved = {key: f"++{key}={literal(value)}" for key, value in _find_resolved(raw, sections)}
-    return PlannedCell(number, tuple(overrides), folder, typed(sections), options, resolved)
-
-
-def _find_resolved(raw: Mapping[Any, Any], values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the value of everything in a config that depends on Hydra's job or on the time."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and isinstance(raw[key], Mapping):
-            yield from _find_resolved(raw[key], value, f"{prefix}{key}.")
-        elif _OF_THE_JOB.search(str(raw[key])):
-            yield f"{prefix}{key}", value
-
-
-def subdir_override(folder: str) -> str:
-    """Return the override that gives a cell its folder below the sweep's."""
-    return override("hydra.sweep.subdir", folder)
 
 
 @dataclass(frozen=True)
@@ -171,20 +72,22 @@ def _key(planned: PlannedCell) -> str:
 
 def _check(composed: Sequence[PlannedCell]) -> None:
     """Refuse what is wrong in any cell's config, all of it at once, and cells that would overwrite each other."""
-    problems: dict[str, None] = {}  # a set that keeps its order: many cells have the same problem
-    for each in composed:
+    problems: dict[str, list[int]] = {}  # many cells have the same problem
+    for position, each in enumerate(composed):
         try:
             check_estimators(each.config)
         except ConfigError as error:
-            problems |= dict.fromkeys(str(error).splitlines())
+            for line in str(error).splitlines():
+                problems.setdefault(line, []).append(position)
     folders = [each.folder for each in composed]
     twice = sorted({folder for folder in folders if folders.count(folder) > 1})
     if twice:
-        problems[f"hydra.sweep.subdir gives several cells the folder {twice[0]!r}; put ${{hydra.job.num}} in it"] = None
+        same = f"hydra.sweep.subdir gives several cells the folder {twice[0]!r}; put ${{hydra.job.num}} in it"
+        problems[same] = [*range(len(composed))]
     if not problems:
         choose_sweep_rank([each.config for each in composed])
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(name_cells(problems, [each.overrides for each in composed]))
 
 
 def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:

@@ -16,10 +16,11 @@ from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
+from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
-from bikeml.multirun.plan import Plan, PlannedCell, compose_cells, plan_cells, reuse_recorded, subdir_override
+from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
 from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells, write_leaderboard
 from bikeml.pages.sweep.report import write_report

@@ -6,7 +6,7 @@ from pathlib import Path
 from bikeml.azure.jobs.limits import NAME
 from bikeml.azure.jobs.service import Request
 from bikeml.azure.launch.snapshot import CONFIG_FOLDER
-from bikeml.multirun.plan import PlannedCell
+from bikeml.multirun.composed import PlannedCell
 from bikeml.records.params import shorten
 from bikeml.records.run import FINGERPRINT
 

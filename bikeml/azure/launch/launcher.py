@@ -14,7 +14,7 @@ from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher
 
 if TYPE_CHECKING:
-    from bikeml.multirun.plan import PlannedCell
+    from bikeml.multirun.composed import PlannedCell
 
 
 class AzureMLLauncher(Launcher, CellLauncher):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bikeml.azure.jobs.service import Job, Request
 from bikeml.errors import DetachedError, SweepStoppedError
-from bikeml.multirun.plan import PlannedCell
+from bikeml.multirun.composed import PlannedCell
 from bikeml.records.provenance import command_line
 from bikeml.records.sweep_folder import write_failure, write_job
 from bikeml.system.redaction import redact

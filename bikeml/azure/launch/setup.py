@@ -12,7 +12,7 @@ from bikeml.azure.launch.snapshot import stage
 from bikeml.azure.workspace.requirements import build_conda, is_installed, pin
 from bikeml.config.schema import LauncherConfig
 from bikeml.errors import DataError
-from bikeml.multirun.plan import PlannedCell
+from bikeml.multirun.composed import PlannedCell
 from bikeml.multirun.sources import ConfigFolder
 from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact

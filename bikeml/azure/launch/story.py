@@ -21,7 +21,8 @@ from bikeml.config.schema import LauncherConfig, typed_launcher
 from bikeml.errors import ClusterError, ConfigError, DataError, DetachedError, PlannedError
 from bikeml.experiment.check import find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
-from bikeml.multirun.plan import PlannedCell, compose_cells, plan_cells, subdir_override
+from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
+from bikeml.multirun.plan import plan_cells
 from bikeml.multirun.run import to_score
 from bikeml.multirun.sources import find_folders
 from bikeml.records.provenance import command_line

@@ -1,5 +1,6 @@
 """Compose the configuration with Hydra."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
 from bikeml.config.composition.options import config_dir
+from bikeml.errors import ConfigError
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -51,6 +53,8 @@ def resolve(config: DictConfig) -> dict[str, object]:
 
     Raises ConfigError when a value is missing or an interpolation cannot be resolved.
     """
+    if "hydra" in config:
+        _refuse_mixed_models(OmegaConf.to_container(config.hydra.overrides.task))
     sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
     try:
@@ -82,3 +86,15 @@ def choices(runtime_choices: Mapping[Any, Any]) -> dict[str, str]:
     """Return the chosen option of each of our own config groups; Hydra's groups have a slash in their names."""
     items = {str(group): option for group, option in runtime_choices.items()}
     return {group: str(option) for group, option in items.items() if "/" not in group and option is not None}
+
+
+def _refuse_mixed_models(overrides: Any) -> None:  # noqa: ANN401  of OmegaConf's many types, a list of texts
+    """Raise ConfigError for model=[tree,rf]: Hydra would give the second model the arguments of the first as well."""
+    for listed in filter(None, (re.fullmatch(r"model=\[(.*)\]", str(word)) for word in overrides)):
+        chosen = [each.strip() for each in listed[1].split(",")]
+        ours = [each for each in chosen if (config_dir() / "model" / f"{each}.yaml").is_file()]
+        if len(ours) > 1:
+            raise ConfigError(
+                f"{listed[0]} mixes the arguments of {len(ours)} models; choose one, or sweep over them: "
+                f"-m model={','.join(chosen)}"
+            )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationResolutionError,
@@ -12,7 +13,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from bikeml.config.composition.options import config_dir
+from bikeml.config.composition.options import config_dir, find_nearby, find_table
 from bikeml.config.overrides import override, shell
 from bikeml.config.removed import explain_removed
 from bikeml.config.spelling import did_you_mean
@@ -21,9 +22,13 @@ from bikeml.errors import ConfigError
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
 _UNQUOTED_LIST = re.compile(r"\[(?!['\"])[^\[\]{}\"]+(?<!')\]")
+_QUOTED_KEY = re.compile(r"""([{,]\s*)(["'])([\w .-]+)\2(?=\s*:)""")
+QUOTE = "'"
 AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "tracking.tags", "vars")
 """The beginnings of keys that a user may add on the command line."""
+NO_OPTION = "Config group override must be a string or a list"  # Hydra's words for GROUP=null
+NAMES = "registered_model is the name of a model in the registry, tracking.run_name of a run, data.name of a table"
 
 
 def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message
@@ -51,11 +56,16 @@ def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one me
         return ConfigError(f"a config file is not UTF-8: {error.reason} at byte {error.start}")
     if str(error).startswith(AMBIGUOUS):
         return ConfigError(_ambiguous(_first_line(error)))
-    return ConfigError(_misplaced_plus(str(error)) or _plain(str(error)))
+    return ConfigError(_wrong_choice(str(error)) or _plain(str(error)))
 
 
-def _misplaced_plus(message: str) -> str | None:
-    """Return the cure for a choice with a + too many or too few; None if that is not what is wrong."""
+def _wrong_choice(message: str) -> str | None:
+    """Return the cure for the choice of an option that is null, or has a + too many or too few; None for the rest."""
+    if message.startswith(NO_OPTION):
+        return (
+            "a group of the config cannot be null; leave it out, or choose one of its options: search=none, "
+            "preprocessing=none and tracking=none do nothing"
+        )
     twice = re.match(r"Multiple values for (\S+)\.", message)
     if twice:
         group = twice[1]
@@ -93,7 +103,8 @@ def _unknown_key(error: ConfigKeyError) -> str:
     if error.full_key == "hydra.sweeper.max_batch_size":
         allowed = "; bikeml's sweeper hands all cells over at once: leave it out"
     removed = explain_removed(str(error.full_key))
-    return removed or f"unknown key {error.full_key!r}{did_you_mean(str(error.key), known)}{allowed}"
+    meant = f"; {NAMES}" if error.full_key == "name" else did_you_mean(str(error.key), known)
+    return removed or f"unknown key {error.full_key!r}{meant}{allowed}"
 
 
 def _unknown_option(missing: str, options: Sequence[str]) -> str:
@@ -104,21 +115,47 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
         return "hydra/launcher=joblib is not installed; install it with: pip install 'bikeml[joblib]'"
     known = sorted(options) or sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
     allowed = f"allowed: {', '.join(known)}" if known else f"there is no group {group!r}"
-    return f"{group} has no option {option!r}{did_you_mean(option, known)}; {allowed}"
+    return f"{group} has no option {option!r}{_find_option(group, option) or did_you_mean(option, known)}; {allowed}"
+
+
+def _find_option(group: str, option: str) -> str:
+    """Return where an option is that no config folder has, or how to use the table that it seems to name."""
+    folder, table = find_nearby(group, option), find_table(option) if group == "data" else None
+    if folder is not None:
+        return f", but {folder / group / option}.yaml is there; add {shell('--config-dir', str(folder))}"
+    if table is not None:
+        words = shell("data=csv", override("data.path", str(table)))
+        return f"; for the table {str(table)!r} write {words} data.target=COLUMN"
+    return ""
 
 
 def _unresolved(error: InterpolationResolutionError) -> str:
     """Return what an interpolation lacks, and how to write text that only looks like one."""
     key = str(error.full_key)
-    advice = "rename the folder that has ${ in its name" if key.startswith("hydra.") else "for the text ${ write \\${"
-    return f"{key} cannot be resolved: {_first_line(error)}; {advice}"
+    reason = _first_line(error)
+    raw = OmegaConf.to_container(error.parent_node) if error.parent_node is not None else {}
+    resolver = re.search(r"\$\{([\w.]+):", str(raw.get(error.key))) if isinstance(raw, dict) else None
+    variable = re.search(r"Environment variable '(\w+)' not found", reason)
+    advice = "for the text ${ write \\${"
+    if key.startswith("hydra."):
+        advice = "rename the folder that has ${ in its name"
+    elif variable:
+        advice = f"set the variable, or give a value for when it is not set: ${{oc.env:{variable[1]},VALUE}}"
+    elif resolver and OmegaConf.has_resolver(resolver[1]):
+        advice = f"correct what {resolver[1]} is given"
+    return f"{key} cannot be resolved: {reason}; {advice}"
 
 
 def _unreadable(given: str) -> str:
     key, equals, value = given.partition("=")
     advice = "write key=value, without spaces around ="
-    if equals and not re.fullmatch(r"[+~\w./@-]+", key, re.ASCII):
+    section, _, name = key.replace('"', "'").partition(".'")
+    if equals and name and re.fullmatch(r"[+\w.]+", section, re.ASCII):
+        advice = f"write the key without quotes, in a mapping: {shell(f'{section}={{{name.strip(QUOTE)}: {value}}}')}"
+    elif equals and not re.fullmatch(r"[+~\w./@-]+", key, re.ASCII):
         advice = "a command line takes no such key; write it in a YAML file, and name its folder with --config-dir"
+    elif equals and _QUOTED_KEY.search(value):
+        advice = f"write its keys without quotes: {shell(f'{key}={_QUOTED_KEY.sub(_unquote, value)}')}"
     elif equals and _UNQUOTED_LIST.fullmatch(value):
         advice = f"quote what is in it: {shell(override(key, value[1:-1].split(',')))}"
     elif equals and value[:1] in ("[", "{"):
@@ -126,6 +163,10 @@ def _unreadable(given: str) -> str:
     elif equals:
         advice = f"quote the value: {shell(override(key, value))}"
     return f"cannot read the override {given!r}; {advice}"
+
+
+def _unquote(key: re.Match[str]) -> str:
+    return key[1] + key[3]
 
 
 def _unfit(error: ConfigCompositionException, cause: OmegaConfBaseException) -> str:

@@ -2,6 +2,7 @@
 
 import importlib.resources
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bikeml.errors import ConfigError
@@ -12,6 +13,24 @@ def config_dir() -> Path:
     package = Path(str(importlib.resources.files("bikeml")))
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+def find_nearby(group: str, option: str) -> Path | None:
+    """Return a folder, here or in the parent of the working folder, that has the option of a config group, if any."""
+    for place in (Path(), Path("..")):
+        with suppress(OSError, ValueError):  # one that may not be listed; a name that no file can have
+            below = sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
+            found = next((each for each in (place, *below) if (each / group / f"{option}.yaml").is_file()), None)
+            if found is not None:
+                return found
+    return None
+
+
+def find_table(name: str) -> Path | None:
+    """Return the file of a table in the working folder that a name stands for, if any."""
+    with suppress(OSError, ValueError):
+        return next((Path(f"{name}{end}") for end in ("", ".csv", ".parquet") if Path(f"{name}{end}").is_file()), None)
+    return None
 
 
 def read_comments(file: Path) -> list[str]:
