@@ -134,7 +134,7 @@ FILES = [
     bad("a byte order mark alone", b"\xef\xbb\xbf", "is empty"),
     bad("separators alone", ",,,\n,,,\n", "is empty"),
     bad("a header alone", "a,b,y\n", "has no rows below its column names; add rows"),
-    bad("one row", lines("a,b,y", 1), "target 'y' is 0 in every row"),
+    bad("one row", lines("a,b,y", 1), "target 'y' is 0 in every row; there is nothing to learn from one row; add rows"),
     bad("two rows", lines("a,b,y", 2), "too few rows (2)", "5 folds", "use a larger table"),
     bad("gaps alone", "a,b,y\n" + ",,\n" * N, "column 'y' is empty in every row", "set data.target"),
     bad("words for gaps alone", "a,b,y\n" + "NA,null,NaN\n" * N, "column 'y' is empty in every row"),

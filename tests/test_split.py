@@ -294,6 +294,15 @@ def test_each_kind_runs_with_a_nested_search_and_gives_the_same_again(words):
     assert first.record.search is not None
 
 
+@pytest.mark.parametrize("n_rows", [2, 3, 5])
+def test_a_tiny_table_is_not_advised_to_take_fewer_folds(n_rows):
+    table = table_of(pd.date_range("2020-01-01", periods=n_rows))
+    with pytest.raises(DataError, match="; use a larger table: 6 rows are the least that can be held out and divided"):
+        split_table(table, config_of().split, None)
+    six = split_table(table_of(pd.date_range("2020-01-01", periods=6)), config_of("split.folds=2").split, None)
+    assert (len(six.train), len(six.test)) == (4, 2)
+
+
 @pytest.mark.parametrize("overrides", [[], ["split.folds=2"], ["split=chronological"]])
 def test_too_few_rows_are_named(overrides):
     config = config_of(*overrides)

@@ -95,6 +95,8 @@ def find_constant_target(column: Column) -> Iterator[str]:
     if not column.wrong.any() and len(values) and (values == values.iloc[0]).all() and np.isfinite(values.iloc[0]):
         value = column.cells[int(np.flatnonzero(~column.is_gap)[0])]
         advice = "there is nothing to learn; set data.target to another column"
+        if len(column.cells) == 1:
+            advice = "there is nothing to learn from one row; add rows"
         yield f"target {show(column.name)} is {value} in every row; {advice}"
 
 

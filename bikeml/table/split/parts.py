@@ -12,6 +12,7 @@ from bikeml.table.split.kinds import build_splitter
 from bikeml.table.split.splitter import Fold, Rows, Splitter
 
 MIN_ROWS_TO_SCORE = 2  # R2 is undefined on one row
+MIN_ROWS = 3 * MIN_ROWS_TO_SCORE  # a held-out part, and two folds
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def _say_asked(table: Rows, config: SplitConfig, search_folds: int | None) -> st
 def _too_few(table: Rows, config: SplitConfig, splitter: Splitter, reason: str) -> DataError:
     own = {"chronological": ", a smaller split.gap", "stratified": ", fewer split.bins"}.get(config.kind, "")
     own = "" if config.kind == "chronological" and config.gap == 0 else own
+    others = f", fewer split.folds and search.folds{own}, or another split.test_size"
+    if len(table.y) < MIN_ROWS:
+        others = f": {MIN_ROWS} rows are the least that can be held out and divided into folds"
     return DataError(
-        f"{table.source} has too few rows ({splitter.describe()}) for this split: {reason}; "
-        f"use a larger table, fewer split.folds and search.folds{own}, or another split.test_size"
+        f"{table.source} has too few rows ({splitter.describe()}) for this split: {reason}; use a larger table{others}"
     )
