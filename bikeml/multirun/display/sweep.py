@@ -40,8 +40,9 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     show_table(build_table(headings, rows, title, right={"rank", "cell", *scores}, folded=varied), wide=True)
     show_facts(_explain(sweep, leaderboard))
     best = _find_best(sweep, leaderboard)
-    for hint in best.record.hints if best and best.record else ():
-        show_notice(f"cell {best.cell.number}: {hint}")
+    if best is not None and best.record is not None:
+        for hint in best.record.hints:
+            show_notice(f"cell {best.cell.number}: {hint}")
 
 
 def show_places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> None:
