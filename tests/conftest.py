@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in two processes on small machines
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # a server that is not there is asked again at once
@@ -102,8 +102,9 @@ def _migrations_run_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _config_files_read_once() -> Iterator[None]:
     """Read each file of conf/ and of Hydra once in a session: that is half of each composition."""
+    Plugins.instance()  # it imports the sources once more: the classes in their modules are not those that it uses
     with pytest.MonkeyPatch.context() as patch:
-        for source in (FileConfigSource, ImportlibResourcesConfigSource):
+        for source in map(SourcesRegistry.instance().resolve, ("file", "pkg")):
             for name in ("load_config", "is_group", "is_config"):
                 patch.setattr(source, name, _once(getattr(source, name)))
         yield
