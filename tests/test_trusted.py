@@ -294,7 +294,8 @@ def test_the_model_of_an_allowed_package_is_loaded_by_the_same_word(mine, workdi
     ],
 )
 def test_a_model_that_could_not_be_used_is_not_recorded(mine, workdir, holds, message):
-    gc.collect()  # what earlier tests have left: its finalizers would fail deep in the recursion
+    if holds == "itself":
+        gc.collect()  # what earlier tests have left: its finalizers would fail deep in the recursion
     with pytest.raises(FitError, match=message):
         run_mine(holds)
     assert not (workdir / "out" / "result.json").exists()

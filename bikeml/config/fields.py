@@ -147,7 +147,7 @@ def _model_name(name: str) -> str:
 def find_fault_of_platform(uri: str) -> str | None:
     """Return why a store of the kinds that a platform sets, a folder or a workspace, cannot be used; None if it can."""
     scheme, separator, _ = uri.partition(":")
-    if uri == "databricks" or scheme in _list_plugins():
+    if uri == "databricks" or (separator and _is_built_in(scheme)) or scheme in _list_plugins():
         return None
     if scheme == AZUREML:
         return "needs Azure's plugin of MLflow; install it with: pip install 'bikeml[azure]'"
@@ -156,7 +156,11 @@ def find_fault_of_platform(uri: str) -> str | None:
     return None
 
 
-def _list_plugins() -> list[str]:
+def _is_built_in(scheme: str) -> bool:
+    return scheme.partition("+")[0] in STORES
+
+
+def _list_plugins() -> list[str]:  # reads the metadata of all installed packages
     return [plugin.name for plugin in entry_points(group="mlflow.tracking_store")]
 
 
@@ -168,13 +172,10 @@ def _tracking_uri(uri: str) -> str:
         raise ValueError(
             "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
         )
-    plugins = _list_plugins()
-    if uri == "databricks" or scheme in plugins:
-        return uri
     fault = find_fault_of_platform(uri)
     if fault is not None:
         raise ValueError(fault)
-    if scheme.partition("+")[0] not in STORES:
+    if not _is_built_in(scheme) and scheme not in (plugins := _list_plugins()):
         raise ValueError(f"is not a store of MLflow ({', '.join([*STORES, *plugins])}); write {STORES_TO_WRITE}")
     if scheme == "sqlite" and (not rest.startswith("///") or rest in ("///", "///:memory:")):
         raise ValueError("names no file; write sqlite:///mlflow.db, or sqlite:////a/folder/mlflow.db")
