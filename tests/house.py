@@ -26,7 +26,7 @@ ROOMS = {
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
-    "pages.run": {"matplotlib", "pandas"},
+    "pages.run": {"matplotlib"},
     "pages.sweep": {"matplotlib", "pandas"},
     "multirun.display": {"pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},

@@ -128,7 +128,7 @@ def test_the_run_folder_holds_the_whole_record(workdir):
     out = workdir / "out"
     assert {file.name for file in out.iterdir()} - {"code.diff"} == {
         "config.yaml", "cv_results.csv", "evaluate.png", "folds.csv", "importance.png", "model",
-        "predictions.csv", "residuals.png", "result.json", "scale.skops", "search.png", "tree.txt",
+        "predictions.csv", "report.html", "residuals.png", "result.json", "scale.skops", "search.png", "tree.txt",
     }  # fmt: skip
     summary = json.loads((out / "result.json").read_text())
     assert {"test_mse", "test_rmse", "test_mae", "test_r2", "cv_r2_mean", "cv_r2_std"} <= set(summary["metrics"])

@@ -461,7 +461,7 @@ def test_names_and_levels_with_the_same_beginning_stay_apart():
     frame = pd.DataFrame({"y": range(40)} | {name: rng.choice([f"{stem} {i}" for i in (1, 2)], 40) for name in names})
     looked = look_at_frame(frame, categorical=names)
     _, axes = look_plots.make_picture(names)
-    look_plots.draw_distribution(axes[0], looked, column(looked, names[0]), look_plots.PICTURE)
+    look_plots.draw_distribution(axes[0], looked, column(looked, names[0]))
     assert len({each.get_title() for each in axes}) == 2
     assert {each.get_text() for each in axes[0].get_yticklabels()} == {"…1", "…2"}
 

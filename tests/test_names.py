@@ -23,7 +23,7 @@ import bikeml
 from bikeml.config.composition import compose, resolve
 from bikeml.config.overrides import escape, override, quote, shell
 from bikeml.errors import ConfigError
-from bikeml.pages import figures, look_plots, page, plots, style
+from bikeml.pages import figures, look_plots, page, plots, search_plots, style
 from bikeml.pages.sweep import plots as sweep_plots
 from bikeml.records.judgement import Importance
 from bikeml.records.params import describe
@@ -89,7 +89,7 @@ def test_no_value_is_lost_or_merged_in_a_search(workdir):
     for axes_of in (lambda value: {"m__a": value}, lambda value: {"m__a": value, "m__b": 1.0}):
         candidates = pd.DataFrame({"params": [axes_of(value) for value in values]})
         candidates = candidates.assign(mean_test_score=np.arange(len(values)) / 100, std_test_score=0.01)
-        figure = plots.plot_search(candidates, "r2")
+        figure = search_plots.plot_search(candidates, "r2")
         axes = figure.axes[0]
         assert len(axes.lines[0].get_xdata()) == len(values)
         assert len({label.get_text() for label in axes.get_xticklabels()}) == len(values)

@@ -1,11 +1,14 @@
 import io
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from bikeml.pages import plots
+from bikeml.pages import plots, search_plots
 from bikeml.records.judgement import GroupImportance, Importance
 
 RNG = np.random.default_rng(0)
@@ -31,10 +34,10 @@ def test_axes_and_uncertainty_are_labelled():
     evaluate, residuals = draw(100)
     axes = evaluate.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted rentals", "actual rentals")
-    assert "R² 0.500 (95% interval 0.400 to 0.600)" in axes.get_title()
+    assert "R² 0.500 (95% interval 0.400 to 0.600)" in axes.get_title("left")
     assert any("fitted line" in text.get_text() for text in axes.get_legend().get_texts())
-    assert len(axes.collections) == 2, "the points and the band of the fitted line"
-    assert "±" in residuals.axes[1].get_legend().get_texts()[0].get_text()
+    assert len(axes.collections) == 1, "the band of the fitted line"
+    assert re.search(r"mean .* ± ", residuals.axes[0].get_title("left"))
 
 
 def test_many_rows_become_a_density():
@@ -89,30 +92,31 @@ def candidates_of(**axes):
 
 
 def test_a_search_over_one_axis_is_a_line_with_the_fold_spread():
-    axes = plots.plot_search(candidates_of(alpha=[0.1, 1.0, 10.0]), "r2").axes[0]
+    axes = search_plots.plot_search(candidates_of(alpha=[0.1, 1.0, 10.0]), "r2").axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("alpha", "r2")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "mean over the folds",
-        "± std (ddof=0) over the folds",
+        "± std (ddof=0)",
     ]
 
 
 def test_a_search_over_two_axes_is_a_heat_map_with_the_best_marked():
-    figure = plots.plot_search(candidates_of(depth=[2, 3, None], rate=[0.1, 0.2]), "r2")
+    figure = search_plots.plot_search(candidates_of(depth=[2, 3, None], rate=[0.1, 0.2]), "r2")
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("depth", "rate")
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "3", "None"]
-    assert "best 1.0000 ± 0.1000" in axes.get_legend().get_texts()[0].get_text()
+    assert "best 1.0000 ± 0.1000 over the folds" in axes.get_title("left")
+    assert figure.axes[1].get_ylabel() == "mean r2 over the folds"
 
 
 def test_a_search_over_more_axes_shows_the_two_longest_at_the_best_of_the_others():
-    figure = plots.plot_search(candidates_of(a=[1, 2], b=[1, 2, 3], c=[1, 2, 3, 4]), "r2")
+    figure = search_plots.plot_search(candidates_of(a=[1, 2], b=[1, 2, 3], c=[1, 2, 3, 4]), "r2")
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("c", "b")
-    assert "at the best of the other axes" in figure.axes[0].get_title()
+    assert "at the best of the other axes" in figure.axes[0].get_title("left")
 
 
 def test_a_search_with_one_candidate_can_be_drawn():
-    plots.plot_search(candidates_of(a=[1]), "r2").savefig(io.BytesIO(), format="png")
+    search_plots.plot_search(candidates_of(a=[1]), "r2").savefig(io.BytesIO(), format="png")
 
 
 def test_a_saved_figure_has_the_pixels_of_savefig(tmp_path):
@@ -126,3 +130,35 @@ def test_a_saved_figure_has_the_pixels_of_savefig(tmp_path):
     theirs.savefig(tmp_path / "theirs.png", dpi=DPI)
     pixels = [np.asarray(Image.open(tmp_path / name)) for name in ("ours.png", "theirs.png")]
     np.testing.assert_array_equal(*pixels)
+
+
+def test_predictions_far_outside_lie_on_the_frame_and_are_counted():
+    y, predicted = np.arange(100.0), np.arange(100.0)
+    predicted[:2] = 1e6, -1e6
+    axes = plots.plot_evaluate(y, predicted, "y", "R² −1.0", 0.95).axes[0]
+    assert axes.get_xlim() == pytest.approx((-107.91, 206.91))
+    assert "2 beyond the frame" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 300])
+def test_no_label_of_a_figure_is_cut_off(n_rows):
+    name = "the total price of a house in the metropolitan area in thousand dollars before tax"
+    y = RNG.normal(size=n_rows) * 1e5
+    drawn = [plots.plot_evaluate(y, 2 * y, name, "R² 0.5 (95% interval 0.4 to 0.6)", 0.95)]
+    drawn += [plots.plot_residuals(y, 2 * y, name)]
+    for figure in drawn:
+        figure.savefig(io.BytesIO(), format="png")
+        edges = figure.bbox
+        labels = {f(axes) for axes in figure.axes for f in (Axes.get_xlabel, Axes.get_ylabel)} - {""}
+        labels.add(figure.axes[0].get_title("left"))
+        boxes = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text() in labels]
+        assert len(boxes) >= 3
+        assert all(box.x0 >= edges.x0 and box.x1 <= edges.x1 for box in boxes)
+        assert all(box.y0 >= edges.y0 and box.y1 <= edges.y1 for box in boxes)
+
+
+def test_a_figure_is_legible_where_it_is_420_pixels_wide():
+    for figure in (*draw(100), plots.plot_importance(Importance(columns=("a",), mean=(1.0,), std=(0.1,)), "fall")):
+        pixels = 420 / figure.get_figwidth() / 72
+        sizes = [label.get_fontsize() * pixels for axes in figure.axes for label in axes.get_xticklabels()]
+        assert min(sizes) > 9

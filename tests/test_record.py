@@ -124,7 +124,7 @@ def test_only_the_files_of_the_run_leave_its_folder(workdir):
     names = {item.path for item in MlflowClient(f"sqlite:///{workdir}/mlflow.db").list_artifacts(run.info.run_id)}
     assert names == {
         "config.yaml", "evaluate.png", "folds.csv", "importance.png", "predictions.csv", "residuals.png",
-        "result.json", "scale.skops", *(["code.diff"] if "code.diff" in result.record.files else []),
+        "report.html", "result.json", "scale.skops", *(["code.diff"] if "code.diff" in result.record.files else []),
     }  # fmt: skip
     assert (workdir / ".env").read_text() == "TOKEN=1"
     assert (workdir / "customers.csv").read_text() == (workdir / "notes" / "a.txt").read_text() == "mine"

@@ -40,7 +40,7 @@ TASKS = {
     "register": Task("bikeml.tasks.models.register:register", "give a run's model a name, a version and an alias"),
     "serve": Task("bikeml.tasks.models.serve:serve", "answer requests with a run's model on this machine"),
     "reproduce": Task("bikeml.tasks.reproduce:reproduce", "run a recorded run again and compare every figure"),
-    "report": Task("bikeml.tasks.report:report", "make a sweep's leaderboard and page again", has_options=False),
+    "report": Task("bikeml.tasks.report:report", "make the page of a run or a sweep again", has_options=False),
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
     "azure data": Task("bikeml.azure.tasks.data:register_data", "register a table as a data asset"),
     "azure compute": Task("bikeml.azure.tasks.compute:make_compute", "make the cluster"),

@@ -175,6 +175,7 @@ class Config(Section):
     vars: Annotated[dict[Any, Any], NotInResult, AddedLater({})]
     reuse: Annotated[Literal["none", "finished", "all"] | None, NotInResult]
     sweep: Annotated[SweepConfig, NotInResult]
+    open: Annotated[bool, NotInResult, AddedLater(default=False)] = False
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

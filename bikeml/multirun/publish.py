@@ -1,4 +1,4 @@
-"""Draw the figures of a run from its folder, and record it in a tracking store."""
+"""Draw the figures of a run and its page from its folder, and record it in a tracking store."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from bikeml.destination.caller import describe_destination
 from bikeml.destination.system_metrics import Sample
 from bikeml.errors import ConfigError, RecordError, TrackingError
 from bikeml.records.run import Destination, StoreRecord
-from bikeml.records.run_folder import FIGURES, RESULT, RunFolder, folder_errors
+from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.redaction import MASK
@@ -23,16 +23,16 @@ COMMAND = "python -m bikeml record"
 
 def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:
     """
-    Draw the figures of a run that is in its folder, and record it in the store of `config` if there is one.
+    Draw the figures of a run from its folder, write its page, and record it in the store of `config` if there is one.
 
     The `samples` of the machine's use are in the store only.
     Raises RunFolderError, and TrackingError, which names the command that records the run later.
     """
     announce("drawing")
-    from bikeml.pages import figures  # matplotlib's import takes seconds
+    from bikeml.pages.run.report import save  # matplotlib's import takes seconds
 
     with folder_errors(folder.path):
-        figures.save(folder)
+        save(folder)
     if config.tracking.uri is None:
         return
     announce("recording")
@@ -72,10 +72,10 @@ def _record_run(folder: RunFolder, config: Config, destination: Destination | No
     from bikeml.tracking import record
 
     with folder_errors(folder.path), folder.claim(is_prepared=True):  # what was changed is found out below
-        if not all(folder.has(name) for name in FIGURES[:3]):
-            from bikeml.pages import figures
+        if not all(folder.has(name) for name in (*FIGURES[:3], PAGE)):
+            from bikeml.pages.run.report import save
 
-            figures.save(folder)
+            save(folder)
         return record.record(folder, config, destination)
 
 

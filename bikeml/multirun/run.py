@@ -24,7 +24,8 @@ from bikeml.experiment import story
 from bikeml.multirun.publish import publish
 from bikeml.records.judgement import RecordedFolds, read_predictions
 from bikeml.records.run import Invocation, RunRecord, StoreRecord
-from bikeml.records.run_folder import FOLDS, PREDICTIONS, RunFolder, folder_errors
+from bikeml.records.run_folder import FOLDS, PAGE, PREDICTIONS, RunFolder, folder_errors
+from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import Announce, silent
 from bikeml.terminal.tables import show_notice
 
@@ -114,13 +115,15 @@ def read_composed(
     TrackingError if the server of the store refuses the run.
     """
     config, chosen = typed(resolve(composed)), choices(hydra.runtime.choices)
+    if is_cell:
+        config = config.model_copy(update={"open": False})  # the sweep opens its own page
     invocation = Invocation(folder, command, chosen, overrides, is_prepared)
     return config, settle(config.tracking, invocation, is_cell=is_cell)
 
 
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
     """
-    Run the experiment that `config` describes, draw its figures and record it; return it.
+    Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
 
     Raises the errors of :func:`bikeml.experiment.story.run`, FolderTakenError if another process writes to the folder,
     and TrackingError when only the record in the store is missing.
@@ -132,6 +135,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         with without_autolog(), sampled(config.tracking) as samples:
             finished = story.run(config, invocation, folder, announce, _find_recall(config))
         publish(folder, config, announce, samples)
+    if config.open:
+        open_page(folder.path / PAGE)
     return Result(finished.pipeline, finished.record, folder.path)
 
 

@@ -23,12 +23,13 @@ from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
 from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells, write_leaderboard
-from bikeml.pages.sweep.report import write_report
+from bikeml.pages.sweep.report import write_cell_pages, write_report
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
-from bikeml.records.sweep_folder import SweepFolder, is_collected
+from bikeml.records.sweep_folder import PAGE, SweepFolder, is_collected
 from bikeml.system.redaction import redact
+from bikeml.terminal.browser import open_page
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -109,6 +110,8 @@ class _RunningSweep:
             interrupted = False
         finally:
             conclude(self.folder, record, self.store, interrupted=interrupted)
+        if self.planned[0].config.open:
+            open_page(self.folder.path / PAGE)
 
     def _clear(self, plan: Plan) -> None:
         folders = [each.folder for each in plan.cells if not _is_kept(self.launcher, each.cell, self.folder)]
@@ -225,6 +228,7 @@ def conclude(
     try:
         with _writing(folder.path):
             write_leaderboard(sweep, leaderboard)
+            write_cell_pages(sweep, leaderboard)
             write_report(sweep, leaderboard)
     finally:
         if store is not None and sweep.run_id is not None:

@@ -7,17 +7,19 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.metrics import METRICS, find_metric
 from bikeml.pages import plots
-from bikeml.pages.style import any_glyph
+from bikeml.pages.search_plots import plot_search
+from bikeml.pages.style import any_glyph, shorten
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import FIGURES, PREDICTIONS, RunFolder
 from bikeml.system.files import write_bytes
 
 EVALUATE, RESIDUALS, IMPORTANCE, SEARCH = FIGURES
-DPI = 120
+DPI = 160
 DIGITS = 3
+LONG_UNIT = 20  # characters
 
 
 def draw(folder: RunFolder) -> dict[str, Figure]:
@@ -36,7 +38,7 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
         effect = f"{'fall' if metric.greater_is_better else 'rise'} of the test {metric.label}"
         figures[IMPORTANCE] = plots.plot_importance(record.importance, effect)
     if record.search is not None:
-        figures[SEARCH] = plots.plot_search(_list_candidates(record), record.search.scoring or "score")
+        figures[SEARCH] = plot_search(_list_candidates(record), _describe_scoring(record))
     return figures
 
 
@@ -50,10 +52,14 @@ def _describe_score(record: RunRecord) -> str:
     return f"{shown} ({record.confidence:.0%} interval {low} to {high})"
 
 
-def save(folder: RunFolder) -> None:
-    """Draw the figures of a run and write them to its folder; raises RecordError and OSError."""
-    for name, figure in draw(folder).items():
-        save_figure(figure, folder.path / name)
+def _describe_scoring(record: RunRecord) -> str:
+    """Return what a search scored its candidates by, with its unit, such as R²."""
+    scoring = (record.search and record.search.scoring) or "score"
+    metric = next((each for each in METRICS.values() if each.scorer == scoring), None)
+    if metric is None:
+        return scoring
+    unit = f" in {shorten([record.dataset.target or 'the target'], LONG_UNIT)[0]}" if metric.unit == "target" else ""
+    return f"{'' if metric.greater_is_better else '−'}{metric.label}{unit}"
 
 
 def save_figure(figure: Figure, file: Path, dpi: int = DPI) -> None:

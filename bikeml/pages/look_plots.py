@@ -1,9 +1,7 @@
 """Draw the distribution of a column and its relation to the target, for a page or for a picture."""
 
-import unicodedata
 from collections.abc import Sequence
 from os.path import commonprefix
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,79 +10,65 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from bikeml.pages.plots import bin_edges
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shorten
+from bikeml.pages.style import ACCENT, INK, MUTED, WARM, clean, make_figure, measure, name_style, shorten
 from bikeml.table.look import FENCE, Column, Look
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 LEFT, RIGHT, BOTTOM, TOP = 0.5, 0.1, 0.42, 0.15  # margins in inches: a layout engine would take half the time
 TITLE = 0.25
-CHARACTER = 0.064  # inches, of a label
 MANY_POINTS = 500
 MANY_ROWS = 5_000  # with more rows, points beyond the whiskers are left out: they would be most of the page's size
 MANY_LEVELS = 12  # only the most frequent ones are drawn
 MANY_PERIODS = 60
 MANY_BINS = 40
 PERIODS = {"minute": "min", "hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
-LONG_LABEL, LONG_TITLE = 20, 40  # characters
-PER_ROW = 4  # figures side by side in a picture
+LONG_LABEL, LONG_TITLE = 20, 34  # characters
+SMALL = (2.9, 2.4)  # inches, of a figure in a picture of several
+PER_ROW = 2  # figures side by side in a picture, which is legible where it is 420 pixels wide
 TICKS = 4
 
 
-class Palette(NamedTuple):
-    """The colours of a figure, by use."""
-
-    ink: str
-    muted: str
-    faint: str
-    accent: str
-    warm: str
-
-
-PAGE = Palette(INK, MUTED, FAINT, ACCENT, WARM)
-PICTURE = Palette("#1d2126", "#5d6670", "#dfe2e5", "#2563a8", "#b4430d")
-
-
-def draw_distribution(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
+def draw_distribution(axes: Axes, look: Look, column: Column) -> None:
     """Draw how often what occurs: numbers, lengths of texts, periods of dates, or the most frequent levels."""
     cells = look.frame[column.name]
     known = cells.dropna()
     if column.kind == "number":
-        _draw_histogram(axes, look, column, colours)
+        _draw_histogram(axes, look, column)
     elif column.kind == "date":
         counts = known.dt.to_period(PERIODS[find_period(column)]).value_counts().sort_index()
         counts = counts.reindex(pd.period_range(counts.index[0], counts.index[-1]), fill_value=0)
         edges = date2num([*counts.index.start_time, counts.index[-1].end_time])
-        axes.stairs(counts, edges, fill=True, color=colours.accent, alpha=0.75)
+        axes.stairs(counts, edges, fill=True, color=ACCENT, alpha=0.75)
         _label_dates(axes)
     elif shows_lengths(column, look):
         lengths = known.str.len().to_numpy()
-        axes.hist(lengths, list(bin_edges(lengths, MANY_BINS)), histtype="stepfilled", color=colours.accent, alpha=0.75)
+        axes.hist(lengths, list(bin_edges(lengths, MANY_BINS)), histtype="stepfilled", color=ACCENT, alpha=0.75)
         axes.locator_params(nbins=TICKS)
     else:
         counts = known.value_counts().head(MANY_LEVELS)
         counts = counts.loc[_in_order(counts.index)]
-        axes.barh(range(len(counts)), counts.to_numpy(), color=colours.accent, alpha=0.75)
+        axes.barh(range(len(counts)), counts.to_numpy(), color=ACCENT, alpha=0.75)
         _label_levels(axes, list(counts.index))
-    _clean(axes, colours)
+    clean(axes)
 
 
-def draw_relation(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
+def draw_relation(axes: Axes, look: Look, column: Column) -> None:
     """Draw the target over a column: points and their line, boxes of levels, or the mean of each period."""
     both = look.frame[[column.name, look.target.name]].dropna()
     x, y = both[column.name], both[look.target.name]
     if column.kind == "number":
         points = both.sample(min(len(both), MANY_POINTS), random_state=0).to_numpy()
-        axes.plot(*points.T, ".", color=colours.accent, alpha=0.45, markersize=4, markeredgecolor="none")
+        axes.plot(*points.T, ".", color=ACCENT, alpha=0.45, markersize=4, markeredgecolor="none")
         if np.ptp(x) > 0:
             slope, intercept = np.polyfit(x, y, 1)
             ends = np.array([x.min(), x.max()])
-            axes.plot(ends, slope * ends + intercept, color=colours.warm, linewidth=1.6)
+            axes.plot(ends, slope * ends + intercept, color=WARM, linewidth=1.6)
         axes.locator_params(nbins=TICKS)
     elif column.kind == "date":
-        _draw_over_time(axes, x.dt.to_period(PERIODS[find_period(column)]), y, colours)
+        _draw_over_time(axes, x.dt.to_period(PERIODS[find_period(column)]), y)
     else:
-        _draw_boxes(axes, x, y, colours)
-    _clean(axes, colours)
+        _draw_boxes(axes, x, y)
+    clean(axes)
 
 
 def find_period(column: Column) -> str:
@@ -101,31 +85,31 @@ def shows_lengths(column: Column, look: Look) -> bool:
     return column.kind == "text" and 2 * column.n_levels > len(look.frame) - column.n_missing
 
 
-def _draw_histogram(axes: Axes, look: Look, column: Column, colours: Palette) -> None:
+def _draw_histogram(axes: Axes, look: Look, column: Column) -> None:
     """Draw a histogram with mean and median, and the held-out part as an outline."""
     cells = look.frame[column.name]
     edges = bin_edges(cells.dropna().to_numpy(), min(MANY_BINS, max(5, column.n_levels)))
-    axes.stairs(np.histogram(cells.dropna(), edges)[0], edges, fill=True, color=colours.accent, alpha=0.75)
+    axes.stairs(np.histogram(cells.dropna(), edges)[0], edges, fill=True, color=ACCENT, alpha=0.75)
     if look.held_out is not None and look.held_out.any():
         counts, _ = np.histogram(cells[look.held_out].dropna(), edges)
-        axes.stairs(counts * (len(cells) / look.held_out.sum()), edges, color=colours.ink, linewidth=0.9)
-    axes.axvline(column.mean or 0, color=colours.warm, linewidth=1.6)
-    axes.axvline(column.median or 0, color=colours.warm, linewidth=1.6, linestyle=":")
+        axes.stairs(counts * (len(cells) / look.held_out.sum()), edges, color=INK, linewidth=0.9)
+    axes.axvline(column.mean or 0, color=WARM, linewidth=1.6)
+    axes.axvline(column.median or 0, color=WARM, linewidth=1.6, linestyle=":")
     axes.locator_params(nbins=TICKS)
 
 
-def _draw_over_time(axes: Axes, periods: pd.Series, y: pd.Series, colours: Palette) -> None:
+def _draw_over_time(axes: Axes, periods: pd.Series, y: pd.Series) -> None:
     """Draw the mean of y in each period, and the band from quartile to quartile."""
     groups = y.groupby(periods)
     mean, low, high = groups.mean(), groups.quantile(0.25), groups.quantile(0.75)
     at = date2num(pd.PeriodIndex(mean.index).start_time)
-    axes.fill_between(at, low, high, color=colours.accent, alpha=0.3, linewidth=0)
-    axes.plot(at, mean, color=colours.warm, linewidth=1.6, marker=".", markersize=4)
+    axes.fill_between(at, low, high, color=ACCENT, alpha=0.3, linewidth=0)
+    axes.plot(at, mean, color=WARM, linewidth=1.6, marker=".", markersize=4)
     axes.locator_params(axis="y", nbins=TICKS)
     _label_dates(axes)
 
 
-def _draw_boxes(axes: Axes, x: pd.Series, y: pd.Series, colours: Palette) -> None:
+def _draw_boxes(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     """Draw a box from quartile to quartile for each level, with the median, and whiskers to the last point inside."""
     levels = _in_order(x.value_counts().head(MANY_LEVELS).index)
     groups = [y[x == level].to_numpy() for level in levels]
@@ -141,15 +125,15 @@ def _draw_boxes(axes: Axes, x: pd.Series, y: pd.Series, colours: Palette) -> Non
         [*at, *at],
         [*(low for low, _ in ends), *upper],
         [*lower, *(high for _, high in ends)],
-        color=colours.muted,
+        color=MUTED,
         linewidth=0.9,
     )
-    axes.barh(at, upper - lower, 0.6, lower, color=colours.accent, alpha=0.75)
-    axes.vlines(median, at - 0.3, at + 0.3, color=colours.warm, linewidth=1.8)
+    axes.barh(at, upper - lower, 0.6, lower, color=ACCENT, alpha=0.75)
+    axes.vlines(median, at - 0.3, at + 0.3, color=WARM, linewidth=1.8)
     if len(y) <= MANY_ROWS:
         outside = [np.setdiff1d(group, each) for group, each in zip(groups, inside, strict=True)]
         rows = np.repeat(at, [len(each) for each in outside])
-        axes.plot(np.concatenate(outside), rows, ".", color=colours.muted, markersize=3, markeredgecolor="none")
+        axes.plot(np.concatenate(outside), rows, ".", color=MUTED, markersize=3, markeredgecolor="none")
     _label_levels(axes, levels)
 
 
@@ -166,9 +150,8 @@ def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), labels, **name_style())
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.locator_params(axis="x", nbins=TICKS)
-    widest = max(sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in label) for label in labels)
     box, figure = axes.get_position(), axes.get_figure(root=True)
-    share = (CHARACTER * widest + 0.15 - LEFT) / (figure.get_figwidth() if figure else WIDTH)
+    share = (max(map(measure, labels)) + 0.15 - LEFT) / (figure.get_figwidth() if figure else WIDTH)
     axes.set_position((box.x0 + share, box.y0, box.width - share, box.height))
 
 
@@ -178,33 +161,27 @@ def _label_dates(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
-def _clean(axes: Axes, colours: Palette) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color(colours.faint)
-    axes.tick_params(colors=colours.muted, labelsize=8, length=2)
-
-
 def make_panel() -> tuple[Figure, Axes]:
     """Return a figure of the page's size and its axes."""
-    figure, axes = _make_figure(1, 1, HEIGHT)
+    figure, axes = _make_figure(1, 1, (WIDTH, HEIGHT), TOP)
     return figure, axes[0]
 
 
 def make_picture(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes, one under each title."""
-    figure, axes = _make_figure(len(titles), min(PER_ROW, len(titles)), HEIGHT + TITLE)
+    figure, axes = _make_figure(len(titles), min(PER_ROW, len(titles)), SMALL, TOP + TITLE)
     for each, title in zip(axes, shorten(titles, LONG_TITLE), strict=True):
-        each.set_title(title, fontsize=10, color=PICTURE.ink, **name_style())
+        each.set_title(title, fontsize=9, color=INK, **name_style())
     return figure, axes
 
 
-def _make_figure(n_axes: int, per_row: int, row: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, in rows of this height in inches."""
+def _make_figure(n_axes: int, per_row: int, panel: tuple[float, float], top: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, each in a panel of this width and height, with this margin above, in inches."""
     n_rows = -(-n_axes // per_row)
-    width, height = WIDTH * per_row, row * n_rows
-    figure = Figure(figsize=(width, height))
-    size = (WIDTH - LEFT - RIGHT) / width, (HEIGHT - BOTTOM - TOP) / height
+    width, height = panel[0] * per_row, panel[1] * n_rows
+    figure = make_figure(width, height)
+    size = (panel[0] - LEFT - RIGHT) / width, (panel[1] - BOTTOM - top) / height
     corners = ((number % per_row, n_rows - 1 - number // per_row) for number in range(n_axes))
     return figure, [
-        figure.add_axes(((WIDTH * x + LEFT) / width, (row * y + BOTTOM) / height, *size)) for x, y in corners
+        figure.add_axes(((panel[0] * x + LEFT) / width, (panel[1] * y + BOTTOM) / height, *size)) for x, y in corners
     ]

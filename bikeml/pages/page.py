@@ -11,14 +11,16 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, any_glyph
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, SURFACE, WARM, any_glyph
 
-_ROLES = {INK: "--ink", MUTED: "--muted", FAINT: "--line", ACCENT: "--accent", WARM: "--warm"}
+_ROLES = {INK: "--ink", MUTED: "--muted", FAINT: "--line", ACCENT: "--accent", WARM: "--warm", SURFACE: "--surface"}
 _REFERENCE = re.compile(r"#([^)]+)")
 _FONT = re.compile(r"font-family: [^;]*; ?")
 _DIGITS = re.compile(r"(\.\d\d)\d+")
+PIXELS_PER_INCH = 200  # of what a figure has as pixels
 PIXELS_PER_POINT = 2.0  # the largest size of a figure, if the page has room
 
 
@@ -70,9 +72,11 @@ def to_svg(figure: Figure, label: str, prefix: str) -> str:
 
 
 def _draw(figure: Figure, salt: str) -> ET.Element:
+    """Return a figure as SVG. `savefig` writes the same, but draws twice."""
     file = io.StringIO()
+    figure.set_dpi(PIXELS_PER_INCH)
     with any_glyph(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):  # a browser has its own fonts
-        figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     return ET.fromstring(file.getvalue())  # noqa: S314  written by matplotlib just now
 
 
@@ -105,3 +109,11 @@ def _share_style(element: ET.Element) -> None:
         element.set("style", f"{element.get('style', '')}; {styles.pop()}".lstrip("; "))
         for point in points:
             del point.attrib["style"]
+
+
+def show_seconds(value: float | None) -> str:
+    """Return a time as pages show it, with a dash if it is None."""
+    if value is None:
+        return "–"
+    minutes, seconds = divmod(round(value), 60)
+    return f"{value:.1f} s" if minutes == 0 else f"{minutes:,} min {seconds:02d} s"

@@ -1,28 +1,43 @@
-"""Draw the figures of one run and of a leaderboard; each function returns a matplotlib Figure and never shows it."""
-
-from collections.abc import Mapping, Sequence
+"""Draw the figures of one run; each function returns a matplotlib Figure and never shows it."""
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student_t
 
-from bikeml.evaluation.metric import Metric
-from bikeml.pages.style import any_glyph, name_style, shorten
+from bikeml.pages.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    LABEL_POINTS,
+    MUTED,
+    POINT,
+    WARM,
+    add_axes,
+    make_figure,
+    measure,
+    name_style,
+    shorten,
+)
 from bikeml.records.judgement import Importance
 
-MANY_ROWS = 5_000  # with more rows, points would hide each other, so a density is drawn instead
+WIDTH, HEIGHT = 4.2, 3.8  # inches: labels of 8 points have 11 pixels where the figure is 420 pixels wide
+LEFT, BOTTOM, RIGHT, TOP = 0.88, 0.55, 0.14, 0.38
+MANY_ROWS = 2_000  # with more rows, points would hide each other, so a density is drawn instead
 MANY_COLUMNS = 30  # only the most important ones are drawn
+MANY_BINS = 80
 TICKS = 5  # on an axis at most: the layout of their labels takes half the time of a figure
-MAX_LABEL = 40  # characters
-LABEL_POINTS = 10
-MANY_CELLS = 40  # only the best ones are drawn
-POINT_COLOUR = "#3b6fb6"
-LINE_COLOUR = "#c2410c"
-MUTED_COLOUR = "#8a8a8a"
+LONG_COLUMN, LONG_NAME = 24, 30  # characters, of labels
+FEW_ROWS = 50  # whose points are larger
+FENCES = 8  # interquartile ranges beyond the quartiles, from which on a row is drawn on the frame
+MARGIN, TITLE = 0.12, 0.17  # inches beside and below a title
+SIDE, COLOURS = 0.95, 0.72  # inches for the histogram at the side, and for a bar of colours
+CHARACTERS_PER_INCH = 14  # of a title
+LEGEND = 0.17  # of the height of the axes, above all points
+DENSITY = LinearSegmentedColormap.from_list("density", [to_rgba(POINT, 0.15), to_rgba(POINT)])
 
 
 def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: str, confidence: float) -> Figure:
@@ -31,41 +46,55 @@ def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: st
 
     The line is the regression of actual on predicted values; its slope is 1 if predictions are right on average (Cox,
     Two Further Applications of a Model for Binary Regression, Biometrika 45, 1958). Its band is that of the mean, at
-    `confidence`. `score` is in the title.
+    `confidence`. `score` is in the title. Predictions far outside the actual values lie on the frame.
     """
-    figure = _framed(6.5, 6.5)
-    axes = figure.subplots()
-    low, high = float(min(y_true.min(), y_pred.min())), float(max(y_true.max(), y_pred.max()))
-    axes.plot([low, high], [low, high], color=MUTED_COLOUR, linestyle="--", linewidth=1, label="perfect prediction")
-    _draw_points(axes, y_pred, y_true)
+    axes = add_axes(make_figure(WIDTH, HEIGHT), LEFT, BOTTOM, RIGHT, TOP)
+    low, high = ends = _find_frame(y_true, y_pred)
+    axes.plot(ends, ends, "--", color=MUTED, linewidth=1, label="perfect prediction")
+    _draw_points(axes, y_pred, y_true, ends, ends)
     _draw_calibration_line(axes, y_pred, y_true, confidence)
-    (name,) = shorten([target], MAX_LABEL)
-    axes.set_xlabel(f"predicted {name}", **name_style())
-    axes.set_ylabel(f"actual {name}", **name_style())
-    axes.set_title(f"{len(y_true):,} held-out rows: {score}")
-    axes.legend(frameon=False, loc="upper left")
-    axes.locator_params(nbins=TICKS)
-    return figure
+    axes.set(xlim=ends, ylim=(low, high + LEGEND * (high - low)))
+    name_axes(axes, f"predicted {_name(target, LONG_NAME)}", f"actual {_name(target, LONG_NAME)}")
+    if len(y_true) > MANY_ROWS:
+        label_colours(axes, axes.collections[0], "rows")
+    write_title(axes, f"{_count(y_true, 'held-out row')}: {score}")
+    axes.legend(frameon=False, loc="upper left", fontsize=LABEL_POINTS, labelcolor=INK, borderaxespad=0.1)
+    return figure_of(axes)
 
 
 def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figure:
-    """Draw residuals (actual - predicted) against predictions, both of shape (n_rows,), and their distribution."""
-    figure = _framed(8, 4.5)
-    axes, histogram = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1], gridspec_kw={"wspace": 0.15})
+    """
+    Draw residuals (actual - predicted) against predictions, both of shape (n_rows,), and their distribution.
+
+    What is far from all other rows lies on the frame.
+    """
+    axes = add_axes(make_figure(WIDTH, HEIGHT), LEFT, BOTTOM, RIGHT + SIDE, TOP)
     residuals = y_true - y_pred
-    _draw_points(axes, y_pred, residuals)
-    axes.axhline(0, color=MUTED_COLOUR, linestyle="--", linewidth=1)
-    axes.set_xlabel(f"predicted {shorten([target], MAX_LABEL)[0]}", **name_style())
-    axes.set(ylabel="actual − predicted", title="Residuals of the held-out rows")
-    bins = bin_edges(residuals, "auto" if len(residuals) < MANY_ROWS else 80)
-    histogram.hist(residuals, bins=list(bins), orientation="horizontal", color=POINT_COLOUR)
-    mean, error = float(residuals.mean()), float(residuals.std(ddof=1) / np.sqrt(len(residuals)))
-    histogram.axhline(mean, color=LINE_COLOUR, linewidth=2, label=f"mean {mean:.3g} ± {error:.2g}")
-    histogram.set(xlabel="rows")
-    histogram.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
-    axes.locator_params(nbins=TICKS)
-    histogram.locator_params(axis="x", nbins=2)
-    return figure
+    across, along = _find_limits(y_pred), _find_limits(residuals)
+    _draw_points(axes, y_pred, residuals, across, along)
+    histogram = _draw_histogram(axes, np.clip(residuals, *along))
+    mean = float(residuals.mean())
+    error = float(residuals.std(ddof=1) / np.sqrt(len(residuals))) if len(residuals) > 1 else 0.0
+    for each in (axes, histogram):
+        each.axhline(0, color=MUTED, linestyle="--", linewidth=1)
+        each.axhline(mean, color=WARM, linewidth=1.6)
+    axes.set(xlim=across, ylim=along)
+    name_axes(axes, f"predicted {_name(target, LONG_NAME // 2)}", "actual − predicted")
+    colours = "; stronger: more rows" if len(residuals) > MANY_ROWS else ""
+    write_title(axes, f"{_count(residuals, 'residual')}: mean {_signed(mean)} ± {error:.2g} (solid line){colours}")
+    return figure_of(axes)
+
+
+def _draw_histogram(beside: Axes, residuals: np.ndarray) -> Axes:
+    """Draw how often which residuals occur, to the right of axes whose scale it shares; return its axes."""
+    axes = add_axes(figure_of(beside), WIDTH - RIGHT - SIDE + MARGIN, BOTTOM, RIGHT, TOP)
+    axes.sharey(beside)
+    counts, edges = np.histogram(residuals, bin_edges(residuals, "auto" if len(residuals) < MANY_ROWS else MANY_BINS))
+    axes.stairs(counts, edges, orientation="horizontal", fill=True, color=ACCENT, alpha=0.75)
+    axes.set_xlabel("rows")
+    axes.tick_params(labelleft=False)
+    axes.xaxis.set_major_locator(MaxNLocator(2, integer=True, prune="lower"))  # 0 would meet the label beside it
+    return axes
 
 
 def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
@@ -88,69 +117,89 @@ def plot_importance(importance: Importance, effect: str) -> Figure:
     errors, what = (importance.error, "error over rows") if importance.error else (importance.std, "std")
     error = np.array([*errors, *(group.error if importance.error else group.std for group in importance.groups)], float)
     order = np.argsort(np.nan_to_num(mean))[-MANY_COLUMNS:]
-    columns = shorten([names[i] for i in order], MAX_LABEL)
-    left = 0.3 + max(map(_inches, columns))
-    figure = _framed(left + 5.5, max(2.5, 0.35 * len(order) + 1.2), left)
-    axes = figure.subplots()
-    axes.barh(range(len(columns)), mean[order], xerr=error[order], color=POINT_COLOUR, ecolor=LINE_COLOUR, capsize=3)
+    columns = shorten([names[i] for i in order], LONG_COLUMN)
+    figure = make_figure(WIDTH, TOP + BOTTOM + 0.08 + 0.21 * len(order))
+    axes = add_axes(figure, 0.2 + max(map(measure, columns)), BOTTOM, RIGHT, TOP)
+    axes.barh(range(len(columns)), mean[order], 0.66, color=ACCENT, alpha=0.75)
+    axes.errorbar(mean[order], range(len(columns)), xerr=error[order], fmt="none", ecolor=INK, elinewidth=1.1)
     axes.set_yticks(range(len(columns)), columns, **name_style())
-    axes.axvline(0, color=MUTED_COLOUR, linewidth=1)
-    axes.set(xlabel=f"{effect} when it is shuffled (mean ± {what})", title="Permutation importance")
+    axes.set_ylim(-0.6, len(columns) - 0.4)
+    axes.axvline(0, color=MUTED, linewidth=1)
+    axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
+    label = f"{effect} when shuffled (mean ± {what})"
+    axes.set_xlabel(label, x=1, ha="right", fontsize=_fit(label, WIDTH))
     axes.locator_params(axis="x", nbins=TICKS)
+    most = f"the {len(order)} most important of {len(names):,}" if len(order) < len(names) else "each column"
+    write_title(axes, f"Permutation importance: {most} shuffled")
     return figure
 
 
-def _framed(width: float, height: float, left: float = 0.95) -> Figure:
+def _signed(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _count(values: np.ndarray, what: str) -> str:
+    return f"{len(values):,} {what}{'' if len(values) == 1 else 's'}"
+
+
+def _name(target: str, most: int) -> str:
+    return shorten([target], most)[0]
+
+
+def name_axes(axes: Axes, x: str, y: str) -> None:
+    """Name both axes, and give them few ticks with whole numbers as far as they fit."""
+    axes.set_xlabel(x, **name_style())
+    axes.set_ylabel(y, **name_style())
+    axes.locator_params(nbins=TICKS)
+    axes.ticklabel_format(scilimits=(-4, 6), useOffset=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_offset_text().set(color=MUTED, fontsize=LABEL_POINTS)
+
+
+def write_title(axes: Axes, title: str) -> None:
     """
-    Return a figure of this size with fixed margins, all in inches.
+    Write a title from the left edge of the figure on, in smaller letters if it is long.
 
-    A layout engine would measure every label three times, which takes more than a third of a figure's time.
+    Its height is given: to find it, matplotlib would lay out both axes once more.
     """
-    figure = Figure(figsize=(width, height))
-    figure.subplots_adjust(left=left / width, right=1 - 0.2 / width, bottom=0.6 / height, top=1 - 0.45 / height)
+    (width, height), box = figure_of(axes).get_size_inches(), axes.get_position()
+    x, y = (MARGIN / width - box.x0) / box.width, 1 + TITLE / height / box.height
+    axes.set_title(title, loc="left", x=x, y=y, pad=0, fontsize=_fit(title, width), color=INK, **name_style())
+
+
+def _fit(text: str, width: float) -> float:
+    """Return the points of letters with which a text is at most as wide as a figure of that width in inches."""
+    return (LABEL_POINTS + 1) * min(1.0, (width - 2 * MARGIN) * CHARACTERS_PER_INCH / len(text))
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure of axes, which matplotlib types as one that may be missing."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes have no figure")
     return figure
 
 
-def _inches(label: str) -> float:
-    """Return the width of a label at the axes' font size."""
-    font = FontProperties(family=name_style()["fontfamily"], size=LABEL_POINTS)
-    with any_glyph():
-        points, _, _ = text_to_path.get_text_width_height_descent(label, font, ismath=False)
-    return float(points) / 72
+def _find_frame(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, float]:
+    """Return limits for all actual values, and for the predictions that are not far outside."""
+    low, high = float(y_true.min()), float(y_true.max())
+    reach = high - low or float(np.abs(y_pred - low).max()) or 1.0
+    low, high = min(low, max(float(y_pred.min()), low - reach)), max(high, min(float(y_pred.max()), high + reach))
+    return _widen(low, high)
 
 
-def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
-    """Draw the metric of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
-    shown = leaderboard.dropna(subset=["rank"]).head(MANY_CELLS).iloc[::-1]
-    figure = Figure(figsize=(8, max(2.0, 0.35 * len(shown) + 1.2)), layout="constrained")
-    axes = figure.subplots()
-    labels = [f"{row['name'][-60:]}  #{row['rank']}" for _, row in shown.iterrows()]
-    positions = range(len(shown))
-    axes.errorbar(
-        shown[metric.mean],
-        positions,
-        xerr=shown[metric.std],
-        fmt="o",
-        color=POINT_COLOUR,
-        ecolor=MUTED_COLOUR,
-        capsize=3,
-        label="cross-validation, mean ± std (ddof=0) over the folds",
-    )
-    low, test, high = (shown[f"{metric.test}{end}"] for end in ("_low", "", "_high"))
-    axes.errorbar(
-        test,
-        [position - 0.25 for position in positions],
-        xerr=np.maximum(np.array([test - low, high - test]), 0),
-        fmt="D",
-        markersize=4,
-        color=LINE_COLOUR,
-        alpha=0.7,
-        label="held-out rows, with the bootstrap interval",
-    )
-    axes.set_yticks(positions, labels, **name_style())
-    axes.set(xlabel=metric.label, title=f"{len(leaderboard)} cells")
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.5 / max(2.0, 0.35 * len(shown) + 1.2)))
-    return figure
+def _find_limits(values: np.ndarray) -> tuple[float, float]:
+    """Return limits for all values that are not far from the quartiles."""
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    fence = FENCES * (upper - lower) or np.inf
+    low, high = max(values.min(), lower - fence), min(values.max(), upper + fence)
+    return _widen(float(low), float(high))
+
+
+def _widen(low: float, high: float) -> tuple[float, float]:
+    """Return limits with some room; equal ones get room of their own size."""
+    pad = 0.03 * (high - low) or 0.1 * abs(high) or 1.0
+    return low - pad, high + pad
 
 
 def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
@@ -158,93 +207,43 @@ def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence:
     if np.ptp(x) == 0:
         return  # a line needs two different predictions
     slope, intercept = np.polyfit(x, y, 1)
-    grid = np.linspace(x.min(), x.max(), 100)
+    grid = np.linspace(x.min(), x.max(), 50)
     line = slope * grid + intercept
-    label = f"fitted line: calibration slope {slope:.2f}"
-    axes.plot(grid, line, color=LINE_COLOUR, linewidth=2, label=label)
+    shown = f"{round(slope, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
+    axes.plot(grid, line, color=WARM, linewidth=1.6, label=f"fitted line: calibration slope {shown}")
     if (freedom := len(x) - 2) < 1:
         return
     spread = np.sqrt(np.sum((y - slope * x - intercept) ** 2) / freedom)
     error = spread * np.sqrt(1 / len(x) + (grid - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
     width = student_t.ppf((1 + confidence) / 2, freedom) * error
-    axes.fill_between(grid, line - width, line + width, color=LINE_COLOUR, alpha=0.2, linewidth=0)
+    axes.fill_between(grid, line - width, line + width, color=WARM, alpha=0.16, linewidth=0)
 
 
-def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
-    """
-    Draw the scores of a search: a line with the fold spread over one axis, or a heat map over two.
-
-    `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). If the search has more than two axes, the
-    two with the most values are drawn, each point at the best of the others.
-    """
-    labels = _label_values(list(candidates["params"]))
-    longest = sorted(map(str, labels), key=lambda name: -labels[name].nunique())[:2]
-    drawn = [name for name in longest if len(set(labels[name])) > 1] or longest[:1]
-    scores = pd.concat([labels, candidates[["mean_test_score", "std_test_score"]]], axis=1)
-    best = scores.sort_values("mean_test_score", ascending=False, kind="stable").drop_duplicates(drawn)
-    order = {str(name): list(dict.fromkeys(labels[name])) for name in drawn}
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    if len(drawn) == 1:
-        _draw_line(axes, best.set_index(drawn[0]).loc[order[drawn[0]]], scoring)
-    else:
-        _draw_heat_map(axes, best, order, scoring)
-    others = " (at the best of the other axes)" if labels.shape[1] > len(drawn) else ""
-    axes.set_title(f"{len(candidates)} candidates, cross-validated{others}")
-    return figure
-
-
-def _label_values(candidates: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Return a label for each value of each axis, shape (n_candidates, n_axes); different values stay apart."""
-    labels = pd.DataFrame([{name: repr(value) for name, value in params.items()} for params in candidates])
-    for name in map(str, labels):
-        short = {repr(params[name]): _as_label(params[name]) for params in candidates if name in params}
-        texts = dict(zip(short, shorten(list(short.values()), MAX_LABEL), strict=True))
-        labels[name] = labels[name].map(texts).fillna("–")  # one of a list of grids may lack the axis
-    return labels
-
-
-def _as_label(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _axis_name(column: str) -> str:
-    return column.rpartition("__")[2]
-
-
-def _draw_line(axes: Axes, scores: pd.DataFrame, scoring: str) -> None:
-    labels = [str(label) for label in scores.index]
-    mean, std = scores["mean_test_score"].to_numpy(), scores["std_test_score"].to_numpy()
-    at = range(len(labels))
-    axes.plot(at, mean, color=POINT_COLOUR, marker="o", label="mean over the folds")
-    axes.fill_between(
-        at, mean - std, mean + std, color=POINT_COLOUR, alpha=0.2, linewidth=0, label="± std (ddof=0) over the folds"
-    )
-    axes.set_xticks(at, labels, **name_style())
-    axes.set(xlabel=_axis_name(str(scores.index.name)), ylabel=scoring)
-    axes.legend(frameon=False)
-
-
-def _draw_heat_map(axes: Axes, scores: pd.DataFrame, order: dict[str, list[str]], scoring: str) -> None:
-    (columns, column_labels), (rows, row_labels) = order.items()
-    table = scores.pivot_table(index=rows, columns=columns, values="mean_test_score").loc[row_labels, column_labels]
-    cells = axes.imshow(table.to_numpy(), aspect="auto", cmap="viridis")
-    axes.set_xticks(range(len(column_labels)), column_labels, **name_style())
-    axes.set_yticks(range(len(row_labels)), row_labels, **name_style())
-    axes.set(xlabel=_axis_name(columns), ylabel=_axis_name(rows))
-    best = scores.iloc[0]
-    at = (column_labels.index(best[columns]), row_labels.index(best[rows]))
-    spread = f"best {best['mean_test_score']:.4f} ± {best['std_test_score']:.4f} over the folds"
-    axes.plot(
-        *at, marker="*", markersize=16, color=LINE_COLOUR, markeredgecolor="white", linestyle="none", label=spread
-    )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
-    axes.figure.colorbar(cells, ax=axes, label=f"mean {scoring}")
-
-
-def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    if len(x) <= MANY_ROWS:
-        axes.scatter(x, y, s=18, alpha=0.6, color=POINT_COLOUR, edgecolors="none")
+def _draw_points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, across: tuple[float, float], along: tuple[float, float]
+) -> None:
+    """Draw a point for each row or, of many rows, how many lie in each cell; a row outside lies on the frame."""
+    beyond = (x < across[0]) | (x > across[1]) | (y < along[0]) | (y > along[1])
+    x, y = np.clip(x, *across), np.clip(y, *along)
+    if len(x) > MANY_ROWS:
+        cells = axes.hexbin(x, y, gridsize=40, bins="log", mincnt=1, cmap=DENSITY, extent=(*across, *along))
+        cells.set(linewidth=0.2, rasterized=True)
         return
-    cells = axes.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="Blues")
-    axes.figure.colorbar(cells, ax=axes, label="rows")
+    size = 9 if len(x) <= FEW_ROWS else 6
+    axes.plot(x, y, ".", color=ACCENT, alpha=0.55, markersize=size, markeredgecolor="none", clip_on=False)
+    if beyond.any():
+        label = f"{beyond.sum():,} beyond the frame"
+        axes.plot(x[beyond], y[beyond], "D", color=WARM, markersize=4, linestyle="none", clip_on=False, label=label)
+
+
+def label_colours(axes: Axes, drawn: ScalarMappable, label: str) -> None:
+    """Say beside the axes, which get narrower, what the colours of what is drawn mean."""
+    figure, box = figure_of(axes), axes.get_position()
+    inch = 1 / figure.get_figwidth()
+    axes.set_position((box.x0, box.y0, box.width - COLOURS * inch, box.height))
+    place = figure.add_axes((box.x1 - (COLOURS - 0.1) * inch, box.y0, 0.13 * inch, box.height))
+    bar = figure.colorbar(drawn, cax=place)
+    bar.outline.set_visible(False)
+    place.tick_params(colors=FAINT, labelcolor=INK, labelsize=LABEL_POINTS, length=3)
+    place.minorticks_off()
+    bar.set_label(label, color=MUTED, fontsize=_fit(label, box.height * figure.get_figheight()))

@@ -26,9 +26,9 @@ RESULT, STORE = RunRecord.FILE, StoreRecord.FILE
 COMPUTED = (MODEL, SCALE, CONFIG, PREDICTIONS, FOLDS, CANDIDATES, RULES, DIFF)
 """The files and folders that a run may compute. The record lists each file that exists, with its digest."""
 FIGURES = ("evaluate.png", "residuals.png", "importance.png", "search.png")
-"""Figures drawn from the record. They can be drawn again, so they have no digest."""
 PAGE = "report.html"
-"""The page of the run. Like the figures it can be made again, so it has no digest."""
+DRAWN = (*FIGURES, PAGE)
+"""The figures and the page of the run. They can be made again from the other files, so they have no digest."""
 ENVIRONMENT = "environment.json"
 """A file of form 1 only. In form 2 its content is part of the record."""
 KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
@@ -97,9 +97,9 @@ class RunFolder:
                 self.check_file(name, record)
 
     def list_files(self, record: RunRecord) -> Iterator[str]:
-        """Yield the paths of the files to send to a store: the computed files, the figures, and the record last."""
+        """Yield the paths of the files to send to a store: what is computed, what is drawn, and the record last."""
         listed = record.files or _find_computed(self.path)
-        yield from (name for name in (*listed, *FIGURES) if self.has(name))
+        yield from (name for name in (*listed, *DRAWN) if self.has(name))
         yield RESULT
 
     @contextmanager
@@ -134,7 +134,7 @@ class RunFolder:
 
     def refuse_others(self) -> None:
         """Raise FolderTakenError for the first file that has the name of a run's file but was not written by a run."""
-        names = [name for name in (RESULT, *COMPUTED, *FIGURES, STORE) if (self.path / name).exists()]
+        names = [name for name in (RESULT, *COMPUTED, *DRAWN, STORE) if (self.path / name).exists()]
         if not names:
             return
         known, is_of_form_1 = self._known_digests()
@@ -167,7 +167,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the files of an earlier run, its record first, so that the files of two runs are never mixed."""
-        for name in (RESULT, STORE, *COMPUTED, *FIGURES):
+        for name in (RESULT, STORE, *COMPUTED, *DRAWN):
             _remove(self.path / name)
 
     def write(self, record: RunRecord, compute: Callable[[Path], None]) -> RunRecord:

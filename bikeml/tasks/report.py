@@ -1,35 +1,51 @@
-"""Make the leaderboard and the page of a sweep again from its folder, wherever it lies."""
+"""Make the page of a run or a sweep again from its folder, wherever it lies, with its figures or its leaderboard."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bikeml.errors import RunFolderError
+from bikeml.records.run_folder import DRAWN, RESULT, RunFolder
 
 
 def report(words: Sequence[str]) -> None:
     """
-    Write leaderboard.csv, leaderboard.png and report.html to the folder of a sweep, and print their paths.
+    Write report.html to the folder of a run or a sweep, with the pictures beside it, and print the paths.
 
-    Raises RecordError if there is no sweep, and RunFolderError if its folder cannot be written.
+    Raises RecordError if there is neither, and RunFolderError if the folder cannot be written.
     """
     parser = argparse.ArgumentParser(prog="python -m bikeml report", description=__doc__)
-    parser.add_argument("sweep", type=Path, help="the folder that hydra.sweep.dir named, or a copy of it")
-    folder = parser.parse_args(words).sweep
-    from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard  # seconds of imports from here on
-    from bikeml.pages.sweep.report import write_report
+    named = "the folder that hydra.run.dir or hydra.sweep.dir named, or a copy of it"
+    parser.add_argument("folder", type=Path, help=named)
+    folder = parser.parse_args(words).folder
+    try:
+        for path in _report_run(folder) if (folder / RESULT).is_file() else _report_sweep(folder):
+            print(path)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write to {str(folder)!r}: {error.strerror or error}; copy the folder elsewhere"
+        ) from error
+
+
+def _report_run(path: Path) -> Iterator[Path]:
+    from bikeml.pages.run.report import save  # seconds of imports from here on
+
+    folder = RunFolder(path)
+    save(folder)
+    yield from (path / name for name in DRAWN if folder.has(name))
+
+
+def _report_sweep(path: Path) -> Iterator[Path]:
+    from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
+    from bikeml.pages.sweep.report import write_cell_pages, write_report
     from bikeml.records.sweep_folder import SweepFolder
 
-    sweep = SweepFolder(folder).look()
+    sweep = SweepFolder(path).look()
     leaderboard = build_leaderboard(sweep)
     for outcome in sweep.outcomes:
         if outcome.problem:
             print(f"bikeml: {outcome.cell.name}: {outcome.problem}", file=sys.stderr)
-    try:
-        for path in (*write_leaderboard(sweep, leaderboard), write_report(sweep, leaderboard)):
-            print(path)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write to {str(folder)!r}: {error.strerror or error}; copy the sweep elsewhere"
-        ) from error
+    yield from write_leaderboard(sweep, leaderboard)
+    write_cell_pages(sweep, leaderboard)
+    yield write_report(sweep, leaderboard)

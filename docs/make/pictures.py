@@ -33,11 +33,12 @@ def draw(folder: Path) -> None:
             executable_path=next(filter(None, map(shutil.which, BROWSERS))),
             args=["--no-sandbox"] if os.getuid() == 0 else [],  # Chromium refuses to run as root otherwise
         )
-        for pattern in ("multirun/*/*/report.html", "explore/explore.html"):
+        pages = {"run": "first/report.html", "report": "multirun/*/*/report.html", "explore": "explore/explore.html"}
+        for name, pattern in pages.items():
             (page,) = folder.glob(pattern)
             view = browser.new_page(viewport={"width": 1300, "height": 1130})
             view.goto(page.as_uri())
-            view.screenshot(path=IMAGES / f"{page.stem}.png")
+            view.screenshot(path=IMAGES / f"{name}.png")
         browser.close()
     for image in IMAGES.glob("*.png"):
         _make_small(image)
@@ -45,7 +46,7 @@ def draw(folder: Path) -> None:
 
 def _make_small(file: Path) -> None:
     with Image.open(file) as image:
-        image.convert("RGB").quantize(COLORS).save(file, optimize=True)
+        image.convert("RGB").quantize(COLORS, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import TUNED, advise_run
 from bikeml.records.run import RunRecord, Search, StoreRecord
-from bikeml.records.run_folder import LOG
+from bikeml.records.run_folder import LOG, PAGE
 from bikeml.system.clock import entered
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.terminal.numbers import show_parts
@@ -69,6 +69,8 @@ def _facts(record: RunRecord, folder: Path) -> dict[str, str]:
         facts["note"] = "\n".join(notes)
     facts["time"] = show_parts(_parts(record))
     facts["folder"] = str(folder)
+    if (folder / PAGE).is_file():
+        facts["page"] = str(folder / PAGE)
     if (folder / LOG).is_file():
         facts["log"] = f"there were warnings; see {LOG} in the folder"
     facts["fingerprint"] = record.fingerprint[:16]

@@ -17,7 +17,7 @@ from bikeml.evaluation.uncertainty.units import Units
 from bikeml.pages.differences import Difference, find_differences, read_config
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
-from bikeml.records.run_folder import FOLDS, RunFolder
+from bikeml.records.run_folder import FOLDS, PAGE, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
 
 LEADING = 10  # cells next to the best one that are compared with it on the same rows
@@ -45,6 +45,9 @@ class Entry:
     on_rows: RowDifference | None = None
     """Its difference to the best cell on the same rows; None if it is not among the leading cells."""
 
+    has_page: bool = False
+    """Whether there is a page of its run in its folder."""
+
     @property
     def command(self) -> str:
         """Return the command that runs the cell alone."""
@@ -64,10 +67,12 @@ def build_entries(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Entry]:
     entries = []
     for position, row in enumerate(rows):
         is_compared = row["rank"] is not None and position < MANY_COMPARED
-        config = read_config(RunFolder(sweep.folder / row["folder"])) if is_compared else {}
+        folder, outcome = RunFolder(sweep.folder / row["folder"]), outcomes[row["cell"]]
+        config = read_config(folder) if is_compared else {}
         best = best or config
         differences = list(find_differences(best, config)) if config else []
-        entries.append(Entry(outcomes[row["cell"]], row, differences))
+        has_page = outcome.record is not None and folder.has(PAGE)
+        entries.append(Entry(outcome, row, differences, has_page=has_page))
     return entries
 
 

@@ -13,8 +13,8 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
 from bikeml.pages.figures import save_figure
-from bikeml.pages.plots import plot_leaderboard
 from bikeml.pages.sweep.entries import read_split
+from bikeml.pages.sweep.plots import plot_leaderboard
 from bikeml.records.run import RunRecord
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import LEADERBOARD, PICTURE

@@ -1,4 +1,4 @@
-"""Draw the small figures of a sweep's page, as matplotlib Figures in the colours of bikeml.pages.style."""
+"""Draw the small figures of a sweep's page, and the picture of its leaderboard, as matplotlib Figures."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, name_style, shorten
+from bikeml.evaluation.metric import Metric
+from bikeml.pages.plots import write_title
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, POINT, WARM, add_axes, make_figure, name_style, shorten
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 MANY_ROWS = 1_000  # with more rows, points are drawn as pixels
@@ -18,10 +20,13 @@ LONG_LABEL = 22  # characters
 LOG_RATIO = 20  # if the largest value of an axis is more times the smallest, the axis is logarithmic
 FENCE = 1.5  # interquartile ranges below the lower quartile (Tukey, 1977)
 WIDE_RATIO = 1_000  # if the ratio is larger, only the powers of ten have labels
-POINT_COLOUR = "#4784c4"  # of pixels, whose colour cannot change with light and dark
+PICTURE_WIDTH = 4.8  # inches, of leaderboard.png
+MANY_CELLS = 40  # only the best ones are drawn in leaderboard.png
+LONG_NAME = 68  # characters
 SPREAD: dict[str, Any] = {"color": MUTED, "linewidth": 1.2, "alpha": 0.55}
 CELL: dict[str, Any] = {"color": ACCENT, "marker": ".", "markersize": 7, "markeredgecolor": "none", "linestyle": "none"}
 BEST: dict[str, Any] = CELL | {"color": WARM, "markersize": 10}
+HELD_OUT: dict[str, Any] = {"color": WARM, "fmt": "D", "markersize": 4, "alpha": 0.8, "elinewidth": 1.2}
 BEYOND: dict[str, Any] = {"color": MUTED, "markersize": 4, "linestyle": "none", "clip_on": False}
 
 
@@ -92,7 +97,7 @@ def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
         ".",
         markersize=4 if is_many else 6,
         alpha=0.25 if is_many else 0.55,
-        color=POINT_COLOUR if is_many else ACCENT,
+        color=POINT if is_many else ACCENT,
         markeredgecolor="none",
         rasterized=is_many,
         clip_on=is_many,
@@ -171,12 +176,43 @@ def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, limits: 
 
 
 def _make_axes(left: float, height: float, bottom: float, top: float) -> tuple[Figure, Axes]:
-    """Return a figure with one frame and margins in inches. A layout engine would take longer than the drawing."""
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((left / WIDTH, bottom / height, 1 - (left + 0.12) / WIDTH, 1 - (bottom + top) / height))
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color(FAINT)
-    axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=8, length=3)
-    axes.tick_params(which="minor", bottom=False, left=False)
-    return figure, axes
+    figure = make_figure(WIDTH, height)
+    return figure, add_axes(figure, left, bottom, right=0.12, top=top)
+
+
+def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
+    """Draw the metric of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
+    shown = leaderboard.dropna(subset=["rank"]).head(MANY_CELLS)
+    at = np.arange(len(shown), dtype=float)
+    figure = make_figure(PICTURE_WIDTH, 1.35 + 0.42 * max(1, len(shown)))
+    axes = add_axes(figure, left=0.2, bottom=0.5, right=0.2, top=0.4)
+    if shown.empty:
+        write_title(axes, f"{metric.label}: no cell of {len(leaderboard):,} has a result")
+        axes.set_axis_off()
+        return figure
+    low, test, high = (shown[f"{metric.test}{end}"] for end in ("_low", "", "_high"))
+    axes.errorbar(
+        *(shown[metric.mean], at),
+        xerr=shown[metric.std],
+        label="cross-validation, mean ± std (ddof=0)",
+        **CELL,
+        ecolor=ACCENT,
+        elinewidth=1.6,
+    )
+    axes.errorbar(
+        *(test, at + 0.2),
+        xerr=np.maximum(np.array([test - low, high - test]), 0),
+        label="held-out rows, with the interval",
+        **HELD_OUT,
+    )
+    names = shorten([f"#{row['rank']} {row['name']}" for _, row in shown.iterrows()], LONG_NAME)
+    for name, y in zip(names, at, strict=True):
+        axes.text(0, y - 0.22, name, transform=axes.get_yaxis_transform(), fontsize=8, color=INK, **name_style())
+    axes.set_yticks([])
+    axes.set_ylim(len(shown) - 0.3, -1.7)
+    axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
+    axes.set_xlabel(metric.label)
+    axes.legend(frameon=False, loc="upper left", fontsize=8, labelcolor=INK, borderaxespad=0.1)
+    best = f", of which the best {len(shown)}" if len(shown) < len(leaderboard) else ""
+    write_title(axes, f"{metric.label} of {len(leaderboard):,} {'cell' if len(leaderboard) == 1 else 'cells'}{best}")
+    return figure

@@ -1,6 +1,7 @@
 """Write the page of a sweep, report.html, from the files in its cells' folders."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,9 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from bikeml.config.overrides import as_one_line
+from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
-from bikeml.pages.page import render
+from bikeml.pages.environment import describe_environment
+from bikeml.pages.page import render, show_seconds
+from bikeml.pages.run.report import write_run_page
 from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.pages.sweep.panels import (
@@ -26,12 +30,13 @@ from bikeml.pages.sweep.panels import (
     show,
 )
 from bikeml.pages.sweep.plots import find_limits
-from bikeml.records.run_folder import LOG
+from bikeml.records.run_folder import LOG, PREDICTIONS, RunFolder
+from bikeml.records.run_folder import PAGE as CELL_PAGE
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
 
-PACKAGES = ("bikeml", "scikit-learn", "numpy", "scipy", "pandas", "hydra-core", "mlflow", "matplotlib")
+MANY_PAGES = 50  # of cells without one: each takes a quarter of a second
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,35 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
     return path
 
 
+def write_cell_pages(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
+    """
+    Write the pages that the best cells lack: a run has written its own, but one that was fetched or reused has not.
+
+    A cell whose files are broken gets none. Raises OSError.
+    """
+    for name in leaderboard.dropna(subset=["rank"])["folder"].head(MANY_PAGES):
+        folder = RunFolder(sweep.folder / name)
+        if folder.has(PREDICTIONS) and not folder.has(CELL_PAGE):
+            with suppress(RecordError):  # the page of the sweep says what is broken
+                write_run_page(folder)
+
+
 def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     """Return the page of a sweep as HTML."""
     metric = find_metric(sweep.record.rank)
     entries = compare_rows(sweep, build_entries(sweep, leaderboard), metric)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
+    records = [entry.outcome.record for entry in ranked if entry.outcome.record]
     return render(
         "sweep.html.j2",
-        {"of": _show_of, "score": partial(show, metric), "seconds": _seconds, "share": _share, "one_line": as_one_line},
+        {
+            "of": _show_of,
+            "score": partial(show, metric),
+            "seconds": show_seconds,
+            "share": _share,
+            "one_line": as_one_line,
+        },
         sweep=sweep.record,
         metric=metric,
         own_ranks=sweep.own_ranks,
@@ -84,9 +109,10 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         many_compared=MANY_COMPARED,
         many_panels=MANY_PANELS,
         log_file=LOG,
+        page_file=CELL_PAGE,
         scale=_find_scale(ranked, metric),
         started=datetime.fromtimestamp(sweep.record.started, UTC),
-        environment=_describe_environment(ranked),
+        environment=describe_environment(next((record.environment for record in records if record.environment), None)),
         groups=[*draw_groups(sweep, ranked, metric), *draw_time(ranked, metric)],
         predictions=list(draw_predictions(sweep, choose_models(ranked), metric)),
         curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
@@ -120,28 +146,8 @@ def _find_scale(ranked: Sequence[Entry], metric: Metric) -> Scale:
     return Scale(low, high) if low < high else Scale(low - 1, high + 1)
 
 
-def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
-    """Return the environment of the best cell that recorded one."""
-    records = [entry.outcome.record for entry in ranked if entry.outcome.record]
-    found = next((record.environment for record in records if record.environment), None)
-    if found is None:
-        return {}
-    blas = [" ".join(str(each.get(key)) for key in ("internal_api", "version", "architecture")) for each in found.blas]
-    facts = {"python": found.python, "platform": found.platform, "cpu": found.cpu}
-    facts["BLAS"] = ", ".join(dict.fromkeys(blas))
-    commit = {"git commit": found.git_commit} if found.git_commit else {}
-    return facts | commit | {name: found.packages[name] for name in PACKAGES if name in found.packages}
-
-
 def _show_of(value: float | None, metric: Metric) -> str:
     return show(metric, value)
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "–"
-    minutes, seconds = divmod(round(value), 60)
-    return f"{value:.1f} s" if minutes == 0 else f"{minutes:,} min {seconds:02d} s"
 
 
 def _share(value: float | None) -> str:

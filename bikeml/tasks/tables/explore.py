@@ -145,7 +145,7 @@ def _draw_pictures(look: "Look", drawn: "Sequence[Column]", folder: Path) -> Non
         if columns:
             figure, axes = look_plots.make_picture([column.name for column in columns])
             for each, column in zip(axes, columns, strict=True):
-                draw(each, look, column, look_plots.PICTURE)
+                draw(each, look, column)
             save_figure(figure, folder / name, PICTURE_DPI)
 
 
@@ -162,7 +162,7 @@ def render_page(look: "Look", table: Explorable, drawn: "Sequence[Column]") -> s
 
     def panel(column: "Column", what: str, text: str, draw: Callable[..., None]) -> Panel:
         figure, axes = look_plots.make_panel()
-        draw(axes, look, column, look_plots.PAGE)
+        draw(axes, look, column)
         return Panel(
             column.name, text, embed(figure, f"{what} of {column.name}: {text}", f"{what}{drawn.index(column)}")
         )
