@@ -28,14 +28,18 @@ from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.system.processes import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
+from tests.browser.fixtures import axe, browser, look
 
 __all__ = [
     "TASK_SIGNALS",
     "assert_nothing_left_behind",
+    "axe",
     "azureml",
     "azureml_service",
     "bikeml_main",
+    "browser",
     "heeded",
+    "look",
     "ml_client",
     "rest",
     "signals_as_before",

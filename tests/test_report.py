@@ -18,12 +18,11 @@ from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.sweep import FailureRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from tests.browser.fixtures import CONTRASTS, PHONE
 from tests.builders import run_record, seal, write_run
 from tests.conftest import config_of
 
 HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪😀 {{7*7}} """ + "w" * 300
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-PHONE = {"width": 390, "height": 844}
 
 pytestmark = pytest.mark.slow  # a real sweep and a real browser in each worker
 
@@ -209,7 +208,7 @@ def test_what_changes_no_figure_is_not_compared(tmp_path):
     config = config_of("tracking=none")
     text = yaml.safe_dump(config.model_dump(), sort_keys=False)
     write_run(tmp_path, run_record(), {"config.yaml": text.encode()})
-    left_out = {"tracking", "azure", "reuse", "sweep", "vars"}
+    left_out = {"tracking", "azure", "reuse", "sweep", "vars", "open"}
     kept = {key: value for key, value in config.model_dump().items() if key not in left_out}
     assert read_config(RunFolder(tmp_path)) == kept
 
@@ -246,46 +245,6 @@ def test_many_cells_stay_a_light_page(sweep):
 
 
 # What follows needs a browser.
-
-
-def find_browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("no Chromium on the PATH; Debian's is the package chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        profile = tmp_path_factory.mktemp("profile")
-        with driver.chromium.launch(
-            executable_path=executable, args=[*FLAGS.split(), f"--crash-dumps-dir={profile}"]
-        ) as opened:
-            yield opened
-
-
-@pytest.fixture
-def look(browser):
-    """Open a page, and at the end hold that it was silent and stayed by itself."""
-    complaints, contexts = [], []
-
-    def look_at(path, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
-        page.goto(path.as_uri())
-        return page
-
-    yield look_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def column(page, number):
@@ -356,25 +315,6 @@ def test_the_page_is_whole_without_script(made, look):
     assert page.locator("button").count() == 0
     page.locator("summary").nth(1).click()
     assert page.locator("details .command").nth(1).is_visible()
-
-
-CONTRASTS = """() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => numbers(colour).slice(0, 3).map(each => each / 255)
-    .map(each => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    const colour = getComputedStyle(element).backgroundColor;
-    return (numbers(colour)[3] ?? 1) === 0 && element.parentElement ? behind(element.parentElement) : colour;
-  };
-  const texts = [...document.querySelectorAll("body *")].filter(each => each.tagName !== "SCRIPT" && each.checkVisibility()
-    && [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
-  return texts.map(each => {
-    const style = getComputedStyle(each);
-    const pair = [light(each.namespaceURI.endsWith("svg") ? style.fill : style.color), light(behind(each))].sort((a, b) => b - a);
-    return [(pair[0] + 0.05) / (pair[1] + 0.05), each.textContent.trim().slice(0, 40)];
-  });
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
