@@ -12,10 +12,8 @@ from bikeml.table.association import correlate, correlation_ratio, count_copies,
 from bikeml.table.hints import find_hints
 from bikeml.table.look import Column, look_at
 from bikeml.tasks.tables.explore import Explorable, Options, choose, explore, read_explorable, render_page, show_number
+from tests.browser.fixtures import CONTRASTS, PHONE
 from tests.conftest import DAILY, config_of
-from tests.test_report import CONTRASTS, PHONE, browser, look
-
-__all__ = ["browser", "look"]
 
 HOSTILE = """<script>window.hacked=1</script>"'`><img src=x onerror=window.hacked=1> $x_1$ 雪 {{7*7}} """ + "w" * 90
 
