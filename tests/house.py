@@ -25,6 +25,7 @@ ROOMS = {
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"mlflow", "sklearn"},
+    "tracking.lookup": {"mlflow"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "pages.run": {"matplotlib"},
     "pages.sweep": {"matplotlib", "pandas"},

@@ -191,7 +191,7 @@ def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
 
 
 def test_an_ambiguous_beginning_names_the_runs(recorded, store, monkeypatch):
-    monkeypatch.setattr("bikeml.tracking.lookup.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
+    monkeypatch.setattr("bikeml.tracking.lookup.finder.PREFIX", re.compile(r"[0-9a-f]{0,31}"))
     with pytest.raises(
         RunNotFoundError, match=r"'' is the beginning of several run ids: .* \(tree\), .*; write more characters"
     ):

@@ -23,6 +23,8 @@ class Task:
     line: str
     has_options: bool = True
     """Whether conf/task/NAME.yaml holds its options. The function of another task reads the words of its command."""
+    words: str = ""
+    """The option that takes the words without a key, as a list; empty if the task has no such words."""
 
     def load_function(self) -> Callable[..., None]:
         """Import its function: of the words of the command, or of the config and the options."""
@@ -36,6 +38,7 @@ class Task:
 
 TASKS = {
     "explore": Task("bikeml.tasks.tables.explore:explore", "look at a table before any model"),
+    "runs": Task("bikeml.tasks.runs:show_runs", "list the recorded runs"),
     "predict": Task("bikeml.tasks.models.predict:predict", "predict the rows of a table with a recorded run"),
     "register": Task("bikeml.tasks.models.register:register", "give a run's model a name, a version and an alias"),
     "serve": Task("bikeml.tasks.models.serve:serve", "answer requests with a run's model on this machine"),

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bikeml.cli.catalogue import TASKS
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bikeml.config.fields import Section
     from bikeml.config.schema import Config
 
+OPTIONS = "options"
+"""The package of a task's file whose options have the names of config groups."""
 Options = TypeVar("Options", bound="Section")
 
 
@@ -46,7 +48,7 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     program = f"python -m bikeml {name}"
     parser = argparse.ArgumentParser(
         prog=program,
-        usage=f"{program} [option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
+        usage=f"{program} {_describe_words(name)}[option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
         description=f"{description}.\n\n{_describe_options(name)}"
         "The groups and values of a config are those of python -m bikeml --help.",
         epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
@@ -59,7 +61,32 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     if chosen.config_dir and not chosen.config_dir.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {str(chosen.config_dir)!r}")
     own = [override("hydra.searchpath", [str(chosen.config_dir.absolute())])] if chosen.config_dir else []
-    return [*own, *chosen.overrides]
+    return [*own, *_place_options(name, chosen.overrides)]
+
+
+def _describe_words(name: str) -> str:
+    return f"{TASKS[name].words.upper()} " if TASKS[name].words else ""
+
+
+def _place_options(name: str, words: Sequence[str]) -> list[str]:
+    """
+    Return the overrides with the words without a key as one option, and options below OPTIONS if they stand there.
+
+    They stand there if an option has the name of a config group: in `runs`, data=houses is a filter.
+    """
+    text, option = _file(name).read_text(encoding="utf-8"), TASKS[name].words
+    plain = [word for word in words if option and "=" not in word and not word.startswith(("~", "+"))]
+    given = [word for word in words if word not in plain] + ([override(option, plain)] if plain else [])
+    if not text.startswith(f"# @package {OPTIONS}\n"):
+        return given
+    keys = {line.partition(":")[0] for line in text.splitlines() if not line.startswith("#")}
+    return [f"{OPTIONS}.{_quote(word)}" if word.partition("=")[0] in keys else word for word in given]
+
+
+def _quote(word: str) -> str:
+    """Return the override of an option as Hydra reads it as one value: a filter may be 7d, or rf,gbr."""
+    key, _, value = word.partition("=")
+    return word if value.isdigit() or value in ("null", "") or value[0] in "'\"[" else override(key, value)
 
 
 def compose_task(name: str, options: type[Options], overrides: Sequence[str]) -> tuple["Config", Options]:
@@ -72,7 +99,8 @@ def compose_task(name: str, options: type[Options], overrides: Sequence[str]) ->
     from bikeml.config.validation import validate
 
     sections = resolve(compose([f"+task={_option(name)}", *overrides]))
-    own = {key: sections.pop(key) for key in options.model_fields if key in sections}
+    below = cast("dict[str, object]", sections.pop(OPTIONS, {}))
+    own = below or {key: sections.pop(key) for key in options.model_fields if key in sections}
     if "given" in options.model_fields:
         names = [word.partition("=")[0].lstrip("+") for word in overrides]
         own["given"] = [name.removeprefix("data.") for name in names if name.startswith("data.")]

@@ -91,6 +91,9 @@ class Store(Protocol):
     def aliased(self, alias: str, name: str | None = None) -> list[Version]:
         """Return the versions with the alias: at most one for each model, or only that of the model `name`."""
 
+    def aliases(self) -> list[tuple[Version, str]]:
+        """Return every alias of every registered model, with its version."""
+
     def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:
         """
         Register the run's model as a version of `name`, unless it is one already, and point `alias` to it.

@@ -64,6 +64,11 @@ class MlflowStore(Store):
         found = (self._read_alias(each, alias) for each in sorted(names))
         return [_describe(version) for version in found if version is not None]
 
+    def aliases(self) -> list[tuple[Version, str]]:
+        named = ((str(model.name), str(alias)) for model in self._models() for alias in sorted(model.aliases))
+        found = ((self._read_alias(name, alias), alias) for name, alias in named)
+        return [(_describe(version), alias) for version, alias in found if version is not None]
+
     def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:  # noqa: ARG002
         with store.store_errors(self.uri, f"register the model of run {run.run_id}", ADVICE):
             version, is_new = self._find_or_make(run, name)

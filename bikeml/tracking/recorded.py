@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from mlflow.entities import RunData
+from mlflow.entities import LoggedModel, RunData
 
 from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
 from bikeml.records.fingerprint import check_fingerprint
@@ -13,14 +14,34 @@ from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.tags import CV, FOLDS, MODEL, SPLIT_PREFIX, TEST_TABLE
 from bikeml.tracking import store
-from bikeml.tracking.artifacts import RunFiles
 
 ADVICE = "check tracking.uri"
 
 
+class Files(Protocol):
+    """The files of a run, by their paths in the run folder, wherever they lie; the methods raise STORE_ERRORS."""
+
+    def find(self, path: str) -> str | None:
+        """Return where a file or folder of the run folder lies, or None if it is missing."""
+
+    def list_names(self, folder: str = "") -> list[str]:
+        """Return the paths of the files and folders in a folder of the run's."""
+
+    def download(self, place: str, folder: Path) -> Path:
+        """Bring what `find` has found to a local `folder`, and return its path there."""
+
+    @property
+    def model(self) -> LoggedModel | None:
+        """The logged model of the run; None if it has none."""
+
+    @property
+    def model_address(self) -> str:
+        """Where the model lies."""
+
+
 @dataclass(frozen=True)
 class RecordedRun:
-    """A finished run of an experiment in a tracking store."""
+    """A finished run of an experiment, in a tracking store or in its folder."""
 
     run_id: str
     name: str
@@ -29,12 +50,12 @@ class RecordedRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     uri: str
-    """The address of its store."""
+    """The address of its store, or its folder."""
     which: str
     """The argument that it was found by, such as "best"."""
     best_by: str | None
     """The name of the metric that it is the best by, if it was found by "best"."""
-    files: RunFiles = field(repr=False, compare=False)
+    files: Files = field(repr=False, compare=False)
 
     @property
     def title(self) -> str:

@@ -59,6 +59,11 @@ class Models:
         tag = ALIAS_PREFIX + alias
         return next((_describe(model) for model in self.versions(name) if tag in _tags(model)), None)
 
+    def list_aliases(self, name: str) -> list[tuple[Version, str]]:
+        """Return the aliases of a model, each with its version."""
+        tagged = ((_describe(model), tag) for model in self.versions(name) for tag in sorted(_tags(model)))
+        return [(version, tag.removeprefix(ALIAS_PREFIX)) for version, tag in tagged if tag.startswith(ALIAS_PREFIX)]
+
     def set_alias(self, name: str, alias: str, version: str) -> str | None:
         """Give the alias to a version alone, and return the one that had it before."""
         tag = ALIAS_PREFIX + alias

@@ -80,6 +80,9 @@ class WorkspaceStore(Store):
         found = (self._models.find_aliased(each, alias) for each in ([name] if name else self.models()))
         return [version for version in found if version is not None]
 
+    def aliases(self) -> list[tuple[Version, str]]:
+        return [found for name in self.models() for found in self._models.list_aliases(name)]
+
     def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:
         version, is_new = self._models.register(name, folder, run)
         previous = self._models.set_alias(name, alias, version) if alias else None

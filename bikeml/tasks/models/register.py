@@ -44,7 +44,7 @@ def register(config: Config, options: Options) -> None:
         from bikeml.tracking import lookup
         from bikeml.tracking.backends import open_store
 
-        run, store = lookup.find(config, options.run), open_store(config)
+        run, store = lookup.find(config, options.run, in_store=True), open_store(config)
         announce("checking and registering the model")
         done = register_run(store, run, options.registered_model, options.alias)
     facts = {"run": run.title, "model": done.name}

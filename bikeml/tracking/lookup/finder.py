@@ -1,19 +1,17 @@
-"""Find a recorded run by its id, its alias, or as "best" or "latest"."""
+"""Search a store for a run by its id, its alias, or as "best" or "latest"."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import inf, isnan, nan
-from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunData
 from mlflow.exceptions import MlflowException
 
-from bikeml.config.fields import SQLITE
-from bikeml.config.schema import Config, TrackingConfig
-from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.config.schema import TrackingConfig
+from bikeml.errors import RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK, TABLE
@@ -21,59 +19,15 @@ from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
-from bikeml.tracking.backends import Store, Version, open_store
-from bikeml.tracking.recorded import ADVICE, RecordedRun, explain_apart
+from bikeml.tracking.backends import Store, Version
+from bikeml.tracking.recorded import RecordedRun, explain_apart
 
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 PAGE = 100
 RUNS_SHOWN = 3
 
 
-def find(config: Config, which: str) -> RecordedRun:
-    """
-    Return the finished run of an experiment that `which` names in the store of the config.
-
-    `which` is one of:
-
-    - the id of a run, or its first 7 or more characters;
-    - "latest";
-    - "best": the best of the runs on the folds of the latest run, with its table, target and test file, by the
-      cross-validated metric that ranks it; runs that were tuned on these rows are compared with each other only. If
-      others have a better score, stderr says how many, and why they are left out;
-    - the alias of a registered model, NAME@ALIAS, or NAME/VERSION.
-
-    Raises RunNotFoundError if there is no such run or it did not finish, ConfigError if the config names no store,
-    TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
-    """
-    if config.tracking.uri is None:
-        raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")
-    place = open_store(config)
-    uri = place.uri
-    if _is_missing(uri):
-        raise RunNotFoundError(
-            f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
-        )
-    with store.store_errors(uri, f"look for run {which!r}", ADVICE):
-        finder = _Finder(place, config.tracking)
-        return finder.check(finder.find(which), which)
-
-
-def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
-    """Return the run with this tag FOLD_FITS that repeats its folds most often, if any; raises TrackingError."""
-    place = open_store(config)
-    if _is_missing(place.uri):
-        return None
-    with store.store_errors(place.uri, "look for recorded folds", ADVICE):
-        finder = _Finder(place, config.tracking)
-        run = finder.find_repeated(fold_fits)
-        return finder.check(run, run.info.run_id) if run else None
-
-
-def _is_missing(uri: str) -> bool:
-    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file()
-
-
-class _Finder:
+class Finder:
     """Searches one store; its methods raise STORE_ERRORS and RunNotFoundError."""
 
     def __init__(self, place: Store, tracking: TrackingConfig) -> None:
@@ -82,6 +36,7 @@ class _Finder:
         self._best_by: str | None = None
 
     def find(self, which: str) -> Run:
+        """Return the run that `which` names; it may not be finished."""
         if which == "latest":
             return self._latest()
         if which == "best":
@@ -91,6 +46,7 @@ class _Finder:
         return self._by_id(which) or self._by_prefix(which) or self._by_alias(which)
 
     def find_repeated(self, fold_fits: str) -> Run | None:
+        """Return the finished run with this tag FOLD_FITS that repeats its folds most often, if any."""
         runs = self._finished(f" and {store.equals(f'tags.`{FOLD_FITS}`', fold_fits)}")
         return max(runs, key=lambda run: int(run.data.params.get("split.repeats", 1)), default=None)
 

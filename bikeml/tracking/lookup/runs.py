@@ -1,0 +1,74 @@
+"""Find a run by whatever names it: its id, its alias, its folder, "best" or "latest"."""
+
+from pathlib import Path
+
+from bikeml.config.fields import SQLITE
+from bikeml.config.overrides import shell
+from bikeml.config.schema import Config
+from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.records.run_folder import RunFolder
+from bikeml.tracking import store
+from bikeml.tracking.backends import open_store
+from bikeml.tracking.lookup.finder import Finder
+from bikeml.tracking.lookup.folder import find_folder, read_folder
+from bikeml.tracking.recorded import ADVICE, RecordedRun
+
+
+def find(config: Config, which: str, *, in_store: bool = False) -> RecordedRun:
+    """
+    Return the finished run of an experiment that `which` names in the store of the config.
+
+    `which` is one of:
+
+    - the id of a run, or its first 7 or more characters;
+    - "latest";
+    - "best": the best of the runs on the folds of the latest run, with its table, target and test file, by the
+      cross-validated metric that ranks it; runs that were tuned on these rows are compared with each other only. If
+      others have a better score, stderr says how many, and why they are left out;
+    - the alias of a registered model, NAME@ALIAS, or NAME/VERSION;
+    - the folder of a run, which needs no store; with `in_store` it stands for the run that the store has of it.
+
+    Raises RunNotFoundError if there is no such run or it did not finish, ConfigError if the config names no store,
+    TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
+    """
+    folder = find_folder(which)
+    if folder is not None:
+        run = read_folder(folder, which, config.tracking)
+        if not in_store:
+            return run
+        which = _read_run_id(folder)
+    if config.tracking.uri is None:
+        raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")
+    place = open_store(config)
+    uri = place.uri
+    if _is_missing(uri):
+        raise RunNotFoundError(
+            f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
+        )
+    with store.store_errors(uri, f"look for run {which!r}", ADVICE):
+        finder = Finder(place, config.tracking)
+        return finder.check(finder.find(which), which)
+
+
+def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
+    """Return the run with this tag FOLD_FITS that repeats its folds most often, if any; raises TrackingError."""
+    place = open_store(config)
+    if _is_missing(place.uri):
+        return None
+    with store.store_errors(place.uri, "look for recorded folds", ADVICE):
+        finder = Finder(place, config.tracking)
+        run = finder.find_repeated(fold_fits)
+        return finder.check(run, run.info.run_id) if run else None
+
+
+def _read_run_id(folder: Path) -> str:
+    run_id = RunFolder(folder).read_run_id()
+    if run_id is None:
+        raise RunNotFoundError(
+            f"the run in {str(folder)!r} is in no store; record it with: python -m bikeml record {shell(str(folder))}"
+        )
+    return run_id
+
+
+def _is_missing(uri: str) -> bool:
+    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file()
