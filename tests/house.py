@@ -29,6 +29,7 @@ ROOMS = {
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "pages.run": {"matplotlib"},
     "pages.sweep": {"matplotlib", "pandas"},
+    "pages.comparison": {"matplotlib", "pandas"},
     "multirun.display": {"pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},

@@ -39,6 +39,7 @@ class Task:
 TASKS = {
     "explore": Task("bikeml.tasks.tables.explore:explore", "look at a table before any model"),
     "runs": Task("bikeml.tasks.runs:show_runs", "list the recorded runs"),
+    "compare": Task("bikeml.tasks.compare:show_comparison", "compare recorded runs with each other", words="runs"),
     "predict": Task("bikeml.tasks.models.predict:predict", "predict the rows of a table with a recorded run"),
     "register": Task("bikeml.tasks.models.register:register", "give a run's model a name, a version and an alias"),
     "serve": Task("bikeml.tasks.models.serve:serve", "answer requests with a run's model on this machine"),

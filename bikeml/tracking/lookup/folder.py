@@ -1,16 +1,16 @@
 """A run that is named by its folder: the same values as a store has of it, and its files where they lie."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bikeml.config.schema import TrackingConfig
-from bikeml.errors import RunNotFoundError
-from bikeml.records.params import OF_MLFLOW
-from bikeml.records.run import record_id
-from bikeml.records.run_folder import MODEL, RESULT, RunFolder
+from bikeml.errors import RecordError, RunNotFoundError
+from bikeml.records.run import RunRecord, record_id
+from bikeml.records.run_folder import MODEL, MODEL_FILE, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
-from bikeml.records.tags import TABLE, TEST_TABLE
+from bikeml.records.tags import IDENTITY_SCHEMA, TABLE, TEST_TABLE
+from bikeml.records.tags import MODEL as MODEL_TAG
 from bikeml.tracking import entities
 from bikeml.tracking.recorded import RecordedRun
 
@@ -68,21 +68,35 @@ def find_folder(which: str) -> Path | None:
     return None
 
 
-def read_folder(folder: Path, which: str, tracking: TrackingConfig) -> RecordedRun:
+def read_folder(folder: Path, which: str) -> RecordedRun:
     """Return the run in a folder; raises RecordError if its record is broken."""
     place = RunFolder(folder)
     record = place.require()
-    dataset = record.dataset
-    known = {TABLE: dataset.sha256, **({TEST_TABLE: dataset.test_sha256} if dataset.test_sha256 else {})}
+    try:
+        params = entities.build_params(place, record)
+    except (KeyError, TypeError, AttributeError) as error:  # an identity that no run has written
+        raise RecordError(f"{str(folder / RESULT)!r} is broken: its identity has no config; restore it") from error
     return RecordedRun(
         run_id=place.read_run_id() or record_id(record),
         name=record.run_name,
         fingerprint=record.fingerprint,
-        tags={**known, **entities.build_tags(place, record, tracking, None, OF_MLFLOW)},
-        params=entities.build_params(place, record),
+        tags=dict(_tag(place, record)),
+        params=params,
         metrics={name: value for name, value in {**record.metrics, **record.ends}.items() if value is not None},
         uri=str(folder),
         which=which,
         best_by=None,
         files=FolderFiles(folder),
     )
+
+
+def _tag(place: RunFolder, record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Yield the tags that tasks read of a recorded run."""
+    yield TABLE, record.dataset.sha256
+    if record.dataset.test_sha256 is not None:
+        yield TEST_TABLE, record.dataset.test_sha256
+    if record.identity is not None:
+        yield IDENTITY_SCHEMA, str(record.identity.get("schema"))
+    model = f"{MODEL}/{MODEL_FILE}"
+    if place.has(model):  # a sweep keeps none of a cell that ran elsewhere
+        yield MODEL_TAG, place.digest(model)

@@ -33,9 +33,8 @@ def find(config: Config, which: str, *, in_store: bool = False) -> RecordedRun:
     """
     folder = find_folder(which)
     if folder is not None:
-        run = read_folder(folder, which, config.tracking)
         if not in_store:
-            return run
+            return read_folder(folder, which)
         which = _read_run_id(folder)
     if config.tracking.uri is None:
         raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")

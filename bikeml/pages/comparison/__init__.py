@@ -1,0 +1,1 @@
+"""The comparison of recorded runs, and its page."""
