@@ -15,8 +15,15 @@ from bikeml.records.sweep_folder import SweepFolder
 pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 SEARCHED = (*FAST, "model=tree", "preprocessing=standard", "search=grid", "model.grid={max_depth:[2,3]}")
-OF_ONE_RUN = {"bikeml.record", "bikeml.owner", "bikeml.command", "bikeml.model_sha256", "mlflow.user"}
-"""Ids, how a run was asked for, and the hash of a zip file that says when it was made."""
+OF_ONE_RUN = {
+    "bikeml.record",
+    "bikeml.owner",
+    "bikeml.command",
+    "bikeml.model_sha256",
+    "mlflow.user",
+    "mlflow.note.content",
+}
+"""Ids, how a run was asked for, its description, and the hash of a zip file that says when it was made."""
 
 
 @pytest.fixture

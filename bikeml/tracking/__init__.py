@@ -4,6 +4,7 @@ Record runs in an MLflow store, and find them again. The only package that impor
     store         reach a store, and begin and end a run in it
     artifacts     the files and the model of a run: send, find and fetch them
     entities      MLflow's metrics, params, tags and dataset of a run
+    description   describe a run in Markdown, for MLflow's pages
     record        record the folder of a run
     sweeps        record a sweep's own run, and find recorded runs to reuse in a sweep
     recorded      a recorded run, and how to fetch its files

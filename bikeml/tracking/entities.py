@@ -16,8 +16,9 @@ from bikeml.records.fingerprint import hash_folds
 from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
 from bikeml.records.run import Dataset as TableOfRun
 from bikeml.records.run import RunRecord, record_id
-from bikeml.records.run_folder import DIFF, MODEL, MODEL_FILE, RunFolder
+from bikeml.records.run_folder import MODEL, MODEL_FILE, RunFolder
 from bikeml.system.redaction import redact
+from bikeml.tracking.description import describe_run
 
 METRICS_OF_A_BATCH = 1000
 """MLflow 3.15, MAX_METRICS_PER_BATCH."""
@@ -81,7 +82,7 @@ def build_tags(
         names.RECORD: record_id(run),
         names.FINGERPRINT: run.fingerprint,
         names.OPTIONS: options_tag(run.choices),
-        names.REPRODUCIBLE: str(run.reproducible).lower(),
+        names.DESCRIPTION: describe_run(folder, run),
         names.MODEL: folder.digest(f"{MODEL}/{MODEL_FILE}"),
         names.RANK: run.rank,
         names.FOLDS: run.cv.folds,
@@ -94,7 +95,7 @@ def build_tags(
     if run.cv.tuned_on_these_rows:
         ours[names.CV] = "tuned on these rows"
     nested = {names.PARENT: parent_run_id} if parent_run_id else {}  # it wins over a tag, as in MLflow
-    return fit_tags(ours | _environment_tags(folder, run) | users_tags(tracking) | nested, limits.tag)
+    return fit_tags(ours | _commit_tags(run) | users_tags(tracking) | nested, limits.tag)
 
 
 def users_tags(tracking: TrackingConfig) -> dict[str, str]:
@@ -107,19 +108,12 @@ def _show(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _environment_tags(folder: RunFolder, run: RunRecord) -> dict[str, str]:
-    """Return where the run comes from. MLflow's own tag has the commit of the user's project, if it has one."""
+def _commit_tags(run: RunRecord) -> dict[str, str]:
+    """Return which code ran. MLflow's own tag has the commit of the user's project, if it has one."""
     found = run.environment
     if found is None:
         return {}
-    tags = {
-        names.VERSION: found.packages.get("bikeml", "checkout"),
-        names.CPU: found.cpu,
-        names.BLAS: json.dumps([dict(library) for library in found.blas]),
-    }
-    if found.git_commit:
-        tags[names.OWN_COMMIT] = found.git_commit
-        tags[names.UNCOMMITTED_CHANGES] = str(folder.has(DIFF) or bool(found.git_untracked)).lower()
+    tags = {names.OWN_COMMIT: found.git_commit} if found.git_commit else {}
     commit = found.project_commit or found.git_commit
     return {**tags, names.GIT_COMMIT: commit} if commit else tags
 

@@ -18,6 +18,7 @@ from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import artifacts, entities, store
 from bikeml.tracking.backends import Store, open_store
+from bikeml.tracking.description import escape
 
 
 def record(
@@ -104,7 +105,10 @@ class _Recording:
             return
         with store.finishing(self.client, run_id, self._times[1]):
             self.client.update_run(run_id, status="RUNNING")
-            self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in self._tags.items()])
+            tags = dict(self._tags)
+            if names.DESCRIPTION in there.data.tags and self.tracking.description is None:
+                del tags[names.DESCRIPTION]  # the caller's own stays
+            self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
             self._fill(str(there.info.experiment_id), run_id, known=there.data.params.keys())
 
     def _record_new(self, experiment_id: str) -> str:
@@ -156,8 +160,9 @@ class _Recording:
         """Record the best candidates of a search as child runs, as MLflow's autologging does."""
         started, ended = self._times
         for number, values in _best_candidates(self.folder, self.run):
-            tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
             name = f"{self.run.run_name}-{number}"
+            tags = {names.PARENT: parent, names.SOURCE_NAME: "bikeml", names.CANDIDATE_RANK: str(number)}
+            tags[names.DESCRIPTION] = f"Candidate {number} of the search of {escape(self.run.run_name)}."
             with store.open_run(self.client, experiment_id, name, tags, started, ended) as run_id:
                 now = int(started * 1000)
                 metrics = [Metric(key, value, now, 0) for key, value in values["scores"].items() if value is not None]

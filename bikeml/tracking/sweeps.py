@@ -24,16 +24,19 @@ from bikeml.records.params import (
     options_tag,
     options_tag_of_form_1,
     result_choices,
+    shorten,
 )
 from bikeml.records.run import Invocation, StoreRecord
 from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import move
 from bikeml.system.processes import is_gone
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import open_store
+from bikeml.tracking.description import describe_failure, describe_sweep
 from bikeml.tracking.entities import to_params, users_tags
 
 RELATIVES = 20
@@ -104,8 +107,13 @@ class SweepStore:
         with store.store_errors(self.uri, "end the sweep"):
             now = int(time.time() * 1000)
             self._client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
+            page = None
             for file in files:
+                page = file if file.name == PAGE else page
                 self._client.log_artifact(run_id, str(file))
+            if names.DESCRIPTION not in self._tags:
+                text = describe_sweep(page, metrics)
+                self._client.set_tag(run_id, names.DESCRIPTION, shorten(text, self._place.limits.tag))
             self._client.set_terminated(run_id, status)
 
     def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
@@ -188,6 +196,7 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
     """Record a cell that failed in the model's own code and so would fail again; raises TrackingError."""
     place = open_store(config)
     tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices), names.ERROR: error}
+    tags[names.DESCRIPTION] = describe_failure(invocation.name, error)
     tags |= users_tags(config.tracking)
     if invocation.parent_run_id:
         tags[names.PARENT] = invocation.parent_run_id
