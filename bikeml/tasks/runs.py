@@ -214,5 +214,5 @@ def _show(row: "pd.Series[Any]") -> dict[str, str]:
         "started": "" if pd.isna(started) else f"{started.to_pydatetime().astimezone():%Y-%m-%d %H:%M}",
         "time": "" if pd.isna(row["seconds"]) else f"{row['seconds']:.1f} s",
         "fingerprint": row["fingerprint"][:ID_SHOWN],
-        "alias": row["aliases"],
+        "alias": ", ".join(alias.rpartition("@")[2] for alias in row["aliases"].split(", ")),
     }

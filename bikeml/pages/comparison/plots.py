@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bikeml.pages.look_plots import HEIGHT, PAGE, WIDTH
+from bikeml.pages.look_plots import HEIGHT, WIDTH
 from bikeml.pages.plots import bin_edges
-from bikeml.pages.style import ACCENT, INK, MUTED, WARM, name_style, shorten
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, add_axes, make_figure, measure, name_style, shorten
 from bikeml.records.judgement import Importance
 
 STYLES: list[dict[str, Any]] = [
@@ -24,13 +25,11 @@ MARKERS = "os^Dv*"
 MOST_BINS = 40
 MOST_COLUMNS = 15
 LONG_NAME = 22  # characters
-CHARACTER = 0.066  # inches
 
 
 def plot_residuals(residuals: Mapping[str, np.ndarray]) -> Figure:
     """Draw how often residuals (actual - predicted), shape (n_rows,) each, occur in each run, by letter."""
-    figure = _make_figure(left=0.5, height=HEIGHT)
-    axes = figure.axes[0]
+    figure, axes = _make_figure(left=0.5, height=HEIGHT)
     together = np.concatenate(list(residuals.values()))
     edges = bin_edges(together, "auto")
     edges = edges if len(edges) <= MOST_BINS else bin_edges(together, MOST_BINS)
@@ -47,8 +46,7 @@ def plot_residuals(residuals: Mapping[str, np.ndarray]) -> Figure:
 
 def plot_errors(residuals: Mapping[str, np.ndarray]) -> Figure:
     """Draw the share of the rows whose absolute error is at most so large, in each run, by letter."""
-    figure = _make_figure(left=0.5, height=HEIGHT)
-    axes = figure.axes[0]
+    figure, axes = _make_figure(left=0.5, height=HEIGHT)
     for (letter, values), style in zip(residuals.items(), STYLES, strict=False):
         errors = np.sort(np.abs(values))
         axes.step(
@@ -68,8 +66,7 @@ def plot_importance(found: Mapping[str, Importance], effect: str) -> Figure:
     largest = {name: max(each.get(name) or 0 for each in means.values()) for each in means.values() for name in each}
     names = sorted(largest, key=largest.__getitem__)[-MOST_COLUMNS:]
     labels = shorten(names, LONG_NAME)
-    figure = _make_figure(left=0.2 + CHARACTER * max(map(len, labels)), height=0.8 + 0.21 * max(4, len(names)))
-    axes = figure.axes[0]
+    figure, axes = _make_figure(left=0.2 + max(map(measure, labels)), height=0.8 + 0.21 * max(4, len(names)))
     for (letter, mean), style, marker in zip(means.items(), STYLES, MARKERS, strict=False):
         places = [(mean[name], place) for place, name in enumerate(names) if mean.get(name) is not None]
         axes.plot(*zip(*places, strict=True), marker, label=letter, color=style["color"], markersize=5, alpha=0.85)
@@ -81,12 +78,8 @@ def plot_importance(found: Mapping[str, Importance], effect: str) -> Figure:
     return figure
 
 
-def _make_figure(left: float, height: float) -> Figure:
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((left / WIDTH, 0.5 / height, 1 - (left + 0.12) / WIDTH, 1 - 0.6 / height))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color(PAGE.faint)
-    axes.tick_params(colors=PAGE.faint, labelcolor=PAGE.ink, labelsize=8, length=3)
-    axes.grid(visible=True, axis="x", color=PAGE.faint, linewidth=0.7)
-    axes.set_axisbelow(True)
-    return figure
+def _make_figure(left: float, height: float) -> tuple[Figure, Axes]:
+    figure = make_figure(WIDTH, height)
+    axes = add_axes(figure, left, 0.5, 0.12, 0.1)
+    axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
+    return figure, axes
