@@ -1,6 +1,7 @@
 """What every store must do alike: find a run by each of its names, bring its files, and keep versions and aliases."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -72,9 +73,8 @@ def sqlite_place(folder):
     uri = f"sqlite:///{folder}/mlflow.db"
     config = config_of(f"tracking.uri={uri}")
     runs = record(folder, f"tracking.uri={uri}")
-    return Place(
-        config, open_store(config), folder, runs, f"mlflow ui --backend-store-uri {uri}", f" tracking.uri={uri}"
-    )
+    override = f" tracking.uri={uri}"
+    return Place(config, open_store(config), folder, runs, f"python -m bikeml ui run=R{override}", override)
 
 
 def workspace_place(folder):
@@ -206,7 +206,7 @@ def test_a_sweep_finds_the_run_of_a_cell(place):
 
 def test_a_store_says_what_it_is(place):
     assert place.store.look("1", "R") == place.look
-    assert place.runs["tree"].look == place.look.replace("R?", f"{place.run_ids['tree']}?")
+    assert place.runs["tree"].look == re.sub(r"\bR\b", place.run_ids["tree"], place.look)
     assert place.store.override == place.override
     assert place.store.job_run_id is None
     inputs = connection.connect(place.store.uri).get_run(place.run_ids["tree"]).inputs

@@ -489,10 +489,9 @@ def test_the_whole_story_works_with_any_names(user):
 
 
 def search_in_mlflow(user: Shell, look: str) -> None:
-    """Read the store as the command that is proposed for it would, which serves until it is stopped."""
-    assert look.startswith("mlflow ui --backend-store-uri ")
-    uri = look.removeprefix("mlflow ui --backend-store-uri ")
-    assert "bikeml" in user.run(f"MLFLOW_TRACKING_URI={uri} mlflow experiments search")
+    """Read the store that the command proposed for it names; itself, it serves until it is stopped."""
+    command = re.fullmatch(r"python -m bikeml ui run=(\w{8})\w+(.*)", look)
+    assert command[1] in user.run(f"python -m bikeml runs{command[2]}")
 
 
 def walk_a_sweep(user: Shell, common: list[str]) -> None:

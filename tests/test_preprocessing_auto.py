@@ -165,14 +165,15 @@ def test_plain_mlflow_answers_the_same(tmp_path):
 
 @pytest.mark.slow
 def test_the_real_scoring_server_answers_the_same(tmp_path):
-    from bikeml.tasks.models.serve import _server, _wait_until_it_answers
+    from bikeml.system.servers import wait_until_it_answers
+    from bikeml.tasks.models.serve import _server
     from tests.azureml.processes import free_port
     from tests.test_serve import ask
 
     pipeline, port, log = fit("model=hist_gbr"), free_port(), tmp_path / "log"
     write_folder(pipeline, X.head(40), "f" * 64, tmp_path / "model")
     with _server(tmp_path / "model", port, log) as server:
-        _wait_until_it_answers(server, port, log)
+        wait_until_it_answers(server, port, "/ping", log)
         for rows in (ASKED, ASKED.tail(1)):
             answer = ask(f"http://127.0.0.1:{port}/invocations", {"dataframe_split": as_json(rows)})
             assert answer["predictions"] == pipeline.predict(rows).tolist()

@@ -8,8 +8,8 @@ import pytest
 from mlflow import MlflowClient
 
 import bikeml
-from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
-from bikeml.tracking.lookup import find
+from bikeml.errors import ConfigError, RecordError, RunNotFoundError, TrackingError
+from bikeml.tracking.lookup import Place, find, find_place
 from bikeml.tracking.mlflow_store import MlflowStore
 from bikeml.tracking.sweeps import SweepStore
 from tests.conftest import DAILY, config_of
@@ -261,3 +261,76 @@ def test_a_run_without_its_files_says_so(recorded, store, workdir):
     store.set_terminated(bare, "FINISHED")
     with pytest.raises(RunNotFoundError, match=r"has no 'model'; it has \[\]; name another run"):
         find(config_of(), bare).fetch("model", workdir)
+
+
+def test_a_folder_names_its_run_without_any_store(recorded, workdir):
+    folder, runs = recorded
+    for name in ("linear", "searched"):
+        place = folder / name
+        there = find(config_of(f"tracking.uri=sqlite:///{folder}/mlflow.db"), runs[name].run_id)
+        here = find(config_of("tracking=none"), str(place))
+        assert (here.run_id, here.name, here.fingerprint) == (there.run_id, there.name, there.fingerprint)
+        assert here.tags.items() <= there.tags.items()
+        assert here.params == there.params
+        assert here.metrics.items() <= there.metrics.items()
+        assert here.holds("model")
+        assert not here.holds("nothing")
+        model = here.fetch_model(workdir / name)
+        assert model == workdir / name / "model"
+        assert (model / "MLmodel").is_file()
+        assert here.title == f"{here.run_id} ({here.name}), {place}"
+    assert list(Path(workdir).glob("mlflow.db")) == []
+
+
+def test_a_changed_file_of_a_folder_is_refused_as_that_of_a_store(recorded, workdir):
+    place = Path(shutil.copytree(recorded[0] / "linear", workdir / "copy"))
+    (place / "predictions.csv").write_text("row,actual,predicted\n1,2,3\n")
+    with pytest.raises(RecordError, match=r"predictions.csv' has been changed since the run wrote it"):
+        find(config_of("tracking=none"), "copy").fetch_record(workdir / "here", "predictions.csv")
+    (place / "model" / "model.skops").write_bytes(b"x")
+    with pytest.raises(RecordError, match=r"model.skops' has been changed"):
+        find(config_of("tracking=none"), "copy")
+
+
+def test_a_folder_stands_for_the_run_of_the_store_where_one_is_needed(recorded, store, workdir):
+    folder, runs = recorded
+    found = find(config_of(), str(folder / "tree"), in_store=True)
+    assert (found.run_id, found.uri) == (runs["tree"].run_id, f"sqlite:///{workdir}/mlflow.db")
+    place = Path(shutil.copytree(folder / "tree", workdir / "it's"))
+    (place / "store.json").unlink()
+    with pytest.raises(RunNotFoundError, match=r"\"it's\" is in no store; record it with: python -m bikeml record "):
+        find(config_of(), "it's", in_store=True)
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        ("./nothing", r"'./nothing' is not there; give the folder of a run, such as hydra.run.dir named"),
+        ("./empty", r"'./empty' is no folder of a run: it has no result.json; give the folder of a run"),
+        ("sweep", r"'sweep' is the folder of a sweep; give the folder of a cell, such as 'sweep/0'"),
+        ("none", r"'none' is the folder of a sweep, and no cell has a result"),
+    ],
+)
+def test_a_folder_without_a_run_says_what_it_is(workdir, which, message):
+    for name in ("empty", "sweep/0", "none"):
+        (workdir / name).mkdir(parents=True)
+    for name in ("sweep", "none"):
+        (workdir / name / "sweep.json").write_text("{}")
+    (workdir / "sweep/0/result.json").write_text("{}")
+    with pytest.raises(RunNotFoundError, match=message):
+        find(config_of("tracking=none"), which)
+
+
+def test_best_is_best_even_beside_a_folder_of_that_name(recorded, store, workdir):
+    (workdir / "best").mkdir()
+    assert find(config_of(), "best").which == "best"
+
+
+def test_a_run_has_its_place_on_the_pages_whatever_names_it(recorded, store):
+    folder, runs = recorded
+    experiment = store.get_experiment_by_name("bikeml").experiment_id
+    expected = Place(runs["tree"].run_id, "tree", experiment, None)
+    for which in ("latest", runs["tree"].run_id, runs["tree"].run_id[:8], str(folder / "tree")):
+        assert find_place(config_of(), which) == expected
+    (child, _) = store.search_runs([experiment], f"tags.mlflow.parentRunId = '{runs['searched'].run_id}'")
+    assert find_place(config_of(), child.info.run_id).parent_run_id == runs["searched"].run_id

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bikeml.config.composition import read_comments
+from bikeml.config.project import find_project
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 
@@ -24,7 +25,11 @@ class Task:
     has_options: bool = True
     """Whether conf/task/NAME.yaml holds its options. The function of another task reads the words of its command."""
     words: str = ""
-    """The option that takes the words without a key, as a list; empty if the task has no such words."""
+    """The key that takes the words without one; empty if the task has no such words."""
+    takes_many: bool = False
+    """Whether it takes a list of them."""
+    overrides: tuple[str, ...] = ()
+    """What stands before the words of its command."""
 
     def load_function(self) -> Callable[..., None]:
         """Import its function: of the words of the command, or of the config and the options."""
@@ -37,12 +42,21 @@ class Task:
 
 
 TASKS = {
+    "init": Task(
+        "bikeml.tasks.tables.init:init",
+        "make a folder of your own for a table",
+        words="data.path",
+        overrides=("data=csv",),
+    ),
     "explore": Task("bikeml.tasks.tables.explore:explore", "look at a table before any model"),
-    "runs": Task("bikeml.tasks.runs:show_runs", "list the recorded runs"),
-    "compare": Task("bikeml.tasks.compare:show_comparison", "compare recorded runs with each other", words="runs"),
     "predict": Task("bikeml.tasks.models.predict:predict", "predict the rows of a table with a recorded run"),
     "register": Task("bikeml.tasks.models.register:register", "give a run's model a name, a version and an alias"),
     "serve": Task("bikeml.tasks.models.serve:serve", "answer requests with a run's model on this machine"),
+    "runs": Task("bikeml.tasks.runs:show_runs", "list the recorded runs"),
+    "compare": Task(
+        "bikeml.tasks.compare:show_comparison", "compare recorded runs with each other", words="runs", takes_many=True
+    ),
+    "ui": Task("bikeml.tasks.ui:show_pages", "show MLflow's pages of the recorded runs"),
     "reproduce": Task("bikeml.tasks.reproduce:reproduce", "run a recorded run again and compare every figure"),
     "report": Task("bikeml.tasks.report:report", "make the page of a run or a sweep again", has_options=False),
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
@@ -95,9 +109,16 @@ def describe_options(folders: Sequence[Path]) -> str:
         for file in sorted(folder.glob("*/*.yaml")):
             groups.setdefault(file.parent.name, {}).setdefault(file.stem, file)
     shown = sorted(groups.keys() - {"hydra", "task"})
-    return "\n\n".join(
+    listed = [
         "\n".join([name, *map(_describe, (groups[name][option] for option in sorted(groups[name])))]) for name in shown
-    )
+    ]
+    return "\n\n".join([*listed, *describe_project()])
+
+
+def describe_project() -> list[str]:
+    """Return a line that says which bikeml.yaml a command uses; none if there is none."""
+    project = find_project()
+    return [f"Used here: {project.file} (config_dir: {project.config_dir}, store: {project.store})"] if project else []
 
 
 def _describe(file: Path) -> str:

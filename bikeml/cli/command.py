@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from bikeml.cli.catalogue import TASKS
+from bikeml.cli.catalogue import TASKS, describe_project
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
 from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
@@ -51,7 +51,7 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
         usage=f"{program} {_describe_words(name)}[option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
         description=f"{description}.\n\n{_describe_options(name)}"
         "The groups and values of a config are those of python -m bikeml --help.",
-        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        epilog="\n".join(["examples:", *(f"  {line}" for line in examples), *describe_project()]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
@@ -61,11 +61,12 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     if chosen.config_dir and not chosen.config_dir.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {str(chosen.config_dir)!r}")
     own = [override("hydra.searchpath", [str(chosen.config_dir.absolute())])] if chosen.config_dir else []
-    return [*own, *_place_options(name, chosen.overrides)]
+    return [*own, *TASKS[name].overrides, *_place_options(name, chosen.overrides)]
 
 
 def _describe_words(name: str) -> str:
-    return f"{TASKS[name].words.upper()} " if TASKS[name].words else ""
+    word = TASKS[name].words.rpartition(".")[2].upper()
+    return f"{word} " if word else ""
 
 
 def _place_options(name: str, words: Sequence[str]) -> list[str]:
@@ -74,9 +75,12 @@ def _place_options(name: str, words: Sequence[str]) -> list[str]:
 
     They stand there if an option has the name of a config group: in `runs`, data=houses is a filter.
     """
-    text, option = _file(name).read_text(encoding="utf-8"), TASKS[name].words
-    plain = [word for word in words if option and "=" not in word and not word.startswith(("~", "+"))]
-    given = [word for word in words if word not in plain] + ([override(option, plain)] if plain else [])
+    text, task = _file(name).read_text(encoding="utf-8"), TASKS[name]
+    plain = [word for word in words if task.words and "=" not in word and not word.startswith(("~", "+"))]
+    if len(plain) > 1 and not task.takes_many:
+        raise ConfigError(f"{name} takes one word without a key, and got {', '.join(map(repr, plain))}")
+    given = [word for word in words if word not in plain]
+    given += [override(task.words, plain if task.takes_many else plain[0])] if plain else []
     if not text.startswith(f"# @package {OPTIONS}\n"):
         return given
     keys = {line.partition(":")[0] for line in text.splitlines() if not line.startswith("#")}

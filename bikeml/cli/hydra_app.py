@@ -17,7 +17,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig
 
 from bikeml.cli.catalogue import GROUPS, TASKS
-from bikeml.config.composition import config_dir, refuse_unknown_options
+from bikeml.config.composition import config_dir, find_own_folder, refuse_unknown_options
 from bikeml.config.overrides import NULL
 from bikeml.errors import ConfigError
 
@@ -84,6 +84,10 @@ def parse(argv: Sequence[str]) -> Namespace:
         raise ConfigError(f"{task!r} is a task, and a task comes first: python -m bikeml {task} ...")
     if args.config_path and "://" not in args.config_path:
         args.config_path = str(Path(args.config_path).absolute())  # Hydra would look beside this file
+    names_folder = any(word.lstrip("+").startswith("hydra.searchpath=") for word in args.overrides)
+    if not (args.config_dir or args.config_path or names_folder):
+        own = find_own_folder()
+        args.config_dir = own and str(own)
     if "hydra/launcher=azureml" in args.overrides and not args.multirun:
         args.overrides.append("hydra.mode=MULTIRUN")  # Hydra would run it here (hydra 851)
     if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:

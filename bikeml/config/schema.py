@@ -12,7 +12,6 @@ from bikeml.config.fields import (
     AUTO,
     EXPERIMENT_ID,
     EXPERIMENT_NAME,
-    LOCAL_STORE,
     TRACKING_URI,
     AddedLater,
     ChildRuns,
@@ -31,6 +30,7 @@ from bikeml.config.fields import (
     find_fault_of_platform,
     is_store_of_environment,
 )
+from bikeml.config.project import find_default_store
 from bikeml.config.spelling import join_names
 from bikeml.config.validation import validate
 
@@ -144,7 +144,7 @@ class TrackingConfig(Section):
         asked = dict(values)
         if asked.get("uri") == AUTO:
             uri = os.environ.get(TRACKING_URI, "")
-            asked["uri"] = LOCAL_STORE if not uri or find_fault_of_platform(uri) else uri
+            asked["uri"] = find_default_store() if not uri or find_fault_of_platform(uri) else uri
         if "experiment_name" in asked and asked["experiment_name"] is None:
             name = os.environ.get(EXPERIMENT_NAME)
             asked["experiment_name"] = name or EXPERIMENT

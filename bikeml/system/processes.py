@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,26 @@ import psutil
 GRACE_SECONDS = 10.0
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
 """The signal of a closed terminal or a dropped connection; Windows has none."""
+_TETHERED = """
+import os, runpy, signal, sys, threading, time
+
+def watch(parent):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+parent = int(sys.argv[1])
+del sys.argv[:2]
+if hasattr(os, "killpg"):
+    threading.Thread(target=watch, args=(parent,), daemon=True).start()
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
+
+
+def tether(words: Sequence[str]) -> list[str]:
+    """Return the command that runs a Python module, `words`, for :func:`child`; its group ends with this process."""
+    return [sys.executable, "-c", _TETHERED, str(os.getpid()), *words]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from bikeml.config.fields import LOCAL_STORE, absolute
 from bikeml.config.overrides import override, shell
+from bikeml.config.project import find_default_store
 from bikeml.config.schema import Config
 from bikeml.records.params import OF_MLFLOW
 from bikeml.records.tags import FINGERPRINT, MODEL_VERSIONS
@@ -41,12 +42,16 @@ class MlflowStore(Store):
 
     @property
     def override(self) -> str:
-        return "" if self._given == LOCAL_STORE else f" {shell(override('tracking.uri', redact(self._given)))}"
+        return (
+            ""
+            if self._given in (LOCAL_STORE, find_default_store())
+            else f" {shell(override('tracking.uri', redact(self._given)))}"
+        )
 
     def look(self, experiment_id: str, run_id: str) -> str:
         if self._given.startswith("http"):
             return f"{redact(self._given.rstrip('/'))}/#/experiments/{experiment_id}/runs/{run_id}"
-        return f"mlflow ui --backend-store-uri {shell(redact(store.address(self._given)))}"
+        return f"python -m bikeml ui run={run_id}{self.override}"
 
     def models(self) -> list[str]:
         return sorted(str(model.name) for model in self._models())

@@ -174,7 +174,7 @@ def _serve(world: World, run: str) -> Command:
         server = contextlib.nullcontext(Ended(0))
         with (
             patch("bikeml.tasks.models.serve.child", lambda *_: server),
-            patch("bikeml.tasks.models.serve._answers", lambda _: True),
+            patch("bikeml.system.servers.answers", lambda *_: True),
         ):
             return _do("serve", [f"run={run}", f"port={port}"])
 

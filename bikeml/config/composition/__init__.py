@@ -2,7 +2,13 @@
 
 from bikeml.config.composition.composing import choices, compose, hydra_config_of, resolve, run_folder
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
-from bikeml.config.composition.options import config_dir, read_comments, refuse_unknown_options
+from bikeml.config.composition.options import (
+    config_dir,
+    find_own_folder,
+    read_comments,
+    read_key_comments,
+    refuse_unknown_options,
+)
 
 __all__ = [
     "COMPOSITION_ERRORS",
@@ -10,8 +16,10 @@ __all__ = [
     "compose",
     "config_dir",
     "explain",
+    "find_own_folder",
     "hydra_config_of",
     "read_comments",
+    "read_key_comments",
     "refuse_unknown_options",
     "resolve",
     "run_folder",

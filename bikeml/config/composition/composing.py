@@ -16,7 +16,8 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
-from bikeml.config.composition.options import config_dir
+from bikeml.config.composition.options import config_dir, find_own_folder
+from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
 
 
@@ -29,9 +30,16 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     """
     try:
         with _hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return hydra_compose("config", list(overrides), return_hydra_config=True)
+            return hydra_compose("config", [*_name_own_folder(overrides), *overrides], return_hydra_config=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
+
+
+def _name_own_folder(overrides: Sequence[str]) -> list[str]:
+    """Return the override that names the folder of bikeml.yaml, unless the overrides name one."""
+    folder = find_own_folder()
+    is_named = any(word.lstrip("+").startswith("hydra.searchpath=") for word in overrides)
+    return [] if folder is None or is_named else [override("hydra.searchpath", [str(folder)])]
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """The folder of the configuration, and what its files say of themselves."""
 
 import importlib.resources
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from bikeml.config.project import find_project
 from bikeml.errors import ConfigError
+
+_COMMENTED = re.compile(r"^(\w+):.* # (.+)$", re.MULTILINE)
 
 
 def config_dir() -> Path:
@@ -31,6 +35,18 @@ def find_table(name: str) -> Path | None:
     with suppress(OSError, ValueError):
         return next((Path(f"{name}{end}") for end in ("", ".csv", ".parquet") if Path(f"{name}{end}").is_file()), None)
     return None
+
+
+def find_own_folder() -> Path | None:
+    """Return the folder of options that bikeml.yaml names; None if there is none. Raises ConfigError."""
+    project = find_project()
+    folder = project.config_dir if project else None
+    return None if folder == config_dir() else folder
+
+
+def read_key_comments(file: Path) -> dict[str, str]:
+    """Return the comment behind each key of a config file that has one."""
+    return dict(_COMMENTED.findall(file.read_text(encoding="utf-8")))
 
 
 def read_comments(file: Path) -> list[str]:

@@ -1,12 +1,9 @@
 """Serve the model of a recorded run on this machine, with MLflow's own scoring server."""
 
-import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +16,12 @@ import bikeml.destination.settings  # noqa: F401  for the server, which inherits
 from bikeml.config.fields import Name, Section
 from bikeml.config.overrides import shell
 from bikeml.config.schema import Config
-from bikeml.errors import ServeError
 from bikeml.system.processes import child
-from bikeml.system.redaction import redact
+from bikeml.system.servers import HOST, check_port, explain_end, wait_until_it_answers
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
-
-HOST = "127.0.0.1"
-LOOK_SECONDS = 0.2
-LOG_LINES = 40  # enough to reach past the last lines, which MLflow's command line adds
 
 
 class Options(Section):
@@ -46,7 +38,7 @@ def serve(config: Config, options: Options) -> None:
     Raises ServeError if the port is taken or the server ends by itself, and RunNotFoundError, ModelFileError,
     ConfigError and TrackingError as for every recorded model.
     """
-    _check_port(options.port)
+    check_port(options.port)
     from bikeml.experiment.model_folder import read_example
     from bikeml.terminal import tables
     from bikeml.tracking import lookup
@@ -63,10 +55,10 @@ def serve(config: Config, options: Options) -> None:
         with _server(model, options.port, log) as server:
             with progress(lines=True) as announce:
                 announce("starting the server")
-                _wait_until_it_answers(server, options.port, log)
+                wait_until_it_answers(server, options.port, "/ping", log)
             tables.show_facts(_describe(run.title, options.port, example))
             sys.stdout.flush()  # a program that reads it through a pipe waits for the address
-            raise _ended(server.wait(), log)
+            raise explain_end(server.wait(), log)
 
 
 def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
@@ -80,17 +72,6 @@ def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
     }
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise ServeError(
-                f"port={port} of {HOST} cannot be had: {error.strerror}; choose another with port=N"
-            ) from error
-
-
 @contextmanager
 def _server(model: Path, port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the scoring server while the block runs."""
@@ -100,27 +81,3 @@ def _server(model: Path, port: int, log: Path) -> Iterator["subprocess.Popen[byt
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     with log.open("wb") as output, child(command, {"PATH": path}, output) as server:
         yield server
-
-
-def _wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    while not _answers(port):
-        if server.poll() is not None:
-            raise _ended(server.returncode, log)
-        time.sleep(LOOK_SECONDS)
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _ended(status: int, log: Path) -> ServeError:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]
-    said = redact("\n".join(lines)) or "it said nothing"
-    return ServeError(f"the server ended with status {status}; it said last:\n{said}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from bikeml.config.composition import config_dir, read_key_comments
 from bikeml.config.data import HOW_WRITTEN, DataConfig
 from bikeml.config.overrides import escape
 from bikeml.errors import ConfigError, RunFolderError
@@ -33,15 +34,36 @@ def check_place(file: Path) -> None:
         raise ConfigError(f"write={str(file)!r} is there already; name another file, or move it away")
 
 
-def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str, str], file: Path) -> None:
+def write_config(
+    data: DataConfig,
+    looked: "Sequence[Column]",
+    why: Mapping[str, str],
+    file: Path,
+    *,
+    by: str = "explore",
+    schema: str = "",
+) -> None:
     """
-    Write the decided `data` section to `file`.
+    Write the decided `data` section to `file`, each key with its comment.
 
-    `looked` says what each column holds, and `why` gives reasons for roles. Raises RunFolderError.
+    `looked` says what each column holds, and `why` gives reasons for roles. `by` is the task that writes it, and
+    `schema` a comment that names the JSON schema. Raises RunFolderError.
     """
+    text = "\n".join(_list_lines(data, looked, why, file, by, schema)) + "\n"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, text)
+    except OSError as error:
+        raise RunFolderError(f"cannot write {str(file)!r}: {error.strerror or error}; name another file") from error
+
+
+def _list_lines(
+    data: DataConfig, looked: "Sequence[Column]", why: Mapping[str, str], file: Path, by: str, schema: str
+) -> list[str]:
     name = data.name or file.stem
     lines = [
-        _comment(f"{name}: written by bikeml explore. Move a column to another list to change its role"),
+        _comment(f"{name}: written by bikeml {by}. Move a column to another list to change its role"),
+        *([schema] if schema else []),
         "defaults: [csv, _self_]",
         *_write({"name": name, "path": data.path, "target": data.target, "missing_target": data.missing_target}),
         *_write({key: value for key, value in (("test_path", data.test_path), ("group", data.group)) if value}),
@@ -56,11 +78,7 @@ def write_config(data: DataConfig, looked: "Sequence[Column]", why: Mapping[str,
         lines += _list(role, [*data.roles[role], *unlisted], about)
     written = data.describe_writing()
     lines += _write({key: written[key] for key in HOW_WRITTEN if key not in ROLES} | {"allowed": dict(data.allowed)})
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, "\n".join(lines) + "\n")
-    except OSError as error:
-        raise RunFolderError(f"cannot write {str(file)!r}: {error.strerror or error}; name another file") from error
+    return lines
 
 
 def describe(column: "Column") -> str:
@@ -79,9 +97,9 @@ def describe(column: "Column") -> str:
 
 def _list(role: str, names: Sequence[str], about: Mapping[str, str]) -> Iterator[str]:
     if not names:
-        yield f"{role}: []"
+        yield _add_comment(f"{role}: []", role)
         return
-    yield f"{role}:"
+    yield _add_comment(f"{role}:", role)
     for name in names:
         yield f"{f'  - {quote(name)}':<{WIDTH}} {_comment(about.get(name, ''))}"
 
@@ -98,7 +116,13 @@ def quote(name: str) -> str:
 
 
 def _write(values: Mapping[str, object]) -> list[str]:
-    return [f"{key}: {_inline(value)}" for key, value in values.items()]
+    return [_add_comment(f"{key}: {_inline(value)}", key) for key, value in values.items()]
+
+
+def _add_comment(line: str, key: str) -> str:
+    """Return a line with the comment that the shipped option of a table has for its key."""
+    comment = read_key_comments(config_dir() / "data" / "csv.yaml").get(key)
+    return f"{line:<{WIDTH}} # {comment}" if comment else line
 
 
 def _inline(value: object) -> str:

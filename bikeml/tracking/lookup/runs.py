@@ -1,5 +1,8 @@
 """Find a run by whatever names it: its id, its alias, its folder, "best" or "latest"."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bikeml.config.fields import SQLITE
@@ -7,6 +10,9 @@ from bikeml.config.overrides import shell
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.records.run_folder import RunFolder
+from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep_folder import SweepFolder
+from bikeml.records.tags import PARENT
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
 from bikeml.tracking.lookup.finder import Finder
@@ -32,10 +38,42 @@ def find(config: Config, which: str, *, in_store: bool = False) -> RecordedRun:
     TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
     """
     folder = find_folder(which)
-    if folder is not None:
-        if not in_store:
-            return read_folder(folder, which)
-        which = _read_run_id(folder)
+    if folder is not None and not in_store:
+        return read_folder(folder, which)
+    named = which if folder is None else _read_run_id(RunFolder(folder))
+    with _searching(config, which) as finder:
+        return finder.check(finder.find(named), named)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands on the pages of its store."""
+
+    run_id: str
+    name: str
+    experiment_id: str
+    parent_run_id: str | None
+    """The sweep's own run, or that of a search; None if it has none."""
+
+
+def find_place(config: Config, which: str) -> Place:
+    """
+    Return where any run stands, finished or not, that `which` names as in :func:`find`, or the folder of a sweep.
+
+    Raises what :func:`find` raises.
+    """
+    sweep = SweepFolder(Path(which))
+    is_sweep = (sweep.path / SweepRecord.FILE).is_file()
+    folder = sweep if is_sweep else RunFolder(found) if (found := find_folder(which)) else None
+    with _searching(config, which) as finder:
+        run = finder.find(which if folder is None else _read_run_id(folder))
+    parent, info = run.data.tags.get(PARENT), run.info
+    return Place(str(info.run_id), str(info.run_name), str(info.experiment_id), parent and str(parent))
+
+
+@contextmanager
+def _searching(config: Config, which: str) -> Iterator[Finder]:
+    """Yield what searches the store of the config; raises the errors of :func:`find`."""
     if config.tracking.uri is None:
         raise ConfigError("tracking.uri=null names no store; choose the tracking option that the run was recorded with")
     place = open_store(config)
@@ -45,8 +83,7 @@ def find(config: Config, which: str, *, in_store: bool = False) -> RecordedRun:
             f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
         )
     with store.store_errors(uri, f"look for run {which!r}", ADVICE):
-        finder = Finder(place, config.tracking)
-        return finder.check(finder.find(which), which)
+        yield Finder(place, config.tracking)
 
 
 def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
@@ -60,12 +97,11 @@ def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
         return finder.check(run, run.info.run_id) if run else None
 
 
-def _read_run_id(folder: Path) -> str:
-    run_id = RunFolder(folder).read_run_id()
+def _read_run_id(folder: RunFolder | SweepFolder) -> str:
+    run_id = folder.read_run_id()
     if run_id is None:
-        raise RunNotFoundError(
-            f"the run in {str(folder)!r} is in no store; record it with: python -m bikeml record {shell(str(folder))}"
-        )
+        where = str(folder.path)
+        raise RunNotFoundError(f"{where!r} is in no store; record it with: python -m bikeml record {shell(where)}")
     return run_id
 
 

@@ -1,0 +1,91 @@
+"""
+The file bikeml.yaml of a folder: which config folder and which store its commands use.
+
+It is looked for in the working folder, and in the folders above it up to the top of a git checkout, or up to the home
+folder. Above a folder that is in neither, nothing is looked for. The words of a command win over it, and for the store
+MLFLOW_TRACKING_URI too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from bikeml.config.spelling import did_you_mean
+from bikeml.errors import ConfigError
+from bikeml.system.files import parse_yaml
+
+FILE = "bikeml.yaml"
+KEYS = ("config_dir", "store")
+LOCAL, DEFAULT = "sqlite:///", "mlflow.db"
+"""The store of a command that nothing else names is a file in the working folder."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a bikeml.yaml says."""
+
+    file: Path
+    config_dir: Path | None
+    """The folder with options of the user's own."""
+    store: str | None
+    """A tracking.uri; the path of a local file is absolute."""
+
+
+def find_project() -> Project | None:
+    """Return what the nearest bikeml.yaml says; None if there is none. Raises ConfigError if it is wrong."""
+    file = next(filter(Path.is_file, (folder / FILE for folder in _list_folders(Path.cwd()))), None)
+    return None if file is None else read_project(file)
+
+
+def _list_folders(here: Path) -> Iterator[Path]:
+    above = [here, *here.parents]
+    tops = [number for number, folder in enumerate(above) if (folder / ".git").exists() or folder == _find_home()]
+    yield from above[: tops[0] + 1] if tops else [here]
+
+
+def _find_home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # the user has none
+        return None
+
+
+def read_project(file: Path) -> Project:
+    """Return what a bikeml.yaml says; raises ConfigError if it is wrong."""
+    try:
+        content = parse_yaml(file.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {str(file)!r}: {str(error).splitlines()[0]}; mend it, or delete it") from error
+    values = _check(content or {}, file)
+    config_dir, store = values.get("config_dir"), values.get("store")
+    folder = None if config_dir is None else (file.parent / Path(config_dir).expanduser()).resolve()
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(
+            f"{str(file)!r} has config_dir: {config_dir}, and there is no such folder; make it, or mend the file"
+        )
+    if store is not None and store.startswith(LOCAL):
+        store = LOCAL + str(file.parent / store.removeprefix(LOCAL))
+    return Project(file, folder, store)
+
+
+def _check(content: object, file: Path) -> Mapping[str, str | None]:
+    if not isinstance(content, dict):
+        raise ConfigError(f"{str(file)!r} should hold lines such as config_dir: conf; it holds {content!r}")
+    for key, value in content.items():
+        if key not in KEYS:
+            raise ConfigError(
+                f"{str(file)!r}: unknown key {key!r}{did_you_mean(str(key), KEYS)}; allowed here: {', '.join(KEYS)}"
+            )
+        if value is not None and not (isinstance(value, str) and value):
+            raise ConfigError(f"{str(file)!r}: {key}={value!r} should be text")
+    return content
+
+
+def find_default_store() -> str:
+    """Return the tracking.uri of a command that names none: bikeml.yaml's, or a file in the working folder."""
+    project = find_project()
+    if project is None or project.store is None or project.store == LOCAL + str(Path.cwd() / DEFAULT):
+        return LOCAL + DEFAULT
+    return project.store
