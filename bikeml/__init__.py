@@ -1,35 +1,110 @@
-"""Configuration-composed experiments for tabular regression."""
+"""
+Configuration-composed experiments for tabular regression.
+
+    result = bikeml.run("model=rf", data=frame, target="price")
+    board = bikeml.sweep("model=rf,gbr", data=frame, target="price")
+    bikeml.load("best").predict(new_rows, interval=0.9)
+    bikeml.explore(frame, target="price")
+
+Any value of the config is an override: "model.estimator.n_estimators=300". `bikeml --help` lists them.
+"""
 
 from typing import TYPE_CHECKING
 
+from bikeml import errors
+
 if TYPE_CHECKING:
+    import os
+
     from omegaconf import DictConfig
 
-    from bikeml.multirun.run import Result
+    from bikeml.api.explore import Exploration
+    from bikeml.api.result import Result
+    from bikeml.api.sweep import Leaderboard
 
-__all__ = ["run"]
+__all__ = ["errors", "explore", "load", "run", "sweep"]
 __version__ = "0.1.0"
 
 
-def run(*overrides: "str | DictConfig") -> "Result":
+def __dir__() -> list[str]:
+    return __all__
+
+
+def run(*overrides: "str | DictConfig", data: object = None, target: "str | int | None" = None) -> "Result":
     """
-    Run one experiment from Python, as ``python -m bikeml OVERRIDE ...`` does, and return everything about it.
+    Run one experiment, as ``python -m bikeml OVERRIDE ...`` does, and return everything about it.
+
+    `data` is a DataFrame of pandas, polars or pyarrow, or the path or URL of a table's file; without it the config
+    names the table. Its columns decide themselves, as with data=csv. A DataFrame is stored as a Parquet file in the
+    run's folder. `target` is the column to predict.
 
     Inside a program of Hydra's own it also takes the config that the program was given, in place of all overrides, and
     writes to the program's output folder; under -m the config is a cell of the sweep.
 
-    Raises the errors of :func:`bikeml.experiment.story.run`, and ConfigError for a wrong override.
+    >>> import bikeml, pandas as pd
+    >>> houses = pd.DataFrame({"rooms": [1, 2, 3, 4, 5] * 8, "price": [110, 190, 310, 390, 510] * 8})
+    >>> result = bikeml.run("model=linear", "tracking=none", data=houses, target="price")
+    >>> result.metrics["test_r2"] > 0.99
+    True
+
+    Raises ConfigError for a wrong override, DataError for a table that does not fit, and the other errors of
+    :func:`bikeml.experiment.story.run`.
     """
-    from bikeml.config.composition import compose, run_folder
+    from bikeml.api.run import run_overrides
 
-    words = [word for word in overrides if isinstance(word, str)]
-    if len(words) < len(overrides):
-        from bikeml.multirun.cell import run_given
+    return run_overrides(overrides, data, target)
 
-        return run_given(*overrides)
-    composed = compose(words)
-    from bikeml.multirun.run import read_composed
-    from bikeml.multirun.run import run as run_config
 
-    command = f"bikeml.run({', '.join(map(repr, words))})"
-    return run_config(*read_composed(composed, composed.hydra, run_folder(composed), command))
+def sweep(*overrides: str, data: object = None, target: "str | int | None" = None) -> "Leaderboard":
+    """
+    Run an experiment for each combination of values, as ``python -m bikeml -m OVERRIDE ...`` does.
+
+    Several values of an override are separated by commas. `data` and `target` are those of :func:`run`; a DataFrame is
+    stored once, in the sweep's folder. A cell that fails raises nothing: it is in the leaderboard with its cause.
+
+    >>> import bikeml
+    >>> board = bikeml.sweep("model=baseline,linear", "tracking=none")
+    >>> board.best
+    Result('linear', test_r2=0.6040, folder=...)
+
+    Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run.
+    """
+    from bikeml.api.sweep import run_sweep
+
+    return run_sweep(overrides, data, target)
+
+
+def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
+    """
+    Load a run by its id, the beginning of one, best, latest, an alias of a registered model, or its folder.
+
+    The overrides say which store is asked, such as "tracking.uri=sqlite:///mlflow.db". Nothing is fetched until it is
+    asked for, and loading a model runs no code of its file.
+
+    >>> import bikeml
+    >>> result = bikeml.run("model=linear", "tracking=local")
+    >>> bikeml.load("latest").metrics == result.metrics == bikeml.load(result.folder).metrics
+    True
+
+    Raises RunNotFoundError if there is no such run, RecordError if the folder holds none, and TrackingError.
+    """
+    from bikeml.api.stored import load_run
+
+    return load_run(run, overrides)
+
+
+def explore(data: object = None, *overrides: str, target: "str | int | None" = None) -> "Exploration":
+    """
+    Look at a table before any model: the roles of its columns, leaks, drift, copies and gaps.
+
+    `data` is a DataFrame or the path of a file; without it the config names the table.
+
+    >>> import bikeml
+    >>> bikeml.explore()
+    Exploration(731 rows, 14 columns, target='rentals', ...)
+
+    Raises DataError if the table cannot be read or has no numeric target.
+    """
+    from bikeml.api.explore import explore_table
+
+    return explore_table(data, overrides, target)

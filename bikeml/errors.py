@@ -22,9 +22,22 @@ The errors that a user can cause.
 Every message says what is wrong, the value, what is allowed and what to do next.
 """
 
+import os
+
+TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
+"""The environment variable that asks for whole tracebacks."""
+
 
 class BikemlError(Exception):
     """Base of every error that a user can cause and fix."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of the traceback, unless TRACEBACK_VARIABLE is set."""
+        if os.environ.get(TRACEBACK_VARIABLE):
+            import traceback  # noqa: PLC0415  few need it
+
+            return traceback.format_exception(self)
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(BikemlError):

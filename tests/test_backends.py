@@ -12,9 +12,9 @@ import mlflow
 import pytest
 
 import bikeml
+from bikeml.api.result import Result
 from bikeml.config.schema import Config
 from bikeml.errors import ModelFileError, RunNotFoundError, TrackingError
-from bikeml.multirun.run import Result
 from bikeml.records.params import unplace_model
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.tags import MODEL, TABLE

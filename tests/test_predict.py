@@ -512,7 +512,7 @@ def test_an_interrupt_leaves_nothing(call, workdir, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bikeml.tasks.models.predict._predict_chunk", interrupt)
+    monkeypatch.setattr("bikeml.tasks.models.predict.predict_chunk", interrupt)
     assert call("output=out.csv") == (130, "", "bikeml: interrupted\n")
     assert {*workdir.rglob("*")} == before
 

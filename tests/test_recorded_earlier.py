@@ -162,7 +162,7 @@ def test_an_earlier_run_is_recorded_in_another_store_once(earlier, folder, param
 def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     from bikeml.errors import ModelFileError, RecordError
     from bikeml.experiment.model_folder import read_example
-    from bikeml.tasks.models.predict import _read_allowed
+    from bikeml.tasks.models.predict import read_allowed
 
     model = earlier / "lasso" / "model"
     for content, problem in (
@@ -175,4 +175,4 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
     config = earlier / "lasso" / "config.yaml"
     config.write_text(re.sub(r"allowed:\n(    .*\n)+", "allowed:\n    season: summer\n", config.read_text()))
     with pytest.raises(RecordError, match=r"config.yaml of the run has no list at data.allowed.season; name another"):
-        _read_allowed(RunFolder(earlier / "lasso"))
+        read_allowed(RunFolder(earlier / "lasso"))

@@ -19,11 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from bikeml.cli.catalogue import GROUPS, complete, describe_options, describe_tasks, find_task
 from bikeml.cli.command import do_task
 from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, parse, register_plugins
-from bikeml.config.composition import COMPOSITION_ERRORS, config_dir, explain
-from bikeml.errors import BikemlError, ConfigError, PlannedError, RunFolderError
+from bikeml.config.composition import COMPOSITION_ERRORS, config_dir, explain, hydra_set_aside
+from bikeml.errors import TRACEBACK_VARIABLE, BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.clock import enter
 from bikeml.system.files import remove_if_empty
-from bikeml.terminal.status import DONE, FAILED, TRACEBACK_VARIABLE, began_as_interrupt, report, settle_logging
+from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
 
 HELP = ("--help", "-h")
 
@@ -114,6 +114,25 @@ def run_experiment(argv: Sequence[str]) -> int:
         if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
             status = max(status, _finish_sweep(begun[0]))
     return status
+
+
+def run_multirun(words: Sequence[str]) -> Path:
+    """
+    Run the sweep of a command with these overrides for a caller in this process, and return the sweep's folder.
+
+    Raises what ends the sweep; a cell that fails ends nothing.
+    """
+    argv = ["-m", *words]
+    from bikeml.multirun.display.audience import unwatched
+    from bikeml.multirun.story import conclude_foreign
+
+    with _process_of(argv, {"HYDRA_FULL_ERROR": "1"}), hydra_set_aside(), unwatched(), noted_sweeps() as begun:
+        error = _call_hydra(parse(argv), Experiment())
+        if begun and not begun[0].is_ours:
+            conclude_foreign(begun[0].folder)
+    if error is not None:
+        raise error
+    return begun[0].folder
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, ConfigError, FitError, SweepStoppedError, TrackingError
-from bikeml.multirun.run import Result, read_composed, run
+from bikeml.multirun.run import FinishedRun, read_composed, run
 from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
@@ -25,7 +25,7 @@ from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.terminal.status import describe_error, log_error, settle_logging
 
 
-def run_given(*configs: object) -> Result:
+def run_given(*configs: object) -> FinishedRun:
     """
     Run the experiment of the one config that another program of Hydra's has composed, and return it.
 
@@ -53,7 +53,7 @@ def run_given(*configs: object) -> Result:
         return run(*read_composed(composed, hydra, folder, command, overrides=overrides))
 
 
-def run_cell(composed: DictConfig) -> Result:
+def run_cell(composed: DictConfig) -> FinishedRun:
     """
     Run a cell and return its result.
 

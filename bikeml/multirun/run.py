@@ -1,13 +1,11 @@
 """Run one experiment, draw its figures, record it, and return its result."""
 
 import math
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from hydra.conf import HydraConf
 from omegaconf import DictConfig
@@ -23,73 +21,25 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
 from bikeml.multirun.publish import publish
 from bikeml.records.judgement import RecordedFolds, read_predictions
-from bikeml.records.run import Invocation, RunRecord, StoreRecord
-from bikeml.records.run_folder import FOLDS, PAGE, PREDICTIONS, RunFolder, folder_errors
+from bikeml.records.run import Invocation, RunRecord
+from bikeml.records.run_folder import FOLDS, PAGE, RunFolder, folder_errors
 from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import Announce, silent
 from bikeml.terminal.tables import show_notice
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
 
 @dataclass(frozen=True)
-class Result:
-    """A finished experiment: its fitted pipeline, and the record of it in its folder."""
+class FinishedRun:
+    """An experiment that is in its folder, and recorded if its config names a store."""
 
     pipeline: Pipeline
     record: RunRecord
     folder: Path
 
     @property
-    def metrics(self) -> Mapping[str, float | None]:
-        """The metrics by name, those of the held-out rows as test_r2 and those of the folds as cv_r2_mean."""
-        return self.record.metrics
-
-    @property
     def score(self) -> float:
-        """The mean over the folds of the metric that ranks, negative for a loss; NaN if it is undefined."""
+        """What a sweeper that optimises gets of the run; see :func:`to_score`."""
         return to_score(self.record)
-
-    @property
-    def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
-        """The ends of the intervals, on the held-out rows and on those of all folds, by the name of the metric."""
-        return self.record.intervals
-
-    @property
-    def fingerprint(self) -> str:
-        """The sha256 of what determines the result."""
-        return self.record.fingerprint
-
-    @property
-    def run_id(self) -> str | None:
-        """The id of the run in the tracking store; None if it is in none."""
-        return RunFolder(self.folder).read_run_id()
-
-    @property
-    def look(self) -> str | None:
-        """What shows the run in its store to a person, a command or an address; None if it is in none."""
-        store = StoreRecord.read(self.folder)
-        return store.look if store else None
-
-    @property
-    def predictions(self) -> "pd.DataFrame":
-        """The held-out rows, shape (n_test, 3): row (from 1), actual, predicted."""
-        return read_predictions(RunFolder(self.folder), PREDICTIONS)
-
-    @property
-    def figures(self) -> "dict[str, Figure]":
-        """The figures by file name, drawn when they are asked for."""
-        from bikeml.pages.figures import draw
-
-        return draw(RunFolder(self.folder))
-
-    def __repr__(self) -> str:
-        """Return the run, its score and its folder in one line."""
-        metric = find_metric(self.record.rank)
-        value = metric.show(self.metrics.get(metric.test))
-        return f"Result({self.record.run_name!r}, {metric.test}={value}, folder={str(self.folder)!r})"
 
 
 def to_score(record: RunRecord) -> float:
@@ -121,7 +71,7 @@ def read_composed(
     return config, settle(config.tracking, invocation, is_cell=is_cell)
 
 
-def run(config: Config, invocation: Invocation, announce: Announce = silent) -> Result:
+def run(config: Config, invocation: Invocation, announce: Announce = silent) -> FinishedRun:
     """
     Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
 
@@ -137,7 +87,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         publish(folder, config, announce, samples)
     if config.open:
         open_page(folder.path / PAGE)
-    return Result(finished.pipeline, finished.record, folder.path)
+    return FinishedRun(finished.pipeline, finished.record, folder.path)
 
 
 def _find_recall(config: Config) -> story.Recall:

@@ -17,6 +17,7 @@ from bikeml.destination.settle import find_destination
 from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
+from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
@@ -222,8 +223,8 @@ def conclude(
     """
     ended, sweep = time.time(), folder.look(record)
     leaderboard = build_leaderboard(sweep)
-    has_begun = any(outcome.status != "not run" for outcome in sweep.outcomes)
-    if has_begun:
+    is_shown = is_watched() and any(outcome.status != "not run" for outcome in sweep.outcomes)
+    if is_shown:
         show_leaderboard(sweep, leaderboard)
     try:
         with _writing(folder.path):
@@ -234,7 +235,7 @@ def conclude(
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
             store.end(sweep.run_id, folder.list_files(), count_cells(sweep, leaderboard), status)
-    if has_begun:
+    if is_shown:
         show_places(sweep, leaderboard, ended)
 
 

@@ -1,6 +1,9 @@
-"""Show any text in one line."""
+"""Show any text in one line, and a path in few characters."""
 
 import unicodedata
+from pathlib import Path
+
+LONGEST_PATH = 120
 
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, lone surrogates, and separators of lines and paragraphs."""
@@ -15,3 +18,10 @@ def _show(character: str) -> str:
     if unicodedata.category(character) in _BREAKING:
         return character.encode("unicode_escape").decode()
     return character
+
+
+def show_path(path: Path) -> str:
+    """Return a path in one line, relative to the working folder if it is below; of a long one the end."""
+    here = Path.cwd()
+    text = printable(str(path.relative_to(here) if here in path.parents else path))
+    return text if len(text) <= LONGEST_PATH else f"...{text[-LONGEST_PATH:]}"

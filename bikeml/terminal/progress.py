@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -11,10 +11,13 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from bikeml.terminal.notebook import open_line
 
 
 class Announce(Protocol):
@@ -34,8 +37,22 @@ class ProgressLine(Progress):
     def __init__(
         self, *columns: ProgressColumn, below: Callable[[], Iterable[RenderableType]], console: Console
     ) -> None:
-        self._below = below
+        self._below, self._notebook = below, open_line()
         super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+    def update(self, task_id: TaskID, *args: Any, **fields: Any) -> None:  # noqa: ANN401  those of rich
+        """Set the state of a task, and show it also in a notebook, which rich itself leaves to a widget."""
+        super().update(task_id, *args, **fields)
+        if self._notebook:
+            task = self._tasks[task_id]
+            counted = f" {task.completed:.0f}/{task.total:.0f}" if task.total else ""
+            self._notebook.show(f"{task.description}{counted}")
+
+    def stop(self) -> None:
+        """End the display."""
+        super().stop()
+        if self._notebook:
+            self._notebook.show("")
 
     def tell(self, line: str) -> None:
         """Print a line above the progress line."""

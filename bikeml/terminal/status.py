@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from bikeml.errors import (
+    TRACEBACK_VARIABLE,
     BikemlError,
     ConfigError,
     DataError,
@@ -18,7 +19,6 @@ from bikeml.errors import (
 from bikeml.system.redaction import redact
 
 DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
-TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
 BAD_INPUTS = (ConfigError, DataError, RunNotFoundError, RecordError, FolderTakenError)
 
 

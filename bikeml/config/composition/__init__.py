@@ -1,6 +1,13 @@
 """Compose the configuration with Hydra, and turn the errors of Hydra, OmegaConf and YAML into ConfigErrors."""
 
-from bikeml.config.composition.composing import choices, compose, hydra_config_of, resolve, run_folder
+from bikeml.config.composition.composing import (
+    choices,
+    compose,
+    hydra_config_of,
+    hydra_set_aside,
+    resolve,
+    run_folder,
+)
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
 from bikeml.config.composition.options import (
     config_dir,
@@ -18,6 +25,7 @@ __all__ = [
     "explain",
     "find_own_folder",
     "hydra_config_of",
+    "hydra_set_aside",
     "read_comments",
     "read_key_comments",
     "refuse_unknown_options",

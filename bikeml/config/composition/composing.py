@@ -29,7 +29,7 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     is wrong.
     """
     try:
-        with _hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+        with hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
             return hydra_compose("config", [*_name_own_folder(overrides), *overrides], return_hydra_config=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
@@ -43,7 +43,7 @@ def _name_own_folder(overrides: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _hydra_set_aside() -> Iterator[None]:
+def hydra_set_aside() -> Iterator[None]:
     """Let Hydra be as if nobody had initialized it while the block runs; then give back what its caller had."""
     kinds: tuple[Any, ...] = (GlobalHydra, VersionBase, JobRuntime)
     earlier = {kind: Singleton._instances.pop(kind) for kind in kinds if kind in Singleton._instances}  # noqa: SLF001

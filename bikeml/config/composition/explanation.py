@@ -82,7 +82,7 @@ def _ambiguous(message: str) -> str:
         return f"{key}={whole},{part} is two values; a decimal has a point: {key}={whole}.{part}"
     key, equals, value = message.removeprefix(f"{AMBIGUOUS} '").removesuffix("'").partition("=")
     text = f", or quote it if it is one text: {shell(override(key, value))}" if equals and "[" not in value else ""
-    return f"{message}; add -m to sweep over its values, or write [a,b] for a list{text}"
+    return f"{message}; add -m to sweep over its values (in Python: bikeml.sweep), or write [a,b] for a list{text}"
 
 
 def _key_error(error: BaseException | None) -> ConfigKeyError | None:

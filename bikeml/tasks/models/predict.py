@@ -63,14 +63,14 @@ def predict(config: Config, options: Options) -> None:
         if options.interval is not None:
             run.fetch_record(Path(folder), *list_files(recorded))
             interval = read_interval(recorded, options.interval, config.data, options.given)
-        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(_read_allowed(recorded))
+        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
         with closing(rows), Writer(options.output, count_decimals(run.metrics.get("test_mae"))) as writer:
             for chunk in rows:
                 X = chunk.X
                 gaps += X.isna().sum()
                 unknown.look_at(X)
-                predicted = _predict_chunk(pipeline.predict, X, config.data.path)
+                predicted = predict_chunk(pipeline.predict, X, config.data.path)
                 ends = interval.around(pipeline, X, predicted) if interval else None
                 writer.write(_table(chunk, options.key, predicted, ends))
                 announce("predicting", writer.n_rows)
@@ -92,7 +92,7 @@ def _check_output(config: Config, options: Options) -> None:
         raise ConfigError(f"key={options.key!r} is a column of the output already ({', '.join(COLUMNS)}); rename it")
 
 
-def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:
+def predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:
     """Return the predictions of X, shape (n_rows, n_features); raises DataError if the model refuses the rows."""
     try:
         return np.asarray(predict(X), dtype=float)
@@ -103,7 +103,7 @@ def _predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFram
         raise DataError(f"the model refuses {seen}: {reason}; mend these cells, or leave the rows out") from error
 
 
-def _read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
+def read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
     """Return the run's own data.allowed, since the present config may belong to another table."""
     try:
         allowed = dict(recorded.read_config()["data"]["allowed"])

@@ -1,0 +1,234 @@
+"""A finished experiment as Python has it: its values, its model, its files, and predictions."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Protocol
+from weakref import finalize
+
+from bikeml.evaluation.metrics import find_metric
+from bikeml.multirun.run import FinishedRun, to_score
+from bikeml.records.judgement import read_predictions
+from bikeml.records.run import RunRecord, StoreRecord
+from bikeml.records.run_folder import MODEL, PAGE, PREDICTIONS, RESULT, RunFolder
+from bikeml.system.printable import show_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from sklearn.pipeline import Pipeline
+
+    from bikeml.experiment.model_file import ModelDescription
+    from bikeml.tracking.recorded import RecordedRun
+
+
+class Files(Protocol):
+    """Where the files of a run are."""
+
+    @property
+    def run_id(self) -> str | None:
+        """Return the id of the run in its store; None if it is in none."""
+
+    @property
+    def look(self) -> str | None:
+        """Return what shows the run in its store to a person; None if it is in none."""
+
+    def bring(self, *names: str) -> RunFolder:
+        """Return a local folder with the record and the named files; raises the errors of a store."""
+
+    def bring_model(self) -> Path:
+        """Return the local folder of the model, which is as it was recorded; raises the errors of a store."""
+
+
+@dataclass(frozen=True)
+class LocalFiles:
+    """The files of a run in its own folder."""
+
+    folder: RunFolder
+
+    @property
+    def run_id(self) -> str | None:
+        """Return the id of the run in its store; None if it is in none."""
+        return self.folder.read_run_id()
+
+    @property
+    def look(self) -> str | None:
+        """Return what shows the run in its store to a person; None if it is in none."""
+        store = StoreRecord.read(self.folder.path)
+        return store.look if store else None
+
+    def bring(self, *_: str) -> RunFolder:
+        """Return the folder of the run. What reads a file of it compares its digest."""
+        return self.folder
+
+    def bring_model(self) -> Path:
+        """Return the folder of the model; raises RecordError if a file of the run was changed."""
+        self.folder.verify()
+        return self.folder.path / MODEL
+
+
+class StoredFiles:
+    """The files of a run in a store. What is asked for is fetched, once, to a folder that goes with this object."""
+
+    def __init__(self, run: "RecordedRun", look: str) -> None:
+        self._run, self.look = run, look
+        self.run_id = run.run_id
+        self._place = Path(mkdtemp(prefix="bikeml-"))
+        finalize(self, shutil.rmtree, self._place, ignore_errors=True)
+
+    def bring(self, *names: str) -> RunFolder:
+        """Return the folder with the record and the named files."""
+        missing = [name for name in names if not (self._place / name).exists()]
+        if missing or not (self._place / RESULT).is_file():
+            self._run.fetch_record(self._place, *missing)
+        return RunFolder(self._place)
+
+    def bring_model(self) -> Path:
+        """Return the folder of the model."""
+        place = self._place / MODEL
+        return place if place.is_dir() else self._run.fetch_model(self._place)
+
+
+class Result:
+    """
+    A finished experiment. What it holds is read, or fetched from the store, when it is asked for.
+
+    >>> import bikeml
+    >>> result = bikeml.run("model=linear", "tracking=none")
+    >>> result
+    Result('linear', test_r2=0.6040, folder=...)
+    >>> result.metrics["test_r2"]
+    0.604...
+    """
+
+    def __init__(self, files: Files, pipeline: "Pipeline | None" = None) -> None:
+        self._files, self._pipeline = files, pipeline
+
+    @classmethod
+    def of(cls, run: FinishedRun) -> "Result":
+        """Return the result of a run that has just finished, with the pipeline that it has fitted."""
+        return cls(LocalFiles(RunFolder(run.folder)), run.pipeline)
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """Everything that is recorded of the run: figures, config, table, code, packages and machine."""
+        return self._files.bring().require()
+
+    @property
+    def pipeline(self) -> "Pipeline":
+        """The fitted scikit-learn pipeline; loading it runs no code of the file. Raises ModelFileError."""
+        if self._pipeline is None:
+            from bikeml.experiment.model_file import load_recorded
+
+            self._pipeline, _ = load_recorded(self._files.bring_model())
+        return self._pipeline
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """The metrics by name, those of the held-out rows as test_r2 and those of the folds as cv_r2_mean."""
+        return self.record.metrics
+
+    @property
+    def intervals(self) -> Mapping[str, tuple[float | None, float | None]]:
+        """The ends of the intervals, on the held-out rows and on those of all folds, by the name of the metric."""
+        return self.record.intervals
+
+    @property
+    def score(self) -> float:
+        """The mean over the folds of the metric that ranks, negative for a loss; NaN if it is undefined."""
+        return to_score(self.record)
+
+    @property
+    def name(self) -> str:
+        """The name of the run, such as rf-standard-grid."""
+        return self.record.run_name
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of what determines the result."""
+        return self.record.fingerprint
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files; of a run from a store, a temporary one with what was fetched so far."""
+        return self._files.bring().path
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its files are in the run's own folder, and not fetched from a store."""
+        return isinstance(self._files, LocalFiles)
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run in the tracking store; None if it is in none."""
+        return self._files.run_id
+
+    @property
+    def look(self) -> str | None:
+        """What shows the run in its store to a person, a command or an address; None if it is in none."""
+        return self._files.look
+
+    @property
+    def predictions(self) -> "pd.DataFrame":
+        """The held-out rows, shape (n_test, 3 or 4): row (from 1), actual, predicted, and scale if there is one."""
+        return read_predictions(self._files.bring(PREDICTIONS), PREDICTIONS)
+
+    @property
+    def figures(self) -> "dict[str, Figure]":
+        """The figures by file name, drawn when they are asked for."""
+        from bikeml.pages.figures import draw
+
+        return draw(self._bring_all())
+
+    @property
+    def page(self) -> Path:
+        """The page of the run, one HTML file; it is made if the folder has none."""
+        from bikeml.pages.run.report import write_run_page
+
+        folder = self._bring_all()
+        return folder.path / PAGE if folder.has(PAGE) else write_run_page(folder)
+
+    def predict(self, rows: object, *, interval: float | None = None) -> "pd.DataFrame":
+        """
+        Predict the rows of a DataFrame, or of a file, which are read and checked as the training table was.
+
+        Returns `predicted`, and with `interval`, such as 0.9, the ends `low` and `high` of a conformal interval that
+        holds the truth for this share of rows like the held-out ones; the index is that of the rows, shape
+        (n_rows, 1 or 3). Raises DataError for rows that do not fit the model, and ConfigError for a level that the
+        held-out rows are too few for.
+
+        >>> import bikeml, pandas as pd
+        >>> houses = pd.DataFrame({"rooms": [1, 2, 3, 4, 5] * 8, "price": [110, 190, 310, 390, 510] * 8})
+        >>> result = bikeml.run("model=linear", "tracking=none", data=houses, target="price")
+        >>> result.predict(pd.DataFrame({"rooms": [3, 6]})).round()
+           predicted
+        0      300.0
+        1      605.0
+        """
+        from bikeml.api.predict import predict_rows
+
+        return predict_rows(self._files, self.pipeline, self._description, rows, interval)
+
+    def __repr__(self) -> str:
+        """Return the run, its score and its folder in one line."""
+        metric = find_metric(self.record.rank)
+        value = metric.show(self.metrics.get(metric.test))
+        return f"Result({self.name!r:.80}, {metric.test}={value}, folder={show_path(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        from bikeml.api.card import draw_run
+
+        return draw_run(self.record, self.folder, self.run_id)
+
+    @cached_property
+    def _description(self) -> "ModelDescription":
+        from bikeml.experiment.model_file import read_description
+
+        return read_description(self._files.bring_model())
+
+    def _bring_all(self) -> RunFolder:
+        """Return the folder with all files of the run but its model."""
+        return self._files.bring(*(name for name in self.record.files if not name.startswith(f"{MODEL}/")))

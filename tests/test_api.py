@@ -1,0 +1,355 @@
+"""bikeml from Python: a DataFrame in, and the objects that come out."""
+
+import doctest
+import inspect
+import json
+import logging
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bikeml
+from bikeml.api.explore import Exploration
+from bikeml.api.result import Result
+from bikeml.api.sweep import Leaderboard
+from bikeml.errors import BikemlError, ConfigError, DataError, FitError, RecordError, RunNotFoundError
+from tests.conftest import DAILY
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
+PUBLIC = [getattr(bikeml, name) for name in bikeml.__all__ if name != "errors"] + [
+    Result,
+    Leaderboard,
+    Exploration,
+]
+
+
+def draw_houses(n_rows=80, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "rooms": rng.integers(1, 9, n_rows),
+            "zone": pd.Categorical(rng.integers(1, 4, n_rows)),
+            "city": rng.choice(["Oslo", "São Paulo", "a,b"], n_rows),
+            "sold": pd.date_range("2020-01-01", periods=n_rows, tz="Europe/Zurich"),
+            "size": pd.array(rng.integers(20, 200, n_rows), dtype="Int64"),
+        }
+    )
+    frame["price"] = frame["rooms"] * 10.0 + frame["zone"].astype(int) * 30 + rng.normal(size=n_rows)
+    frame.loc[3, "size"] = pd.NA
+    return frame
+
+
+@pytest.fixture(scope="module")
+def houses():
+    return draw_houses()
+
+
+@pytest.fixture(scope="module")
+def made(houses, tmp_path_factory):
+    """A run and a sweep on a DataFrame, recorded in a store."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        result = bikeml.run("model=ridge", "tracking=local", *FAST, data=houses, target="price")
+        board = bikeml.sweep("model=tree,baseline", "seed=0,null", "tracking=local", *FAST, data=houses, target="price")
+        yield folder, result, board
+
+
+def test_the_import_loads_nothing_but_the_standard_library():
+    code = "import sys; before = {*sys.modules}; import bikeml; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stdout.split() if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert loaded == {"bikeml", "bikeml.errors"}
+
+
+def test_dir_lists_what_there_is_to_use():
+    assert dir(bikeml) == bikeml.__all__
+
+
+@pytest.mark.parametrize("each", PUBLIC, ids=lambda each: each.__name__)
+def test_the_examples_of_what_is_public_are_true(each):
+    finder, options = doctest.DocTestFinder(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    tests = [test for test in finder.find(each, each.__name__, globs={}) if test.examples]
+    assert tests
+    for test in tests:
+        assert doctest.DocTestRunner(optionflags=options).run(test).failed == 0, test.name
+
+
+@pytest.mark.parametrize("each", PUBLIC, ids=lambda each: each.__name__)
+def test_what_is_public_is_documented_and_typed(each):
+    members = [each] if inspect.isfunction(each) else [each, *(
+        member for name, member in vars(each).items() if not name.startswith("_")
+    )]  # fmt: skip
+    assert all(inspect.getdoc(member) for member in members)
+    if inspect.isfunction(each):
+        signature = inspect.signature(each)
+        assert signature.return_annotation in ("Result", "Leaderboard", "Comparison", "Exploration", "pd.DataFrame")
+        assert all(parameter.annotation is not parameter.empty for parameter in signature.parameters.values())
+
+
+def test_a_dataframe_gives_the_figures_of_its_file(workdir, houses):
+    text = houses.assign(zone="z" + houses["zone"].astype(str), sold=houses["sold"].dt.strftime("%Y-%m-%d"))
+    text.to_csv("houses.csv", index=False)
+    words = ("model=hist_gbr", "tracking=none", *FAST)
+    of_file = bikeml.run(*words, data="houses.csv", target="price")
+    of_frame = bikeml.run(*words, data=text, target="price")
+    assert of_frame.metrics == of_file.metrics
+    assert of_frame.record.dataset.roles == of_file.record.dataset.roles
+
+
+def test_the_embedded_table_as_a_dataframe_gives_its_published_figures(workdir):
+    frame = pd.read_csv(DAILY, float_precision="round_trip")
+    roles = [f"data.{key}={value}" for key, value in (
+        ("numeric", "[temp,atemp,hum,windspeed]"),
+        ("categorical", "[season,mnth,holiday,weekday,workingday,weathersit]"),
+        ("date", "[dteday]"),
+        ("date_format", "'%m/%d/%Y'"),
+        ("categories", "inferred"),
+    )]  # fmt: skip
+    words = ("tracking=none", "preprocessing=none", *FAST)
+    assert bikeml.run(*words, *roles, data=frame, target="rentals").metrics == bikeml.run(*words).metrics
+
+
+def test_the_callers_dataframe_stays_as_it_was(made, houses):
+    pd.testing.assert_frame_equal(houses, draw_houses())
+
+
+def test_the_types_of_a_dataframe_decide_the_roles(made):
+    roles = made[1].record.dataset.roles
+    assert roles == {
+        "rooms": "numeric", "size": "numeric", "zone": "categorical", "city": "categorical", "sold": "date",
+        "price": "target",
+    }  # fmt: skip
+    assert made[1].record.dataset.gaps == {"size": 1}
+
+
+def test_a_dataframe_is_stored_in_the_folder_of_its_run(made):
+    folder, result, board = made
+    stored = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("frame-*.parquet"))]
+    assert len(stored) == 2  # one for the whole sweep
+    assert result.record.dataset.source == str(next(result.folder.glob("frame-*")))
+    assert board[0].record.dataset.source == str(next(board.folder.glob("frame-*")))
+    assert board[0].record.dataset.sha256 == result.record.dataset.sha256
+
+
+def test_the_recorded_command_repeats_the_run(made, monkeypatch, workdir):
+    result = made[1]
+    again = eval(result.record.command, {"bikeml": bikeml})
+    assert again.metrics == result.metrics
+    assert again.fingerprint == result.fingerprint
+    assert again.folder != result.folder
+
+
+@pytest.mark.slow
+def test_a_run_on_a_dataframe_is_reproduced_to_the_last_bit(made, monkeypatch, call_task):
+    monkeypatch.chdir(made[0])
+    status, out, err = call_task("reproduce", f"run={made[1].run_id}")
+    assert status == 0, err
+    assert "fingerprint" in out
+
+
+def test_rows_of_a_dataframe_are_predicted_as_those_of_a_file(made, houses, workdir, call_task):
+    folder, result, _ = made
+    rows = draw_houses(20, seed=1).set_axis(range(100, 120)).drop(columns="price")
+    found = result.predict(rows, interval=0.8)
+    assert list(found.columns) == ["predicted", "low", "high"]
+    assert found.index.tolist() == rows.index.tolist()
+    assert ((found["low"] < found["predicted"]) & (found["predicted"] < found["high"])).all()
+    rows.to_parquet("rows.parquet")
+    pd.testing.assert_frame_equal(result.predict("rows.parquet"), found[["predicted"]].reset_index(drop=True))
+    words = (f"run={result.run_id}", f"tracking.uri=sqlite:///{folder}/mlflow.db", "interval=0.8", "output=out.csv")
+    assert call_task("predict", *words, "data=csv", "data.path=rows.parquet")[0] == 0
+    of_task = pd.read_csv("out.csv", float_precision="round_trip")[list(found.columns)]
+    pd.testing.assert_frame_equal(of_task, found.reset_index(drop=True), check_exact=True)
+
+
+def test_a_category_is_the_same_as_an_integer_a_float_and_a_text(made):
+    rows = draw_houses(9, seed=2)
+    expected = made[1].predict(rows)
+    for kind in ("int64", "float64", "Int64", str, object):
+        other = rows.assign(zone=rows["zone"].astype("int64").astype(kind))
+        pd.testing.assert_frame_equal(made[1].predict(other), expected, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "error", "message"),
+    [
+        (draw_houses(5).drop(columns="rooms"), {}, DataError, r"the DataFrame does not fit the model:\n.*no column 'rooms'"),
+        (draw_houses(5).assign(rooms="many"), {}, DataError, r"rows 1 to 5 of the DataFrame do not fit the model"),
+        (draw_houses(5).head(0), {}, DataError, r"the DataFrame is empty"),
+        (np.ones((2, 5)), {}, ConfigError, r"data is a numpy.ndarray of shape \(2, 5\)"),
+        (None, {}, ConfigError, r"data is a NoneType"),
+        ("nowhere.csv", {}, DataError, r"there is no table at 'nowhere.csv'"),
+        (draw_houses(5), {"interval": 90}, ConfigError, r"interval=90 should be the share of rows .* such as 0.9"),
+        (draw_houses(5), {"interval": 1.0}, ConfigError, r"interval=1.0 should be"),
+        (draw_houses(5), {"interval": 0.999}, ConfigError, r"0.999"),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit_are_refused_by_name(made, rows, options, error, message):
+    with pytest.raises(error, match=message):
+        made[1].predict(rows, **options)
+
+
+def test_a_leaderboard_has_the_runs_behind_it(made):
+    _folder, _, board = made
+    table = board.to_frame()
+    assert len(board) == len(table) == 4
+    assert board.best.record.score == max(each.record.score for each in board)
+    assert [each.folder.name for each in board] == [str(cell) for cell in table["cell"]]
+    assert board[-1].folder == board[3].folder
+    assert board.page.is_file()
+    assert board.run_id
+    table["rank"] = 0
+    assert board.to_frame()["rank"].iloc[0] == 1
+    with pytest.raises(IndexError):
+        board[4]
+
+
+def test_a_cell_that_fails_is_in_the_leaderboard_with_its_cause(workdir, houses):
+    words = ("model=linear", "split=random,chronological", "tracking=none", *FAST)
+    board = bikeml.sweep(*words, data=houses.drop(columns="sold"), target="price")
+    assert list(board.failures) == [1]
+    assert "no column of dates" in board.failures[1]
+    assert "1 failed" in repr(board)
+    assert len(list(board)) == 1
+    with pytest.raises(FitError, match=r"cell 1 \(split=chronological\) has no result: .*no column of dates"):
+        board[1]
+
+
+def test_a_sweep_without_a_result_has_no_best(workdir, houses):
+    words = ("model=ridge", "model.estimator.solver=lbfgs", "seed=0,1", "tracking=none", *FAST)
+    board = bikeml.sweep(*words, data=houses.drop(columns="sold"), target="price")
+    assert len(board.failures) == 2
+    with pytest.raises(
+        RunNotFoundError, match=r"no cell of the sweep in '.*' has a score; failures says why: .*fitted"
+    ):
+        board.best  # noqa: B018  a property
+    assert len(repr(board)) < 300
+    assert "2 failed" in repr(board)
+
+
+def test_a_sweep_prints_no_leaderboard_and_leaves_the_process_as_it_was(workdir, capsys):
+    logger, show = logging.getLogger(), warnings.showwarning
+    state = (logger.handlers[:], logger.level, logging.raiseExceptions, sys.argv[:])
+    bikeml.sweep("model=baseline,linear", "tracking=none", *FAST)
+    assert capsys.readouterr().out == ""
+    assert (logger.handlers[:], logger.level, logging.raiseExceptions, sys.argv[:]) == state
+    assert warnings.showwarning is show
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bikeml.run("model=rf,gbr"), r"'model=rf,gbr'; add -m to sweep over its values \(in Python: bikeml.sweep\)"),
+        (lambda: bikeml.sweep("model=nosuch,linear"), r"model has no option 'nosuch'"),
+        (lambda: bikeml.sweep("--cfg"), r"'--cfg' is an option of the command line; here are overrides only"),
+        (lambda: bikeml.sweep("model=linear", data=draw_houses(), target="prize"), r"the DataFrame has no column 'prize'; did you mean 'price'"),
+        (lambda: bikeml.run(data=draw_houses(), target="city"), r"the DataFrame: .*city"),
+        (lambda: bikeml.load("nosuch"), r"there is no store at"),
+        (lambda: bikeml.load("."), r"there is no run in"),
+        (lambda: bikeml.explore("nowhere.csv", target="x"), r"there is no table at 'nowhere.csv'"),
+        (lambda: bikeml.explore(draw_houses()), r"the DataFrame needs a target"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_message_and_leaves_nothing(call, message, workdir):
+    with pytest.raises(BikemlError, match=message):
+        call()
+    assert [*workdir.iterdir()] == []
+
+
+def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch):
+    folder, result, board = made
+    monkeypatch.chdir(folder)
+    for which in ("latest", "best", result.run_id, result.run_id[:9], result.folder, str(result.folder)):
+        loaded = bikeml.load(which)
+        assert loaded.run_id in {result.run_id, *(each.run_id for each in board)}
+    loaded = bikeml.load(result.run_id)
+    assert loaded.look == result.look
+    assert loaded.record == result.record
+    assert loaded.metrics == result.metrics
+    assert loaded.score == result.score
+    rows = draw_houses(5, seed=3)
+    pd.testing.assert_frame_equal(loaded.predict(rows, interval=0.8), result.predict(rows, interval=0.8))
+    pd.testing.assert_frame_equal(loaded.predictions, result.predictions)
+    assert loaded.figures.keys() == result.figures.keys()
+    assert repr(loaded.pipeline) == repr(result.pipeline)
+
+
+def test_what_is_loaded_is_fetched_when_it_is_asked_for_and_goes_with_the_object(made, monkeypatch):
+    monkeypatch.chdir(made[0])
+    loaded = bikeml.load(made[1].run_id)
+    place = loaded._files._place
+    assert [*place.iterdir()] == []
+    assert loaded.metrics
+    assert [file.name for file in place.iterdir()] == ["result.json"]
+    del loaded
+    assert not place.exists()
+
+
+def test_a_changed_model_is_not_loaded(made, workdir):
+    import shutil
+
+    shutil.copytree(made[1].folder, "copy")
+    model = Path("copy/model/model.skops")
+    model.write_bytes(model.read_bytes() + b"x")
+    with pytest.raises(RecordError, match=r"model.skops' has been changed since the run wrote it"):
+        bikeml.load("copy").pipeline  # noqa: B018  a property
+
+
+def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(made):
+    with pytest.raises(RecordError, match=r"is the folder of a sweep; give the folder of one of its cells"):
+        bikeml.load(made[2].folder)
+
+
+def test_explore_returns_what_the_page_shows(workdir, houses):
+    seen = bikeml.explore(houses, target="price")
+    assert seen.to_frame().loc["zone", "role"] == "categorical"
+    assert [*workdir.iterdir()] == []
+    page = seen.page
+    assert page == workdir / "explore" / "explore.html"
+    assert "the DataFrame" in page.read_text(encoding="utf-8")
+    other = bikeml.explore(houses, "output=other", target="price")
+    assert other.page == workdir / "other" / "explore.html"
+    assert other.findings == seen.findings
+
+
+def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
+    long = "x" * 250
+    frame = houses.rename(columns={"price": long})
+    result = bikeml.run(
+        "model=linear",
+        f"hydra.run.dir={long}/{long}",
+        f"tracking.run_name={long}",
+        "tracking=none",
+        *FAST,
+        data=frame,
+        target=long,
+    )
+    board = bikeml.sweep(
+        f"data.name={long},y", f"hydra.sweep.dir={long}/{long}", "tracking=none", *FAST, data=frame, target=long
+    )
+    seen = bikeml.explore(frame, target=long)
+    for each in (result, board, seen):
+        assert len(repr(each)) < 300
+        assert "\n" not in repr(each)
+
+
+def test_an_error_is_shown_without_its_traceback_in_a_notebook(monkeypatch):
+    monkeypatch.delenv("BIKEML_TRACEBACK", raising=False)
+    with pytest.raises(ConfigError) as error:
+        bikeml.run("model=nosuch")
+    (line,) = error.value._render_traceback_()
+    assert line.startswith("ConfigError: model has no option 'nosuch'")
+    monkeypatch.setenv("BIKEML_TRACEBACK", "1")
+    assert error.value._render_traceback_()[0].startswith("Traceback")
+
+
+def test_json_of_the_record_has_the_command_of_the_sweeps_cell(made):
+    record = json.loads((made[2][0].folder / "result.json").read_text())
+    assert record["command"].startswith("python -m bikeml model=tree")
+    assert "data.path=" in record["command"]
