@@ -20,6 +20,7 @@ from bikeml.api.sweep import Leaderboard
 from bikeml.errors import BikemlError, ConfigError, DataError, FitError, RecordError, RunNotFoundError
 from tests.conftest import DAILY
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "split.folds=2")
 PUBLIC = [getattr(bikeml, name) for name in bikeml.__all__ if name != "errors"] + [
     Result,
@@ -71,6 +72,7 @@ def test_dir_lists_what_there_is_to_use():
     assert dir(bikeml) == bikeml.__all__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", PUBLIC, ids=lambda each: each.__name__)
 def test_the_examples_of_what_is_public_are_true(each):
     finder, options = doctest.DocTestFinder(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -92,6 +94,7 @@ def test_what_is_public_is_documented_and_typed(each):
         assert all(parameter.annotation is not parameter.empty for parameter in signature.parameters.values())
 
 
+@pytest.mark.slow
 def test_a_dataframe_gives_the_figures_of_its_file(workdir, houses):
     text = houses.assign(zone="z" + houses["zone"].astype(str), sold=houses["sold"].dt.strftime("%Y-%m-%d"))
     text.to_csv("houses.csv", index=False)
@@ -137,6 +140,7 @@ def test_a_dataframe_is_stored_in_the_folder_of_its_run(made):
     assert board[0].record.dataset.sha256 == result.record.dataset.sha256
 
 
+@pytest.mark.slow
 def test_the_recorded_command_repeats_the_run(made, monkeypatch, workdir):
     result = made[1]
     again = eval(result.record.command, {"bikeml": bikeml})
@@ -233,6 +237,7 @@ def test_a_sweep_without_a_result_has_no_best(workdir, houses):
     assert "2 failed" in repr(board)
 
 
+@pytest.mark.slow
 def test_a_sweep_prints_no_leaderboard_and_leaves_the_process_as_it_was(workdir, capsys):
     logger, show = logging.getLogger(), warnings.showwarning
     state = (logger.handlers[:], logger.level, logging.raiseExceptions, sys.argv[:])
@@ -331,7 +336,7 @@ def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
         target=long,
     )
     board = bikeml.sweep(
-        f"data.name={long},y", f"hydra.sweep.dir={long}/{long}", "tracking=none", *FAST, data=frame, target=long
+        f"data.name={long},y", f"hydra.sweep.dir=sweeps/{long}", "tracking=none", *FAST, data=frame, target=long
     )
     seen = bikeml.explore(frame, target=long)
     for each in (result, board, seen):
