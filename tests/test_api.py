@@ -256,7 +256,8 @@ def test_a_sweep_prints_no_leaderboard_and_leaves_the_process_as_it_was(workdir,
         (lambda: bikeml.sweep("model=linear", data=draw_houses(), target="prize"), r"the DataFrame has no column 'prize'; did you mean 'price'"),
         (lambda: bikeml.run(data=draw_houses(), target="city"), r"the DataFrame: .*city"),
         (lambda: bikeml.load("nosuch"), r"there is no store at"),
-        (lambda: bikeml.load("."), r"there is no run in"),
+        (lambda: bikeml.load("./"), r"'./' is no folder of a run: it has no result.json"),
+        (lambda: bikeml.load(Path("nowhere")), r"there is no run in"),
         (lambda: bikeml.explore("nowhere.csv", target="x"), r"there is no table at 'nowhere.csv'"),
         (lambda: bikeml.explore(draw_houses()), r"the DataFrame needs a target"),
     ],
@@ -307,7 +308,7 @@ def test_a_changed_model_is_not_loaded(made, workdir):
 
 
 def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(made):
-    with pytest.raises(RecordError, match=r"is the folder of a sweep; give the folder of one of its cells"):
+    with pytest.raises(RunNotFoundError, match=r"is the folder of a sweep; give the folder of a cell, such as"):
         bikeml.load(made[2].folder)
 
 

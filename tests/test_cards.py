@@ -13,7 +13,7 @@ import bikeml
 from bikeml.api.card import draw_exploration, draw_leaderboard, draw_run
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.sweep import FailureRecord
-from tests.test_report import browser, look
+from tests.browser.fixtures import browser, look
 
 __all__ = ["browser", "look"]
 

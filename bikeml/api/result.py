@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
+    from bikeml.config.schema import Config
     from bikeml.experiment.model_file import ModelDescription
     from bikeml.tracking.recorded import RecordedRun
 
@@ -73,11 +74,20 @@ class LocalFiles:
 class StoredFiles:
     """The files of a run in a store. What is asked for is fetched, once, to a folder that goes with this object."""
 
-    def __init__(self, run: "RecordedRun", look: str) -> None:
-        self._run, self.look = run, look
+    def __init__(self, config: "Config", run: "RecordedRun") -> None:
+        self._config, self._run = config, run
         self.run_id = run.run_id
         self._place = Path(mkdtemp(prefix="bikeml-"))
         finalize(self, shutil.rmtree, self._place, ignore_errors=True)
+
+    @property
+    def look(self) -> str:
+        """Return what shows the run in its store to a person."""
+        from bikeml.tracking.backends import open_store
+        from bikeml.tracking.lookup import find_place
+
+        experiment_id = find_place(self._config, self.run_id).experiment_id
+        return open_store(self._config).look(experiment_id, self.run_id)
 
     def bring(self, *names: str) -> RunFolder:
         """Return the folder with the record and the named files."""
