@@ -35,13 +35,22 @@ class Chunk(NamedTuple):
     """The cells of the key, shape (n_rows,): of the column's type in Parquet, text in CSV; None without a key."""
 
 
+class OtherTableError(DataError):
+    """The rows lack most columns of the model: they are of another table."""
+
+    def __init__(self, message: str, names: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+        """The columns of the rows."""
+
+
 def read_rows(data: DataConfig, inputs: Mapping[str, str], key: str | None = None) -> Generator[Chunk, None, None]:
     """
     Yield the rows of the table at data.path ("-" is the standard input) in chunks.
 
     Each chunk has the columns of `inputs` (names and MLflow's types) and of `key`, if it is given; other columns are
     left out. `data` says how the file is written. Raises DataError if the table cannot be read or has no rows, and at
-    the first chunk that does not fit.
+    the first chunk that does not fit; OtherTableError if most columns are missing.
     """
     wanted = [*inputs, *([key] if key is not None and key not in inputs else [])]
     first = 0
@@ -67,10 +76,12 @@ def _slice(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def _check_names(file: OpenTable, wanted: Sequence[str], data: DataConfig) -> None:
     missing = [name for name in wanted if name not in file.names]
     if missing:
-        raise DataError(
+        told = (
             f"{redact(data.path)} does not fit the model:\n" + "\n".join(say_missing(missing, file.names)) + "\n"
             f"  it has [{some(file.names, NAMES_SHOWN)}]{file.advice}\n  it needs [{some(wanted, NAMES_SHOWN)}]"
         )
+        is_other = 2 * len(missing) > len(wanted) and not file.advice
+        raise OtherTableError(told, file.names) if is_other else DataError(told)
 
 
 def check_types(rows: pd.DataFrame, inputs: Mapping[str, str], data: DataConfig, seen: str) -> pd.DataFrame:
