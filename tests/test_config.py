@@ -186,6 +186,7 @@ BAD_OVERRIDES = [
     ("model.grid=null", r"model.grid=null should be a mapping"),
     ("model.grid.positive=true", r"model.grid.positive=True should be a list"),
     ("model.grid.positive=[]", r"model.grid.positive=\[\] should not be empty"),
+    ("experiment=houses", r"no option 'houses'; the name of an experiment in the store is tracking.experiment_name=ho"),
     ("experiment=tutorial_gird", r"experiment has no option 'tutorial_gird'; did you mean 'tutorial_grid'"),
     ("azure.endpoint.instance_count=0", r"azure.endpoint.instance_count=0 should be greater than or equal to 1"),
     ("azure.endpoint.request_settings.request_timeout_ms=180001", r"ms=180001 should be less than or equal to 180000"),

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from bikeml.multirun.display.advice import advise_sweep
 from bikeml.multirun.display.run import show_run
+from bikeml.multirun.display.same import tell_same
 from bikeml.multirun.display.sweep import show_places
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.run import Search, StoreRecord
@@ -18,6 +20,7 @@ from bikeml.records.sweep import FailureRecord
 from bikeml.system.clock import enter
 from bikeml.terminal.numbers import show_parts
 from tests.builders import run_record, write_run, write_sweep
+from tests.conftest import config_of
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
 PARTS = st.dictionaries(st.sampled_from(["start", "read", "fit", "judge", "record"]), st.floats(0, 1e5), min_size=1)
@@ -103,3 +106,34 @@ def test_after_failures_the_same_command_completes_the_sweep(workdir, capsys):
 def test_a_sweep_without_a_single_result_names_its_page_and_advises_nothing(workdir, capsys):
     said = places(write_sweep(workdir / "s", a=FailureRecord(error="broke", overrides=())).look(), capsys)
     assert list(said) == ["time", "folder", "page"]
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_the_same_command_typed_twice_is_told_that_its_figures_are_identical(bikeml_main, capsys):
+    command = ("model=tree", *FAST[1:])
+    assert bikeml_main(*command) == 0
+    first = told(capsys.readouterr().out)
+    assert "same" not in first
+    assert bikeml_main(*command) == 0
+    said = told(capsys.readouterr().out)["same"]
+    assert re.fullmatch(
+        rf"run {first['run'][:12]} of \d\d:\d\d has the same fingerprint, and all \d+ figures are identical", said
+    )
+    assert bikeml_main(*command, "seed=1") == 0
+    assert "same" not in told(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("reproducible", "cause"), [(True, "it ran on another kind of machine"), (False, "a random_state is null")]
+)
+def test_the_same_fingerprint_with_other_figures_says_why(workdir, monkeypatch, reproducible, cause):
+    record = run_record(reproducible=reproducible)
+    stored(workdir, "5" * 32)
+    metrics = {**record.metrics, **record.ends, "test_r2": 0.1}
+    found = SimpleNamespace(run_id="7" * 32, started=0.0, metrics=metrics)
+    monkeypatch.setattr("bikeml.tracking.lookup.find_same", lambda *_: found)
+    said = tell_same(config_of(), record, workdir)
+    assert re.fullmatch(
+        rf"run 7{{12}} of 19\d\d-\d\d-\d\d \d\d:\d\d has the same fingerprint, but 1 of \d figures differ: {cause}",
+        said,
+    )

@@ -82,7 +82,7 @@ def test_the_embedded_table_is_predicted_as_the_run_did(call, recorded):
     np.testing.assert_array_equal(table["predicted"], expected(recorded))
     held_out = recorded[1].predictions
     np.testing.assert_array_equal(table["predicted"].iloc[held_out["row"] - 1], held_out["predicted"])
-    table_and_run = f"pkg://bikeml.datasets/daily-bike-share.csv predicted by run {recorded[1].run_id} (tree-standard)"
+    table_and_run = f"pkg://bikeml.datasets/daily-bike-share.csv predicted by run {recorded[1].run_id} (tree-standard on daily-bike-share)"
     best = "the best by cv_r2_mean on the folds of the latest run"
     advice = "these are the rows of the embedded table; set data.path to your own"
     assert err == f"731 rows of {table_and_run}, {best}\n{advice}\n"
@@ -247,6 +247,40 @@ def edit(row, **cells):
     for name, value in cells.items():
         table.loc[row, name] = value
     return table.to_csv(index=False)
+
+
+def test_rows_of_another_table_are_refused_by_name_with_the_run_that_fits_them(call, recorded):
+    mixed = "data=csv", "data.path=mixed.csv"
+    status, out, err = call(*mixed)
+    run_id = recorded[1].run_id
+    daily = rf"run {run_id[:12]} was fitted on daily-bike-share, with \['season', 'mnth', .*\]"
+    columns = r"with the columns \['size', 'colour', 'count', 'price'\]"
+    assert (status, out) == (2, "")
+    assert re.match(
+        rf"bikeml: the rows of mixed.csv are of another table, {columns}; {daily}; name a run of this table with run=\n"
+        rf" +run=best is {run_id} \(tree-standard on daily-bike-share\), the best by cv_r2_mean on the folds of the l",
+        err,
+    )
+    status, out, err = call(*mixed, "tracking.experiment_name=mixed", f"run={run_id}")
+    assert (status, out) == (2, "")
+    assert re.match(
+        rf"bikeml: the rows of mixed.csv look like the table mixed, {columns}; {daily}; run=\w{{12}} \(linear-imputed\) fits",
+        err,
+    )
+    assert "run=best" not in err
+
+
+@pytest.mark.parametrize("task", ["predict", "register"])
+def test_an_error_says_which_run_was_chosen_and_its_table(store, recorded, capsys, workdir, task):
+    run_id = str(recorded[1].run_id)
+    store.set_tag(run_id, "bikeml.model_sha256", "0" * 64)
+    for which, how in (("latest", "the latest run"), ("best", "the best by cv_r2_mean on the folds of the latest run")):
+        assert start([task, f"run={which}"]) != 0
+        told = capsys.readouterr().err.splitlines()
+        assert "has been changed since it was recorded" in told[0]
+        assert told[-1] == f"        run={which} is {run_id} (tree-standard on daily-bike-share), {how}"
+    assert start([task, f"run={run_id}"]) != 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 HEADER = DAILY.read_text().splitlines()[0] + "\n"

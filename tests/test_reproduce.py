@@ -104,7 +104,7 @@ def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_n
     evaluate.write_text(text)
     done = run_in(checkout, "bikeml", "reproduce", "run=latest")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"run  \w{32} \(.*\), latest\n", done.stdout)
+    assert re.search(r"run  \w{32} \(.* on .*\), the latest run\n", done.stdout)
     assert "│" not in done.stdout  # which lists what differs
     assert re.search(r"result  (\d+) of \1 figures identical\n", done.stdout)
     assert re.search("with the recorded changes\n +fingerprint  the recorded one\n", done.stdout)
@@ -242,7 +242,8 @@ def test_a_recorded_config_without_a_table_is_one_message(call, workdir):
     digest = hashlib.sha256(config.read_bytes()).hexdigest()
     edit_json(artifact(workdir, run_id, "result.json"), lambda record: record["files"].update({"config.yaml": digest}))
     status, _, err = call("run=latest")
-    assert (status, err) == (2, "bikeml: config.yaml of the run has no data.path; name another run\n")
+    run = f"run=latest is {run_id} (linear on daily-bike-share), the latest run"
+    assert (status, err) == (2, f"bikeml: config.yaml of the run has no data.path; name another run\n        {run}\n")
 
 
 def test_code_of_before_a_key_was_known_is_not_told_it(tmp_path):

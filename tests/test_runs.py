@@ -179,6 +179,26 @@ def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, mo
             find(config_of(), which)
 
 
+def test_a_mistyped_alias_model_or_experiment_is_told_what_is_near(recorded, store):
+    result = recorded[1]["tree"]
+    store.create_registered_model("rentals")
+    store.create_model_version("rentals", store.get_run(result.run_id).info.artifact_uri + "/model", result.run_id)
+    store.set_registered_model_alias("rentals", "champion", "1")
+    for which, meant in (
+        ("champoin", "champion"),
+        ("lates", "latest"),
+        ("rentals@chapion", "champion"),
+        ("rental/1", "rentals"),
+        ("rental@champion", "rentals"),
+    ):
+        with pytest.raises(
+            RunNotFoundError, match=f"{which.rpartition('@')[2].partition('/')[0]}'.*; did you mean '{meant}'"
+        ):
+            find(config_of(), which)
+    with pytest.raises(RunNotFoundError, match=r"'bikml'; did you mean 'bikeml'\?; .* experiments are .*bikeml"):
+        find(config_of("tracking.experiment_name=bikml"), "latest")
+
+
 @pytest.mark.parametrize("which", ["nothing", "deadbeef", "a run!", "0" * 32, "../x"])
 def test_an_unknown_run_is_named_with_the_latest_ones(recorded, store, which):
     with pytest.raises(RunNotFoundError) as error:

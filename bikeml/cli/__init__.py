@@ -202,6 +202,7 @@ def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.multirun.display.run import show_run
+    from bikeml.multirun.display.same import tell_same
     from bikeml.multirun.run import read_composed, run
     from bikeml.multirun.sources import refuse_hidden
     from bikeml.records.provenance import command_line
@@ -213,5 +214,5 @@ def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
     with progress() as announce:
         result = run(config, invocation, announce)
-    show_run(result.record, result.folder)
+    show_run(result.record, result.folder, tell_same(config, result.record, result.folder))
     return result.score

@@ -127,7 +127,8 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
 
     announce("looking for the run")
     run = lookup.find(config, options.run)
-    with TemporaryDirectory(prefix="bikeml-", ignore_cleanup_errors=True) as temporary:
+    temporary_folder = TemporaryDirectory(prefix="bikeml-", ignore_cleanup_errors=True)
+    with run.named_in_errors(), temporary_folder as temporary:
         folder = Path(temporary)
         recorded = _fetch(run, folder)
         before, sections = recorded.require(), recorded.read_config()

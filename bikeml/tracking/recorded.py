@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mlflow.entities import LoggedModel, RunData
 
-from bikeml.errors import ModelFileError, RecordError, RunNotFoundError
+from bikeml.errors import BikemlError, ModelFileError, RecordError, RunNotFoundError
 from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
@@ -49,21 +49,35 @@ class RecordedRun:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    started: float | None
+    """Unix time; None of a record that does not say it."""
     uri: str
     """The address of its store, or its folder."""
+    table: str
+    """The name of its table; empty if the store does not tell it."""
+    columns: tuple[str, ...]
+    """The features and the target; empty if the store does not tell them."""
     which: str
     """The argument that it was found by, such as "best"."""
-    best_by: str | None
-    """The name of the metric that it is the best by, if it was found by "best"."""
+    chosen: str
+    """How it was chosen, such as "the latest run" or "rentals@champion"; empty if its id was given."""
     files: Files = field(repr=False, compare=False)
 
     @property
     def title(self) -> str:
-        """Return its id and name, and `which` if that was not the id."""
-        if self.which == "best":
-            return f"{self.run_id} ({self.name}), the best by {self.best_by} on the folds of the latest run"
-        named = "" if self.run_id.startswith(self.which) else f", {self.which}"
-        return f"{self.run_id} ({self.name}){named}"
+        """Return its id, name and table, and how it was chosen if its id was not given."""
+        table = f" on {self.table}" if self.table else ""
+        return f"{self.run_id} ({self.name}{table}){self.chosen and f', {self.chosen}'}"
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Say in an error of the block which run was chosen, if its id was not given."""
+        try:
+            yield
+        except BikemlError as error:
+            if self.chosen:
+                error.add_note(f"run={self.which} is {self.title}")
+            raise
 
     def holds(self, path: str) -> bool:
         """Return whether the run has an artifact: a file or a folder of the run folder; raises TrackingError."""

@@ -52,6 +52,8 @@ class Deployed:
     scoring_uri: str
     is_new: bool
     """Whether the deployment was made or changed just now."""
+    run: str
+    """Which run it is of, and how that was chosen; empty if only the traffic was moved."""
 
 
 def deploy(config: Config, options: Options) -> None:
@@ -61,6 +63,7 @@ def deploy(config: Config, options: Options) -> None:
     machines = done.deployment.machines
     tables.show_facts(
         {
+            **({"run": done.run} if done.run else {}),
             "endpoint": done.endpoint,
             "deployment": f"{done.deployment.name}{'' if done.is_new else ', as it was'}: {done.deployment.model} on "
             f"{machines.instance_count} x {machines.instance_type}",
@@ -83,7 +86,7 @@ def deploy_run(config: Config, options: Options, announce: Announce) -> Deployed
     """
     announce("looking for the run")
     run = lookup.find(config, str(options.run))
-    with TemporaryDirectory(prefix="bikeml-") as folder:
+    with TemporaryDirectory(prefix="bikeml-") as folder, run.named_in_errors():
         announce("checking the model")
         model, pipeline = fetch_checked(run, Path(folder))
         endpoints, deployments, models = _connect(config, announce)
@@ -99,7 +102,7 @@ def deploy_run(config: Config, options: Options, announce: Announce) -> Deployed
         is_new = deployments.deploy(name, wanted, served, run_tags(run))
         example = read_example(model)
         _check_answer(endpoints, endpoint, wanted.name, example, pipeline.predict(example))
-    return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new)
+    return _let_it_answer(endpoints, endpoint, wanted, traffic, is_new=is_new, run=run.title)
 
 
 def move_traffic(config: Config, options: Options, announce: Announce) -> Deployed:
@@ -149,10 +152,11 @@ def _let_it_answer(
     traffic: Mapping[str, int],
     *,
     is_new: bool,
+    run: str = "",
 ) -> Deployed:
     name = str(endpoint.name)
     if {key: part for key, part in endpoint.traffic.items() if part} != {
         key: part for key, part in traffic.items() if part
     }:
         endpoints.move_traffic(endpoint, traffic)
-    return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new)
+    return Deployed(name, deployment, dict(traffic), str(endpoint.scoring_uri), is_new, run)

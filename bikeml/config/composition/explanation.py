@@ -115,7 +115,10 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
         return "hydra/launcher=joblib is not installed; install it with: pip install 'bikeml[joblib]'"
     known = sorted(options) or sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
     allowed = f"allowed: {', '.join(known)}" if known else f"there is no group {group!r}"
-    return f"{group} has no option {option!r}{_find_option(group, option) or did_you_mean(option, known)}; {allowed}"
+    meant = _find_option(group, option) or did_you_mean(option, known)
+    if group == "experiment" and not meant:
+        meant = f"; the name of an experiment in the store is {override('tracking.experiment_name', option)}"
+    return f"{group} has no option {option!r}{meant}; {allowed}"
 
 
 def _find_option(group: str, option: str) -> str:

@@ -1,6 +1,7 @@
 """Print the figures of a run, its time and files, and what to do next."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def show_run(record: RunRecord, folder: Path) -> None:
+def show_run(record: RunRecord, folder: Path, same: str = "") -> None:
     """Print the figures, the time, the places of the files, and what to do next."""
     show_table(_figures(record))
-    show_facts(_facts(record, folder))
+    show_facts(_explain(record))
+    show_facts(_places(record, folder, same))
     for hint in record.hints:
         show_notice(hint)
     sampled = _describe_sample(record)
@@ -48,38 +50,42 @@ def _figures(record: RunRecord) -> "Table":
     return build_table(["metric", *numbers], table, title, right=numbers)
 
 
-def _facts(record: RunRecord, folder: Path) -> dict[str, str]:
-    facts: dict[str, str] = {}
-    metric = find_metric(record.rank)
+def _explain(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Yield what the figures mean."""
     if record.search:
-        facts |= _describe_search(record.search)
+        yield from _describe_search(record.search)
     if record.dataset.notes:
-        facts["table"] = "\n".join(record.dataset.notes)
+        yield "table", "\n".join(record.dataset.notes)
     none = "none; there are too few rows, groups or dates, or the metrics have none"
-    facts["intervals"] = record.interval_method if record.intervals else none
-    facts["folds"] = _describe_folds(record, metric)
+    yield "intervals", record.interval_method if record.intervals else none
+    yield "folds", _describe_folds(record, find_metric(record.rank))
     if record.undefined:
-        facts["undefined"] = "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
-    notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
+        yield "undefined", "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
     if record.dataset.gaps:
-        facts["gaps"] = ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+        yield "gaps", ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+    notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
     if not record.reproducible:
         notes.append("not reproducible: a random_state is null")
     if notes:
-        facts["note"] = "\n".join(notes)
-    facts["time"] = show_parts(_parts(record))
-    facts["folder"] = str(folder)
+        yield "note", "\n".join(notes)
+
+
+def _places(record: RunRecord, folder: Path, same: str) -> Iterator[tuple[str, str]]:
+    """Yield the time, the places of the files, which earlier run is the same, and what to do next."""
+    yield "time", show_parts(_parts(record))
+    yield "folder", str(folder)
     if (folder / PAGE).is_file():
-        facts["page"] = str(folder / PAGE)
+        yield "page", str(folder / PAGE)
     if (folder / LOG).is_file():
-        facts["log"] = f"there were warnings; see {LOG} in the folder"
-    facts["fingerprint"] = record.fingerprint[:16]
+        yield "log", f"there were warnings; see {LOG} in the folder"
+    yield "fingerprint", record.fingerprint[:16]
     store = StoreRecord.read(folder)
     if store is not None:
-        facts["run"] = f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
-        facts["look"] = store.look
-    facts["next"] = advise_run(record)
-    return facts
+        yield "run", f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        yield "look", store.look
+    if same:
+        yield "same", same
+    yield "next", advise_run(record)
 
 
 def _parts(record: RunRecord) -> dict[str, float]:
@@ -102,14 +108,12 @@ def _describe_folds(record: RunRecord, metric: Metric) -> str:
     return f"{len(record.cv.n_fit)}{known}; {spread}; {metric.pooled} is over all of their rows"
 
 
-def _describe_search(search: Search) -> dict[str, str]:
+def _describe_search(search: Search) -> Iterator[tuple[str, str]]:
     best = ", ".join(f"{name}={value}" for name, value in search.best_params.items())
     counts = search.counts
     resumed = f", {counts['fits_resumed']} found in the checkpoint" if counts["fits_resumed"] else ""
-    return {
-        "best": f"{best} (of {counts['candidates']} candidates)",
-        "fits": f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}",
-    }
+    yield "best", f"{best} (of {counts['candidates']} candidates)"
+    yield "fits", f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}"
 
 
 def _describe_sample(record: RunRecord) -> str:

@@ -1,8 +1,8 @@
 """Predict the rows of a table with the model of a recorded run."""
 
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +13,12 @@ from pydantic import Field
 
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
+from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
 from bikeml.records.run_folder import CONFIG, RunFolder
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
-from bikeml.table.rows import STANDARD_INPUT, Chunk, UnknownValues, read_rows
+from bikeml.table.rows import STANDARD_INPUT, Chunk, OtherTableError, UnknownValues, read_rows
 from bikeml.tasks.models.interval import Interval, list_files, read_interval
 from bikeml.tasks.models.output import COLUMNS, STANDARD_OUTPUT, Writer, count_decimals
 from bikeml.terminal.numbers import show_number
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
 Ends = tuple[np.ndarray, np.ndarray]
+
+
+ID_SHOWN = 12
 
 
 class Options(Section):
@@ -53,9 +57,11 @@ def predict(config: Config, options: Options) -> None:
     from bikeml.experiment.model_file import load_recorded, read_as_trained  # seconds of imports from here on
     from bikeml.tracking import lookup
 
-    with progress() as announce, TemporaryDirectory(prefix="bikeml-") as folder:
+    with progress() as announce, TemporaryDirectory(prefix="bikeml-") as folder, ExitStack() as stack:
         announce("looking for the run")
         run = lookup.find(config, options.run)
+        stack.enter_context(run.named_in_errors())
+        stack.enter_context(_naming_tables(config, run))
         announce("loading the model")
         recorded, model = run.fetch_record(Path(folder), CONFIG), run.fetch_model(Path(folder))
         pipeline, description = load_recorded(model)
@@ -90,6 +96,25 @@ def _check_output(config: Config, options: Options) -> None:
         raise RunFolderError(f"cannot write {options.output!r}: there is no folder {str(output.parent)!r}; make it")
     if options.key in COLUMNS:
         raise ConfigError(f"key={options.key!r} is a column of the output already ({', '.join(COLUMNS)}); rename it")
+
+
+@contextmanager
+def _naming_tables(config: Config, run: "RecordedRun") -> Iterator[None]:
+    """Name the table of the run in the error for rows of another one, and the run that they fit, if there is one."""
+    from bikeml.tracking.lookup import find_fitting
+
+    try:
+        yield
+    except OtherTableError as error:
+        other = find_fitting(config, error.names)
+        looks = f" look like the table {other.table}" if other and other.table else " are of another table"
+        cure = (
+            f"run={other.run_id[:ID_SHOWN]} ({other.name}) fits them" if other else "name a run of this table with run="
+        )
+        raise DataError(
+            f"the rows of {_shown(config.data.path)}{looks}, with the columns [{some(error.names)}]; run "
+            f"{run.run_id[:ID_SHOWN]} was fitted on {run.table or 'its own'}, with [{some(run.columns)}]; {cure}"
+        ) from error
 
 
 def predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:

@@ -46,7 +46,8 @@ def register(config: Config, options: Options) -> None:
 
         run, store = lookup.find(config, options.run, in_store=True), open_store(config)
         announce("checking and registering the model")
-        done = register_run(store, run, options.registered_model, options.alias)
+        with run.named_in_errors():
+            done = register_run(store, run, options.registered_model, options.alias)
     facts = {"run": run.title, "model": done.name}
     facts["version"] = f"{done.version}{'' if done.is_new else ', as before'}"
     if done.alias:

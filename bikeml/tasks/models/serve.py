@@ -49,8 +49,9 @@ def serve(config: Config, options: Options) -> None:
             announce("looking for the run")
             run = lookup.find(config, options.run)
             announce("checking the model")
-            model, _ = fetch_checked(run, Path(folder))
-            example = read_example(model)
+            with run.named_in_errors():
+                model, _ = fetch_checked(run, Path(folder))
+                example = read_example(model)
         log = Path(folder) / "server.log"
         with _server(model, options.port, log) as server:
             with progress(lines=True) as announce:

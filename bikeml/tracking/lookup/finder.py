@@ -1,16 +1,18 @@
 """Search a store for a run by its id, its alias, or as "best" or "latest"."""
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from math import inf, isnan, nan
 
 from mlflow import MlflowClient
-from mlflow.entities import Run, RunData
+from mlflow.entities import Dataset, Run, RunData
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.schema import TrackingConfig
+from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
@@ -25,6 +27,7 @@ from bikeml.tracking.recorded import RecordedRun, explain_apart
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 PAGE = 100
 RUNS_SHOWN = 3
+NAMES_READ = 1000
 
 
 class Finder:
@@ -33,7 +36,7 @@ class Finder:
     def __init__(self, place: Store, tracking: TrackingConfig) -> None:
         self._store, self._uri, self._tracking = place, place.uri, tracking
         self._client: MlflowClient = store.connect(place.uri)
-        self._best_by: str | None = None
+        self._chosen = ""
 
     def find(self, which: str) -> Run:
         """Return the run that `which` names; it may not be finished."""
@@ -49,6 +52,19 @@ class Finder:
         """Return the finished run with this tag FOLD_FITS that repeats its folds most often, if any."""
         runs = self._finished(f" and {store.equals(f'tags.`{FOLD_FITS}`', fold_fits)}")
         return max(runs, key=lambda run: int(run.data.params.get("split.repeats", 1)), default=None)
+
+    def find_same(self, fingerprint: str, run_id: str) -> Run | None:
+        """Return the newest finished run with this fingerprint and another id, if any."""
+        runs = self._finished(f" and {store.equals(f'tags.`{FINGERPRINT}`', fingerprint)}")
+        return next((run for run in runs if run.info.run_id != run_id), None)
+
+    def find_fitting(self, columns: Collection[str]) -> RecordedRun | None:
+        """Return the newest of the last finished runs whose features are all among these columns, if any."""
+        for run in islice(self._finished(), PAGE):
+            features = {*_columns_of(run)} - {run.data.params.get("data.target")}
+            if features and features <= {*columns}:
+                return self.check(run, run.info.run_id)
+        return None
 
     def check(self, run: Run, which: str) -> RecordedRun:
         """Return the run as a RecordedRun; raises RunNotFoundError unless it is a finished run of an experiment."""
@@ -71,9 +87,12 @@ class Finder:
             tags=dict(run.data.tags),
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
+            started=run.info.start_time / 1000 if run.info.start_time else None,
             uri=self._uri,
+            table=next((str(each.name) for each in _tables_of(run)), ""),
+            columns=_columns_of(run),
             which=which,
-            best_by=self._best_by,
+            chosen=self._chosen,
             files=RunFiles(run, self._uri),
         )
 
@@ -81,16 +100,19 @@ class Finder:
         found = next(self._finished(), None)
         if found is None:
             name = self._tracking.experiment_id or self._tracking.experiment_name
+            known = [str(each.name) for each in self._client.search_experiments(max_results=NAMES_READ)]
             raise RunNotFoundError(
-                f"no finished run is recorded in {redact(self._uri)!r}, experiment {name!r}; record one first "
-                "(python -m bikeml), or set tracking.uri and tracking.experiment_name"
+                f"no finished run is recorded in {redact(self._uri)!r}, experiment {name!r}"
+                f"{did_you_mean(name, {*known} - {name})}; record one first (python -m bikeml), or set tracking.uri "
+                f"and tracking.experiment_name; the store's experiments are {some(known, show=str)}"
             )
+        self._chosen = "the latest run"
         return found
 
     def _best(self) -> Run:
         latest = self._latest()
         metric = find_metric(latest.data.tags.get(RANK, "r2"))  # which earlier runs had
-        self._best_by = metric.mean
+        self._chosen = f"the best by {metric.mean} on the folds of the latest run"
         best, left_out = latest, list[tuple[float, str]]()
         for run in self._find_on_same_target(latest.data, metric):
             reason = explain_apart(run.data, latest.data)
@@ -146,7 +168,7 @@ class Finder:
     def _by_prefix(self, prefix: str) -> Run | None:
         if not PREFIX.fullmatch(prefix):
             return None
-        experiments = [str(each.experiment_id) for each in self._client.search_experiments(max_results=1000)]
+        experiments = [str(each.experiment_id) for each in self._client.search_experiments(max_results=NAMES_READ)]
         found = list(islice(self._search(experiments, f"attributes.run_id LIKE '{prefix}%'"), RUNS_SHOWN))
         if len(found) > 1:
             raise RunNotFoundError(
@@ -160,16 +182,23 @@ class Finder:
         name, _, detail = which.rpartition("@" if at else "/")
         found = next(iter(self._store.aliased(detail, name)), None) if at else self._store.version(name, detail)
         if found is None:
-            what, known = "alias" if at else "version", ", ".join(self._store.models()) or "none"
+            what, models = "alias" if at else "version", self._store.models()
+            meant = did_you_mean(name, models) if name not in models else ""
+            if at and name in models:
+                meant = did_you_mean(detail, [alias for of, alias in self._store.aliases() if of.name == name])
             raise RunNotFoundError(
-                f"no registered model {name!r} has the {what} {detail!r}; the registered models are: {known}"
+                f"no registered model {name!r} has the {what} {detail!r}{meant}; the registered models are: "
+                f"{', '.join(models) or 'none'}"
             )
         return self._of_version(which, found)
 
     def _by_alias(self, alias: str) -> Run:
         found = self._store.aliased(alias)
         if not found:
-            raise RunNotFoundError(f"there is no run or alias {alias!r} in {redact(self._uri)!r}; {self._advice()}")
+            meant = did_you_mean(alias, ["best", "latest", *(known for _, known in self._store.aliases())])
+            raise RunNotFoundError(
+                f"there is no run or alias {alias!r} in {redact(self._uri)!r}{meant}; {self._advice()}"
+            )
         if len(found) > 1:
             choice = ", ".join(f"{each.name}@{alias}" for each in found)
             raise RunNotFoundError(f"several registered models have the alias {alias!r}; write one of {choice}")
@@ -182,6 +211,7 @@ class Finder:
                 f"{which!r} is version {version.number} of {version.name}, but its run is not in "
                 f"{redact(self._uri)!r}; {self._advice()}"
             )
+        self._chosen = which if which.startswith(version.name) else f"{version.name}@{which}"
         return run
 
     def _advice(self) -> str:
@@ -194,6 +224,19 @@ def _is_experiment(run: Run) -> bool:
     """Return whether a run is an experiment: not a sweep's own run, and not a candidate of a search."""
     is_judged = RANK in run.data.tags or "cv_r2_mean" in run.data.metrics  # earlier runs have no such tag
     return FINGERPRINT in run.data.tags and is_judged
+
+
+def _tables_of(run: Run) -> list[Dataset]:
+    return [each.dataset for each in run.inputs.dataset_inputs] if run.inputs else []
+
+
+def _columns_of(run: Run) -> tuple[str, ...]:
+    """Return the features and the target of a run; nothing if the store does not tell them."""
+    schema = next((each.schema for each in _tables_of(run)), None)
+    try:
+        return tuple(str(column["name"]) for column in json.loads(schema or "")["mlflow_colspec"])
+    except (ValueError, KeyError, TypeError):  # recorded by another program
+        return ()
 
 
 def _score(run: Run, metric: Metric) -> float:

@@ -83,9 +83,12 @@ def read_folder(folder: Path, which: str) -> RecordedRun:
         tags=dict(_tag(place, record)),
         params=params,
         metrics={name: value for name, value in {**record.metrics, **record.ends}.items() if value is not None},
+        started=record.started,
         uri=str(folder),
+        table=record.dataset.name,
+        columns=tuple(record.dataset.columns),
         which=which,
-        best_by=None,
+        chosen=which,
         files=FolderFiles(folder),
     )
 

@@ -1,6 +1,6 @@
 """Find a run by whatever names it: its id, its alias, its folder, "best" or "latest"."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,13 +88,33 @@ def _searching(config: Config, which: str) -> Iterator[Finder]:
 
 def find_repeated(config: Config, fold_fits: str) -> RecordedRun | None:
     """Return the run with this tag FOLD_FITS that repeats its folds most often, if any; raises TrackingError."""
-    place = open_store(config)
-    if _is_missing(place.uri):
-        return None
-    with store.store_errors(place.uri, "look for recorded folds", ADVICE):
-        finder = Finder(place, config.tracking)
-        run = finder.find_repeated(fold_fits)
-        return finder.check(run, run.info.run_id) if run else None
+    with _finding(config, "look for recorded folds") as finder:
+        run = finder.find_repeated(fold_fits) if finder else None
+        return finder.check(run, run.info.run_id) if finder and run else None
+
+
+def find_same(config: Config, fingerprint: str, run_id: str) -> RecordedRun | None:
+    """Return the newest other finished run with this fingerprint, if any; raises TrackingError."""
+    with _finding(config, "look for the same run") as finder:
+        run = finder.find_same(fingerprint, run_id) if finder else None
+        return finder.check(run, run.info.run_id) if finder and run else None
+
+
+def find_fitting(config: Config, columns: Collection[str]) -> RecordedRun | None:
+    """Return the newest of the last finished runs whose features are all among these columns, if any."""
+    with _finding(config, "look for a run of this table") as finder:
+        return finder.find_fitting(columns) if finder else None
+
+
+@contextmanager
+def _finding(config: Config, what: str) -> Iterator[Finder | None]:
+    """Yield what searches the store of the config; None if there is none. Raises TrackingError for the block."""
+    place = open_store(config) if config.tracking.uri is not None else None
+    if place is None or _is_missing(place.uri):
+        yield None
+        return
+    with store.store_errors(place.uri, what, ADVICE):
+        yield Finder(place, config.tracking)
 
 
 def _read_run_id(folder: RunFolder | SweepFolder) -> str:
