@@ -222,7 +222,9 @@ def test_an_option_in_a_folder_nearby_is_found(workdir, monkeypatch, place, name
 def test_a_table_given_as_an_option_is_told_how_to_be_given(workdir, option):
     (workdir / "houses.csv").write_text("a,b\n")
     with pytest.raises(
-        ConfigError, match=f"{option}'; for the table 'houses.csv' write data=csv data.path=houses.csv data.target=COL"
+        ConfigError,
+        match=f"{option}'; for the table 'houses.csv' write data=csv data.path=houses.csv data.target=COL"
+        "UMN, or make an option of it: python -m bikeml init houses.csv target=COLUMN; allowed: csv, daily",
     ):
         compose([f"data={option}"])
 

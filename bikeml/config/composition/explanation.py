@@ -128,7 +128,8 @@ def _find_option(group: str, option: str) -> str:
         return f", but {folder / group / option}.yaml is there; add {shell('--config-dir', str(folder))}"
     if table is not None:
         words = shell("data=csv", override("data.path", str(table)))
-        return f"; for the table {str(table)!r} write {words} data.target=COLUMN"
+        option = f"python -m bikeml init {shell(str(table))} target=COLUMN"
+        return f"; for the table {str(table)!r} write {words} data.target=COLUMN, or make an option of it: {option}"
     return ""
 
 
