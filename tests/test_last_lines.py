@@ -108,6 +108,7 @@ def test_a_sweep_without_a_single_result_names_its_page_and_advises_nothing(work
     assert list(said) == ["time", "folder", "page"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_the_same_command_typed_twice_is_told_that_its_figures_are_identical(bikeml_main, capsys):
     command = ("model=tree", *FAST[1:])

@@ -29,7 +29,8 @@ def test_the_same_run_has_one_version_and_an_alias_moves(run_ids, call):
     status, out, err = call(f"run={linear}", "alias=champion")
     assert (status, err) == (0, "")
     assert re.search(
-        rf"run  {linear} \(linear\)\n +model  bikeml\n +version  1\n +alias  champion \(before: none\)", out
+        rf"run  {linear} \(linear on daily-bike-share\)\n +model  bikeml\n +version  1\n +alias  champion \(before: none\)",
+        out,
     )
     assert "version  1, as before\n" in call(f"run={linear}")[1]
     assert "alias  champion (which it had before)" in call(f"run={linear}", "alias=champion")[1]

@@ -298,7 +298,7 @@ def test_a_folder_names_its_run_without_any_store(recorded, workdir):
         model = here.fetch_model(workdir / name)
         assert model == workdir / name / "model"
         assert (model / "MLmodel").is_file()
-        assert here.title == f"{here.run_id} ({here.name}), {place}"
+        assert here.title == f"{here.run_id} ({here.name} on daily-bike-share), {place}"
     assert list(Path(workdir).glob("mlflow.db")) == []
 
 
