@@ -193,7 +193,10 @@ def test_what_is_not_registered_is_named_with_what_is(place):
             "unknown/1",
             r"no registered model 'unknown' has the version '1'; did you mean 'known'.; the registered models are: .*known",
         ),
-        ("unknown@nobody", r"no registered model 'unknown' has the alias 'nobody'; did you mean 'known'.; the registered models are: .*known"),
+        (
+            "unknown@nobody",
+            r"no registered model 'unknown' has the alias 'nobody'; did you mean 'known'.; the registered models are: .*known",
+        ),
         ("nobody", rf"there is no run or alias 'nobody' in '.*'; name a finished run by its id, .*; {latest}"),
         ("0" * 32, rf"there is no run or alias '0+' in .*; {latest}"),
     ):

@@ -15,13 +15,16 @@ FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importa
         ),
         (
             ("model=tree", "model.estimator.max_depth=2,deep"),
-            "model.estimator.max_depth=deep: model.estimator: The 'max",
+            "model.estimator: The 'max_depth' parameter",
         ),
+        (("model=linear,rff",), "model has no option 'rff'; did you mean 'rf'"),
         (("model=tree", "seed=0,1", "model.estimator.max_depth=deep"), "model.estimator: The 'max_depth' parameter"),
         (("model=[tree,rf]", "seed=0,1"), "model=[tree,rf] mixes the arguments of 2 models; choose one, or sweep"),
     ],
 )
-def test_a_sweep_names_the_cells_that_have_a_problem_unless_all_have_it(bikeml_main, workdir, capsys, words, said):
+def test_a_sweep_names_the_cells_that_have_a_problem_unless_all_have_it_or_it_tells_them(
+    bikeml_main, workdir, capsys, words, said
+):
     assert bikeml_main("-m", *words, *FAST) == 2
     assert capsys.readouterr().err.startswith(f"bikeml: {said}")
     assert list(workdir.iterdir()) == []

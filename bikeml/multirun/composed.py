@@ -78,12 +78,19 @@ def compose_cells(
 
 
 def name_cells(problems: Mapping[str, Sequence[int]], combinations: Sequence[Sequence[str]]) -> str:
-    """Return problems, a line each, with the cells that have it in front unless all have it; cells are positions."""
-    names = [" ".join(f"{key}={value}" for key, value in varies.items()) for varies in find_varying(combinations)]
-    return "\n".join(
-        line if len(cells) == len(names) else f"{redact(some([names[each] for each in cells], show=str))}: {line}"
-        for line, cells in problems.items()
-    )
+    """
+    Return problems, a line each, with the cells that have it in front; cells are positions.
+
+    A problem that all cells have, or that shows the values which tell its cells apart, is left as it is.
+    """
+    varying = find_varying(combinations)
+    lines = []
+    for line, cells in problems.items():
+        here = [varying[each] for each in cells]
+        names = [" ".join(f"{key}={value}" for key, value in varies.items()) for varies in here]
+        is_clear = len(cells) == len(varying) or all(value in line for varies in here for value in varies.values())
+        lines.append(line if is_clear else f"{redact(some(names, show=str))}: {line}")
+    return "\n".join(lines)
 
 
 def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
