@@ -16,13 +16,15 @@ from bikeml import errors
 if TYPE_CHECKING:
     import os
 
+    import pandas as pd
     from omegaconf import DictConfig
 
+    from bikeml.api.compare import Comparison
     from bikeml.api.explore import Exploration
     from bikeml.api.result import Result
     from bikeml.api.sweep import Leaderboard
 
-__all__ = ["errors", "explore", "load", "run", "sweep"]
+__all__ = ["compare", "errors", "explore", "load", "run", "runs", "sweep"]
 __version__ = "0.1.0"
 
 
@@ -91,6 +93,44 @@ def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
     from bikeml.api.stored import load_run
 
     return load_run(run, overrides)
+
+
+def runs(*overrides: str) -> "pd.DataFrame":
+    """
+    List the recorded runs, the newest first, a row each: its name, table, model, score and interval.
+
+    The overrides filter and sort, as those of ``python -m bikeml runs``: "model=rf", "data=houses", "since=7d",
+    "sort=score"; and they say which store is asked.
+
+    >>> import bikeml
+    >>> result = bikeml.run("model=linear", "tracking=local")
+    >>> bikeml.runs("model=linear")[["name", "metric", "status"]]
+         name metric    status
+    0  linear     r2  FINISHED
+
+    Raises ConfigError for a wrong override, RunNotFoundError if there is no store, and TrackingError.
+    """
+    from bikeml.api.compare import list_runs
+
+    return list_runs(overrides)
+
+
+def compare(*runs: "Result | str | os.PathLike[str]") -> "Comparison":
+    """
+    Compare runs with the first of them: each metric's paired difference on the same held-out rows, and what differs.
+
+    A run is a result, or what :func:`load` takes: an id, best, latest, an alias or a folder.
+
+    >>> import bikeml
+    >>> linear, tree = (bikeml.run(f"model={name}", "tracking=none") for name in ("linear", "tree"))
+    >>> bikeml.compare(linear, tree).to_frame()["figure"].tolist()
+    ['test_mse', 'test_rmse', 'test_mae', 'test_r2', 'cv_r2_mean']
+
+    Raises ConfigError for fewer than two runs, and what :func:`load` raises.
+    """
+    from bikeml.api.compare import compare_runs
+
+    return compare_runs(runs)
 
 
 def explore(data: object = None, *overrides: str, target: "str | int | None" = None) -> "Exploration":

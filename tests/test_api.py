@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import bikeml
+from bikeml.api.compare import Comparison
 from bikeml.api.explore import Exploration
 from bikeml.api.result import Result
 from bikeml.api.sweep import Leaderboard
@@ -25,6 +26,7 @@ FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "
 PUBLIC = [getattr(bikeml, name) for name in bikeml.__all__ if name != "errors"] + [
     Result,
     Leaderboard,
+    Comparison,
     Exploration,
 ]
 
@@ -312,6 +314,47 @@ def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(made):
         bikeml.load(made[2].folder)
 
 
+def test_runs_are_listed_newest_first_and_filtered(made, monkeypatch):
+    folder, result, _board = made
+    monkeypatch.chdir(folder)
+    table = bikeml.runs()
+    assert len(table) == 5
+    assert table["run_id"].iloc[-1] == result.run_id
+    assert bikeml.runs("model=ridge")["run_id"].tolist() == [result.run_id]
+    assert len(bikeml.runs("limit=2")) == 2
+    with pytest.raises(ConfigError, match=r"sort"):
+        bikeml.runs("sort=nosuch")
+
+
+def test_runs_are_compared_whether_they_are_results_ids_or_folders(made, monkeypatch):
+    folder, result, board = made
+    monkeypatch.chdir(folder)
+    both = bikeml.compare(result, board.best)
+    for others in ((result.run_id, board.best.folder), (result, str(board.best.run_id))):
+        pd.testing.assert_frame_equal(bikeml.compare(*others).to_frame(), both.to_frame())
+    assert both.refused == {}
+    assert both.differing["in"].eq("config").any()
+    assert not (folder / "compare.html").exists()
+    assert both.page == folder / "compare.html"
+    assert both.page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert 'class="bikeml-card"' in both._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ((), r"compare takes two to 6 runs"),
+        (("latest",), r"compare takes two to 6 runs"),
+        ((draw_houses(), "latest"), r"compare was given a DataFrame; it takes results, ids of runs"),
+        (("best", "nosuch"), r"there is no run or alias 'nosuch'"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(made, monkeypatch, runs, message):
+    monkeypatch.chdir(made[0])
+    with pytest.raises(BikemlError, match=message):
+        bikeml.compare(*runs)
+
+
 def test_explore_returns_what_the_page_shows(workdir, houses):
     seen = bikeml.explore(houses, target="price")
     assert seen.to_frame().loc["zone", "role"] == "categorical"
@@ -340,7 +383,7 @@ def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
         f"data.name={long},y", f"hydra.sweep.dir=sweeps/{long}", "tracking=none", *FAST, data=frame, target=long
     )
     seen = bikeml.explore(frame, target=long)
-    for each in (result, board, seen):
+    for each in (result, board, seen, bikeml.compare(result, board[0])):
         assert len(repr(each)) < 300
         assert "\n" not in repr(each)
 

@@ -7,7 +7,7 @@ their own.
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -23,6 +23,9 @@ from bikeml.system.printable import show_path
 from bikeml.table.hints import Hint
 from bikeml.table.look import Look
 from bikeml.terminal.numbers import show_number
+
+if TYPE_CHECKING:
+    from bikeml.pages.comparison.comparison import Comparison
 
 ROWS = 10
 """The most rows of a card."""
@@ -109,6 +112,31 @@ def draw_exploration(look: Look, findings: Sequence[Hint]) -> str:
         rows=rows,
         notes=[f"{more:,} more columns; see to_frame()"] * (more > 0)
         + [f"{what}: {advice}" for what, advice in findings],
+        facts={},
+    )
+
+
+def draw_comparison(found: "Comparison") -> str:
+    """Return the card of a comparison: the figures, and what else differs."""
+    rows = []
+    for each in found.figures:
+        show, difference = each.metric.show, each.difference
+        ends = difference is not None and difference.low is not None and difference.high is not None
+        interval = f"{show(difference.low)} to {show(difference.high)}" if difference and ends else ""
+        told = show(difference.value) if difference else ""
+        rows.append(
+            (each.name, each.run, show(each.first), show(each.value), told, interval, each.verdict or each.note)
+        )
+    notes = [f"{each.key}: {', '.join(each.shown)}" for each in found.aspects]
+    return _render(
+        title="Differences to A",
+        lead="; ".join(f"{letter} {run.record.run_name}" for letter, run in found.runs.items()),
+        headings=("figure", "run", "A", "of the run", "difference", "95% interval", "verdict"),
+        rows=rows,
+        notes=[
+            *notes[:ROWS],
+            *([f"{len(notes) - ROWS:,} more values differ; see differing"] if len(notes) > ROWS else []),
+        ],
         facts={},
     )
 
