@@ -1,7 +1,7 @@
 """
 Attack what bikeml reads, with altered records and the like, and count what came of it.
 
-    python scripts/attack.py records [--seed N] [--cases N] [--short] [--only WORDS] [--case N]
+    python scripts/attack.py records|models [--seed N] [--cases N] [--short] [--only WORDS] [--case N]
 
 A case is good when the command ends with status 0, 1, 2 or 3 within ten seconds, prints no traceback, and shows no
 figure that is not the untouched record's, unless it names what is broken. Each bad case is listed with its number:

@@ -25,8 +25,9 @@ TREE_OF_ALL_TYPES = {"a": 1, "b": {"c": [0.5, "text", None]}, "d": True}
 
 
 @pytest.mark.slow
-def test_altered_records_are_refused_or_named():
-    command = [sys.executable, "scripts/attack.py", "records", "--short"]
+@pytest.mark.parametrize("kind", ["records", "models"])
+def test_what_was_altered_is_refused_or_named(kind):
+    command = [sys.executable, "scripts/attack.py", kind, "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert re.search(r"^40 cases, 0 bad$", done.stdout, re.MULTILINE), done.stdout + done.stderr
 

@@ -134,7 +134,7 @@ def estimator_errors() -> Iterator[None]:
     """Raise a FitError if an estimator refuses the data or its arguments in the block."""
     try:
         yield
-    except (ValueError, TypeError, AttributeError, MemoryError, ArithmeticError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, MemoryError, ArithmeticError) as error:
         raise FitError(f"the pipeline could not be fitted: {type(error).__name__}: {error}") from error
 
 

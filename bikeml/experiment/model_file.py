@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import yaml
 from sklearn import __version__ as sklearn_version
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.data import DataConfig
 from bikeml.errors import FitError, ModelFileError
+from bikeml.experiment.trusted.arrays import check_arrays
+from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted
@@ -36,6 +38,8 @@ WRITTEN_EARLIER: Mapping[str, object] = {
 """How the tables of earlier versions were written, whose models do not say it."""
 SAME = 1e-9
 """The largest difference, relative to the largest prediction, between a model and itself after it is loaded."""
+MOST_EXPANDED_BYTES, MOST_EXPANSION = 256 * 2**20, 100
+"""A model file may hold so many bytes, or so many times its own size: a few kilobytes can hold any number of zeros."""
 _LOADED: set[frozenset[str]] = set()
 """The sets of types of the models that this process has loaded."""
 
@@ -65,6 +69,7 @@ def save_pipeline(pipeline: BaseEstimator, folder: Path, name: str = FILE_NAME) 
 def read_types(file: Path) -> frozenset[str]:
     """Return the names of the types in a model file; nothing is loaded. Raises the errors of a damaged file."""
     with zipfile.ZipFile(file) as archive:
+        _check_expansion(archive, file.stat().st_size)
         waiting: list[Any] = [json.loads(archive.read("schema.json"))]
     found = set()
     while waiting:
@@ -75,6 +80,12 @@ def read_types(file: Path) -> frozenset[str]:
         elif isinstance(node, list):
             waiting += node
     return frozenset(found)
+
+
+def _check_expansion(archive: zipfile.ZipFile, size: int) -> None:
+    held = sum(member.file_size for member in archive.infolist())
+    at_most = max(MOST_EXPANDED_BYTES, MOST_EXPANSION * size)
+    need(held <= at_most, f"its {size:,} bytes hold {held:,}; at most {at_most:,} are allowed")
 
 
 def save_checked(pipeline: Pipeline, example: pd.DataFrame, predicted: np.ndarray, folder: Path) -> frozenset[str]:
@@ -107,7 +118,7 @@ def _compare(predicted: np.ndarray, loaded: np.ndarray) -> None:
 
 def load_pipeline(path: str | Path) -> Pipeline:
     """
-    Load a pipeline from a model.skops or from its folder.
+    Load a pipeline, or a regressor alone, from a model.skops or from its folder.
 
     Raises ModelFileError if the file is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
     """
@@ -123,7 +134,12 @@ def _load(file: Path, name: str) -> Pipeline:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(file, trusted=sorted(filter(is_trusted, read_types(file))))
+        model = skops.io.load(file, trusted=sorted(filter(is_trusted, read_types(file))))
+        need(
+            isinstance(model, BaseEstimator) and is_regressor(model),
+            f"it holds no regressor, but a {type(model).__name__}",
+        )
+        check_arrays(model)
     except UntrustedTypesFoundException as error:
         untrusted = [each for each in skops.io.get_untrusted_types(file=file) if not is_trusted(each)]
         raise ModelFileError(
@@ -134,6 +150,7 @@ def _load(file: Path, name: str) -> Pipeline:
         raise ModelFileError(
             f"{name} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
         ) from error
+    return model
 
 
 @dataclass(frozen=True)

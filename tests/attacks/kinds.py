@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from tests.attacks import records
+from tests.attacks import models, records
 from tests.attacks.session import Case
 
 
@@ -13,4 +13,4 @@ class Plan(Protocol):
     def __call__(self, session: Path, *, is_short: bool) -> list[Case]: ...
 
 
-ATTACKS: dict[str, Plan] = {"records": records.plan}
+ATTACKS: dict[str, Plan] = {"records": records.plan, "models": models.plan}
