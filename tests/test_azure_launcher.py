@@ -654,7 +654,11 @@ def test_names_that_cannot_be_written_are_one_message(
 
 
 def test_the_snapshot_holds_the_code_and_no_secret(
-    sweep: Main, workspace: LoopbackAzureML, workdir: Path, tmp_path_factory: pytest.TempPathFactory
+    sweep: Main,
+    workspace: LoopbackAzureML,
+    workdir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = workdir / "conf"
     (config / "search").mkdir(parents=True)
@@ -663,6 +667,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
         (config / name).write_text("hush")
     (config / ".amlignore").write_text("notes.txt\n")
     assert sweep(f"--config-dir={config}", "model=tree", "search=own") == 0
+    assert "bikeml: jobs do not get files that may hold secrets: '" in capsys.readouterr().err
     (job,) = workspace.jobs.by_name.values()
     uri = workspace.store.get(job.spec["codeId"]).properties["codeUri"]
     code = workspace.blobs.download(uri, tmp_path_factory.mktemp("code"))

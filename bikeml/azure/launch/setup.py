@@ -11,6 +11,7 @@ from bikeml.azure.jobs.service import Request
 from bikeml.azure.launch.snapshot import stage
 from bikeml.azure.workspace.requirements import build_conda, is_installed, pin
 from bikeml.config.schema import LauncherConfig
+from bikeml.config.spelling import some
 from bikeml.errors import DataError
 from bikeml.multirun.composed import PlannedCell
 from bikeml.multirun.sources import ConfigFolder
@@ -18,6 +19,7 @@ from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact
 from bikeml.table.data import split_name
 from bikeml.table.reading.source import open_source, read_bytes
+from bikeml.terminal.tables import show_notice
 
 EXCEL = "openpyxl"
 """An optional package. Jobs with other tables do not need it."""
@@ -36,7 +38,9 @@ class JobSetup:
         """Copy the code now: when a job is replaced hours later, the files may have changed."""
         azure, packages = self.planned[0].config.azure, self._packages(installed=False)
         pins = [] if azure.makes_environment else pin(self._packages(installed=True))
-        stage(self.folder / "code", packages, folders, pins)
+        left_out = stage(self.folder / "code", packages, folders, pins)
+        if left_out:
+            show_notice(f"jobs do not get files that may hold secrets: {some(left_out)}")
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Give the workspace the code, the environment and the tables of the requests."""

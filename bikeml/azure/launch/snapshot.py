@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 from bikeml.azure.launch import packages as job_packages
+from bikeml.azure.launch.left_out import list_files
 from bikeml.config.composition import config_dir
 from bikeml.errors import ClusterError
 from bikeml.multirun.sources import ConfigFolder
@@ -17,76 +16,50 @@ from bikeml.records.provenance import CHECKOUT, PROJECT_COMMIT, describe_checkou
 
 CONFIG_FOLDER = "config"
 """The name of the copy of the user's own folders of configs."""
-NEVER = GitIgnoreSpec.from_lines(
-    (
-        *(
-            "__pycache__/",
-            "*.pyc",
-            ".git/",
-            ".venv/",
-            "node_modules/",
-            ".azureml/",
-            ".env*",
-            "*.pem",
-            "*.key",
-            "*.pfx",
-            "*.p12",
-            ".netrc",
-            ".ssh/",
-            *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
-        ),
-        # run folders, by the year that they begin with: bikeml itself has a package multirun
-        *("**/outputs/[0-9]*/", "**/multirun/[0-9]*/", "mlruns/", "mlartifacts/", "*.db", "*.sqlite"),
-    )
-)
-"""What no job needs to see: caches, keys, run folders and stores."""
 
 
-def stage(folder: Path, packages: Iterable[str], configs: Sequence[ConfigFolder], pins: Sequence[str]) -> None:
+def stage(folder: Path, packages: Iterable[str], configs: Sequence[ConfigFolder], pins: Sequence[str]) -> list[str]:
     """
     Copy into `folder` the code that jobs run: bikeml with its conf, `packages` by name, and the user's own configs.
 
     The files of all `configs` get into one folder, which a job names with --config-path. Of two with one name it has
     the one that Hydra takes here; a file that one of ours hides is left out.
-    `pins` are the requirements that jobs install themselves, if any. An .amlignore at the top of a package or config
-    folder is obeyed, or else its .gitignore. The origin of the code is written beside it, so that a job records the
-    same as a run in the checkout.
+    `pins` are the requirements that jobs install themselves, if any. An .amlignore of a folder is obeyed, or else its
+    .gitignore. The origin of the code is written beside it, so that a job records the same as a run in the checkout.
+    Return the files that were left out since they may hold secrets.
     """
     here = Path(__file__).parents[2]
-    _copy(here, folder / "bikeml")
+    left_out = _copy(here, folder / "bikeml")
     known = {PROJECT_COMMIT: find_project_commit(), **describe_checkout()}
     origin = {**known, "versions": {name: version(name) for name in PACKAGES}}
     (folder / "bikeml" / CHECKOUT).write_text(json.dumps(origin), encoding="utf-8")
     if pins:
         job_packages.write(folder, pins)
     if not (folder / "bikeml" / "conf").is_dir():
-        _copy(config_dir(), folder / "bikeml" / "conf")
+        left_out += _copy(config_dir(), folder / "bikeml" / "conf")
     for config in reversed(configs):  # the first counts most
-        _copy(config.path, folder / CONFIG_FOLDER, behind=config_dir() if config.is_behind_ours else None)
+        left_out += _copy(config.path, folder / CONFIG_FOLDER, behind=config_dir() if config.is_behind_ours else None)
     for name in packages:
         source = _source(name)
         if source.is_dir():
-            _copy(source, folder / name)
+            left_out += _copy(source, folder / name)
         else:
             shutil.copyfile(source, folder / source.name)
+    return left_out
 
 
-def _copy(source: Path, target: Path, behind: Path | None = None) -> None:
-    """Copy a folder without what no job needs. A file that the folder `behind` which it stands has too is left out."""
-    ignored = NEVER + _read_ignored(source)
-    for file in sorted(source.rglob("*")):
-        name = file.relative_to(source).as_posix()
-        is_hidden = behind is not None and (behind / name).is_file()
-        if file.is_file() and not is_hidden and not ignored.match_file(name):
+def _copy(source: Path, target: Path, behind: Path | None = None) -> list[str]:
+    """
+    Copy a folder without what stays here; return the secrets that do.
+
+    A file that the folder `behind` which it stands has too is left out.
+    """
+    names, secrets = list_files(source)
+    for name in names:
+        if behind is None or not (behind / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target / name)
-
-
-def _read_ignored(folder: Path) -> GitIgnoreSpec:
-    for name in (".amlignore", ".gitignore"):
-        if (folder / name).is_file():
-            return GitIgnoreSpec.from_lines((folder / name).read_text(encoding="utf-8").splitlines())
-    return GitIgnoreSpec(())
+            shutil.copyfile(source / name, target / name)
+    return [str(source / name) for name in secrets]
 
 
 def _source(name: str) -> Path:
