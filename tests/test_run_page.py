@@ -4,6 +4,8 @@ import html
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import bikeml
 from bikeml.config.composition import compose, resolve
 from bikeml.errors import FolderTakenError, RecordError
 from bikeml.evaluation.meaning import explain_metric
@@ -25,7 +28,7 @@ from bikeml.records.run import Candidate, Dataset, Search, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RunFolder
 from bikeml.terminal.browser import open_page
 from tests.builders import SHA256, run_record, write_run, write_sweep
-from tests.conftest import config_of
+from tests.conftest import DAILY, config_of
 from tests.recorded import restore
 
 RNG = np.random.default_rng(0)
@@ -367,3 +370,24 @@ def test_the_figures_are_drawn_once_for_pictures_and_page(tmp_path, monkeypatch)
     save(RunFolder(tmp_path))
     assert len(drawn) == 1
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in FIGURES)
+
+
+@pytest.mark.slow
+def test_the_commands_of_a_page_work_as_they_stand(workdir):
+    """Each is read from the page and given to a shell, in a folder with a table new.csv."""
+    fast = ["evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "tracking=none"]
+    bikeml.run("model=ridge", *fast, f"hydra.run.dir={workdir / 'a run'}")
+    shutil.copy(DAILY, workdir / "new.csv")
+    page = (workdir / "a run" / PAGE).read_text()
+    commands = re.findall(r"<h3>(.*?)</h3>.*?<code>(.*?)</code>", page, flags=re.DOTALL)
+    printed = {}
+    for purpose, text in commands:
+        words = shlex.split(html.unescape(text))
+        if words[3] != "serve":
+            assert words[:3] == ["python", "-m", "bikeml"]
+            done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            printed[purpose] = done.stdout
+    assert len(printed["Predict the rows of another table"].splitlines()) == 732
+    assert "identical" in printed["Run it again and compare every figure"]
+    assert "cv_r2_mean" in printed["Run it again"]
