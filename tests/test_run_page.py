@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import yaml
 
-import bikeml
 from bikeml.config.composition import compose, resolve
 from bikeml.errors import FolderTakenError, RecordError
 from bikeml.evaluation.meaning import explain_metric
@@ -182,6 +181,12 @@ def test_the_commands_name_the_folder_as_one_word(tmp_path):
     assert used.keys() == {"predict", "serve", "reproduce"}
     for task, word in used.items():
         assert resolve(compose([f"+task={task}", word]))["run"] == str(folder)
+
+
+def test_a_call_from_python_is_shown_but_is_no_command_to_change(tmp_path):
+    page = html.unescape(write(tmp_path, command="bikeml.run('model=rf', 'seed=1')"))
+    assert page.count("bikeml.run('model=rf', 'seed=1')") == 1
+    assert "<h3>Run it again</h3>" not in page
 
 
 def test_a_run_whose_model_is_elsewhere_is_named_by_its_id(tmp_path):
@@ -373,19 +378,19 @@ def test_the_figures_are_drawn_once_for_pictures_and_page(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_the_commands_of_a_page_work_as_they_stand(workdir):
-    """Each is read from the page and given to a shell, in a folder with a table new.csv."""
+def test_the_commands_of_a_page_work_as_they_stand(workdir, bikeml_main):
+    """Each is read from the page and run in a folder with a table new.csv."""
     fast = ["evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "tracking=none"]
-    bikeml.run("model=ridge", *fast, f"hydra.run.dir={workdir / 'a run'}")
+    assert bikeml_main("model=ridge", *fast, f"hydra.run.dir={workdir / 'a run'}") == 0
     shutil.copy(DAILY, workdir / "new.csv")
     page = (workdir / "a run" / PAGE).read_text()
-    commands = re.findall(r"<h3>(.*?)</h3>.*?<code>(.*?)</code>", page, flags=re.DOTALL)
+    commands = re.findall(r"<h3>(.*?)</h3>\s*<div class=.command.><pre><code>(.*?)</code>", page)
     printed = {}
     for purpose, text in commands:
-        words = shlex.split(html.unescape(text))
-        if words[3] != "serve":
-            assert words[:3] == ["python", "-m", "bikeml"]
-            done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=False)
+        words = shlex.split(html.unescape(text).removeprefix("python -m "))
+        assert words.pop(0) == "bikeml"
+        if words[0] != "serve":
+            done = subprocess.run([sys.executable, "-m", "bikeml", *words], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             printed[purpose] = done.stdout
     assert len(printed["Predict the rows of another table"].splitlines()) == 732

@@ -84,13 +84,13 @@ def change_command(command: str, *changes: str) -> str:
     """
     Return a recorded command of bikeml with overrides, without those that they replace and the folder it wrote to.
 
-    Empty if the record has none, or one that no shell reads.
+    Empty if the record has none, or one that no shell reads, such as a call from Python.
     """
     try:
         words = shlex.split(command)
     except ValueError:
         return ""
-    if not words:
+    if not words or words[0].startswith("bikeml."):
         return ""
     changed = [change.partition("=")[0] for change in changes if "=" in change]
     replaced, groups = {*changed, "hydra.run.dir", "hydra.sweep.dir"}, tuple(f"{key}." for key in changed)

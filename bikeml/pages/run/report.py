@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bikeml.config.overrides import as_one_line
+from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.sections import complete
 from bikeml.errors import RecordError
 from bikeml.evaluation.metrics import find_metric
@@ -80,6 +80,7 @@ def render_run_page(folder: RunFolder, figures: Mapping[str, Figure]) -> str:
         changes=list_changes(record),
         config=text if len(text) <= MOST_CONFIG else "",
         commands=list(list_commands(folder, record)),
+        remake=shell("python", "-m", "bikeml", "report", str(folder.path.absolute())),
         origin=_describe_origin(folder, record),
         environment=describe_environment(record.environment),
     )
