@@ -13,10 +13,11 @@ from scipy.stats import t
 from bikeml.cli import start
 from bikeml.errors import ConfigError, RunNotFoundError
 from bikeml.pages.comparison.comparison import ComparedRun, compare
-from bikeml.pages.comparison.page import render_page
+from bikeml.pages.comparison.page import render_page, write_page
 from bikeml.records.judgement import Importance
 from bikeml.records.run import hash_identity
 from bikeml.tasks.compare import Options, compare_runs
+from tests.browser.fixtures import CONTRASTS, WIDTHS
 from tests.builders import SHA256, run_record, write_run
 from tests.conftest import config_of
 
@@ -245,3 +246,23 @@ def test_a_run_without_its_predictions_is_named(folders):
         compare_runs(config_of("tracking=none"), Options(runs=["a", "b"], output=None))
     with pytest.raises(ConfigError):
         compare_runs(config_of("tracking=none"), Options(runs=["a"], output=None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible_and_never_scrolls_sideways(workdir, look, axe, scheme):
+    """In a real browser: six runs, one of them on other rows, with hostile names."""
+    importance = Importance(columns=(HOSTILE, "temp"), mean=(0.5, 0.1), std=(0.1, 0.1))
+    runs = [
+        judged(
+            f"{letter}", 5.0 + number, importance=importance, run_name=HOSTILE, config={HOSTILE: f"{letter} {HOSTILE}"}
+        )
+        for number, letter in enumerate("abcde")
+    ]
+    page = write_page(compare([*runs, judged("f", sha256="b" * 64)]), workdir / "compare.html").page
+    for width in WIDTHS:
+        opened = look(page, viewport={"width": width, "height": 900}, color_scheme=scheme)
+        assert opened.evaluate("document.documentElement.scrollWidth") == width
+        assert opened.evaluate("window.hacked") is None
+        assert [each for each in opened.evaluate(CONTRASTS) if each[0] < 4.5] == []
+    assert axe(opened) == []

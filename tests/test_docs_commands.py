@@ -21,6 +21,7 @@ ELSEWHERE = {
     "bikeml -sc": "tests/test_completion.py types it into a real shell",
     "scripts/run": "tests/test_cli.py calls what it calls",
     "scripts/test": ".ci/run calls it",
+    "python -m bikeml ui": "tests/test_ui.py opens it in a browser",
     "export": "it names packages of the reader's",
 }
 """Commands that run in other tests, by their first words."""

@@ -1,8 +1,11 @@
 """The list of recorded runs: the same from the file and from MLflow's client, filtered, sorted, and as people read it."""
 
+import contextlib
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -224,16 +227,26 @@ def test_where_there_is_no_store_none_is_made(workdir):
         list_runs(config_of("tracking=none"), Options(**ALL))
 
 
+def test_a_metric_of_another_version_and_values_of_another_kind_hide_no_run(runs, workdir, capsys):
+    with contextlib.closing(sqlite3.connect(workdir / "mlflow.db")) as store:
+        store.execute("UPDATE tags SET value = 'crps' WHERE key = 'bikeml.rank' AND run_uuid = ?", [runs["mae"]])
+        store.execute("UPDATE latest_metrics SET value = 'x' WHERE key = 'test_r2' AND run_uuid = ?", [runs["rf"]])
+        store.execute("UPDATE runs SET start_time = 'x', name = NULL WHERE run_uuid = ?", [runs["rf"]])
+        store.commit()
+    for sort in ("started", "score", "seconds"):
+        assert len(listed(sort=sort)) == 5
+        assert start(["runs", f"sort={sort}"]) == 0
+        assert "crps" in capsys.readouterr().out
+
+
 def test_the_store_is_only_read(runs, workdir):
     before = (workdir / "mlflow.db").read_bytes()
     listed()
     assert (workdir / "mlflow.db").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_list_of_a_local_store_needs_no_mlflow(runs, workdir):
-    import subprocess
-    import sys
-
     code = "import sys; from bikeml.cli import start; start(['runs']); print('mlflow' in sys.modules, 'sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False False"

@@ -354,3 +354,20 @@ def test_a_run_has_its_place_on_the_pages_whatever_names_it(recorded, store):
         assert find_place(config_of(), which) == expected
     (child, _) = store.search_runs([experiment], f"tags.mlflow.parentRunId = '{runs['searched'].run_id}'")
     assert find_place(config_of(), child.info.run_id).parent_run_id == runs["searched"].run_id
+
+
+@pytest.mark.slow
+def test_every_task_with_a_run_takes_its_folder_without_any_store(recorded, workdir, call_task):
+    """Those that serve and deploy fetch the model as predict does."""
+    folder = recorded[0] / "linear"
+    status, out, err = call_task("predict", f"run={folder}", "tracking=none", f"data.path={DAILY}", "output=out.csv")
+    assert status == 0, err
+    assert str(folder) in err
+    status, out, err = call_task("reproduce", f"run={folder}", "tracking=none")
+    assert status == 0, err
+    assert "identical" in out
+    assert not (workdir / "mlflow.db").exists()
+    store = f"tracking.uri=sqlite:///{recorded[0]}/mlflow.db"
+    status, out, err = call_task("register", f"run={folder}", store, "registered_model=of_a_folder", "alias=mine")
+    assert status == 0, err
+    assert find(config_of(store), "mine").run_id == recorded[1]["linear"].run_id

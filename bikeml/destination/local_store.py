@@ -98,14 +98,18 @@ def _read(database: sqlite3.Connection, tracking: TrackingConfig) -> Iterator[St
                 run_id,
                 name or "",
                 status,
-                started and started / 1000,
-                ended and ended / 1000,
+                _as_seconds(started),
+                _as_seconds(ended),
                 tables.get(run_id),
                 tags[run_id],
                 params.get(run_id, {}),
                 metrics.get(run_id, {}),
                 aliases.get(run_id, ()),
             )
+
+
+def _as_seconds(milliseconds: object) -> float | None:
+    return milliseconds / 1000 if isinstance(milliseconds, int) else None  # a file of SQLite may hold any value
 
 
 def _read_pairs(database: sqlite3.Connection, query: str, keys: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,8 @@ from bikeml.terminal.progress import Announce, progress, silent
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from bikeml.pages.comparison.comparison import ComparedFigure
 
 FEWEST = 2
@@ -36,9 +38,7 @@ def show_comparison(config: Config, options: Options) -> None:
     with progress() as announce:
         comparison = compare_runs(config, options, announce)
     letters = list(comparison.runs)
-    figures = [_show_figure(each) for each in comparison.figures]
-    headings = ("figure", "run", "A", "of the run", "difference", "95% interval", "verdict")
-    show_table(build_table(headings, figures, "Differences to A", right=headings[2:5]), wide=True)
+    show_table(_build_table(comparison), wide=True)
     for letter, reason in comparison.refused.items():
         show_notice(f"{letter} has no difference to A on the held-out rows: {reason}")
     if comparison.aspects:
@@ -79,6 +79,15 @@ def _fetch(config: Config, names: list[str], announce: Announce) -> Iterator[Com
             folder = run.fetch_record(Path(place), CONFIG, PREDICTIONS, *held)
             predictions = read_predictions(folder, PREDICTIONS)
             yield ComparedRun(run.title, run.run_id, folder.require(), read_config(folder), predictions)
+
+
+def _build_table(comparison: Comparison) -> "Table":
+    """Return the figures; of two runs, the second has a column of its own."""
+    rows = [_show_figure(each) for each in comparison.figures]
+    is_pair = len(comparison.runs) == FEWEST
+    headings = ["figure", *([] if is_pair else ["run"]), "A", "B" if is_pair else "of the run", "difference"]
+    shown = [[row[0], *row[2:]] for row in rows] if is_pair else rows
+    return build_table([*headings, "95% interval", "verdict"], shown, "Differences to A", right=headings[-3:])
 
 
 def _show_figure(each: "ComparedFigure") -> list[str]:

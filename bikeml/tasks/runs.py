@@ -16,10 +16,11 @@ from bikeml.config.schema import Config
 from bikeml.config.spelling import did_you_mean
 from bikeml.destination.local_store import SECONDS, StoredRun, name_metrics, read_runs
 from bikeml.errors import ConfigError, RunNotFoundError
-from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT
 from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
+from bikeml.terminal.numbers import show_number
 from bikeml.terminal.progress import progress
 from bikeml.terminal.tables import build_table, show_notice, show_table
 
@@ -94,7 +95,7 @@ def list_runs(config: Config, options: Options) -> pd.DataFrame:
         _explain_nothing(stored, options, config)
     rows["started"] = pd.to_datetime((rows["started"].astype(float) * 1000).round(), unit="ms", utc=True)
     for column in ("cv_mean", "test", "test_low", "test_high", "seconds"):
-        rows[column] = rows[column].astype(float)
+        rows[column] = pd.to_numeric(rows[column], errors="coerce").astype(float)  # a file of SQLite may hold any value
     rows = _sort(rows, options.sort)
     return rows.head(options.limit) if options.limit else rows
 
@@ -184,7 +185,7 @@ def _sort(rows: pd.DataFrame, by: str) -> pd.DataFrame:
         return rows  # as the store has them
     if by != "score":
         return rows.sort_values(by, kind="stable", na_position="last", ignore_index=True)
-    signs = {name: find_metric(name).sign for name in rows["metric"].unique()}
+    signs = {name: find_metric(name).sign if is_metric(name) else 1 for name in rows["metric"].unique()}
     keys = rows.assign(key=-rows["cv_mean"] * rows["metric"].map(signs))
     return rows.loc[keys.sort_values(["metric", "key"], kind="stable", na_position="last").index].reset_index(drop=True)
 
@@ -199,7 +200,7 @@ def _build_table(rows: pd.DataFrame) -> "Table":
 
 
 def _show(row: "pd.Series[Any]") -> dict[str, str]:
-    metric = find_metric(row["metric"])
+    show = find_metric(row["metric"]).show if is_metric(row["metric"]) else show_number  # of another version
     ends, started = [row["test_low"], row["test_high"]], row["started"]
     return {
         "run": row["run_id"][:ID_SHOWN],
@@ -208,9 +209,9 @@ def _show(row: "pd.Series[Any]") -> dict[str, str]:
         "table": printable(row["table"] or ""),
         "model": printable(row["model"] or ""),
         "metric": row["metric"],
-        "cv mean": metric.show(row["cv_mean"], missing=""),
-        "test": metric.show(row["test"], missing=""),
-        "interval": "" if pd.isna(ends).any() else " to ".join(map(metric.show, ends)),
+        "cv mean": show(row["cv_mean"], missing=""),
+        "test": show(row["test"], missing=""),
+        "interval": "" if pd.isna(ends).any() else " to ".join(map(show, ends)),
         "started": "" if pd.isna(started) else f"{started.to_pydatetime().astimezone():%Y-%m-%d %H:%M}",
         "time": "" if pd.isna(row["seconds"]) else f"{row['seconds']:.1f} s",
         "fingerprint": row["fingerprint"][:ID_SHOWN],
