@@ -111,6 +111,16 @@ def test_a_function_stands_only_where_it_is_meant(key):
         check_estimators(config_with(estimator))
 
 
+@pytest.mark.parametrize("memory", ["cache", {"_target_": "sklearn.preprocessing.StandardScaler"}])
+def test_no_folder_of_pickles_is_taken(memory):
+    estimator = {"_target_": "sklearn.linear_model.Lasso"}
+    steps = [["cluster", {"_target_": "sklearn.cluster.FeatureAgglomeration"}], ["last", estimator]]
+    nested = {"_target_": "sklearn.pipeline.Pipeline", "steps": steps, "memory": memory}
+    config = config_with({"_target_": "sklearn.compose.TransformedTargetRegressor", "regressor": nested})
+    with pytest.raises(ConfigError, match=r"model.estimator.regressor.memory=.* joblib loads as pickles.*; write null"):
+        check_estimators(config)
+
+
 def test_an_allowed_package_adds_no_function(monkeypatch):
     monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "os,hydra,numpy")
     for func in (function("os.system"), {"_target_": "os.system"}, {"_target_": "numpy.log1p"}):

@@ -183,6 +183,8 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
                 f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}; "
                 f"if the option that you chose sets it, take it away with ~{key}.{name}"
             )
+        elif name == "memory" and arguments[name] is not None:
+            yield f"{key}.memory={arguments[name]!r} names files that joblib loads as pickles, which run code; write null"
         elif name in FUNCTIONS and isinstance(arguments[name], str):
             yield (
                 f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
