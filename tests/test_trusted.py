@@ -117,7 +117,9 @@ def test_no_folder_of_pickles_is_taken(memory):
     steps = [["cluster", {"_target_": "sklearn.cluster.FeatureAgglomeration"}], ["last", estimator]]
     nested = {"_target_": "sklearn.pipeline.Pipeline", "steps": steps, "memory": memory}
     config = config_with({"_target_": "sklearn.compose.TransformedTargetRegressor", "regressor": nested})
-    with pytest.raises(ConfigError, match=r"model.estimator.regressor.memory=.* joblib loads as pickles.*; write null"):
+    with pytest.raises(
+        ConfigError, match=r"model.estimator.regressor.memory=.* is for pickles, which joblib loads.*; write null"
+    ):
         check_estimators(config)
 
 

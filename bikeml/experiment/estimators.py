@@ -184,7 +184,7 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
                 f"if the option that you chose sets it, take it away with ~{key}.{name}"
             )
         elif name == "memory" and arguments[name] is not None:
-            yield f"{key}.memory={arguments[name]!r} names files that joblib loads as pickles, which run code; write null"
+            yield f"{key}.memory={arguments[name]!r} is for pickles, which joblib loads and which run code; write null"
         elif name in FUNCTIONS and isinstance(arguments[name], str):
             yield (
                 f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
