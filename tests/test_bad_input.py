@@ -102,7 +102,7 @@ COMMANDS = [
     ("'data.allowed.season=[[1]]'", r"data.allowed.season.0=\[1\] should be text, a number, true or false\n$"),
     ("data.encoding=8", r"data.encoding=8 should be text"),
     ("data.date=false", r"data.date=False should be a column, a list of columns, auto, or null"),
-    ("tracking=false", r"Config group override must be a string"),
+    ("tracking=false", r"a group of the config takes the name of an option, .* tracking=none do nothing"),
     ("sweep=3", r"sweep=3 should be a mapping"),
     ("reuse=true", r"reuse=True should be 'none', 'finished' or 'all'"),
     ("search=grid search.child_runs=most", r"search.child_runs='most' should be 0 or more, or all\n$"),

@@ -63,8 +63,8 @@ def _wrong_choice(message: str) -> str | None:
     """Return the cure for the choice of an option that is null, or has a + too many or too few; None for the rest."""
     if message.startswith(NO_OPTION):
         return (
-            "a group of the config cannot be null; leave it out, or choose one of its options: search=none, "
-            "preprocessing=none and tracking=none do nothing"
+            "a group of the config takes the name of an option, and no null, number or false; leave the group out, or "
+            "choose an option: search=none, preprocessing=none and tracking=none do nothing"
         )
     twice = re.match(r"Multiple values for (\S+)\.", message)
     if twice:
