@@ -137,6 +137,16 @@ def test_a_target_that_hardly_varies_has_no_interval_of_r2():
     assert find("mse", y, predicted) is not None
 
 
+@pytest.mark.parametrize("name", ["rmse", "mae", "mse"])
+def test_one_row_with_nearly_all_of_the_error_gives_a_wide_interval_and_no_absurd_one(name):
+    y, predicted = sample(60)
+    y[7] *= 100
+    low, high = find(name, y, predicted)
+    value = find_metric(name).measure(y, predicted)
+    assert low < value < high
+    assert 2 * value < high < 100 * value
+
+
 def test_errors_that_are_nearly_all_zero_have_no_interval():
     y = np.arange(30.0)
     predicted = y.copy()

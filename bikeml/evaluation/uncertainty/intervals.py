@@ -132,9 +132,15 @@ class Sample(NamedTuple):
         tilt = np.column_stack([slopes, -np.sum(slopes * shift, axis=1)])  # of the sums less the draw's own means
         variance = np.einsum("di,dij,dj->d", tilt, moments, tilt)
         t = (value - self.value) / (np.sqrt(np.maximum(variance, 0)) / size)
-        ends = self.value - self.error * np.array([_quantile(t, +1, confidence), _quantile(t, -1, confidence)])
-        low, high = sorted(map(float, self.statistic.scale.back(ends)))
-        return (low, high) if math.isfinite(low) and math.isfinite(high) and not np.isinf(ends).any() else None
+        quantiles = np.array([_quantile(t, +1, confidence), _quantile(t, -1, confidence)])
+        back = self.statistic.scale.back
+        if not (np.isfinite(quantiles).all() and np.isfinite(back(self.value - self.error * quantiles)).all()):
+            return None
+        # If one row has most of the error, the draws without it are countless standard errors away. Student's t of the
+        # fewest units is far enough: on tables without such a row it changes nothing.
+        farthest = stdtrit(FEWEST - 1, (1 + confidence) / 2)
+        low, high = sorted(map(float, back(self.value - self.error * np.clip(quantiles, -farthest, farthest))))
+        return low, high
 
 
 def _quantile(t: np.ndarray, sign: int, confidence: float) -> float:
