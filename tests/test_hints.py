@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bikeml.evaluation import hints
-from bikeml.evaluation.hints import Rows, begs_for_log, find_hints
+from bikeml.evaluation.hints import Rows, begs_for_log, find_hints, find_outlier
 from bikeml.evaluation.importance import Importance
 from bikeml.records.judgement import Importance as RecordedImportance
 from bikeml.records.run_folder import RunFolder
@@ -36,6 +36,22 @@ def test_of_an_ordinary_run_nothing_is_said():
 @pytest.mark.parametrize(("r2", "is_told"), [(1.0, True), (0.99996, True), (0.9999, False), (float("nan"), False)])
 def test_a_score_that_is_shown_as_one_is_told(r2, is_told):
     assert any("the test R² is 1.0000" in hint for hint in find(rows_of(), r2=r2)) == is_told
+
+
+def test_a_row_with_most_of_the_error_is_named():
+    actual, predicted, numbers = RNG.normal(size=60), np.zeros(60), np.arange(60) + 101
+    assert list(find_outlier(actual, predicted, numbers)) == []
+    actual[7] = 1_000
+    (hint,) = find_outlier(actual, predicted, numbers)
+    assert hint.startswith("one held-out row has 100% of the squared error: the target of row 108 is 1,000, and 0 is")
+    assert list(find_outlier(actual[:10], predicted[:10], numbers)) == []
+    assert list(find_outlier(predicted, predicted, numbers)) == []
+    assert len(list(find_outlier(1e250 * actual, predicted, numbers))) == 1
+
+
+@pytest.mark.parametrize("heavy", [RNG.standard_t(4, 220), RNG.lognormal(size=220), RNG.gamma(2, 2, 30)])
+def test_of_errors_with_a_long_tail_nothing_is_said(heavy):
+    assert list(find_outlier(heavy, np.full(len(heavy), np.median(heavy)), np.arange(len(heavy)))) == []
 
 
 @pytest.mark.parametrize(

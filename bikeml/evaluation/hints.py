@@ -23,6 +23,7 @@ LEARNED = 0.1  # the test R2 of a model that has learned something: below it, im
 DOMINANT = 0.9
 MANY_TWINS = 0.01
 SKEWED, HALVED = 1.0, 0.5
+MOST_OF_THE_ERROR, FEW_ROWS = 0.9, 20
 LOG_LINKS = ("gamma", "poisson")
 LOG_MODELS = ("GammaRegressor", "PoissonRegressor", "TweedieRegressor", "TransformedTargetRegressor")
 
@@ -95,6 +96,20 @@ def _find_twins(rows: Rows, seed: int) -> Iterator[str]:
         yield (
             f"{of}{' that were looked at' if len(chosen) < len(rows.X_test) else ''} have the same features as a "
             "training row, so the test scores may be too good; leave out copies, or try split=chronological"
+        )
+
+
+def find_outlier(actual: np.ndarray, predicted: np.ndarray, numbers: np.ndarray) -> Iterator[str]:
+    """Yield a hint on a held-out row that has most of the squared error; `numbers` are those of its rows, from 1."""
+    errors = np.abs(actual - predicted)
+    if len(errors) < FEW_ROWS or not 0 < errors.max() < np.inf:
+        return
+    squares, worst = (errors / errors.max()) ** 2, int(errors.argmax())
+    if squares.sum() < 1 / MOST_OF_THE_ERROR:
+        yield (
+            f"one held-out row has {1 / squares.sum():.0%} of the squared error: the target of row {numbers[worst]} is "
+            f"{actual[worst]:,.6g}, and {predicted[worst]:,.6g} is predicted; mend it if it is wrong, or leave it: "
+            "evaluation.rank=mae heeds it less"
         )
 
 

@@ -13,7 +13,7 @@ from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation.choice import check_rank, decide_metrics
 from bikeml.evaluation.evaluate import cross_validation, judge_folds, judge_rows, measure
-from bikeml.evaluation.hints import Rows, find_hints
+from bikeml.evaluation.hints import Rows, find_hints, find_outlier
 from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.scale import fit_scale, predict_scale
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
@@ -181,6 +181,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         importance=importance,
         hints=(
             *tell_positions(list_by_column(config), fitted.pipeline),
+            *find_outlier(y_test, predicted, table.rows[split.test] + 1),
             *find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance),
         ),
         seconds=time.perf_counter() - started,
