@@ -3,7 +3,8 @@ Make what the pages of docs/ take from the code.
 
 ``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, the metrics of
 docs/judging.md, and the tables of docs/coming-from-scikit-learn.md;
-``python -m docs.make.pictures`` draws docs/images from real runs.
+``python -m docs.make.pictures`` draws docs/images from real runs;
+``python -m docs.make.notebooks`` runs docs/notebooks and stores what they show.
 """
 
 import warnings
