@@ -9,10 +9,9 @@ Configuration-composed experiments for tabular regression.
 Any value of the config is an override: "model.estimator.n_estimators=300". `bikeml --help` lists them.
 """
 
-from typing import TYPE_CHECKING
-
 from bikeml import errors
 
+TYPE_CHECKING = False  # a type checker takes it for typing's own, whose import takes half of that of bikeml
 if TYPE_CHECKING:
     import os
 
