@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from bikeml.cli import start
+from bikeml.cli.hydra_app import parse
 from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.project import find_default_store, find_project
 from bikeml.config.schema import typed
@@ -68,7 +69,7 @@ def test_the_next_commands_work_as_they_stand(houses, capsys):
     for command in re.findall(r"python -m bikeml (.*)", capsys.readouterr().out):
         fast = ["evaluation.bootstrap_samples=100", "evaluation.importance=none"] if command.startswith("-m") else []
         assert start([*command.replace("linear,lasso,tree,rf,gbr", "linear,tree").split(), *fast]) == 0
-    assert capsys.readouterr().out.rstrip().splitlines()[-1].split()[1] in ("linear", "tree")
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].split()[1] in ("linear-auto", "tree-auto")
 
 
 def test_nothing_is_overwritten(project, capsys):
@@ -127,6 +128,12 @@ def test_the_words_of_a_command_win(project):
 def test_an_experiment_finds_the_option(project, capsys, words):
     assert start([*words, "--cfg", "job"]) == 0
     assert "target: price" in capsys.readouterr().out
+
+
+def test_hydra_gets_the_folder_as_its_config_dir_and_so_a_cell_or_a_job_names_it(project):
+    assert parse(["data=houses"]).config_dir == str(project / "conf")
+    assert parse(["--config-dir", "other", "data=houses"]).config_dir == "other"
+    assert parse(["hydra.searchpath=[other]"]).config_dir is None
 
 
 def test_help_says_which_file_is_used(project, capsys):
