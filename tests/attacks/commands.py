@@ -39,13 +39,13 @@ MODULES = (
     *(
         "multirun.display.run",
         "multirun.display.sweep",
-        "pages.report",
-        "tasks.predict",
-        "tasks.register",
+        "pages.sweep.report",
+        "tasks.models.predict",
+        "tasks.models.register",
         "tasks.reproduce",
-        "tasks.serve",
+        "tasks.models.serve",
     ),
-    *("tasks.report", "tasks.record"),
+    *("tasks.report", "tasks.record", "tasks.runs", "tasks.compare"),
     *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
 )
 """Of bikeml, imported once; lean_skops comes before skops."""
@@ -108,6 +108,7 @@ def list_commands(world: World) -> Iterator[Command]:
     yield _task("predict", world, f"run={rf}", "output=now.csv", "interval=0.9", show=read_predictions)
     yield _task("predict", world, "run=best", "output=now.csv", show=show_nothing)
     yield _task("register", world, f"run={lasso}", "registered_model=bikes", "alias=now", show=hash_model(lasso))
+    yield _task("compare", world, rf, lasso, "output=two.html", show=show_nothing)
     yield _serve(world, rf)
     yield _reproduce(world, lasso, "lasso")
     yield from _record(world)
