@@ -18,7 +18,7 @@ NUMBERS = {
     r"\b[0-9a-f]{16}\b": "FINGERPRINT",
     r"(sqlite:///)?/[\w./-]+": "PATH",
     r"\b\d+(\.\d+)? s\b": "TIME",
-    r"\b\d+\.\d (?=(start and imports|read|fit|judge|record|cells|page)\b)": "",
+    r"\b\d+\.\d (?=(start and (imports|plan)|read|fit|judge|record|cells|page)\b)": "",
     r"[━─]+": "━",
     r"[ \t]+": " ",
 }

@@ -138,3 +138,12 @@ def test_the_same_fingerprint_with_other_figures_says_why(workdir, monkeypatch, 
         rf"run 7{{12}} of 19\d\d-\d\d-\d\d \d\d:\d\d has the same fingerprint, but 1 of \d figures differ: {cause}",
         said,
     )
+
+
+def test_the_time_of_a_sweep_is_divided_where_its_first_cell_began(workdir, capsys):
+    enter(seconds_ago=time.time() - 90)
+    cells = {"a": run_record(name="a", started=130.0), "b": run_record(name="b", started=135.0)}
+    folder = write_sweep(workdir / "s", **cells)
+    sweep = folder.look(folder.read().model_copy(update={"started": 100.0}))
+    show_places(sweep, build_leaderboard(sweep), ended=150.0)
+    assert " s: 40.0 start and plan, 20.0 cells, " in told(capsys.readouterr().out)["time"]

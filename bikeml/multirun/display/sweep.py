@@ -113,10 +113,17 @@ def _explain(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str
     yield from _causes(leaderboard)
 
 
+def _parts(sweep: Sweep, ended: float) -> dict[str, float]:
+    """Return the seconds of each part of the command: until the first cell began, all cells, and the page."""
+    planned = sweep.record.started
+    ran = [each.record.started for each in sweep.outcomes if each.record and not each.cell.reused]
+    began = min(max(planned, min((started for started in ran if started is not None), default=ended)), ended)
+    parts = {"start and plan": began - entered(planned), "cells": ended - began, "page": time.time() - ended}
+    return {name: max(0.0, seconds) for name, seconds in parts.items()}
+
+
 def _places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> Iterator[tuple[str, str]]:
-    started = sweep.record.started
-    parts = {"start and imports": started - entered(started), "cells": ended - started, "page": time.time() - ended}
-    yield "time", show_parts({name: max(0.0, seconds) for name, seconds in parts.items()})
+    yield "time", show_parts(_parts(sweep, ended))
     yield "folder", str(sweep.folder)
     yield "page", str(sweep.folder / PAGE)
     store = StoreRecord.read(sweep.folder)

@@ -57,7 +57,8 @@ def predict(config: Config, options: Options) -> None:
     from bikeml.experiment.model_file import load_recorded, read_as_trained  # seconds of imports from here on
     from bikeml.tracking import lookup
 
-    with progress() as announce, TemporaryDirectory(prefix="bikeml-") as folder, ExitStack() as stack:
+    # the stack is outside, so that the progress line is gone when the predictions are printed
+    with TemporaryDirectory(prefix="bikeml-") as folder, ExitStack() as stack, progress() as announce:
         announce("looking for the run")
         run = lookup.find(config, options.run)
         stack.enter_context(run.named_in_errors())
@@ -71,15 +72,16 @@ def predict(config: Config, options: Options) -> None:
             interval = read_interval(recorded, options.interval, config.data, options.given)
         gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
-        with closing(rows), Writer(options.output, count_decimals(run.metrics.get("test_mae"))) as writer:
-            for chunk in rows:
-                X = chunk.X
-                gaps += X.isna().sum()
-                unknown.look_at(X)
-                predicted = predict_chunk(pipeline.predict, X, config.data.path)
-                ends = interval.around(pipeline, X, predicted) if interval else None
-                writer.write(_table(chunk, options.key, predicted, ends))
-                announce("predicting", writer.n_rows)
+        stack.enter_context(closing(rows))
+        writer = stack.enter_context(Writer(options.output, count_decimals(run.metrics.get("test_mae"))))
+        for chunk in rows:
+            X = chunk.X
+            gaps += X.isna().sum()
+            unknown.look_at(X)
+            predicted = predict_chunk(pipeline.predict, X, config.data.path)
+            ends = interval.around(pipeline, X, predicted) if interval else None
+            writer.write(_table(chunk, options.key, predicted, ends))
+            announce("predicting", writer.n_rows)
     _tell(run, config.data.path, options, writer, gaps, interval)
     for line in unknown.describe():
         print(line, file=sys.stderr)
