@@ -162,3 +162,14 @@ def test_a_figure_is_legible_where_it_is_420_pixels_wide():
         pixels = 420 / figure.get_figwidth() / 72
         sizes = [label.get_fontsize() * pixels for axes in figure.axes for label in axes.get_xticklabels()]
         assert min(sizes) > 9
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-100, 1e100, 1e200])
+def test_the_line_and_the_mean_are_found_whatever_the_size_of_the_numbers(size):
+    predicted = np.linspace(-2, 2, 200)
+    noise = np.tile([-2.0, 2.0, 2.0, -2.0], 50)
+    evaluate = plots.plot_evaluate(size * (predicted + noise), size * predicted, "y", "R² 0.3", 0.95)
+    assert "calibration slope 1.00" in evaluate.axes[0].get_legend().get_texts()[1].get_text()
+    residuals = plots.plot_residuals(size * (predicted + noise), size * predicted, "y")
+    (error,) = re.findall(r"± (\S+) ", residuals.axes[0].get_title("left"))
+    assert float(error) == pytest.approx(size * 0.14, rel=0.05)

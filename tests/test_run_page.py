@@ -23,7 +23,7 @@ from bikeml.pages.run.report import save, write_run_page
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.pages.sweep.report import write_cell_pages, write_report
 from bikeml.records.judgement import GroupImportance, Importance
-from bikeml.records.run import Candidate, Dataset, Search, StoreRecord
+from bikeml.records.run import Candidate, CrossValidation, Dataset, Search, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RunFolder
 from bikeml.terminal.browser import open_page
 from tests.builders import SHA256, run_record, write_run, write_sweep
@@ -132,6 +132,13 @@ def test_a_negative_r2_is_worse_than_the_mean():
     assert summarize(record).startswith(
         "On 40 held-out rows it predicts rentals worse than their mean would: R² is −0.500"
     )
+
+
+def test_the_mean_absolute_error_is_said_once_where_it_ranks():
+    cv = CrossValidation(**run_record().cv.model_dump() | {"mae": (1.0, 1.0)})
+    metrics = run_record().metrics | {"cv_mae_mean": 1.0, "cv_mae_std": 0.0}
+    said = summarize(run_record(cv=cv, metrics=metrics, rank="mae"))
+    assert said == "On 40 held-out rows that no fit has seen, MAE is 1.0000"
 
 
 def test_what_differs_from_the_defaults_stands_beside_the_default(tmp_path):

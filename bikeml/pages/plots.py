@@ -73,8 +73,7 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     across, along = _find_limits(y_pred), _find_limits(residuals)
     _draw_points(axes, y_pred, residuals, across, along)
     histogram = _draw_histogram(axes, np.clip(residuals, *along))
-    mean = float(residuals.mean())
-    error = float(residuals.std(ddof=1) / np.sqrt(len(residuals))) if len(residuals) > 1 else 0.0
+    mean, error = float(residuals.mean()), _find_error(residuals)
     for each in (axes, histogram):
         each.axhline(0, color=MUTED, linestyle="--", linewidth=1)
         each.axhline(mean, color=WARM, linewidth=1.6)
@@ -83,6 +82,14 @@ def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figur
     colours = "; stronger: more rows" if len(residuals) > MANY_ROWS else ""
     write_title(axes, f"{_count(residuals, 'residual')}: mean {_signed(mean)} ± {error:.2g} (solid line){colours}")
     return figure_of(axes)
+
+
+def _find_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean; 0 for a single value."""
+    scale = float(np.ptp(values))  # as the unit, so that no square is too large or too small for a float
+    if scale == 0:
+        return 0.0
+    return scale * float((values / scale).std(ddof=1)) / len(values) ** 0.5
 
 
 def _draw_histogram(beside: Axes, residuals: np.ndarray) -> Axes:
@@ -206,17 +213,19 @@ def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence:
     """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
     if np.ptp(x) == 0:
         return  # a line needs two different predictions
-    slope, intercept = np.polyfit(x, y, 1)
-    grid = np.linspace(x.min(), x.max(), 50)
-    line = slope * grid + intercept
+    scale = np.ptp(x)  # as the unit, so that no square is too large or too small for a float
+    u, v = (x - x.mean()) / scale, (y - y.mean()) / scale
+    slope = (u @ v) / (u @ u)
+    grid = np.linspace(u.min(), u.max(), 50)
+    at, line = x.mean() + scale * grid, y.mean() + scale * slope * grid
     shown = f"{round(slope, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
-    axes.plot(grid, line, color=WARM, linewidth=1.6, label=f"fitted line: calibration slope {shown}")
+    axes.plot(at, line, color=WARM, linewidth=1.6, label=f"fitted line: calibration slope {shown}")
     if (freedom := len(x) - 2) < 1:
         return
-    spread = np.sqrt(np.sum((y - slope * x - intercept) ** 2) / freedom)
-    error = spread * np.sqrt(1 / len(x) + (grid - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
+    spread = scale * np.sqrt(np.sum((v - slope * u) ** 2) / freedom)
+    error = spread * np.sqrt(1 / len(x) + grid**2 / (u @ u))
     width = student_t.ppf((1 + confidence) / 2, freedom) * error
-    axes.fill_between(grid, line - width, line + width, color=WARM, alpha=0.16, linewidth=0)
+    axes.fill_between(at, line - width, line + width, color=WARM, alpha=0.16, linewidth=0)
 
 
 def _draw_points(

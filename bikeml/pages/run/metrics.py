@@ -74,7 +74,9 @@ def summarize(record: RunRecord) -> str:
         said = _explain_r2(value, target, rows, sure)
     else:
         said = f"On {rows} that no fit has seen, {metric.label} is {show(metric, value)}{sure}"
-    return said if off is None else f"{said}; its predictions are off by {show(find_metric('mae'), off)} on average"
+    if off is None or metric.name == "mae":
+        return said
+    return f"{said}; its predictions are off by {show(find_metric('mae'), off)} on average"
 
 
 def _explain_r2(value: float, target: str, rows: str, sure: str) -> str:
