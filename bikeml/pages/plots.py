@@ -1,5 +1,7 @@
 """Draw the figures of one run; each function returns a matplotlib Figure and never shows it."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -89,7 +91,7 @@ def _find_error(values: np.ndarray) -> float:
     scale = float(np.ptp(values))  # as the unit, so that no square is too large or too small for a float
     if scale == 0:
         return 0.0
-    return scale * float((values / scale).std(ddof=1)) / len(values) ** 0.5
+    return scale * float((values / scale).std(ddof=1)) / math.sqrt(len(values))
 
 
 def _draw_histogram(beside: Axes, residuals: np.ndarray) -> Axes:
