@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bikeml.api.compare import Comparison
     from bikeml.api.explore import Exploration
+    from bikeml.api.frame import ArrowTable
     from bikeml.api.result import Result
     from bikeml.api.sweep import Leaderboard
 
@@ -31,7 +32,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def run(*overrides: "str | DictConfig", data: object = None, target: "str | int | None" = None) -> "Result":
+def run(
+    *overrides: "str | DictConfig",
+    data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
+    target: "str | int | None" = None,
+) -> "Result":
     """
     Run one experiment, as ``python -m bikeml OVERRIDE ...`` does, and return everything about it.
 
@@ -56,7 +61,11 @@ def run(*overrides: "str | DictConfig", data: object = None, target: "str | int 
     return run_overrides(overrides, data, target)
 
 
-def sweep(*overrides: str, data: object = None, target: "str | int | None" = None) -> "Leaderboard":
+def sweep(
+    *overrides: str,
+    data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
+    target: "str | int | None" = None,
+) -> "Leaderboard":
     """
     Run an experiment for each combination of values, as ``python -m bikeml -m OVERRIDE ...`` does.
 
@@ -132,7 +141,11 @@ def compare(*runs: "Result | str | os.PathLike[str]") -> "Comparison":
     return compare_runs(runs)
 
 
-def explore(data: object = None, *overrides: str, target: "str | int | None" = None) -> "Exploration":
+def explore(
+    data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
+    *overrides: str,
+    target: "str | int | None" = None,
+) -> "Exploration":
     """
     Look at a table before any model: the roles of its columns, leaks, drift, copies and gaps.
 

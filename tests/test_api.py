@@ -367,6 +367,52 @@ def test_explore_returns_what_the_page_shows(workdir, houses):
     assert other.findings == seen.findings
 
 
+@pytest.mark.slow
+def test_a_new_user_gets_from_a_csv_to_a_compared_pair_with_a_page_each(workdir):
+    draw_houses(200).assign(sold=lambda frame: frame["sold"].dt.strftime("%d.%m.%Y")).to_csv("houses.csv", index=False)
+    houses = pd.read_csv("houses.csv")
+    assert bikeml.explore(houses, target="price").page.is_file()
+    ridge, forest = (bikeml.run(f"model={name}", data=houses, target="price") for name in ("ridge", "rf"))
+    both = bikeml.compare(ridge, forest)
+    assert {each.page.name for each in (ridge, forest, both)} == {"report.html", "compare.html"}
+    assert both.to_frame()["verdict"].isin(["better", "worse", "too close to call"]).all()
+    assert bikeml.load("best").name in (ridge.name, forest.name)
+
+
+@pytest.mark.slow
+def test_columns_may_have_any_names(workdir):
+    names = [
+        "a,b",
+        "x=y",
+        "${seed}",
+        "it's",
+        '"q"',
+        "[l]",
+        "{d: 1}",
+        "new\nline",
+        "価格",
+        " lead",
+        "true",
+        "2011",
+        "back\\slash",
+        "~",
+        "range(1,3)",
+    ]
+    rng, target = np.random.default_rng(0), "price, ${in} 'CHF' \"x\"\\"
+    frame = pd.DataFrame({name: pd.Categorical(rng.integers(1, 4, 60)) for name in names})
+    frame["size, m²"] = rng.normal(size=60)
+    frame[target] = frame["size, m²"] * 5 + rng.normal(size=60)
+    result = bikeml.run("model=ridge", "tracking=none", *FAST, data=frame, target=target)
+    board = bikeml.sweep("model=ridge,baseline", "tracking=none", *FAST, data=frame, target=target)
+    assert result.record.dataset.roles == {
+        **dict.fromkeys(names, "categorical"),
+        "size, m²": "numeric",
+        target: "target",
+    }
+    assert board.best.metrics == result.metrics
+    assert len(result.predict(frame.drop(columns=target))) == 60
+
+
 def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
     long = "x" * 250
     frame = houses.rename(columns={"price": long})

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,13 @@ EXACT = 2.0**53
 """From here on floats do not tell two whole numbers apart."""
 REFUSALS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeEncodeError)
 """What pyarrow raises for cells that it cannot store as they are."""
+
+
+class ArrowTable(Protocol):
+    """A table of a library that hands it over in Arrow's way: polars, pyarrow, duckdb."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return a stream of its rows."""
 
 
 def to_table(data: object) -> pa.Table:

@@ -17,10 +17,13 @@ from bikeml.records.run_folder import MODEL, PAGE, PREDICTIONS, RESULT, RunFolde
 from bikeml.system.printable import show_path
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
+    from bikeml.api.frame import ArrowTable
     from bikeml.config.schema import Config
     from bikeml.experiment.model_file import ModelDescription
     from bikeml.tracking.recorded import RecordedRun
@@ -201,7 +204,9 @@ class Result:
         folder = self._bring_all()
         return folder.path / PAGE if folder.has(PAGE) else write_run_page(folder)
 
-    def predict(self, rows: object, *, interval: float | None = None) -> "pd.DataFrame":
+    def predict(
+        self, rows: "pd.DataFrame | ArrowTable | str | os.PathLike[str]", *, interval: float | None = None
+    ) -> "pd.DataFrame":
         """
         Predict the rows of a DataFrame, or of a file, which are read and checked as the training table was.
 
