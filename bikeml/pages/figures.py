@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bikeml.evaluation.metrics import METRICS, find_metric
 from bikeml.pages import plots
+from bikeml.pages.numbers import show_value
 from bikeml.pages.search_plots import plot_search
 from bikeml.pages.style import any_glyph, shorten
 from bikeml.records.judgement import read_predictions
@@ -45,11 +46,11 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
 def _describe_score(record: RunRecord) -> str:
     """Return the metric that ranks a run on its held-out rows, with its interval if it has one."""
     metric = find_metric(record.rank)
-    shown = f"{metric.label} {metric.show(record.metrics[metric.test], DIGITS)}"
+    shown = f"{metric.label} {show_value(metric, record.metrics[metric.test], DIGITS, 'undefined')}"
     if metric.test not in record.intervals:
         return shown
-    low, high = (metric.show(end, DIGITS) for end in record.intervals[metric.test])
-    return f"{shown} ({100 * (record.confidence or 0):g}% interval {low} to {high})"
+    low, high = (show_value(metric, end, DIGITS) for end in record.intervals[metric.test])
+    return f"{shown} ({record.confidence:.0%} interval {low} to {high})"
 
 
 def _describe_scoring(record: RunRecord) -> str:

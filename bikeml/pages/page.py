@@ -109,11 +109,3 @@ def _share_style(element: ET.Element) -> None:
         element.set("style", f"{element.get('style', '')}; {styles.pop()}".lstrip("; "))
         for point in points:
             del point.attrib["style"]
-
-
-def show_seconds(value: float | None) -> str:
-    """Return a time as pages show it, with a dash if it is None."""
-    if value is None:
-        return "–"
-    minutes, seconds = divmod(round(value), 60)
-    return f"{value:.1f} s" if minutes == 0 else f"{minutes:,} min {seconds:02d} s"

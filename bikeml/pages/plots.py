@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from scipy.stats import t as student_t
 
-from bikeml.pages.lines import draw_calibration_line
+from bikeml.pages.axes import MARGIN, TICKS, figure_of, fit, label_colours, name_axes, write_title
 from bikeml.pages.style import (
     ACCENT,
     FAINT,
@@ -31,13 +31,10 @@ LEFT, BOTTOM, RIGHT, TOP = 0.88, 0.55, 0.14, 0.38
 MANY_ROWS = 2_000  # with more rows, points would hide each other, so a density is drawn instead
 MANY_COLUMNS = 30  # only the most important ones are drawn
 MANY_BINS = 80
-TICKS = 5  # on an axis at most: the layout of their labels takes half the time of a figure
 LONG_COLUMN, LONG_NAME = 24, 30  # characters, of labels
 FEW_ROWS = 50  # whose points are larger
 FENCES = 8  # interquartile ranges beyond the quartiles, from which on a row is drawn on the frame
-MARGIN, TITLE = 0.12, 0.17  # inches beside and below a title
-SIDE, COLOURS = 0.95, 0.72  # inches for the histogram at the side, and for a bar of colours
-CHARACTERS_PER_INCH = 14  # of a title
+SIDE = 0.95  # inches for the histogram at the side
 LEGEND = 0.17  # of the height of the axes, above all points
 DENSITY = LinearSegmentedColormap.from_list("density", [to_rgba(POINT, 0.15), to_rgba(POINT)])
 
@@ -54,7 +51,7 @@ def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: st
     low, high = ends = _find_frame(y_true, y_pred)
     axes.plot(ends, ends, "--", color=MUTED, linewidth=1, label="perfect prediction")
     _draw_points(axes, y_pred, y_true, ends, ends)
-    draw_calibration_line(axes, y_pred, y_true, confidence)
+    _draw_calibration_line(axes, y_pred, y_true, confidence)
     axes.set(xlim=ends, ylim=(low, high + LEGEND * (high - low)))
     name_axes(axes, f"predicted {_name(target, LONG_NAME)}", f"actual {_name(target, LONG_NAME)}")
     if len(y_true) > MANY_ROWS:
@@ -136,7 +133,7 @@ def plot_importance(importance: Importance, effect: str) -> Figure:
     axes.axvline(0, color=MUTED, linewidth=1)
     axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.7)
     label = f"{effect} when shuffled (mean ± {what})"
-    axes.set_xlabel(label, x=1, ha="right", fontsize=_fit(label, WIDTH))
+    axes.set_xlabel(label, x=1, ha="right", fontsize=fit(label, WIDTH))
     axes.locator_params(axis="x", nbins=TICKS)
     most = f"the {len(order)} most important of {len(names):,}" if len(order) < len(names) else "each column"
     write_title(axes, f"Permutation importance: {most} shuffled")
@@ -153,40 +150,6 @@ def _count(values: np.ndarray, what: str) -> str:
 
 def _name(target: str, most: int) -> str:
     return shorten([target], most)[0]
-
-
-def name_axes(axes: Axes, x: str, y: str) -> None:
-    """Name both axes, and give them few ticks with whole numbers as far as they fit."""
-    axes.set_xlabel(x, **name_style())
-    axes.set_ylabel(y, **name_style())
-    axes.locator_params(nbins=TICKS)
-    axes.ticklabel_format(scilimits=(-4, 6), useOffset=False)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.get_offset_text().set(color=MUTED, fontsize=LABEL_POINTS)
-
-
-def write_title(axes: Axes, title: str) -> None:
-    """
-    Write a title from the left edge of the figure on, in smaller letters if it is long.
-
-    Its height is given: to find it, matplotlib would lay out both axes once more.
-    """
-    (width, height), box = figure_of(axes).get_size_inches(), axes.get_position()
-    x, y = (MARGIN / width - box.x0) / box.width, 1 + TITLE / height / box.height
-    axes.set_title(title, loc="left", x=x, y=y, pad=0, fontsize=_fit(title, width), color=INK, **name_style())
-
-
-def _fit(text: str, width: float) -> float:
-    """Return the points of letters with which a text is at most as wide as a figure of that width in inches."""
-    return (LABEL_POINTS + 1) * min(1.0, (width - 2 * MARGIN) * CHARACTERS_PER_INCH / len(text))
-
-
-def figure_of(axes: Axes) -> Figure:
-    """Return the figure of axes, which matplotlib types as one that may be missing."""
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        raise ValueError("the axes have no figure")
-    return figure
 
 
 def _find_frame(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, float]:
@@ -211,6 +174,25 @@ def _widen(low: float, high: float) -> tuple[float, float]:
     return low - pad, high + pad
 
 
+def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
+    """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
+    if np.ptp(x) == 0:
+        return  # a line needs two different predictions
+    scale = np.ptp(x)  # as the unit, so that no square is too large or too small for a float
+    u, v = (x - x.mean()) / scale, (y - y.mean()) / scale
+    slope = (u @ v) / (u @ u)
+    grid = np.linspace(u.min(), u.max(), 50)
+    at, line = x.mean() + scale * grid, y.mean() + scale * slope * grid
+    shown = f"{round(slope, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
+    axes.plot(at, line, color=WARM, linewidth=1.6, label=f"fitted line: calibration slope {shown}")
+    if (freedom := len(x) - 2) < 1:
+        return
+    spread = scale * np.sqrt(np.sum((v - slope * u) ** 2) / freedom)
+    error = spread * np.sqrt(1 / len(x) + grid**2 / (u @ u))
+    width = student_t.ppf((1 + confidence) / 2, freedom) * error
+    axes.fill_between(at, line - width, line + width, color=WARM, alpha=0.16, linewidth=0)
+
+
 def _draw_points(
     axes: Axes, x: np.ndarray, y: np.ndarray, across: tuple[float, float], along: tuple[float, float]
 ) -> None:
@@ -226,16 +208,3 @@ def _draw_points(
     if beyond.any():
         label = f"{beyond.sum():,} beyond the frame"
         axes.plot(x[beyond], y[beyond], "D", color=WARM, markersize=4, linestyle="none", clip_on=False, label=label)
-
-
-def label_colours(axes: Axes, drawn: ScalarMappable, label: str) -> None:
-    """Say beside the axes, which get narrower, what the colours of what is drawn mean."""
-    figure, box = figure_of(axes), axes.get_position()
-    inch = 1 / figure.get_figwidth()
-    axes.set_position((box.x0, box.y0, box.width - COLOURS * inch, box.height))
-    place = figure.add_axes((box.x1 - (COLOURS - 0.1) * inch, box.y0, 0.13 * inch, box.height))
-    bar = figure.colorbar(drawn, cax=place)
-    bar.outline.set_visible(False)
-    place.tick_params(colors=FAINT, labelcolor=INK, labelsize=LABEL_POINTS, length=3)
-    place.minorticks_off()
-    bar.set_label(label, color=MUTED, fontsize=_fit(label, box.height * figure.get_figheight()))

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from bikeml.pages.axes import figure_of, label_colours, write_title
 from bikeml.pages.plots import (
     BOTTOM,
     HEIGHT,
@@ -15,9 +16,6 @@ from bikeml.pages.plots import (
     RIGHT,
     TOP,
     WIDTH,
-    figure_of,
-    label_colours,
-    write_title,
 )
 from bikeml.pages.style import (
     ACCENT,

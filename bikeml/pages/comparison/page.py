@@ -10,6 +10,7 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.pages.comparison.comparison import LETTERS, ComparedRun, Comparison
 from bikeml.pages.comparison.plots import MOST_COLUMNS, plot_errors, plot_importance, plot_residuals
+from bikeml.pages.numbers import show_value
 from bikeml.pages.page import Panel, embed, render
 from bikeml.system.files import write_text
 
@@ -75,7 +76,7 @@ def _draw_importance(comparison: Comparison, metric: Metric) -> Iterator[Panel]:
 
 
 def _show(value: float | None, metric: Metric) -> str:
-    return metric.show(value, missing="–").replace("-", "−")
+    return show_value(metric, value)
 
 
 def _show_time(run: ComparedRun) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bikeml.evaluation.meaning import explain_metric
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
+from bikeml.pages.numbers import show_value
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import LOG, RunFolder
 
@@ -37,28 +38,27 @@ def list_metrics(record: RunRecord, units: Mapping[str, str]) -> list[Row]:
 
 def _describe(record: RunRecord, metric: Metric, target: str, unit: str | None) -> Row:
     reasons = [record.undefined[name] for name in (metric.test, metric.mean, metric.pooled) if name in record.undefined]
-    spread = f" ± {show(metric, record.metrics.get(metric.std))}" if metric.std in record.metrics else ""
+    spread = f" ± {_show(metric, record.metrics.get(metric.std))}" if metric.std in record.metrics else ""
     return Row(
         metric,
         explain_metric(metric, target, unit),
-        show(metric, record.metrics.get(metric.test)),
+        _show(metric, record.metrics.get(metric.test)),
         show_interval(record, metric, metric.test),
-        show(metric, record.metrics.get(metric.mean)) + spread,
-        show(metric, record.metrics.get(metric.pooled)),
+        _show(metric, record.metrics.get(metric.mean)) + spread,
+        _show(metric, record.metrics.get(metric.pooled)),
         show_interval(record, metric, metric.pooled),
         "; ".join(dict.fromkeys(reasons)),
     )
 
 
-def show(metric: Metric, value: float | None, digits: int = DIGITS) -> str:
-    """Return a value of a metric as the page shows it, with a dash if it is None or not finite."""
-    return metric.show(value, digits, "–").replace("-", "−")
+def _show(metric: Metric, value: float | None) -> str:
+    return show_value(metric, value, DIGITS)
 
 
 def show_interval(record: RunRecord, metric: Metric, name: str) -> str:
     """Return the interval of a value, such as 0.41 to 0.52; "" if it has none."""
     low, high = record.intervals.get(name, (None, None))
-    return f"{show(metric, low)} to {show(metric, high)}" if low is not None and high is not None else ""
+    return f"{_show(metric, low)} to {_show(metric, high)}" if low is not None and high is not None else ""
 
 
 def summarize(record: RunRecord) -> str:
@@ -67,22 +67,22 @@ def summarize(record: RunRecord) -> str:
     metric = find_metric(record.rank)
     value, off = record.metrics.get(metric.test), record.metrics.get("test_mae")
     interval = show_interval(record, metric, metric.test)
-    sure = f" ({100 * record.confidence:g}% interval {interval})" if interval and record.confidence else ""
+    sure = f" ({record.confidence:.0%} interval {interval})" if interval and record.confidence else ""
     if value is None:
         said = f"On {rows}, {metric.label} is undefined: {record.undefined.get(metric.test, 'it is not finite')}"
     elif metric.name == "r2":
         said = _explain_r2(value, target, rows, sure)
     else:
-        said = f"On {rows} that no fit has seen, {metric.label} is {show(metric, value)}{sure}"
+        said = f"On {rows} that no fit has seen, {metric.label} is {_show(metric, value)}{sure}"
     if off is None or metric.name == "mae":
         return said
-    return f"{said}; its predictions are off by {show(find_metric('mae'), off)} on average"
+    return f"{said}; its predictions are off by {_show(find_metric('mae'), off)} on average"
 
 
 def _explain_r2(value: float, target: str, rows: str, sure: str) -> str:
     if value < 0:
         return (
-            f"On {rows} it predicts {target} worse than their mean would: R² is {show(find_metric('r2'), value)}{sure}"
+            f"On {rows} it predicts {target} worse than their mean would: R² is {_show(find_metric('r2'), value)}{sure}"
         )
     sure = sure.replace("(", "(R² ")
     return f"It explains {value:.0%} of the variation of {target} in {rows} that no fit has seen{sure}"

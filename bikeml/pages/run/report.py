@@ -12,14 +12,14 @@ from bikeml.errors import RecordError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.pages.environment import describe_environment
 from bikeml.pages.figures import EVALUATE, IMPORTANCE, RESIDUALS, SEARCH, draw, save_figure
-from bikeml.pages.page import Panel, embed, render, show_seconds
+from bikeml.pages.numbers import show_plain, show_seconds, show_value
+from bikeml.pages.page import Panel, embed, render
 from bikeml.pages.run.columns import MANY_COLUMNS, list_columns
-from bikeml.pages.run.metrics import MANY_FOLDS, list_cautions, list_metrics, show, summarize
+from bikeml.pages.run.metrics import DIGITS, MANY_FOLDS, list_cautions, list_metrics, summarize
 from bikeml.pages.run.settings import list_changes, list_commands
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import CONFIG, PAGE, RunFolder, parse_config
 from bikeml.system.files import write_text
-from bikeml.terminal.numbers import show_number
 
 MANY_CANDIDATES, MANY_NOTES = 20, 50
 MOST_CONFIG = 50_000  # characters; a config of so many columns is read in its file
@@ -64,13 +64,13 @@ def render_run_page(folder: RunFolder, figures: Mapping[str, Figure]) -> str:
     candidates = sorted(record.search.candidates, key=lambda each: each.rank) if record.search else []
     return render(
         "run.html.j2",
-        {"seconds": show_seconds, "number": _show_number, "one_line": as_one_line},
+        {"seconds": show_seconds, "number": show_plain, "one_line": as_one_line},
         record=record,
         started=record.started and datetime.fromtimestamp(record.started, UTC),
         metrics=metrics,
         main=metrics[0],
         summary=summarize(record),
-        folds=[show(rank, value) for value in record.cv.scores[record.rank][:MANY_FOLDS]],
+        folds=[show_value(rank, value, DIGITS) for value in record.cv.scores[record.rank][:MANY_FOLDS]],
         cautions=list(list_cautions(folder, record)),
         figures=list(panels.values()),
         searched=searched,
@@ -116,7 +116,3 @@ def _describe_origin(folder: RunFolder, record: RunRecord) -> dict[str, str]:
     if store:
         facts |= {"run": f"{store.run_id} in {store.uri}, experiment {store.experiment_name}", "look": store.look}
     return facts
-
-
-def _show_number(value: float | None) -> str:
-    return show_number(value, "–").replace("-", "−")

@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
+from bikeml.pages.numbers import show_value
 from bikeml.pages.page import Panel, embed
 from bikeml.pages.sweep.entries import Entry
 from bikeml.pages.sweep.plots import find_limits, plot_group, plot_predictions, plot_time, plot_validation_curve
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
-from bikeml.terminal.numbers import DIGITS
 
 MANY_PANELS = 9  # figures in one section
 LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square of a larger one is not finite
@@ -31,7 +31,7 @@ def draw_groups(sweep: Sweep, ranked: Sequence[Entry], metric: Metric) -> Iterat
         if len(set(values)) > 1 and number < MANY_PANELS:
             figure = plot_group(values, means, stds, limits, f"cv {metric.label}")
             best = [(value, means[values.index(value)]) for value in dict.fromkeys(values)]
-            text = ", ".join(f"{value} {show(metric, mean)}" for value, mean in best[:MANY_PANELS])
+            text = ", ".join(f"{value} {show_value(metric, mean)}" for value, mean in best[:MANY_PANELS])
             label = f"cross-validated {metric.label} of each cell by {key}; best cell per value: {text}"
             yield Panel(key, "", embed(figure, label, f"group{number}"))
 
@@ -60,7 +60,7 @@ def draw_predictions(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> 
             continue
         if table is not None:
             figure = plot_predictions(table["actual"].to_numpy(float), table["predicted"].to_numpy(float))
-            text = f"test {metric.label} {show(metric, entry.row[metric.test])}, {len(table):,} held-out rows"
+            text = f"test {metric.label} {show_value(metric, entry.row[metric.test])}, {len(table):,} held-out rows"
             label = f"actual against predicted values of {entry.outcome.cell.name}: {text}"
             yield Panel(_title(entry), text, embed(figure, label, f"predictions{entry.row['cell']}"))
 
@@ -118,8 +118,3 @@ def draw_time(ranked: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
         figure = plot_time(seconds, means, stds, find_limits(means, stds, metric.sign), f"cv {metric.label}")
         label = f"cross-validated {metric.label} of each cell over the seconds it took"
         yield Panel("time", "", embed(figure, label, "time"))
-
-
-def show(metric: Metric, value: float | None, digits: int = DIGITS) -> str:
-    """Return a value of a metric as a page shows it, with a dash if it is None or not finite."""
-    return metric.show(value, digits, "–").replace("-", "−")

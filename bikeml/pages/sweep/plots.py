@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from bikeml.evaluation.metric import Metric
-from bikeml.pages.plots import write_title
+from bikeml.pages.axes import write_title
 from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, POINT, WARM, add_axes, make_figure, name_style, shorten
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too

@@ -15,7 +15,8 @@ from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.pages.environment import describe_environment
-from bikeml.pages.page import render, show_seconds
+from bikeml.pages.numbers import show_seconds, show_value
+from bikeml.pages.page import render
 from bikeml.pages.run.report import write_run_page
 from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
@@ -27,7 +28,6 @@ from bikeml.pages.sweep.panels import (
     draw_predictions,
     draw_time,
     scores,
-    show,
 )
 from bikeml.pages.sweep.plots import find_limits
 from bikeml.records.run_folder import LOG, PREDICTIONS, RunFolder
@@ -86,7 +86,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         "sweep.html.j2",
         {
             "of": _show_of,
-            "score": partial(show, metric),
+            "score": partial(show_value, metric),
             "seconds": show_seconds,
             "share": _share,
             "one_line": as_one_line,
@@ -147,7 +147,7 @@ def _find_scale(ranked: Sequence[Entry], metric: Metric) -> Scale:
 
 
 def _show_of(value: float | None, metric: Metric) -> str:
-    return show(metric, value)
+    return show_value(metric, value)
 
 
 def _share(value: float | None) -> str:
