@@ -90,6 +90,13 @@ def test_the_scale_of_wide_columns_sees_the_prediction_alone():
     assert fit_and_scale(X.iloc[:, :4], y)[1].n_features_in_ == 5
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e39])
+def test_the_scale_of_tiny_and_huge_targets_is_one(unit):
+    X, y = noisy(100)
+    pipeline, scale = fit_and_scale(X, unit * y)
+    assert np.isfinite(predict_scale(scale, pipeline, X, pipeline.predict(X))).all()
+
+
 def test_few_rows_or_no_errors_have_no_scale():
     X, y = noisy(2 * LEAF_ROWS - 1)
     assert fit_and_scale(X, y)[1] is None

@@ -304,6 +304,24 @@ def test_a_share_of_what_is_explained_needs_a_target_that_varies(name):
     assert "constant target" in find_metric(name).describe_need()
 
 
+def test_a_target_whose_squares_are_no_floats_has_no_r2():
+    y, predicted = sample(60)
+    assert find_metric("r2").measure(1e-140 * y, 1e-140 * predicted) == pytest.approx(
+        find_metric("r2").measure(y, predicted)
+    )
+    reason = find_metric("r2").explain_undefined(1e-160 * y, 1e-160 * predicted)
+    assert reason == "the target varies by 1e-159, whose square is no float; choose a smaller unit"
+
+
+@pytest.mark.parametrize("name", ["poisson_deviance", "d2_poisson"])
+def test_a_deviance_without_digits_is_undefined(name):
+    y, predicted = sample(60)
+    assert find_metric(name).explain_undefined(1e4 + y, 1e4 + predicted) == ""
+    reason = find_metric(name).explain_undefined(1e8 + y, 1e8 + predicted)
+    assert reason.startswith("all errors are less than a millionth of the predictions")
+    assert find_metric("poisson_deviance").measure(1e8 + y, 1e8 + y) == 0
+
+
 def test_a_search_ranks_no_candidate_by_a_fold_whose_target_is_constant():
     assert not isinstance(find_scorer("r2"), str)
     assert explain_no_score("r2") == "a constant target"

@@ -530,9 +530,7 @@ def test_candidates_whose_score_is_undefined_are_the_last():
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")  # scikit-learn's, of scores that are NaN
 def test_a_search_without_any_score_says_why():
     words = ("model=lasso", "search=grid", "search.scoring=neg_mean_poisson_deviance", "model.grid={alpha: [0.1, 1]}")
-    message = (
-        "search.scoring=neg_mean_poisson_deviance, which is undefined with a negative target, or a prediction of 0"
-    )
+    message = "search.scoring=neg_mean_poisson_deviance, which is undefined with a negative target, a prediction of 0"
     with pytest.raises(FitError, match=message):
         bikeml.run(*FAST, *words, "hydra.run.dir=run")
 

@@ -51,7 +51,11 @@ def test_the_line_of_a_calibrated_model_has_the_slope_one():
     noise = np.tile([-2.0, 2.0, 2.0, -2.0], 50)  # without correlation with the predictions
     figure = plots.plot_evaluate(predicted + noise, predicted, "y", "R² 0.3", 0.95)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels == ["perfect prediction", "fitted line: calibration slope 1.00"]
+    assert labels == [
+        "perfect prediction",
+        "fitted line: calibration slope 1.00",
+        "its 95 % band, if rows are independent",
+    ]
 
 
 def test_one_prediction_for_all_rows_has_no_fitted_line():

@@ -43,7 +43,7 @@ def draw_run(record: RunRecord, folder: Path, run_id: str | None) -> str:
             (metric.label, metric.show(record.metrics.get(metric.test)), " to ".join(map(metric.show, ends)),
              f"{metric.show(record.metrics.get(metric.mean))} ± {metric.show(record.metrics.get(metric.std))}")
         )  # fmt: skip
-    confidence = f"{record.confidence or 0.95:.0%} interval"
+    confidence = f"{100 * (record.confidence or 0.95):g}% interval"
     return _render(
         title=record.run_name,
         lead=f"{record.dataset.name}: {record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out; "

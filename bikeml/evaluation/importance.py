@@ -93,7 +93,9 @@ def compute_importance(
         rows = np.sort(np.random.default_rng(config.random_state).choice(len(X), n_rows, replace=False))
         X, y, units = X.iloc[rows], y[rows], Units.of(units.kind, units.labels[rows])
     scores = _Scores(find_metric(config.rank), divide(units))
-    with threadpool_limits(limits=1 if is_sample else None):  # for few rows, threads wait longer than they work
+    # an undefined score is no number, and neither is its distance from another; for few rows, threads wait longer than
+    # they work
+    with np.errstate(invalid="ignore"), threadpool_limits(limits=1 if is_sample else None):
         mean, std, error = _shuffle_columns(pipeline, X, y, scores, n_repeats, config)
         found = tuple(_shuffle_groups(pipeline, X, y, scores, groups, n_repeats, config.random_state))
     return Importance(tuple(map(str, X.columns)), mean, std, n_rows, n_repeats, error, found)

@@ -14,6 +14,11 @@ from bikeml.errors import ConfigError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.uncertainty.intervals import EXPLAINED, LOSS, Median, OfMeans
 
+SMALLEST_SPREAD = 1e-145
+"""The squares of smaller differences have no digits left, and below 1e-162 they are 0."""
+SMALLEST_SHARE = 1e-6
+"""The deviance of smaller errors, in shares of the prediction, is lost in the rounding of its terms."""
+
 
 def _mse(y_true: np.ndarray, y_pred: np.ndarray) -> OfMeans:
     return _mean((y_true - y_pred) ** 2)
@@ -110,21 +115,26 @@ def _above_minus_one(y_true: np.ndarray, y_pred: np.ndarray) -> str:
 
 
 def _counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
-    """A negative target, or a prediction of 0 or less."""
+    """A negative target, a prediction of 0 or less, or errors of less than a millionth of the predictions."""
     wrong = _describe_rows(y_true < 0, "the target is negative")
-    return wrong or _describe_rows(y_pred <= 0, "the prediction is 0 or less")
+    wrong = wrong or _describe_rows(y_pred <= 0, "the prediction is 0 or less")
+    if not wrong and 0 < np.abs(y_true - y_pred).max() < SMALLEST_SHARE * y_pred.min():
+        return "all errors are less than a millionth of the predictions, and the deviance has no digits left"
+    return wrong
 
 
 def _varied(y_true: np.ndarray, _: np.ndarray) -> str:
     """A constant target."""
-    if np.ptp(y_true) > 0:
+    if np.ptp(y_true) > SMALLEST_SPREAD:
         return ""
+    if np.ptp(y_true) > 0:
+        return f"the target varies by {np.ptp(y_true):.1g}, whose square is no float; choose a smaller unit"
     rows = "the only row" if len(y_true) == 1 else f"all {len(y_true):,} rows"
     return f"the target is {y_true[0]!s} in {rows}"
 
 
 def _varied_counts(y_true: np.ndarray, y_pred: np.ndarray) -> str:
-    """A negative or a constant target, or a prediction of 0 or less."""
+    """A negative or a constant target, a prediction of 0 or less, or errors of less than a millionth of it."""
     return _counts(y_true, y_pred) or _varied(y_true, y_pred)
 
 

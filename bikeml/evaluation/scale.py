@@ -12,6 +12,7 @@ from bikeml.table.split import Fold
 
 N_TREES, LEAF_ROWS, SHARE_OF_COLUMNS = 10, 20, 0.5  # chosen by scripts/simulations/predictions.py
 OFFSET = 0.05  # of the mean absolute error is added to each error, so that no scale is 0
+LARGEST = 1e30  # a forest takes 32 bits, and adds the values up to see whether they are finite
 MOST_ROWS = 5_000  # more rows hardly change a scale
 MOST_COLUMNS = 200  # of more encoded columns, or sparse ones, the scale sees the prediction alone
 
@@ -50,4 +51,4 @@ def _encode(pipeline: Pipeline, X: pd.DataFrame, predicted: np.ndarray) -> np.nd
     """Return what the scale sees of each row: the prediction, and the columns as the model has them if they are few."""
     encoded = pipeline[:-1].transform(X)
     seen = [] if issparse(encoded) or encoded.shape[1] > MOST_COLUMNS else [np.asarray(encoded, dtype=float)]
-    return np.column_stack([predicted, *seen])
+    return np.asarray(np.clip(np.column_stack([predicted, *seen]), -LARGEST, LARGEST))

@@ -50,7 +50,7 @@ def _describe_score(record: RunRecord) -> str:
     if metric.test not in record.intervals:
         return shown
     low, high = (show_value(metric, end, DIGITS) for end in record.intervals[metric.test])
-    return f"{shown} ({record.confidence:.0%} interval {low} to {high})"
+    return f"{shown} ({100 * (record.confidence or 0):g}% interval {low} to {high})"
 
 
 def _describe_scoring(record: RunRecord) -> str:

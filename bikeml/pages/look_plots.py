@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
+from bikeml.pages.lines import fit_line
 from bikeml.pages.plots import bin_edges
 from bikeml.pages.style import ACCENT, INK, MUTED, WARM, clean, make_figure, measure, name_style, shorten
 from bikeml.table.look import FENCE, Column, Look
@@ -60,7 +61,7 @@ def draw_relation(axes: Axes, look: Look, column: Column) -> None:
         points = both.sample(min(len(both), MANY_POINTS), random_state=0).to_numpy()
         axes.plot(*points.T, ".", color=ACCENT, alpha=0.45, markersize=4, markeredgecolor="none")
         if np.ptp(x) > 0:
-            slope, intercept = np.polyfit(x, y, 1)
+            slope, intercept = fit_line(x.to_numpy(float), y.to_numpy(float))
             ends = np.array([x.min(), x.max()])
             axes.plot(ends, slope * ends + intercept, color=WARM, linewidth=1.6)
         axes.locator_params(nbins=TICKS)

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import t as student_t
 
 from bikeml.pages.axes import MARGIN, TICKS, figure_of, fit, label_colours, name_axes, write_title
+from bikeml.pages.lines import draw_calibration_line
 from bikeml.pages.style import (
     ACCENT,
     FAINT,
@@ -51,7 +51,7 @@ def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: st
     low, high = ends = _find_frame(y_true, y_pred)
     axes.plot(ends, ends, "--", color=MUTED, linewidth=1, label="perfect prediction")
     _draw_points(axes, y_pred, y_true, ends, ends)
-    _draw_calibration_line(axes, y_pred, y_true, confidence)
+    draw_calibration_line(axes, y_pred, y_true, confidence)
     axes.set(xlim=ends, ylim=(low, high + LEGEND * (high - low)))
     name_axes(axes, f"predicted {_name(target, LONG_NAME)}", f"actual {_name(target, LONG_NAME)}")
     if len(y_true) > MANY_ROWS:
@@ -172,25 +172,6 @@ def _widen(low: float, high: float) -> tuple[float, float]:
     """Return limits with some room; equal ones get room of their own size."""
     pad = 0.03 * (high - low) or 0.1 * abs(high) or 1.0
     return low - pad, high + pad
-
-
-def _draw_calibration_line(axes: Axes, x: np.ndarray, y: np.ndarray, confidence: float) -> None:
-    """Draw the least-squares line of y on x with the band of its mean (Draper and Smith, 1998, chapter 1)."""
-    if np.ptp(x) == 0:
-        return  # a line needs two different predictions
-    scale = np.ptp(x)  # as the unit, so that no square is too large or too small for a float
-    u, v = (x - x.mean()) / scale, (y - y.mean()) / scale
-    slope = (u @ v) / (u @ u)
-    grid = np.linspace(u.min(), u.max(), 50)
-    at, line = x.mean() + scale * grid, y.mean() + scale * slope * grid
-    shown = f"{round(slope, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
-    axes.plot(at, line, color=WARM, linewidth=1.6, label=f"fitted line: calibration slope {shown}")
-    if (freedom := len(x) - 2) < 1:
-        return
-    spread = scale * np.sqrt(np.sum((v - slope * u) ** 2) / freedom)
-    error = spread * np.sqrt(1 / len(x) + grid**2 / (u @ u))
-    width = student_t.ppf((1 + confidence) / 2, freedom) * error
-    axes.fill_between(at, line - width, line + width, color=WARM, alpha=0.16, linewidth=0)
 
 
 def _draw_points(

@@ -25,7 +25,7 @@ def describe_run(folder: RunFolder, run: RunRecord) -> str:
     """Return what a run is, how good it is, and where its page is."""
     metric, table = find_metric(run.rank), run.dataset
     ends = [metric.show(end) for end in run.intervals.get(metric.test, ())]
-    interval = f" ({run.confidence:.0%} interval {ends[0]} to {ends[1]})" if ends and run.confidence else ""
+    interval = f" ({100 * run.confidence:g}% interval {ends[0]} to {ends[1]})" if ends and run.confidence else ""
     tuned = ", tuned on these rows" if run.cv.tuned_on_these_rows else ""
     spread = f"{metric.show(run.metrics[metric.mean])} ± {metric.show(run.metrics[metric.std])}"
     score = f"{metric.label} {metric.show(run.metrics.get(metric.test))}{interval} on {table.n_test:,} held-out rows"

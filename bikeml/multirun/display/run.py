@@ -35,7 +35,7 @@ def _figures(record: RunRecord) -> "Table":
     metrics = [find_metric(name) for name in record.cv.scores]
     compared = {metric.test for metric in metrics} & PUBLISHED_LINEAR.keys() if _is_published_task(record) else set()
     published = {name: PUBLISHED_LINEAR[name] for name in compared}
-    confidence = f"{record.confidence:.0%}"
+    confidence = f"{100 * (record.confidence or 0):g}%"
     rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
     title = f"{record.run_name} on {record.dataset.name}\n{rows}"
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]

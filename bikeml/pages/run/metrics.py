@@ -67,7 +67,7 @@ def summarize(record: RunRecord) -> str:
     metric = find_metric(record.rank)
     value, off = record.metrics.get(metric.test), record.metrics.get("test_mae")
     interval = show_interval(record, metric, metric.test)
-    sure = f" ({record.confidence:.0%} interval {interval})" if interval and record.confidence else ""
+    sure = f" ({100 * record.confidence:g}% interval {interval})" if interval and record.confidence else ""
     if value is None:
         said = f"On {rows}, {metric.label} is undefined: {record.undefined.get(metric.test, 'it is not finite')}"
     elif metric.name == "r2":

@@ -10,11 +10,11 @@ from bikeml.config.overrides import as_one_line, shell
 from bikeml.config.sections import complete
 from bikeml.errors import RecordError
 from bikeml.evaluation.metrics import find_metric
-from bikeml.pages.environment import describe_environment
 from bikeml.pages.figures import EVALUATE, IMPORTANCE, RESIDUALS, SEARCH, draw, save_figure
 from bikeml.pages.numbers import show_plain, show_seconds, show_value
 from bikeml.pages.page import Panel, embed, render
 from bikeml.pages.run.columns import MANY_COLUMNS, list_columns
+from bikeml.pages.run.environment import describe_environment
 from bikeml.pages.run.metrics import DIGITS, MANY_FOLDS, list_cautions, list_metrics, summarize
 from bikeml.pages.run.settings import list_changes, list_commands
 from bikeml.records.run import RunRecord, StoreRecord

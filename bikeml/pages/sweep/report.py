@@ -14,9 +14,9 @@ from bikeml.config.overrides import as_one_line
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
-from bikeml.pages.environment import describe_environment
 from bikeml.pages.numbers import show_seconds, show_value
 from bikeml.pages.page import render
+from bikeml.pages.run.environment import describe_environment
 from bikeml.pages.run.report import write_run_page
 from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
