@@ -1,5 +1,6 @@
 """Runs found again by what people call them, in a real store of real experiments."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 import bikeml
-from bikeml.errors import ConfigError, RecordError, RunNotFoundError, TrackingError
+from bikeml.errors import ConfigError, DataError, RecordError, RunNotFoundError, TrackingError
 from bikeml.tracking.lookup import Place, find, find_place
 from bikeml.tracking.mlflow_store import MlflowStore
 from bikeml.tracking.sweeps import SweepStore
@@ -177,6 +178,14 @@ def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, mo
     ):
         with pytest.raises(RunNotFoundError, match=message):
             find(config_of(), which)
+
+
+def test_the_title_of_a_run_is_one_line_whatever_its_table_is_called(recorded, store):
+    found = dataclasses.replace(find(config_of(), "latest"), table="two\nlines", name="tree")
+    assert found.title == f"{found.run_id} (tree on two\\nlines), the latest run"
+    with pytest.raises(DataError) as caught, found.named_in_errors():
+        raise DataError("no rows")
+    assert caught.value.__notes__ == [f"run=latest is {found.title}"]
 
 
 def test_a_mistyped_alias_model_or_experiment_is_told_what_is_near(recorded, store):

@@ -13,6 +13,7 @@ from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.records.tags import CV, FOLDS, MODEL, SPLIT_PREFIX, TEST_TABLE
+from bikeml.system.printable import printable
 from bikeml.tracking import store
 
 ADVICE = "check tracking.uri"
@@ -66,7 +67,7 @@ class RecordedRun:
     @property
     def title(self) -> str:
         """Return its id, name and table, and how it was chosen if its id was not given."""
-        table = f" on {self.table}" if self.table else ""
+        table = f" on {printable(self.table)}" if self.table else ""
         return f"{self.run_id} ({self.name}{table}){self.chosen and f', {self.chosen}'}"
 
     @contextmanager

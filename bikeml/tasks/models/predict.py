@@ -16,6 +16,7 @@ from bikeml.config.schema import Config
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
 from bikeml.records.run_folder import CONFIG, RunFolder
+from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, OtherTableError, UnknownValues, read_rows
@@ -109,13 +110,14 @@ def _naming_tables(config: Config, run: "RecordedRun") -> Iterator[None]:
         yield
     except OtherTableError as error:
         other = find_fitting(config, error.names)
-        looks = f" look like the table {other.table}" if other and other.table else " are of another table"
+        looks = f" look like the table {printable(other.table)}" if other and other.table else " are of another table"
         cure = (
             f"run={other.run_id[:ID_SHOWN]} ({other.name}) fits them" if other else "name a run of this table with run="
         )
+        own = f"{printable(run.table) or 'its own'}, with [{some(run.columns)}]"
         raise DataError(
             f"the rows of {_shown(config.data.path)}{looks}, with the columns [{some(error.names)}]; run "
-            f"{run.run_id[:ID_SHOWN]} was fitted on {run.table or 'its own'}, with [{some(run.columns)}]; {cure}"
+            f"{run.run_id[:ID_SHOWN]} was fitted on {own}; {cure}"
         ) from error
 
 
