@@ -35,7 +35,7 @@ LONG_COLUMN, LONG_NAME = 24, 30  # characters, of labels
 FEW_ROWS = 50  # whose points are larger
 FENCES = 8  # interquartile ranges beyond the quartiles, from which on a row is drawn on the frame
 SIDE = 0.95  # inches for the histogram at the side
-LEGEND = 0.17  # of the height of the axes, above all points
+LEGEND = 0.23  # of the height of the axes, above all points
 DENSITY = LinearSegmentedColormap.from_list("density", [to_rgba(POINT, 0.15), to_rgba(POINT)])
 
 
