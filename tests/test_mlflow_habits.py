@@ -162,6 +162,7 @@ def test_a_run_that_the_variable_names_is_recorded_into_once(uri, monkeypatch):
     client = MlflowClient(uri)
     theirs = client.create_run(client.create_experiment(f"theirs {Path.cwd().name}"), run_name="theirs")
     client.log_param(theirs.info.run_id, "seed", "theirs")
+    client.set_tag(theirs.info.run_id, "mlflow.note.content", "theirs")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_RUN_ID", theirs.info.run_id)
     result = run()
@@ -171,6 +172,7 @@ def test_a_run_that_the_variable_names_is_recorded_into_once(uri, monkeypatch):
     assert found.data.metrics["test_r2"] == result.metrics["test_r2"]
     assert (found.data.params["seed"], found.data.params["model"]) == ("theirs", "linear")
     assert "mlflow.parentRunId" not in found.data.tags
+    assert found.data.tags["mlflow.note.content"] == "theirs"
     assert [stored.run_id for _, stored in record_folder(Path("out"))] == [theirs.info.run_id]
     assert run(folder="second").run_id != theirs.info.run_id
 

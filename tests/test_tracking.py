@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
-from bikeml.tracking.description import escape
+from bikeml.tracking.description import describe_failure, describe_sweep, escape
 from tests.builders import stored_model
 from tests.conftest import DAILY
 
@@ -85,6 +85,15 @@ def test_its_description_says_what_it_is_how_good_and_where_its_page_is(recorded
         [client.get_run(result.run_id).info.experiment_id], "tags.`bikeml.candidate_rank` = '1'"
     )
     assert child.data.tags["mlflow.note.content"] == r"Candidate 1 of the search of tree\-standard\-grid."
+
+
+def test_a_sweep_and_a_failed_cell_have_a_description(tmp_path):
+    told = describe_sweep(
+        tmp_path / "report.html", {"cells_finished": 2.0, "cells_not_run": 1.0, "best_cv_r2_mean": 0.75}
+    )
+    assert told.startswith(r"A sweep of cells: 2 finished, 1 not run; best\_cv\_r2\_mean 0.75.")
+    assert told.endswith(f"Page: report.html in {escape(str(tmp_path))}")
+    assert describe_failure("a_b", "ValueError: <no>\nmore") == r"**a\_b** failed: ValueError: &lt;no&gt;\\nmore"
 
 
 def test_a_description_shows_names_as_they_are_and_no_secret():
