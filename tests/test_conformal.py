@@ -100,6 +100,8 @@ def test_the_scale_of_tiny_and_huge_targets_is_one(unit):
 def test_few_rows_or_no_errors_have_no_scale():
     X, y = noisy(2 * LEAF_ROWS - 1)
     assert fit_and_scale(X, y)[1] is None
+    X, y = noisy(2 * LEAF_ROWS)
+    assert fit_and_scale(X.assign(**dict.fromkeys(X, 0.0)), y)[1] is None  # no tree can tell its rows apart
     X, y = noisy(100)
     folds = folds_of(100)
     assert fit_scale(None, X, y, folds, [y[scored] for _, scored in folds]) is None

@@ -21,7 +21,7 @@ def fit_scale(
     pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray, folds: Sequence[Fold], predictions: Sequence[np.ndarray]
 ) -> RandomForestRegressor | None:
     """
-    Return a model of the absolute errors of `predictions` for the rows that each fold scores.
+    Return a model of the absolute errors of `predictions`, in units of their mean, for the rows that each fold scores.
 
     X, shape (n_rows, n_features), and y, shape (n_rows,), are the training rows, so the held-out rows neither fit nor
     choose the scale. Return None if there are too few rows to learn from, or no errors.
@@ -37,7 +37,10 @@ def fit_scale(
     known = known[:: 1 + (len(known) - 1) // MOST_ROWS]
     errors = errors[known]
     forest = RandomForestRegressor(N_TREES, min_samples_leaf=LEAF_ROWS, max_features=SHARE_OF_COLUMNS, random_state=0)
-    return forest.fit(_encode(pipeline, X.iloc[rows[known]], predicted[known]), errors + OFFSET * errors.mean())
+    errors = errors / errors.mean() + OFFSET  # a forest splits no errors whose squares are below 1e-16
+    forest.fit(_encode(pipeline, X.iloc[rows[known]], predicted[known]), errors)
+    tells_rows_apart = any(tree.tree_.node_count > 1 for tree in forest.estimators_)
+    return forest if tells_rows_apart else None
 
 
 def predict_scale(
