@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from skops import io as skops_io
 
 import bikeml
+from bikeml.errors import DataError
 
 __all__ = ["skops_io"]  # imported before the lean form of it, with which no other program could load a model
 
@@ -123,6 +124,7 @@ def test_every_door_gives_the_same_prediction_to_the_last_bit(drawn, doors, bike
     assert doors.result.pipeline.predict(rows.where(rows.notna(), None).astype({"rooms": float})).tolist() == expected
     assert ask_predict(bikeml_main, rows, doors, "rows.csv") == expected
     assert ask_predict(bikeml_main, rows, doors, "rows.parquet") == expected
+    assert doors.result.predict(rows)["predicted"].tolist() == expected
     assert ask_pyfunc(rows, doors) == expected
     assert ask_server(rows, doors) == expected
     assert ask_score(rows, doors, monkeypatch) == expected
@@ -143,6 +145,8 @@ def test_a_column_that_is_absent_is_an_error_at_every_door(name, doors, bikeml_m
     run = (f"run={doors.result.run_id}", f"tracking.uri=sqlite:///{doors.folder}/mlflow.db")
     assert bikeml_main("predict", *run, "data=csv", "data.path=rows.csv") == 2
     assert f"there is no column {name!r}" in capfd.readouterr().err
+    with pytest.raises(DataError, match=f"the DataFrame does not fit the model:\n  there is no column {name!r}"):
+        doors.result.predict(rows)
     for ask in (ask_pyfunc, ask_server):
         with pytest.raises(MlflowException, match=name):
             ask(rows, doors)
