@@ -111,3 +111,18 @@ def test_a_table_of_each_format_is_the_same_experiment_as_a_job(workspace: Loopb
         roles = {role: here["data"][role] for role in ("numeric", "categorical", "date", "text")}
         assert roles == {"numeric": ["area", "rooms"], "categorical": ["town"], "date": ["sold"], "text": ["notes"]}
         assert here["data"]["ignored"] == ["id"]
+
+
+def test_a_dataframe_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML, houses: Any) -> None:
+    houses["rooms"] = houses["rooms"].astype("category")
+    script = (
+        "import bikeml, pandas; houses = pandas.read_pickle('houses.pickle'); "
+        f"board = bikeml.sweep('hydra/launcher=azureml', 'hydra.launcher.poll_seconds=0.5', *{FAST}, data=houses, "
+        "target='price'); print(board[0].folder)"
+    )
+    houses.to_pickle("houses.pickle")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    here = bikeml.run(*FAST, "tracking=none", data=houses, target="price")
+    assert told(Path(done.stdout.splitlines()[-1])) == told(here.folder)
+    assert here.record.dataset.roles["rooms"] == "categorical"
