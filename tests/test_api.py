@@ -299,6 +299,19 @@ def test_what_is_loaded_is_fetched_when_it_is_asked_for_and_goes_with_the_object
     assert not place.exists()
 
 
+def test_a_cell_whose_model_is_only_in_the_store_predicts(made, monkeypatch, workdir):
+    import shutil
+
+    monkeypatch.chdir(made[0])
+    expected = made[1].predict(draw_houses(5), interval=0.8)
+    kept = workdir / "kept"
+    shutil.copytree(made[1].folder, kept, ignore=shutil.ignore_patterns("model", "scale.skops"))
+    pd.testing.assert_frame_equal(bikeml.load(kept).predict(draw_houses(5), interval=0.8), expected)
+    (kept / "store.json").unlink()
+    with pytest.raises(BikemlError, match=r"model"):
+        bikeml.load(kept).predict(draw_houses(5))
+
+
 def test_a_changed_model_is_not_loaded(made, workdir):
     import shutil
 

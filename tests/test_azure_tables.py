@@ -118,11 +118,15 @@ def test_a_dataframe_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML,
     script = (
         "import bikeml, pandas; houses = pandas.read_pickle('houses.pickle'); "
         f"board = bikeml.sweep('hydra/launcher=azureml', 'hydra.launcher.poll_seconds=0.5', *{FAST}, data=houses, "
-        "target='price'); print(board[0].folder)"
+        "target='price'); cell = board[0]; predicted = cell.predict(houses.head(3), interval=0.5); "
+        "print(cell.page.parent == cell.folder, predicted.to_json(), cell.folder, sep='\\n')"
     )
     houses.to_pickle("houses.pickle")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     here = bikeml.run(*FAST, "tracking=none", data=houses, target="price")
-    assert told(Path(done.stdout.splitlines()[-1])) == told(here.folder)
+    is_there, predicted, folder = done.stdout.splitlines()[-3:]
+    assert told(Path(folder)) == told(here.folder)
+    assert not (Path(folder) / "model").exists()  # it comes from the store
+    assert (is_there, predicted) == ("True", here.predict(houses.head(3), interval=0.5).to_json())
     assert here.record.dataset.roles["rooms"] == "categorical"

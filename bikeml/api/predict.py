@@ -54,4 +54,4 @@ def _read_interval(files: "Files", level: float, data: DataConfig) -> Interval:
     if not isinstance(level, float) or not 0 < level < 1:
         raise ConfigError(f"interval={level!r} should be the share of rows that it holds, between 0 and 1, such as 0.9")
     recorded = files.bring(CONFIG)
-    return read_interval(files.bring(*list_files(recorded)), level, data, ())
+    return read_interval(files.bring(CONFIG, *list_files(recorded)), level, data, ())

@@ -13,7 +13,7 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.run import FinishedRun, to_score
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord, StoreRecord
-from bikeml.records.run_folder import MODEL, PAGE, PREDICTIONS, RESULT, RunFolder
+from bikeml.records.run_folder import KEPT, MODEL, PAGE, PREDICTIONS, RESULT, RunFolder
 from bikeml.system.printable import show_path
 
 if TYPE_CHECKING:
@@ -64,14 +64,25 @@ class LocalFiles:
         store = StoreRecord.read(self.folder.path)
         return store.look if store else None
 
-    def bring(self, *_: str) -> RunFolder:
-        """Return the folder of the run. What reads a file of it compares its digest."""
-        return self.folder
+    def bring(self, *names: str) -> RunFolder:
+        """Return the folder of the run, or one with what only the store has. What reads a file compares its digest."""
+        is_whole = all((self.folder.path / name).exists() for name in names)
+        return self.folder if is_whole or self.run_id is None else self._stored.bring(*names)
 
     def bring_model(self) -> Path:
         """Return the folder of the model; raises RecordError if a file of the run was changed."""
         self.folder.verify()
-        return self.folder.path / MODEL
+        place = self.folder.path / MODEL
+        return place if place.is_dir() or self.run_id is None else self._stored.bring_model()
+
+    @cached_property
+    def _stored(self) -> "StoredFiles":
+        """The files in the run's store: a cell that ran elsewhere has left no model here."""
+        from bikeml.multirun.publish import find_config
+        from bikeml.tracking import lookup
+
+        config = find_config(self.folder)
+        return StoredFiles(config, lookup.find(config, str(self.run_id)))
 
 
 class StoredFiles:
@@ -194,14 +205,14 @@ class Result:
         """The figures by file name, drawn when they are asked for."""
         from bikeml.pages.figures import draw
 
-        return draw(self._bring_all())
+        return draw(self._bring_shown())
 
     @property
     def page(self) -> Path:
         """The page of the run, one HTML file; it is made if the folder has none."""
         from bikeml.pages.run.report import write_run_page
 
-        folder = self._bring_all()
+        folder = self._bring_shown()
         return folder.path / PAGE if folder.has(PAGE) else write_run_page(folder)
 
     def predict(
@@ -244,6 +255,6 @@ class Result:
 
         return read_description(self._files.bring_model())
 
-    def _bring_all(self) -> RunFolder:
-        """Return the folder with all files of the run but its model."""
-        return self._files.bring(*(name for name in self.record.files if not name.startswith(f"{MODEL}/")))
+    def _bring_shown(self) -> RunFolder:
+        """Return the folder with what a picture or a page of the run is made of."""
+        return self._files.bring(*(name for name in KEPT if name in self.record.files))

@@ -59,7 +59,7 @@ def record_folder(
     """
     if (path / RESULT).is_file():
         folder = RunFolder(path)
-        config = _find_config(folder, uri, experiment_name)
+        config = find_config(folder, uri, experiment_name)
         yield path, _record_run(folder, config, _find_destination(folder, config))
     elif (path / SweepRecord.FILE).is_file():
         yield from _record_sweep(SweepFolder(path), uri, experiment_name)
@@ -90,7 +90,7 @@ def _record_sweep(
         done = [folder.folder_of(outcome.cell) for outcome in sweep.outcomes if outcome.record is not None]
         if not done:
             raise RecordError(f"no cell of the sweep in {str(folder.path)!r} has a result; there is nothing to record")
-        configs = [_find_config(each, uri, experiment_name) for each in done]
+        configs = [find_config(each, uri, experiment_name) for each in done]
         store = SweepStore(*configs)
         stored = store.begin(sweep.record)
         stored.write(folder.path)
@@ -102,7 +102,7 @@ def _record_sweep(
         yield folder.path, stored
 
 
-def _find_config(folder: RunFolder, uri: str | None, experiment_name: str | None) -> Config:
+def find_config(folder: RunFolder, uri: str | None = None, experiment_name: str | None = None) -> Config:
     """Return the config of a run, with the store that it is to be recorded in."""
     recorded, present = complete(folder.read_config()), resolve(compose([]))
     destination = folder.require().destination
