@@ -13,7 +13,7 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.run import FinishedRun, to_score
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord, StoreRecord
-from bikeml.records.run_folder import KEPT, MODEL, PAGE, PREDICTIONS, RESULT, RunFolder
+from bikeml.records.run_folder import KEPT, MODEL, PAGE, PREDICTIONS, RunFolder
 from bikeml.system.printable import show_path
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class StoredFiles:
     def __init__(self, config: "Config", run: "RecordedRun") -> None:
         self._config, self._run = config, run
         self.run_id = run.run_id
+        self._folder: RunFolder | None = None
         self._place = Path(mkdtemp(prefix="bikeml-"))
         finalize(self, shutil.rmtree, self._place, ignore_errors=True)
 
@@ -105,15 +106,18 @@ class StoredFiles:
 
     def bring(self, *names: str) -> RunFolder:
         """Return the folder with the record and the named files."""
-        missing = [name for name in names if not (self._place / name).exists()]
-        if missing or not (self._place / RESULT).is_file():
-            self._run.fetch_record(self._place, *missing)
-        return RunFolder(self._place)
+        folder = self._folder
+        if folder is None or any(not (folder.path / name).exists() for name in names):
+            folder = self._folder = self._run.fetch_record(self._place, *names)  # of a job it is below `_place`
+        return folder
 
     def bring_model(self) -> Path:
         """Return the folder of the model."""
-        place = self._place / MODEL
-        return place if place.is_dir() else self._run.fetch_model(self._place)
+        return self._model
+
+    @cached_property
+    def _model(self) -> Path:
+        return self._run.fetch_model(self._place)
 
 
 class Result:
