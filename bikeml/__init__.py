@@ -98,7 +98,7 @@ def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
 
     Raises RunNotFoundError if there is no such run, RecordError if the folder holds none, and TrackingError.
     """
-    from bikeml.api.stored import load_run
+    from bikeml.api.run import load_run
 
     return load_run(run, overrides)
 

@@ -19,7 +19,7 @@ from bikeml.terminal.tables import show_notice
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from bikeml.api.result import Files
+    from bikeml.api.files import Files
 
 
 def predict_rows(

@@ -1,14 +1,19 @@
-"""Run one experiment for a caller in Python."""
+"""Run one experiment for a caller in Python, or load one that has run."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bikeml.api.given import command_words, one_message
+from bikeml.api.files import LocalFiles, StoredFiles
+from bikeml.api.given import check_words, command_words, one_message
 from bikeml.api.result import Result
-from bikeml.config.composition import compose, run_folder
+from bikeml.config.composition import compose, resolve, run_folder
+from bikeml.config.schema import typed
 from bikeml.errors import ConfigError
 from bikeml.multirun.run import read_composed
 from bikeml.multirun.run import run as run_config
+from bikeml.records.run_folder import RESULT, RunFolder
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -38,3 +43,21 @@ def _run_given(configs: "Sequence[str | DictConfig]", data: object, target: obje
 
     with one_message():
         return Result.of(run_given(*configs))
+
+
+def load_run(which: str | os.PathLike[str], overrides: Sequence[str]) -> Result:
+    """Return the run that `which` names; the errors are those of :func:`bikeml.load`."""
+    check_words(overrides)
+    with one_message():
+        folder = RunFolder(Path(which).expanduser().absolute())
+        if folder.has(RESULT):  # this needs no store, and so no import of mlflow
+            folder.require()
+            return Result(LocalFiles(folder))
+        from bikeml.tracking import lookup
+        from bikeml.tracking.lookup.folder import find_folder
+
+        find_folder(os.fspath(which))  # says what is wrong with a path
+        if isinstance(which, os.PathLike):
+            folder.require()
+        config = typed(resolve(compose(overrides)))
+        return Result(StoredFiles(config, lookup.find(config, str(which))))

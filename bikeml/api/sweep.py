@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 import skops.io  # noqa: F401  whole, before the sweep imports the lean form, with which others could load no model
 
+from bikeml.api.files import LocalFiles
 from bikeml.api.given import command_words
-from bikeml.api.result import LocalFiles, Result
+from bikeml.api.result import Result
 from bikeml.cli import run_multirun
 from bikeml.config.spelling import shorten
 from bikeml.errors import FitError, RunNotFoundError
