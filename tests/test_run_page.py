@@ -16,6 +16,7 @@ import yaml
 from bikeml.config.composition import compose, resolve
 from bikeml.errors import FolderTakenError, RecordError
 from bikeml.evaluation.meaning import explain_metric
+from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric
 from bikeml.pages import style
 from bikeml.pages.run.metrics import summarize
@@ -117,6 +118,10 @@ def test_every_metric_has_a_meaning(name):
     assert meaning.endswith(".")
     assert "{" not in meaning
     assert metric.unit != "target" or name == "poisson_deviance" or "the unit of price" in meaning
+
+
+def test_a_metric_that_is_added_needs_no_meaning():
+    assert explain_metric(Metric("bias", "bias", "f", unit="target"), "price", None) == "Smaller is better."
 
 
 def test_an_undefined_metric_has_its_reason(tmp_path):

@@ -30,5 +30,8 @@ def explain_metric(metric: Metric, target: str, unit: str | None) -> str:
     """Return what a metric of the predictions of `target` means; `unit` is that of the target, if it is known."""
     quantile = metric.arguments.get("alpha", 0.5)
     family = metric.name if metric.name in MEANINGS else metric.name.rpartition("_")[0]
+    otherwise = f"{'Greater' if metric.greater_is_better else 'Smaller'} is better."  # a metric of the user's own
     words = {"target": target, "unit": f", in {unit}" if unit else f", in the unit of {target}"}
-    return MEANINGS[family].format(**words, quantile=f"{quantile:g}", rest=f"{round(1 - quantile, 12):g}")
+    return MEANINGS.get(family, otherwise).format(
+        **words, quantile=f"{quantile:g}", rest=f"{round(1 - quantile, 12):g}"
+    )
