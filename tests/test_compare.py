@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,14 @@ def test_the_command_compares_folders_without_any_store_and_writes_the_page(fold
     assert "Residuals on the same held-out rows" in (folders / "pages/ab.html").read_text()
     assert start(["compare", "a", "b", "output=null"]) == 0
     assert not (folders / "compare.html").exists()
+
+
+def test_the_page_is_opened_if_it_is_asked_for(folders, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("bikeml.tasks.compare.open_page", opened.append)
+    assert start(["compare", "a", "b", "open=true"]) == 0
+    assert start(["compare", "a", "b", "open=true", "output=null"]) == 0
+    assert opened == [Path("compare.html")]
 
 
 def test_the_same_run_differs_in_nothing(folders, capsys):

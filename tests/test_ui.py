@@ -88,7 +88,7 @@ def test_the_link_shows_the_run_with_its_description_and_metrics_and_nothing_is_
 def test_no_process_outlives_the_command_however_it_ends(workdir, number):
     bikeml.run("model=tree", *FAST, "hydra.run.dir=out")
     mark = f"ui-{os.getpid()}-{number}"
-    process, said = begin("run=out", f"port={(port := free_port())}", mark=mark)
+    process, said = begin("run=out", f"port={(port := free_port())}", "open=true", mark=mark)
     with process:
         assert f"http://127.0.0.1:{port}/#/experiments/" in said
         assert len(processes_with(mark)) == 2  # the command, and one server

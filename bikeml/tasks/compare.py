@@ -15,6 +15,7 @@ from bikeml.pages.comparison.page import write_page
 from bikeml.pages.differences import read_config
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run_folder import CONFIG, ENVIRONMENT, PREDICTIONS
+from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import Announce, progress, silent
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
@@ -47,6 +48,8 @@ def show_comparison(config: Config, options: Options) -> None:
     facts = {letter: run.title for letter, run in comparison.runs.items()}
     same = {} if comparison.aspects else {"same": "config, data, code and versions"}
     show_facts({**facts, **same, **({"page": str(comparison.page)} if comparison.page else {})})
+    if config.open and comparison.page:
+        open_page(comparison.page)
 
 
 def compare_runs(config: Config, options: Options, announce: Announce = silent) -> Comparison:

@@ -15,6 +15,7 @@ from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.system.processes import child, tether
 from bikeml.system.servers import HOST, check_port, explain_end, find_port, wait_until_it_answers
+from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import progress
 from bikeml.terminal.tables import show_facts
 
@@ -51,6 +52,8 @@ def show_pages(config: Config, options: Options) -> None:
         look = backend.look(place.experiment_id, place.run_id)
     if look.startswith("http"):
         show_facts({"run": f"{place.run_id} ({place.name})", "page": look})
+        if config.open:
+            open_page(look)
         return
     port = options.port or find_port()
     with TemporaryDirectory(prefix="bikeml-") as folder:
@@ -59,8 +62,11 @@ def show_pages(config: Config, options: Options) -> None:
             with progress(lines=True) as announce:
                 announce("starting MLflow's pages, which takes some seconds")
                 wait_until_it_answers(server, port, "/health", log)
-            show_facts(_describe(place, port))
+            facts = _describe(place, port)
+            show_facts(facts)
             sys.stdout.flush()  # a program that reads it through a pipe waits for the address
+            if config.open:
+                open_page(facts["page"])
             raise explain_end(server.wait(), log)
 
 

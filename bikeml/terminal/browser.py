@@ -8,10 +8,11 @@ from pathlib import Path
 from bikeml.terminal.tables import show_notice
 
 
-def open_page(page: Path) -> None:
-    """Open a page in the browser; without one, say on stderr where the page is."""
-    if not (_has_screen() and webbrowser.open(page.absolute().as_uri())):
-        show_notice(f"no browser can be opened here; the page is {page.absolute()}")
+def open_page(page: Path | str) -> None:
+    """Open a page, a file or an address, in the browser; without one, say on stderr where the page is."""
+    place = page.absolute() if isinstance(page, Path) else page
+    if not (_has_screen() and webbrowser.open(place.as_uri() if isinstance(place, Path) else place)):
+        show_notice(f"no browser can be opened here; the page is {place}")
 
 
 def _has_screen() -> bool:
