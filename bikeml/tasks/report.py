@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bikeml.errors import RunFolderError
-from bikeml.records.run_folder import DRAWN, RESULT, RunFolder
 
 
 def report(words: Sequence[str]) -> None:
@@ -19,6 +18,8 @@ def report(words: Sequence[str]) -> None:
     named = "the folder that hydra.run.dir or hydra.sweep.dir named, or a copy of it"
     parser.add_argument("folder", type=Path, help=named)
     folder = parser.parse_args(words).folder
+    from bikeml.records.run_folder import RESULT  # pydantic's import takes longer than --help
+
     try:
         for path in _report_run(folder) if (folder / RESULT).is_file() else _report_sweep(folder):
             print(path)
@@ -30,6 +31,7 @@ def report(words: Sequence[str]) -> None:
 
 def _report_run(path: Path) -> Iterator[Path]:
     from bikeml.pages.run.report import save  # seconds of imports from here on
+    from bikeml.records.run_folder import DRAWN, RunFolder
 
     folder = RunFolder(path)
     save(folder)
