@@ -285,6 +285,7 @@ def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch):
     pd.testing.assert_frame_equal(loaded.predict(rows, interval=0.8), result.predict(rows, interval=0.8))
     pd.testing.assert_frame_equal(loaded.predictions, result.predictions)
     assert loaded.figures.keys() == result.figures.keys()
+    assert loaded.figures["residuals.png"]._repr_png_().startswith(b"\x89PNG")
     assert repr(loaded.pipeline) == repr(result.pipeline)
 
 

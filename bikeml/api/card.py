@@ -5,6 +5,7 @@ Text and background are inherited, so a card is legible on any theme; JupyterLab
 their own.
 """
 
+import io
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,12 @@ from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
+from bikeml.pages.style import any_glyph
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import PAGE as RUN_PAGE
 from bikeml.records.sweep import Sweep
@@ -31,6 +35,14 @@ ROWS = 10
 """The most rows of a card."""
 CELL = 120
 """The most characters of a cell of a card."""
+
+
+def draw_picture(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    content = io.BytesIO()
+    with any_glyph():
+        FigureCanvasAgg(figure).print_png(content)
+    return content.getvalue()
 
 
 def draw_run(record: RunRecord, folder: Path, run_id: str | None) -> str:

@@ -1,7 +1,7 @@
 """A finished experiment as Python has it: its values, its model, its files, and predictions."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,10 +110,15 @@ class Result:
 
     @property
     def figures(self) -> "dict[str, Figure]":
-        """The figures by file name, drawn when they are asked for."""
+        """The figures by file name, drawn when they are asked for; a notebook shows one as a picture."""
+        from bikeml.api.card import draw_picture
         from bikeml.pages.figures import draw
 
-        return draw(self._bring_shown())
+        figures = draw(self._bring_shown())
+        for figure in figures.values():
+            # matplotlib's own support for notebooks knows the figures of pyplot only
+            figure._repr_png_ = partial(draw_picture, figure)  # type: ignore[attr-defined]
+        return figures
 
     @property
     def page(self) -> Path:
