@@ -173,6 +173,9 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
         with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
             read_example(model)
     config = earlier / "lasso" / "config.yaml"
-    config.write_text(re.sub(r"allowed:\n(    .*\n)+", "allowed:\n    season: summer\n", config.read_text()))
-    with pytest.raises(RecordError, match=r"config.yaml of the run has no list at data.allowed.season; name another"):
-        read_allowed(RunFolder(earlier / "lasso"))
+    for forged in ("summer", "[1, [2]]", "[{a: 1}]"):
+        config.write_text(re.sub(r"allowed:\n(    .*\n)+", f"allowed:\n    season: {forged}\n", config.read_text()))
+        with pytest.raises(
+            RecordError, match=r"config.yaml of the run has no list of values at data.allowed.season; n"
+        ):
+            read_allowed(RunFolder(earlier / "lasso"))

@@ -138,10 +138,14 @@ def read_allowed(recorded: RunFolder) -> dict[str, list[object]]:
         allowed = dict(recorded.read_config()["data"]["allowed"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{CONFIG} of the run has no data.allowed; name another run") from error
-    strange = next((name for name, values in allowed.items() if not isinstance(values, list)), None)
+    strange = next((name for name, values in allowed.items() if not _is_flat_list(values)), None)
     if strange is not None:
-        raise RecordError(f"{CONFIG} of the run has no list at data.allowed.{strange}; name another run")
+        raise RecordError(f"{CONFIG} of the run has no list of values at data.allowed.{strange}; name another run")
     return allowed
+
+
+def _is_flat_list(values: object) -> bool:
+    return isinstance(values, list) and not any(isinstance(each, list | dict) for each in values)
 
 
 def _table(chunk: Chunk, key: str | None, predicted: np.ndarray, ends: Ends | None) -> pd.DataFrame:
