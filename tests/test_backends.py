@@ -175,6 +175,18 @@ def test_an_alias_moves_and_a_run_is_found_by_it(place):
     assert title.endswith("), moving@champion")
 
 
+def test_every_alias_is_listed_with_its_version_and_run(place):
+    place.register("linear", "listed", "a")
+    place.register("linear", "listed", "b")
+    place.register("tree", "listed", "c")
+    found = {alias: version for version, alias in place.store.aliases() if version.name == "listed"}
+    assert {alias: version.run_id for alias, version in found.items()} == {
+        **dict.fromkeys("ab", place.run_ids["linear"]),
+        "c": place.run_ids["tree"],
+    }
+    assert found["a"] == found["b"]
+
+
 def test_an_alias_of_several_models_must_be_named_whole(place):
     for name in ("first", "second"):
         place.register("tree", name, "shared")
