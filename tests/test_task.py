@@ -101,7 +101,7 @@ def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(call, capsys, e
     ("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["by default", "nohup"]
 )
 def test_a_terminal_that_is_closed_interrupts_unless_it_is_ignored(bikeml_main, monkeypatch, capsys, before, status):
-    monkeypatch.setattr("bikeml.cli.start", lambda _: signal.raise_signal(HANGUP))
+    monkeypatch.setattr("bikeml.cli.start", lambda *_, **__: signal.raise_signal(HANGUP))
     with signals_as_before():
         signal.signal(HANGUP, before)
         assert bikeml_main("predict") == status
