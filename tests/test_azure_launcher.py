@@ -455,6 +455,7 @@ def test_results_that_cannot_be_fetched_are_no_failures_and_the_same_command_fet
     assert workspace.log.find("jobs.put") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [pytest.param(503, marks=ALIKE), 500])
 def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureML, status: int) -> None:
     workspace.faults.answer(status, "jobs.put", when="after", times=2, retry_after=0.01)
@@ -653,6 +654,7 @@ def test_names_that_cannot_be_written_are_one_message(
     assert (file.read_text() if file.exists() else None) == there
 
 
+@pytest.mark.slow
 def test_the_snapshot_holds_the_code_and_no_secret(
     sweep: Main,
     workspace: LoopbackAzureML,

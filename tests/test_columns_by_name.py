@@ -167,6 +167,7 @@ def test_steps_after_the_columns_see_all_that_are_encoded():
     np.testing.assert_allclose(np.abs(encoded), np.abs(PCA(3).fit_transform(features)), atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_run_with_own_steps_and_steps_after_them_is_searched_saved_and_read_back(workdir):
     select = "k_best: {_target_: sklearn.feature_selection.SelectKBest, k: 4, score_func: {_target_: hydra.utils.get_method, path: sklearn.feature_selection.f_regression}}"
@@ -321,6 +322,7 @@ def test_a_search_over_names_shares_fits_and_stays_exact():
     assert len({*ours.cv_results_["mean_test_score"]}) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_run_with_names_is_saved_and_read_back(workdir):
     words = (

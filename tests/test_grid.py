@@ -32,6 +32,7 @@ def table(workdir):
     return frame
 
 
+@pytest.mark.slow
 def test_a_grid_over_the_preprocessing_chooses_steps_and_their_arguments(table):
     grid = (
         "+model.grid={alpha: [0.1, 10], preprocessing__numeric__imputer__strategy: [mean, most_frequent],"

@@ -192,6 +192,7 @@ def test_a_hyperparameter_file_chooses_sweeper_mode_and_axes(bikeml_main, workdi
     assert [each["choices"]["model"] for each in results(workdir / "sweep")] == ["linear", "lasso"]
 
 
+@pytest.mark.slow
 def test_values_of_ones_own_are_for_other_values_and_no_part_of_a_result(bikeml_main, workdir, capsys):
     text = "# @package _global_\nvars: {my_alpha: 0.3, db: {password: hush}}\n"
     text += "defaults: [override /model: lasso]\nmodel: {estimator: {alpha: '${vars.my_alpha}'}}\n"

@@ -309,6 +309,7 @@ def test_a_run_is_judged_by_the_metrics_that_are_asked_for(workdir, capsys, bike
     assert [*record.intervals] == [*of_test, "cv_mae_pooled", "cv_mape_pooled", "cv_pinball_0.9_pooled"]
 
 
+@pytest.mark.slow
 def test_the_figures_and_the_importance_of_a_run_are_those_of_its_rank():
     by_r2, by_mae = (bikeml.run(*FAST, f"evaluation.rank={rank}", f"hydra.run.dir={rank}") for rank in ("r2", "mae"))
     assert by_r2.metrics == by_mae.metrics
@@ -481,6 +482,7 @@ def test_a_sweep_is_ranked_by_the_metric_that_is_asked_for(bikeml_main, capsys, 
     assert list(board["name"]) == ["model=linear", "model=baseline"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_cells_of_different_quantiles_are_ranked_by_r2_and_say_so(bikeml_main, capsys):
     words = (*QUANTILE[:2], "model.estimator.alpha=0.1,0.9", "model.estimator.n_estimators=3", "hydra.sweep.dir=sweep")

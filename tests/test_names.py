@@ -372,6 +372,7 @@ def test_a_filter_of_the_store_finds_just_the_value(value, workdir):
         assert [run.info.run_id for run in client.search_runs([experiment], condition)] == [mine]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["it's", "both ' and \"", LINE_BREAK, "温\\"])
 def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):
     text = DAILY.read_text().splitlines()[:200]
@@ -545,6 +546,7 @@ def test_a_run_that_could_not_be_recorded_is_recorded_by_the_command_that_is_pro
     assert "it's taken $x.db" in user.run(command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [LINE_BREAK, "carriage\rreturn", " blank "])
 def test_predict_reads_a_column_with_a_line_break_or_blanks(name, workdir, call_task):
     write_table(workdir / "a.csv", ["a", name], [], "y")

@@ -35,6 +35,7 @@ def test_each_cell_is_proposed_after_the_scores_of_earlier_ones(bikeml_main, wor
     assert "[14/14]" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_scores_give_the_same_cells_which_are_reused(bikeml_main, workdir):
     words = (*SWEEP, "hydra.sweeper.n_trials=3", ALPHA, "preprocessing=standard,ordinal")
     assert bikeml_main(*words) == 0
@@ -50,6 +51,7 @@ def test_the_same_seed_and_scores_give_the_same_cells_which_are_reused(bikeml_ma
     assert client.get_run(parent).info.run_name == "sweep of 3 cells"
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_proposed_again_is_not_run_again(bikeml_main, workdir):
     assert bikeml_main(*SWEEP, "hydra.sweeper.n_trials=6", "model.estimator.alpha=1,2", "tracking=none") == 0
     record = SweepFolder(workdir / "sweep").read()

@@ -640,6 +640,7 @@ class SlowStream(io.BytesIO):
         return super().read(size)
 
 
+@pytest.mark.slow
 def test_a_short_row_far_down_loses_no_row_to_the_thread_that_reads_ahead():
     lines = [f"{i},{i}" for i in range(300_000)]
     lines[100_000] = "100000"

@@ -32,6 +32,7 @@ def scores(result):
     return {name: result.record.cv.scores[name] for name in ("r2", "mae")}, (result.folder / FOLDS).read_bytes()
 
 
+@pytest.mark.slow
 def test_only_the_folds_of_more_repeats_are_fitted_and_all_scores_are_the_same(workdir, fits):
     first = bikeml.run(*FAST)
     assert len(fits) == 1 + 3

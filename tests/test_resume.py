@@ -155,6 +155,7 @@ def test_a_checkpoint_that_cannot_be_written_is_one_warning_and_the_search_goes_
     assert_same(search().fit(X, y), fitted)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("always:cannot keep fits")
 def test_the_terminal_names_the_log_that_tells_of_a_checkpoint_that_cannot_be_written(bikeml_main, workdir, capsys):
     (workdir / "file").touch()
@@ -282,6 +283,7 @@ def nested_backends():
         return before, type(get_active_backend()[0]).__name__
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("bikeml.experiment.fit.CONNECT_TIMEOUT_SECONDS", 1)
     with pytest.raises(FitError, match="cannot reach a Dask scheduler at search.scheduler='tcp://127.0.0.1:1'"):

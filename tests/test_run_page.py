@@ -366,6 +366,7 @@ def test_a_page_is_opened_or_its_place_is_said(tmp_path, monkeypatch, capsys, ha
     )
 
 
+@pytest.mark.slow
 def test_open_opens_the_page_of_a_run_and_of_a_sweep_but_of_no_cell(workdir, monkeypatch, unrendered):
     from bikeml.cli import start
 

@@ -144,6 +144,7 @@ def test_a_run_without_the_tag_of_its_folds_is_compared_by_the_parameters_of_its
     assert "left out with a better cv_r2_mean: 1 on other folds; " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):
     again = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=again", "tracking.experiment_name=twice")
     last = bikeml.run(*FAST, "model=ridge", "hydra.run.dir=last", "tracking.experiment_name=twice")

@@ -146,6 +146,7 @@ def test_of_a_target_with_many_equal_values_there_are_fewer_bins():
     assert many[split.test].mean() == pytest.approx(many.mean(), abs=0.01)
 
 
+@pytest.mark.slow
 @given(
     groups=st.lists(st.sampled_from("abcdefghijklmnop"), min_size=60, max_size=90).filter(lambda g: len({*g}) > 12),
     seed=st.integers(0, 9),

@@ -68,11 +68,13 @@ def test_the_same_experiment_is_run_once(bikeml_main, workdir, capsys):
     assert "cell 1, model=linear search.n_jobs=2, is the same experiment as cell 0" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_cells_that_draw_without_a_seed_are_never_the_same(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=tree", "seed=null", "tracking.run_name=a,b") == 0
     assert len(board_of(workdir / "sweep")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("allowed", "statuses"), [(0, ["failed", "not run"]), (1, ["failed", "finished"])])
 def test_max_failures_leaves_out_the_rest(bikeml_main, workdir, allowed, statuses):
     axis = f"{TREES}={FAILS},{FITS}"
@@ -80,6 +82,7 @@ def test_max_failures_leaves_out_the_rest(bikeml_main, workdir, allowed, statuse
     assert list(board_of(workdir / "sweep")["status"]) == statuses
 
 
+@pytest.mark.slow
 def test_what_difference_does_not_matter_is_recorded_with_the_sweep(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=linear,baseline", "sweep.rope=2") == 0
     assert json.loads((workdir / "sweep" / "sweep.json").read_text())["rope"] == 2
@@ -105,6 +108,7 @@ def test_a_table_that_one_cell_cannot_read_costs_that_cell(bikeml_main, workdir)
     assert list(board_of(workdir / "sweep")["status"]) == ["failed", "finished"]
 
 
+@pytest.mark.slow
 def test_a_cause_that_cells_share_is_told_once(bikeml_main, workdir, capsys):
     (workdir / "gaps.csv").write_text("y,a\n" + "1,2\n2,1\n3,5\n" * 9 + "4,\n")
     table = ("data=csv", "data.path=gaps.csv", "data.target=y", "data.numeric=[a]", "data.categorical=[]")
@@ -124,6 +128,7 @@ def test_cells_that_would_share_a_folder_are_refused(bikeml_main, capsys):
     assert "hydra.sweep.subdir gives several cells the folder 'same'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_of_the_users_own_making_is_kept(bikeml_main, workdir):
     subdir = "hydra.sweep.subdir='${hydra.job.override_dirname}'"
     words = "hydra.job.config.override_dirname.exclude_keys=[tracking,evaluation.bootstrap_samples,evaluation.importance_repeats]"
@@ -144,6 +149,7 @@ def test_globs_sweep_over_every_option(bikeml_main, workdir):
     assert set(board_of(workdir / "sweep")["name"]) == {"search=grid", "search=none"}
 
 
+@pytest.mark.slow
 def test_a_finished_cell_is_reused_and_a_changed_one_says_why_it_runs(bikeml_main, workdir, capsys):
     sweep = ("-m", *FAST, "reuse=finished", "model=linear,tree")
     assert bikeml_main(*sweep, "hydra.sweep.dir=first") == 0
@@ -270,6 +276,7 @@ def test_another_sweeper_gets_the_leaderboard_too(bikeml_main, workdir, capsys):
     assert len(board_of(workdir / "sweep")) == 3, "a later sweep in the same folder is told whole"
 
 
+@pytest.mark.slow
 def test_a_failed_cell_is_run_alone_by_the_command_that_its_page_shows(bikeml_main, workdir):
     (workdir / "more" / "model").mkdir(parents=True)
     config = (
@@ -465,6 +472,7 @@ def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
     assert "Unpicklable: unpicklable" in board["note"][3]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_costs_its_cells_and_one_message(bikeml_main, full_disk, workdir, capsys):
     full_disk(10_000)
     assert bikeml_main("-m", *UNTRACKED, "model=linear,tree") == 1

@@ -79,6 +79,7 @@ def test_the_figures_are_those_of_a_fit_on_one_file_and_scores_on_the_other(file
     assert (result.record.dataset.n_train, result.record.dataset.n_test) == (90, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_another_test_file_is_another_experiment_with_the_same_folds(files, workdir):
     words = (*FILES, *FAST, "tracking=none")

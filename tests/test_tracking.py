@@ -209,6 +209,7 @@ def test_a_file_that_is_no_database_loses_nothing(workdir):
     assert_nothing_is_lost(workdir)
 
 
+@pytest.mark.slow
 def test_a_locked_store_loses_nothing(recorded, workdir, monkeypatch):
     monkeypatch.setattr("bikeml.tracking.store.LOCK_TIMEOUT_SECONDS", 2)
     copy_of_store(recorded, workdir)
