@@ -9,9 +9,10 @@ from bikeml.api.given import as_file
 from bikeml.config.data import DataConfig
 from bikeml.config.sections import complete
 from bikeml.errors import ConfigError
+from bikeml.experiment.encoding.unseen import Unseen
 from bikeml.experiment.model_file import ModelDescription, read_as_trained
 from bikeml.records.run_folder import CONFIG
-from bikeml.table.rows import UnknownValues, read_rows
+from bikeml.table.rows import read_rows
 from bikeml.tasks.models.interval import Interval, list_files, read_interval
 from bikeml.tasks.models.predict import predict_chunk, read_allowed
 from bikeml.terminal.tables import show_notice
@@ -28,10 +29,11 @@ def predict_rows(
     """
     Return the predictions of rows, shape (n_rows, 1), or (n_rows, 3) with intervals of this level.
 
-    A notice names the values that data.allowed of the run does not list. Raises what Result.predict says.
+    A notice names the values that data.allowed of the run does not list, or that no training row had. Raises what
+    Result.predict says.
     """
     recorded = files.bring(CONFIG)
-    unknown = UnknownValues(read_allowed(recorded))
+    unseen = Unseen(pipeline, read_allowed(recorded))
     with as_file(rows) as file:
         given = {**complete(recorded.read_config())["data"], "path": file.path}
         data = read_as_trained(DataConfig.model_validate(given), description, ())
@@ -39,12 +41,12 @@ def predict_rows(
         parts = []
         with closing(read_rows(data, description.inputs)) as chunks:
             for chunk in chunks:
-                unknown.look_at(chunk.X)
+                unseen.look_at(chunk.X, data.path)
                 part = {"predicted": predict_chunk(pipeline.predict, chunk.X, data.path)}
                 if interval is not None:
                     part["low"], part["high"] = interval.around(pipeline, chunk.X, part["predicted"])
                 parts.append(pd.DataFrame(part))
-    for line in unknown.describe():
+    for line in unseen.describe():
         show_notice(line)
     predicted = pd.concat(parts, ignore_index=True)
     return predicted.set_axis(rows.index) if isinstance(rows, pd.DataFrame) else predicted

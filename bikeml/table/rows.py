@@ -20,7 +20,7 @@ from bikeml.table.reading.table_file import OpenTable, open_table_file, say_miss
 
 __all__ = ["STANDARD_INPUT", "Chunk", "UnknownValues", "check_types", "read_rows"]
 ROWS_AT_ONCE = 50_000
-VALUES_SHOWN = 5
+VALUES_SHOWN, MOST_VALUES = 5, 1_000
 BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 """As pandas reads them."""
 NUMBERS, INTEGERS = ("double", "float", "long", "integer"), ("long", "integer")
@@ -145,10 +145,14 @@ def _find_problems(column: Column, kind: str) -> Iterator[Fault]:
 
 
 class UnknownValues:
-    """Collect the values that data.allowed does not list, over all chunks of a table; gaps do not count."""
+    """
+    Collect the values of columns that are not among the allowed ones, over all chunks of a table; gaps do not count.
 
-    def __init__(self, allowed: Mapping[str, Sequence[object]]) -> None:
-        self._allowed = allowed
+    `who` says in the description whose these are.
+    """
+
+    def __init__(self, allowed: Mapping[str, Sequence[object]], who: str = "data.allowed lists") -> None:
+        self._allowed, self._who = allowed, who
         self._found: dict[str, dict[object, None]] = {}
 
     def look_at(self, X: pd.DataFrame) -> None:
@@ -156,11 +160,11 @@ class UnknownValues:
         for name in X.columns.intersection(list(self._allowed)):
             allowed = {*self._allowed[name], *(map(str, self._allowed[name]) if X[name].dtype == object else ())}
             unknown = X[name][X[name].notna() & ~X[name].isin(allowed)]
-            if len(unknown):
-                self._found.setdefault(name, {}).update(dict.fromkeys(unknown.unique()))
+            if len(unknown) and len(found := self._found.setdefault(name, {})) < MOST_VALUES:
+                found.update(dict.fromkeys(unknown.unique()))
 
     def describe(self) -> Iterator[str]:
         """Yield a line for each column with unknown values."""
         for name, found in self._found.items():
             unknown, allowed = some(found, VALUES_SHOWN, show_cell), some(self._allowed[name], VALUES_SHOWN)
-            yield f"{name} is {unknown} in some rows; data.allowed lists {allowed} only"
+            yield f"{name} is {unknown} in some rows; {self._who} {allowed} only"

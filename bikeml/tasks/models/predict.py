@@ -19,7 +19,7 @@ from bikeml.records.run_folder import CONFIG, RunFolder
 from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
 from bikeml.table.reading.source import EMBEDDED
-from bikeml.table.rows import STANDARD_INPUT, Chunk, OtherTableError, UnknownValues, read_rows
+from bikeml.table.rows import STANDARD_INPUT, Chunk, OtherTableError, read_rows
 from bikeml.tasks.models.interval import Interval, list_files, read_interval
 from bikeml.tasks.models.output import COLUMNS, STANDARD_OUTPUT, Writer, count_decimals
 from bikeml.terminal.numbers import show_number
@@ -55,7 +55,8 @@ def predict(config: Config, options: Options) -> None:
     """
     _check_output(config, options)
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
-    from bikeml.experiment.model_file import load_recorded, read_as_trained  # seconds of imports from here on
+    from bikeml.experiment.encoding.unseen import Unseen  # seconds of imports from here on
+    from bikeml.experiment.model_file import load_recorded, read_as_trained
     from bikeml.tracking import lookup
 
     # the stack is outside, so that the progress line is gone when the predictions are printed
@@ -71,20 +72,20 @@ def predict(config: Config, options: Options) -> None:
         if options.interval is not None:
             run.fetch_record(Path(folder), *list_files(recorded))
             interval = read_interval(recorded, options.interval, config.data, options.given)
-        gaps, unknown = pd.Series(0, list(description.inputs)), UnknownValues(read_allowed(recorded))
+        gaps, unseen = pd.Series(0, list(description.inputs)), Unseen(pipeline, read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
         stack.enter_context(closing(rows))
         writer = stack.enter_context(Writer(options.output, count_decimals(run.metrics.get("test_mae"))))
         for chunk in rows:
             X = chunk.X
             gaps += X.isna().sum()
-            unknown.look_at(X)
+            unseen.look_at(X, config.data.path)
             predicted = predict_chunk(pipeline.predict, X, config.data.path)
             ends = interval.around(pipeline, X, predicted) if interval else None
             writer.write(_table(chunk, options.key, predicted, ends))
             announce("predicting", writer.n_rows)
     _tell(run, config.data.path, options, writer, gaps, interval)
-    for line in unknown.describe():
+    for line in unseen.describe():
         print(line, file=sys.stderr)
 
 
