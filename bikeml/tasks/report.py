@@ -5,7 +5,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bikeml.errors import RunFolderError
+from bikeml.errors import RecordError, RunFolderError
+
+HYDRAS_RECORD = "multirun.yaml"
+"""What Hydra's own sweepers write beside the folders of their cells."""
 
 
 def report(words: Sequence[str]) -> None:
@@ -43,6 +46,7 @@ def _report_sweep(path: Path) -> Iterator[Path]:
     from bikeml.pages.sweep.report import write_cell_pages, write_report
     from bikeml.records.sweep_folder import SweepFolder
 
+    _refuse_runs(path)
     sweep = SweepFolder(path).look()
     leaderboard = build_leaderboard(sweep)
     for outcome in sweep.outcomes:
@@ -51,3 +55,17 @@ def _report_sweep(path: Path) -> Iterator[Path]:
     yield from write_leaderboard(sweep, leaderboard)
     write_cell_pages(sweep, leaderboard)
     yield write_report(sweep, leaderboard)
+
+
+def _refuse_runs(path: Path) -> None:
+    """Raise RecordError if a folder holds runs that are no cells of a sweep, as outputs/ does."""
+    from bikeml.records.run_folder import RESULT
+    from bikeml.records.sweep import SweepRecord
+
+    is_sweep = any((path / name).is_file() for name in (SweepRecord.FILE, HYDRAS_RECORD))
+    runs = [] if is_sweep or next(path.rglob(SweepRecord.FILE), None) else [file.parent for file in path.rglob(RESULT)]
+    if runs:
+        raise RecordError(
+            f"{str(path)!r} is no sweep, but holds {len(runs)} runs; give one, such as {str(max(runs))!r}, or compare "
+            "them with bikeml compare"
+        )
