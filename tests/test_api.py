@@ -462,3 +462,9 @@ def test_json_of_the_record_has_the_command_of_the_sweeps_cell(made):
     record = json.loads((made[2][0].folder / "result.json").read_text())
     assert record["command"].startswith("python -m bikeml model=tree")
     assert "data.path=" in record["command"]
+
+
+@pytest.mark.parametrize("word", [["model=rf"], 3])
+def test_what_is_no_override_is_told(word):
+    with pytest.raises(ConfigError, match=r"an override should be text, such as 'model=rf', and this is a (list|int)"):
+        bikeml.run(word, data=pd.DataFrame({"rooms": [1], "price": [2]}), target="price")

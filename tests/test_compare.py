@@ -100,7 +100,7 @@ def test_other_rows_are_refused_with_the_reason_and_the_rest_is_shown(changed, r
     assert figure.value is not None
     assert figure.note == found.refused["B"]
     page = render_page(found)
-    assert "has no difference to A" in page
+    assert "cannot be compared with A" in page
     assert 'id="residuals"' not in page
 
 
@@ -223,12 +223,15 @@ def test_the_page_is_opened_if_it_is_asked_for(folders, capsys, monkeypatch):
     assert opened == [Path("compare.html")]
 
 
-def test_the_same_run_differs_in_nothing(folders, capsys):
-    found = compare_runs(config_of("tracking=none"), Options(runs=["a", "a"], output=None))
+def test_the_same_run_is_not_compared_with_itself(folders):
+    with pytest.raises(ConfigError, match=r"a and a are the same run, .*; name another one"):
+        compare_runs(config_of("tracking=none"), Options(runs=["a", "a"], output=None))
+
+
+def test_runs_of_the_same_config_code_and_data_differ_in_nothing():
+    found = compare([judged("a"), judged("b")])
     assert found.aspects == []
     assert {each.difference.value for each in found.figures} == {0.0}
-    assert start(["compare", "a", "a", "output=null"]) == 0
-    assert "same  config, data, code and versions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_a_run_that_is_recorded_later_equals_one_that_was_recorded_at_once(call,
         "model/MLmodel",
         "model/model.skops",
         "scale.skops",
+        "report.html",
     }:
         assert Path(files[name]).read_bytes() == Path(others[name]).read_bytes(), name
     children = [[sorted(run.data.params.items()) for run in runs_of(f"{n}.db", "tags.`bikeml.candidate_rank` LIKE '%'")] for n in ("now", "later")]  # fmt: skip

@@ -334,3 +334,15 @@ def test_print_has_all_commands_and_no_buttons(made, look):
     assert page.locator("details .command").nth(1).is_visible()
     assert not page.locator("nav").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowY") == "visible"
+
+
+def test_a_folder_of_runs_is_no_sweep(workdir, call_task):
+    for name in ("a", "b"):
+        write_run(workdir / "outputs" / name, run_record(name=name))
+    status, out, err = call_task("report", "outputs")
+    assert (status, out) == (2, "")
+    assert (
+        err
+        == "bikeml: 'outputs' is no sweep, but holds 2 runs; give one, such as 'outputs/b', or compare them with bikeml compare\n"
+    )
+    assert not (workdir / "outputs" / "report.html").exists()

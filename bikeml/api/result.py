@@ -42,7 +42,9 @@ class Result:
     @classmethod
     def of(cls, run: FinishedRun) -> "Result":
         """Return the result of a run that has just finished, with the pipeline that it has fitted."""
-        return cls(LocalFiles(RunFolder(run.folder)), run.pipeline)
+        result = cls(LocalFiles(RunFolder(run.folder)), run.pipeline)
+        result.__dict__["record"] = run.record  # a later run may write to the same folder
+        return result
 
     @cached_property
     def record(self) -> RunRecord:

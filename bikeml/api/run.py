@@ -1,7 +1,7 @@
 """Run one experiment for a caller in Python, or load one that has run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ def run_overrides(overrides: "Sequence[str | DictConfig]", data: object, target:
 
 def _run_given(configs: "Sequence[str | DictConfig]", data: object, target: object) -> Result:
     """Run the config that another program of Hydra's has composed."""
+    if not all(isinstance(each, str | Mapping) for each in configs):
+        check_words(configs)
     if data is not None or target is not None:
         raise ConfigError("bikeml.run was given a config and a table; the section data of the config names its table")
     from bikeml.multirun.cell import run_given

@@ -1,6 +1,6 @@
 """Compare recorded runs: their figures on the same held-out rows, and what else differs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +41,7 @@ def show_comparison(config: Config, options: Options) -> None:
     letters = list(comparison.runs)
     show_table(_build_table(comparison), wide=True)
     for letter, reason in comparison.refused.items():
-        show_notice(f"{letter} has no difference to A on the held-out rows: {reason}")
+        show_notice(f"{letter} cannot be compared with A on the held-out rows: {reason}")
     if comparison.aspects:
         rows = [(each.kind, each.key, *each.shown) for each in comparison.aspects]
         show_table(build_table(("in", "value", *letters), rows, "What differs", folded=letters), wide=True)
@@ -63,7 +63,9 @@ def compare_runs(config: Config, options: Options, announce: Announce = silent) 
     if len(options.runs) < FEWEST:
         raise ConfigError(f"compare takes two to {len(LETTERS)} runs, such as: compare best latest; got {options.runs}")
     announce("looking for the runs")
-    comparison = compare(list(_fetch(config, options.runs, announce)))
+    runs = list(_fetch(config, options.runs, announce))
+    _refuse_same(options.runs, runs)
+    comparison = compare(runs)
     if options.output is None:
         return comparison
     announce("drawing the page")
@@ -82,6 +84,14 @@ def _fetch(config: Config, names: list[str], announce: Announce) -> Iterator[Com
             folder = run.fetch_record(Path(place), CONFIG, PREDICTIONS, *held)
             predictions = read_predictions(folder, PREDICTIONS)
             yield ComparedRun(run.title, run.run_id, folder.require(), read_config(folder), predictions)
+
+
+def _refuse_same(names: Sequence[str], runs: Sequence[ComparedRun]) -> None:
+    known: dict[str, str] = {}
+    for name, run in zip(names, runs, strict=True):
+        earlier = known.setdefault(run.record.id or run.run_id, name)
+        if earlier != name or names.count(name) > 1:
+            raise ConfigError(f"{earlier} and {name} are the same run, {run.run_id} ({run.title}); name another one")
 
 
 def _build_table(comparison: Comparison) -> "Table":

@@ -22,7 +22,8 @@ RESERVED = ("on", "off", "yes", "no", "true", "false", "null", "none", "y", "n")
 """Words that YAML or Hydra read as other values."""
 MODELS = "linear,lasso,tree,rf,gbr"
 PROJECT = """\
-# The commands of bikeml in this folder, and in those below it, use these; the words of a command win over them
+# The commands of bikeml in this folder use these, and in those below it if it is in a git checkout or the home folder.
+# The words of a command win over them. A path of a table is relative to the folder that a command is given in.
 config_dir: {config_dir}    # the folder with your own options: conf/data/houses.yaml is data=houses
 store: sqlite:///mlflow.db    # where runs are recorded, from this folder on; MLFLOW_TRACKING_URI wins over it
 """
