@@ -114,7 +114,7 @@ def test_what_is_no_dataframe_is_named_by_its_type(data, message):
         (pd.DataFrame([[1]], columns=[2.5]), r"a column has the name 2.5"),
         (pd.DataFrame([[1]], columns=[True]), r"a column has the name True"),
         (pd.DataFrame({"z": [1j]}), r"column 'z' of type complex128 cannot be stored: .*data.drop\(columns=\['z'\]\)"),
-        (pd.DataFrame({"s": ["\ud800"]}), r"column 's' of type object cannot be stored: .*surrogates"),
+        (pd.DataFrame({"s": pd.Series(["\ud800"], dtype=object)}), r"column 's' of type object cannot be stored: .*surrogates"),
     ],
 )  # fmt: skip
 def test_what_no_table_can_hold_is_said_with_what_to_write(frame, message):

@@ -139,6 +139,9 @@ def _read_columns(frame: pd.DataFrame) -> Iterator[Any]:
 def _read_cells(column: pd.Series, name: str) -> Any:  # noqa: ANN401  pyarrow has no types
     """Return a column as pyarrow stores it: cells of several types as text, as in an Excel file."""
     try:
+        if isinstance(column.dtype, pd.DatetimeTZDtype):  # pyarrow 25 reads it by what pandas 3.1 has deprecated
+            moments, kind = column.dt.tz_convert(None).to_numpy(), column.dtype
+            return pa.array(moments, pa.timestamp(kind.unit, tz=str(kind.tz)), from_pandas=True)
         return pa.array(_simplify(column), from_pandas=True)
     except REFUSALS as error:
         if column.dtype != object:
