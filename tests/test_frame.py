@@ -13,6 +13,7 @@ from bikeml.api.frame import kept, list_categories, tell_index, to_table, write_
 from bikeml.api.given import as_file, command_words
 from bikeml.errors import ConfigError, DataError, RunFolderError
 
+MONTHS = pd.period_range("2020-01", periods=2, freq="M")
 DAY = dt.date(2020, 1, 31)
 COLUMNS = {
     "integers": ([1, 2], pa.int64(), [1, 2]),
@@ -33,7 +34,7 @@ COLUMNS = {
     "nothing": ([None, None], pa.null(), [None, None]),
     "decimals": ([decimal.Decimal("1.10"), decimal.Decimal("2.50")], pa.decimal128(3, 2), [decimal.Decimal("1.10"), decimal.Decimal("2.50")]),
     "dates": ([DAY, None], pa.date32(), [DAY, None]),
-    "periods": (pd.period_range("2020-01", periods=2, freq="M"), pa.timestamp("ns"), list(pd.to_datetime(["2020-01-01", "2020-02-01"]))),
+    "periods": (MONTHS, pa.timestamp(MONTHS.to_timestamp().unit), list(pd.to_datetime(["2020-01-01", "2020-02-01"]))),
     "sparse": (pd.arrays.SparseArray([0, 3]), pa.int64(), [0, 3]),
     "intervals": (pd.interval_range(0, 2), None, ["(0, 1]", "(1, 2]"]),
     "binned": (pd.cut([1.0, 2.0], [0, 1, 2]), None, ["(0, 1]", "(1, 2]"]),
