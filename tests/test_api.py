@@ -117,7 +117,8 @@ def test_the_embedded_table_as_a_dataframe_gives_its_published_figures(workdir):
         ("categories", "inferred"),
     )]  # fmt: skip
     words = ("tracking=none", "preprocessing=none", *FAST)
-    assert bikeml.run(*words, *roles, data=frame, target="rentals").metrics == bikeml.run(*words).metrics
+    found = bikeml.run(*words, *roles, data=frame, target="rentals").metrics
+    assert found == pytest.approx(dict(bikeml.run(*words).metrics), rel=1e-12)  # to the last bit with pandas 2
 
 
 def test_the_callers_dataframe_stays_as_it_was(made, houses):
