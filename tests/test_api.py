@@ -118,7 +118,8 @@ def test_the_embedded_table_as_a_dataframe_gives_its_published_figures(workdir):
     )]  # fmt: skip
     words = ("tracking=none", "preprocessing=none", *FAST)
     found = bikeml.run(*words, *roles, data=frame, target="rentals").metrics
-    assert found == pytest.approx(dict(bikeml.run(*words).metrics), rel=1e-12)  # to the last bit with pandas 2
+    near = 0 if pd.__version__.startswith("2.") else 1e-12  # pandas 3 lays columns out in another way
+    assert found == pytest.approx(dict(bikeml.run(*words).metrics), rel=near, abs=0)
 
 
 def test_the_callers_dataframe_stays_as_it_was(made, houses):

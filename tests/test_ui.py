@@ -1,5 +1,6 @@
 """MLflow's pages through `bikeml ui`: quick to answer, opened in a browser at the run, and nothing left of them."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 import bikeml
@@ -94,6 +96,16 @@ def test_no_process_outlives_the_command_however_it_ends(workdir, number):
         process.send_signal(number)
         process.communicate(timeout=60)
     wait_until_gone(mark)
+    listening = [
+        each.pid for each in psutil.net_connections("tcp") if (each.laddr.port, each.status) == (port, "LISTEN")
+    ]
+    assert str(workdir) not in map(folder_of, listening)
+
+
+def folder_of(pid):
+    """Return the working folder of a process; a neighbour may have taken the port."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).cwd() if pid else None
 
 
 @pytest.mark.slow
