@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from bikeml.cli.catalogue import GROUPS, complete, describe_options, describe_tasks, find_task
 from bikeml.cli.command import do_task
 from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, parse, register_plugins
-from bikeml.config.composition import COMPOSITION_ERRORS, config_dir, explain, hydra_set_aside
+from bikeml.config.composition import COMPOSITION_ERRORS, checked_files, config_dir, explain, hydra_set_aside
 from bikeml.errors import TRACEBACK_VARIABLE, BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.clock import enter
 from bikeml.system.files import remove_if_empty
@@ -163,7 +163,8 @@ def _call_hydra(args: Namespace, experiment: Experiment) -> BaseException | None
         OmegaConf.register_new_resolver("bikeml.tasks", describe_tasks, replace=True)  # the text of --help has both
         OmegaConf.register_new_resolver("bikeml.options", partial(describe_options, folders), replace=True)
         version.setbase("1.3")
-        _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
+        with checked_files():
+            _run_hydra(args, get_args_parser(), experiment, str(config_dir()), "config")
     except KeyboardInterrupt as interrupt:
         return interrupt
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from bikeml.config.fields import AddedLater, Elsewhere, NotInResult, Section
 from bikeml.config.removed import drop_removed, unset_removed
 from bikeml.config.schema import Config
+from bikeml.errors import RecordError
 
 ARGUMENTS_NOT_IN_RESULT = ("n_jobs", "verbose", "pre_dispatch", "backend")
 """The arguments of estimators that change no figure."""
@@ -64,6 +65,19 @@ def keep_result(sections: Mapping[str, Any], schema: type[Section]) -> dict[str,
         if later and kept[name] == _below(field, later.default, keep_result):
             del kept[name]
     return kept
+
+
+def take_known(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the sections of an experiment alone: what else a recorded config may have, such as Hydra's, would run code.
+
+    Raises RecordError if one has a defaults list, by which Hydra would read other files or put them elsewhere.
+    """
+    known = {name: sections[name] for name in Config.model_fields if name in sections}
+    for name, section in known.items():
+        if isinstance(section, Mapping) and "defaults" in section:
+            raise RecordError(f"the run's config has {name}.defaults, which bikeml never writes; name another run")
+    return known
 
 
 def complete(sections: Mapping[str, Any], schema: type[Section] = Config) -> dict[str, Any]:

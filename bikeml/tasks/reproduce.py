@@ -20,7 +20,7 @@ import yaml
 from bikeml.config.fields import Name, Section
 from bikeml.config.overrides import escape, override
 from bikeml.config.schema import Config
-from bikeml.config.sections import complete, move_elsewhere, names_not_in_result
+from bikeml.config.sections import complete, move_elsewhere, names_not_in_result, take_known
 from bikeml.errors import DataError, RecordError, ReproduceError
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, is_comparable
 from bikeml.records.provenance import find_changes
@@ -131,7 +131,7 @@ def run_again(config: Config, options: Options, announce: Announce) -> Reproduct
     with run.named_in_errors(), temporary_folder as temporary:
         folder = Path(temporary)
         recorded = _fetch(run, folder)
-        before, sections = recorded.require(), recorded.read_config()
+        before, sections = recorded.require(), take_known(recorded.read_config())
         tables = dict(_find_tables(run, sections, config, options))
         sections["data"] |= tables
         announce("restoring the code")

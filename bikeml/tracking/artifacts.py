@@ -16,8 +16,8 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from bikeml.destination.places import open_place
 from bikeml.records.params import place_model
 from bikeml.records.run_folder import MODEL, MODEL_DESCRIPTION, RunFolder
 from bikeml.records.tags import FINGERPRINT
@@ -91,7 +91,7 @@ class RunFiles:
     @cached_property
     def _files(self) -> ArtifactRepository:
         """The artifacts of the run. MLflow 3.15's client asks for logged models first, which Azure ML lacks."""
-        return get_artifact_repository(self._address, tracking_uri=self.uri)
+        return open_place(self._address, self.uri)
 
     @property
     def _has_model(self) -> bool:
@@ -100,7 +100,7 @@ class RunFiles:
 
     @cached_property
     def _model(self) -> ArtifactRepository | None:
-        return None if self.model is None else get_artifact_repository(self.model_address, tracking_uri=self.uri)
+        return None if self.model is None else open_place(self.model_address, self.uri)
 
 
 def _list(artifacts: ArtifactRepository, folder: str) -> list[str]:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.config.fields import SQLITE, STORES, TRACKING_URI
 from bikeml.config.schema import TrackingConfig
+from bikeml.destination.places import watched
 from bikeml.destination.server import LOGIN, explain_deleted
 from bikeml.errors import TrackingError
 from bikeml.records.tags import OWNER, USER
@@ -74,7 +75,7 @@ def connect(uri: str) -> MlflowClient:
     if uri.partition(":")[0].partition("+")[0] not in STORES:
         _tell_plugin(uri)
     try:
-        return _connect_to_file(uri) if uri.startswith(SQLITE) else MlflowClient(tracking_uri=uri)
+        return _connect_to_file(uri) if uri.startswith(SQLITE) else watched(MlflowClient(tracking_uri=uri), uri)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin cannot parse its URI
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from bikeml.azure.jobs.limits import NAME
 from bikeml.azure.jobs.service import Request
 from bikeml.azure.launch.snapshot import CONFIG_FOLDER
+from bikeml.config.composition import ALLOW_VARIABLE, is_all_allowed
 from bikeml.multirun.composed import PlannedCell
 from bikeml.records.params import shorten
 from bikeml.records.run import FINGERPRINT
@@ -64,4 +65,5 @@ def _command(planned: PlannedCell, *, searches: bool, config_name: str | None) -
     sources = [] if config_name is None else [f"--config-path={CONFIG_FOLDER}", f"--config-name={config_name}"]
     begin = "" if config.azure.makes_environment else "python -m bikeml.azure.launch.packages && "
     begin += f"{FINGERPRINT}={planned.cell.fingerprint} "
+    begin += f"{ALLOW_VARIABLE}=1 " if sources and is_all_allowed() else ""
     return " ".join([f"{begin}python -m bikeml", *sources, *map(shlex.quote, own), *places])

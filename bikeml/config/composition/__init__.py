@@ -1,5 +1,6 @@
 """Compose the configuration with Hydra, and turn the errors of Hydra, OmegaConf and YAML into ConfigErrors."""
 
+from bikeml.config.composition.checked_loader import ALLOW_VARIABLE, checked_files, is_all_allowed
 from bikeml.config.composition.composing import (
     choices,
     compose,
@@ -18,7 +19,9 @@ from bikeml.config.composition.options import (
 )
 
 __all__ = [
+    "ALLOW_VARIABLE",
     "COMPOSITION_ERRORS",
+    "checked_files",
     "choices",
     "compose",
     "config_dir",
@@ -26,6 +29,7 @@ __all__ = [
     "find_own_folder",
     "hydra_config_of",
     "hydra_set_aside",
+    "is_all_allowed",
     "read_comments",
     "read_key_comments",
     "refuse_unknown_options",
