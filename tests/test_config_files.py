@@ -1,5 +1,7 @@
 """What a config file may say of Hydra: options by name and plain values, but nothing that Hydra would run."""
 
+from itertools import pairwise
+
 import pytest
 import yaml
 from omegaconf import OmegaConf
@@ -184,10 +186,20 @@ def test_an_empty_mapping_changes_nothing():
     assert not is_harmless(("hydra", "callbacks"), None)
 
 
-def test_a_file_that_would_fill_the_memory_is_refused(mine):
-    deep = mine("[" * 5000 + "]" * 5000, "experiment/own", None)
-    with pytest.raises(ConfigError, match="cannot read .*own.yaml.*levels"):
-        compose([deep, "experiment=own"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 5000 + "]" * 5000,
+        "a: &a [1]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmno")),
+        "a: &a {b: *a}\n",
+        f"a: {'1:' * 500_000}\n",
+        "x" * 3_000_000,
+    ],
+)
+def test_a_file_that_would_fill_the_memory_is_refused(mine, text):
+    folder = mine(text, "experiment/own", None)
+    with pytest.raises(ConfigError, match=r"cannot read '.*own.yaml': it(s| has) .*; mend it, or take it away"):
+        compose([folder, "experiment=own"])
 
 
 def test_reproduce_takes_the_sections_of_an_experiment_alone():

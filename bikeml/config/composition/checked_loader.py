@@ -26,7 +26,7 @@ from bikeml.config.composition.hydra_section import SECTION, Key, find_links, is
 from bikeml.config.composition.options import config_dir
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError
-from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
+from bikeml.system.documents import read_yaml
 
 ALLOW_VARIABLE = "BIKEML_ALLOW_HYDRA_CONFIG"
 PROTECTED = "BIKEML_ALLOW"
@@ -55,12 +55,10 @@ class CheckedFolder(FileConfigSource):
         """Load a file; raises ConfigError if it is too large."""
         file = Path(self.path, self._normalize_file_name(config_path))
         try:
-            with file.open("rb") as content:
-                parse_yaml(content.read(MOST_YAML_BYTES + 1))
-        except yaml.YAMLError:  # Hydra says it
-            pass
+            read_yaml(file)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {str(file)!r}: {error}; mend it, or take it away") from error
+            if not isinstance(error.__cause__, yaml.YAMLError):  # Hydra names the line of those
+                raise ConfigError(f"cannot read {str(file)!r}: {error}; mend it, or take it away") from error
         return super().load_config(config_path)
 
 
