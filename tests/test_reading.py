@@ -479,11 +479,46 @@ def test_a_zip_of_several_files_is_told_with_their_names(read):
         read(zipped())
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, lambda content: zipped(**{"t.csv": content})])
+@pytest.mark.parametrize(
+    "compress",
+    [
+        gzip.compress,
+        bz2.compress,
+        lzma.compress,
+        lambda content: zipped(**{"t.csv": content}),
+        lambda content: zipped(**{"[Content_Types].xml": content}),
+    ],
+)
 def test_a_decompression_bomb_is_refused(read, monkeypatch, compress):
-    monkeypatch.setattr("bikeml.table.reading.source.MAX_DECOMPRESSED_BYTES", 2**20)
-    with pytest.raises(DataError, match=r"is more than .* GiB when it is decompressed"):
+    monkeypatch.setattr("bikeml.table.reading.source.MOST_EXPANDED_BYTES", 2**20)
+    with pytest.raises(
+        DataError, match=r"holds more than [\d,]+ bytes when it is decompressed, .*; decompress it yourself"
+    ):
         read(compress(b"a,y\n" + b"0,0\n" * 2**20))
+
+
+def test_a_table_that_repeats_itself_is_read_in_spite_of_its_compression(read):
+    lines = b"a,y\n" + b"0,0\n" * 2**20
+    assert read(gzip.compress(lines)).cells.num_rows == 2**20
+
+
+@pytest.mark.parametrize("write", [parquet.write_table, feather.write_feather])
+def test_a_typed_file_that_repeats_one_value_for_ever_is_refused(workdir, monkeypatch, write):
+    monkeypatch.setattr("bikeml.table.reading.typed.FEW_BYTES", 2**20)
+    write(pa.table({"a": pa.array(["x" * 1000] * 100_000), "y": pa.nulls(100_000)}), "bomb.parquet", compression="zstd")
+    with pytest.raises(DataError, match=r"its values take more than [\d,]+ bytes, which few tables of its size do"):
+        read_table_file(data_of("bomb.parquet", target="y"))
+
+
+def test_a_sheet_whose_rows_end_in_the_last_column_is_refused(workdir, monkeypatch):
+    monkeypatch.setattr("bikeml.table.reading.typed.FEW_CELLS", 100_000)
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in range(1, 20):
+        book.active.cell(row, 16_384, 1)
+    book.save("wide.xlsx")
+    with pytest.raises(DataError, match=r"it has more than 100,000 cells, most of them empty"):
+        read_table_file(data_of("wide.xlsx", target="y"))
 
 
 def test_a_file_that_knows_its_types_keeps_them(workdir):

@@ -25,11 +25,12 @@ from zipfile import BadZipFile, ZipFile
 
 from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import DataError
+from bikeml.system.documents import MOST_EXPANSION
 from bikeml.system.redaction import redact
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
-MAX_DECOMPRESSED_BYTES = 4 * 2**30
-"""More than this comes out of no compressed table: a few kilobytes may hold any number of zeros."""
+MOST_EXPANDED_BYTES = 20_000_000
+"""A compressed table may hold so many bytes, or :data:`MOST_EXPANSION` times its own size."""
 EMBEDDED = "pkg://bikeml.datasets/"
 """The prefix of the embedded tables in data.path. No other package may be named: to import it would run its code."""
 STANDARD_INPUT = "-"
@@ -37,11 +38,7 @@ STANDARD_INPUT = "-"
 Format = Literal["text", "parquet", "feather", "excel"]
 FORMATS: dict[str, Format] = {r"PAR1(?![,;\t| \r\n\"])": "parquet", r"ARROW1\0": "feather"}
 """By the first bytes: PAR1 followed by a separator is the name of a column."""
-COMPRESSED: dict[bytes, Callable[..., Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh91AY": bz2.open,
-    b"\xfd7zXZ": lzma.open,
-}
+COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh91AY": bz2.open, b"\xfd7zXZ": lzma.open}
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 CONTENT_TYPES = "[Content_Types].xml"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is empty
@@ -117,13 +114,15 @@ def open_source(path: str) -> Iterator[Source]:
         stream = files.enter_context(_seekable(path))
         sha256 = hashlib.file_digest(cast("BufferedReader", stream), "sha256").hexdigest()
         name = urlsplit(path).path if "://" in path else path
+        at_most = max(MOST_EXPANDED_BYTES, MOST_EXPANSION * stream.tell())
         head = _head(stream)
         decompress = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
         if decompress:
             content = files.enter_context(decompress(stream))
-            stream, name = files.enter_context(_copied(content, path)), str(PurePosixPath(name).with_suffix(""))
+            stream = files.enter_context(_copied(content, at_most, path))
+            name = str(PurePosixPath(name).with_suffix(""))
         elif head.startswith(ZIP):
-            stream, name = files.enter_context(_unzipped(stream, name, path))
+            stream, name = files.enter_context(_unzipped(stream, name, at_most, path))
         yield Source(stream, _find_format(stream, name, path), sha256)
 
 
@@ -146,7 +145,7 @@ def _seekable(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO, str]]:
+def _unzipped(stream: BinaryIO, name: str, at_most: int, path: str) -> Iterator[tuple[BinaryIO, str]]:
     """Open the one table in a zip file, with its name; an Excel file is a zip file too, and stays as it is."""
     try:
         archive = ZipFile(stream)
@@ -154,7 +153,7 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
         raise _not_text(path, f"it begins as a zip file does, and is broken: {error}") from error
     with archive:
         if CONTENT_TYPES in archive.namelist():
-            _check_size(sum(info.file_size for info in archive.infolist()), path)
+            _check_size(sum(info.file_size for info in archive.infolist()), at_most, path)
             stream.seek(0)
             yield stream, name
             return
@@ -165,7 +164,8 @@ def _unzipped(stream: BinaryIO, name: str, path: str) -> Iterator[tuple[BinaryIO
                 raise _not_text(path, "it is an OpenDocument file")
             held = f"{len(members):,} files, [{some(names)}]" if members else "no file"
             raise DataError(f"{redact(path)} holds {held}, and should hold one table; unpack it and name one file")
-        with _member(archive, members[0].filename, path) as content, _copied(content, path) as file:
+        _check_size(members[0].file_size, at_most, path)
+        with _member(archive, members[0].filename, path) as content, _copied(content, at_most, path) as file:
             yield file, members[0].filename
 
 
@@ -183,13 +183,13 @@ def _is_table(name: str) -> bool:
 
 
 @contextmanager
-def _copied(content: IO[bytes], path: str) -> Iterator[BinaryIO]:
+def _copied(content: IO[bytes], at_most: int, path: str) -> Iterator[BinaryIO]:
     """Decompress to a temporary file, which can be read twice in bounded memory."""
     with tempfile.TemporaryFile() as file:
         try:
             while piece := content.read(2**20):
                 file.write(piece)
-                _check_size(file.tell(), path)
+                _check_size(file.tell(), at_most, path)
         except (EOFError, zlib.error, lzma.LZMAError, BadZipFile, gzip.BadGzipFile) as error:
             raise DataError(
                 f"cannot read {redact(path)!r}: it is cut off or damaged ({error}); get it again"
@@ -198,11 +198,11 @@ def _copied(content: IO[bytes], path: str) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", file)
 
 
-def _check_size(n_bytes: int, path: str) -> None:
-    if n_bytes > MAX_DECOMPRESSED_BYTES:
+def _check_size(n_bytes: int, at_most: int, path: str) -> None:
+    if n_bytes > at_most:
         raise DataError(
-            f"{redact(path)} is more than {MAX_DECOMPRESSED_BYTES / 2**30:.3g} GiB when it is decompressed; "
-            "decompress it yourself if that is right, or use a part of it"
+            f"{redact(path)} holds more than {at_most:,} bytes when it is decompressed, which few tables of its size "
+            "do; decompress it yourself if that is right"
         )
 
 
