@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import FILE_NAME, load_pipeline, save_pipeline
+from bikeml.experiment.model_file import load_pipeline, save_pipeline
+from bikeml.experiment.trusted.mlmodel import FILE_NAME
 from bikeml.experiment.trusted.types import _is_estimator
 
 X = np.random.default_rng(0).normal(size=(60, 3))

@@ -5,6 +5,7 @@ What a server would believe of such a folder is refused wherever bikeml would no
 """
 
 import json
+import os
 import re
 import shutil
 import warnings
@@ -21,9 +22,10 @@ from sklearn.tree import DecisionTreeRegressor
 
 import bikeml
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import load_pipeline, read_types
+from bikeml.experiment.model_file import load_pipeline, read_description, read_types, save_pipeline
 from bikeml.experiment.model_folder import FILES, check_folder, hash_folder, write_folder
 from bikeml.experiment.trusted.types import is_trusted
+from bikeml.records.params import place_model
 from tests.conftest import DAILY
 
 FAST = ("tracking=none", "evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -162,28 +164,32 @@ def test_the_folder_of_a_run_is_loaded(folder):
 
 
 TAMPERED = [
-    ("python_function", {"loader_module": "os"}, r"says python_function.loader_module='os' in its MLmodel"),
-    ("python_function", {"code": "code"}, r"says python_function.code='code'"),
-    ("python_function", {"model_path": "other.pkl"}, r"says python_function.model_path='other.pkl'"),
-    ("python_function", {"env": {"conda": "other.yaml"}}, r"says python_function.env="),
-    ("sklearn", {"serialization_format": "cloudpickle"}, r"says sklearn.serialization_format='cloudpickle'"),
-    ("sklearn", {"code": "code"}, r"says sklearn.code='code'"),
+    ("python_function", {"loader_module": "os"}, r"says flavors.python_function.loader_module='os' in its MLmodel"),
+    ("python_function", {"code": "code"}, r"says flavors.python_function.code='code'"),
+    ("python_function", {"model_path": "other.pkl"}, r"says flavors.python_function.model_path='other.pkl'"),
+    ("python_function", {"env": {"conda": "other.yaml"}}, r"says flavors.python_function.env.conda='other.yaml'"),
+    ("sklearn", {"serialization_format": "cloudpickle"}, r"says flavors.sklearn.serialization_format='cloudpickle'"),
+    ("sklearn", {"code": "code"}, r"says flavors.sklearn.code='code'"),
     (
         "sklearn",
         {"skops_trusted_types": ["os.system"]},
         r"lists types as trusted that bikeml does not trust: os.system",
     ),
-    ("sklearn", {"skops_trusted_types": None}, r"says sklearn.skops_trusted_types=None in its MLmodel"),
-    ("sklearn", {"skops_trusted_types": 5}, r"says sklearn.skops_trusted_types=5 in its MLmodel"),
-    ("sklearn", {"skops_trusted_types": "os.system"}, r"says sklearn.skops_trusted_types='os.system' in its MLmodel"),
-    ("sklearn", {1: "x"}, r"says sklearn.1='x' in its MLmodel"),
-    (1, {}, r"has the flavors 1, python_function, sklearn"),
+    ("sklearn", {"skops_trusted_types": None}, r"says flavors.sklearn.skops_trusted_types=None in its MLmodel"),
+    ("sklearn", {"skops_trusted_types": 5}, r"says flavors.sklearn.skops_trusted_types=5 in its MLmodel"),
+    (
+        "sklearn",
+        {"skops_trusted_types": "os.system"},
+        r"says flavors.sklearn.skops_trusted_types='os.system' in its MLmodel",
+    ),
+    ("sklearn", {1: "x"}, r"says flavors.sklearn.1='x' in its MLmodel"),
+    (1, {}, r"says flavors.1={} in its MLmodel"),
     (
         "sklearn",
         {"sklearn_version": "1.2.0"},
         r"fitted with scikit-learn 1.2.0, and .*; install scikit-learn==1.2.0",
     ),
-    ("langchain", {"model_code_path": "x.py"}, r"has the flavors langchain, python_function, sklearn"),
+    ("langchain", {"model_code_path": "x.py"}, r"says flavors.langchain={'model_code_path': 'x.py'}"),
 ]
 
 
@@ -197,7 +203,112 @@ def test_a_changed_mlmodel_is_refused(folder, flavor, changes, message):
 @pytest.mark.parametrize("missing", ["code", "skops_trusted_types"])
 def test_an_mlmodel_that_lacks_a_line_is_refused(folder, missing):
     edit_yaml(folder / "MLmodel", lambda content: content["flavors"]["sklearn"].pop(missing))
-    with pytest.raises(ModelFileError, match=f"says sklearn.{missing}=None"):
+    with pytest.raises(ModelFileError, match=f"says flavors.sklearn.{missing}=None"):
+        check_folder(folder)
+
+
+KEYS = [
+    ({"env_vars": ["SECRET"]}, r"says env_vars=\['SECRET'\] in its MLmodel"),
+    ({"resources": {"databricks": {}}}, r"says resources={'databricks': {}}"),
+    ({"auth_policy": {}}, r"says auth_policy={}"),
+    ({"model_code_path": "x.py"}, r"says model_code_path='x.py'"),
+    ({"databricks_runtime": "15.4"}, r"says databricks_runtime='15.4'"),
+    ({"prompts": ["a/1"]}, r"says prompts=\['a/1'\]"),
+    ({"model_id": "../m"}, r"says model_id='../m'"),
+    ({"run_id": ["a"]}, r"says run_id=\['a'\]"),
+    ({"artifact_path": "../elsewhere"}, r"says artifact_path='../elsewhere'"),
+    ({"metadata": {"fingerprint": "f" * 64, "code": "x"}}, r"says metadata.code='x'"),
+    ({"metadata": None}, r"says metadata=None"),
+    ({"model_size_bytes": -1}, r"says model_size_bytes=-1"),
+    ({"is_signature_from_type_hint": 0}, r"says is_signature_from_type_hint=0"),
+    ({"saved_input_example_info": {"type": "dataframe"}}, r"says saved_input_example_info.artifact_path=None"),
+    ({"signature": None}, r"says signature=None"),
+    ({"signature": {"inputs": "[]", "outputs": "[]", "params": None}}, r"says signature.inputs='\[\]'"),
+    ({1: 2}, r"says 1=2"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), KEYS)
+def test_an_mlmodel_says_nothing_that_bikeml_does_not_write(folder, changes, message):
+    edit_yaml(folder / "MLmodel", lambda content: content.update(changes))
+    for check in (check_folder, read_description):
+        with pytest.raises(ModelFileError, match=message):
+            check(folder)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        *("", "5", "[5]", "[{}]", '[{"type": "double", "required": true}]', "[" * 9_999, None, []),
+        '[{"type": "tensor", "name": "a", "required": true}]',
+        '[{"type": "double", "name": ["a"], "required": true}]',
+        '[{"type": "double", "name": "a", "required": true, "default": 1}]',
+        json.dumps([{"type": "double", "name": "a", "required": True}] * 2),
+    ],
+)
+def test_a_signature_names_each_column_once(folder, inputs):
+    edit_yaml(folder / "MLmodel", lambda content: content["signature"].update(inputs=inputs))
+    with pytest.raises(ModelFileError, match=r"says signature.inputs="):
+        check_folder(folder)
+
+
+def test_a_signature_of_other_columns_than_the_models_is_refused(folder):
+    def exchange(content):
+        columns = json.loads(content["signature"]["inputs"])
+        content["signature"]["inputs"] = json.dumps([*columns[1:], columns[0]])
+
+    edit_yaml(folder / "MLmodel", exchange)
+    with pytest.raises(ModelFileError, match=r"takes the columns 'season', .*, and its MLmodel names 'mnth'"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["run_id", "artifact_path", "model_size_bytes"])
+def test_what_a_store_adds_and_an_earlier_version_lacks_may_be_there_or_not(folder, name):
+    placed = place_model((folder / "MLmodel").read_bytes(), "0" * 32, "m-1")
+    (folder / "MLmodel").write_bytes(placed)
+    check_folder(folder)
+    edit_yaml(folder / "MLmodel", lambda content: content.pop(name))
+    check_folder(folder)
+
+
+EXAMPLES = [
+    ('{"columns": ["a"], "data": []}', r"has an input_example.json of other columns, or without rows"),
+    ('{"columns": ["a"], "data": [[1]]}', r"has an input_example.json of other columns, or without rows"),
+    ('{"columns": ["a"], "data": [[1, 2]]}', r"input_example.json' has no rows: "),
+    ('{"columns": [1], "data": [[1]]}', r"has no rows: columns=\[1\] are not all text"),
+    ('{"columns": ["a"], "data": [[[1]]]}', r"has no rows: a cell holds several values"),
+    ('{"columns": ["a"], "data": [{"a": 1}]}', r"has no rows: data=\[{'a': 1}\] is not a list of lists"),
+    ("[]", r"has no rows"),
+    ("{", r"input_example.json' cannot be read: Expecting"),
+    ("[" * 99_999, r"input_example.json' cannot be read: it has more than 100 levels"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), EXAMPLES)
+def test_an_example_that_is_none_is_refused(folder, content, message):
+    (folder / "input_example.json").write_text(content)
+    with pytest.raises(ModelFileError, match=message):
+        check_folder(folder)
+
+
+def test_the_two_examples_hold_the_same_rows(folder):
+    file = folder / "serving_input_example.json"
+    file.write_text(file.read_text().replace("0", "1"))
+    with pytest.raises(ModelFileError, match=r"has a serving_input_example.json that is not its input_example.json"):
+        check_folder(folder)
+
+
+def test_a_root_that_is_no_pipeline_is_refused(folder):
+    X = pd.read_csv(DAILY)[json.loads((folder / "input_example.json").read_text())["columns"]]
+    save_pipeline(DecisionTreeRegressor(max_depth=1).fit(X, X["temp"]), folder)
+    with pytest.raises(ModelFileError, match=r"holds a DecisionTreeRegressor instead of a Pipeline"):
+        check_folder(folder)
+
+
+def test_a_pipe_in_the_place_of_a_file_blocks_nobody(folder):
+    (folder / "conda.yaml").unlink()
+    os.mkfifo(folder / "conda.yaml")
+    with pytest.raises(ModelFileError, match=r"conda.yaml' cannot be read: it is not a regular file"):
         check_folder(folder)
 
 
@@ -218,7 +329,8 @@ CHANGED_FILES = [
         r"has a conda.yaml that does not match its other files",
     ),
     ("python_env.yaml", "python: '3.11; evil'\n", r"has a conda.yaml that does not match its other files"),
-    ("MLmodel", "flavors: [1]\n", r"has no flavors in its MLmodel"),
+    ("MLmodel", "flavors: [1]\n", r"says flavors=\[1\] in its MLmodel"),
+    ("MLmodel", "[1]\n", r"says flavors=None in its MLmodel"),
     ("MLmodel", "a: [", r"cannot be read"),
     ("model.skops", "no zip", r"is not a model that bikeml wrote, or is damaged"),
 ]

@@ -449,11 +449,19 @@ def test_a_model_of_another_scikit_learn_is_refused_with_the_version_to_install(
             assert call()[0] == 0
 
 
-@pytest.mark.parametrize("content", ["", "signature: {inputs: '[]'}", "{", "flavors: 5"])
-def test_a_model_without_a_description_is_refused(refuse, model, content):
+DESCRIPTIONS = {
+    "": r"says flavors=None in its MLmodel",
+    "signature: {inputs: '[]'}": r"says flavors=None in its MLmodel",
+    "flavors: 5": r"says flavors=5 in its MLmodel",
+    "{": r"MLmodel' cannot be read: not valid YAML: ",
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DESCRIPTIONS.items())
+def test_a_model_without_a_description_is_refused(refuse, model, content, message):
     (model[0] / "MLmodel").write_text(content)
     model[1]()
-    refuse([], r"MLmodel' does not describe a model with a signature", status=1)
+    refuse([], message, status=1)
 
 
 def test_a_run_without_a_model_is_named(refuse, model):

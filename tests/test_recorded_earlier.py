@@ -167,11 +167,11 @@ def test_of_an_earlier_run_what_has_no_digest_is_one_message_too(earlier):
 
     model = earlier / "lasso" / "model"
     for content, problem in (
-        ("{", "JSONDecodeError"),
-        ('{"columns": ["a", {"b": 1}], "data": []}', "are not all text"),
+        ("{", "cannot be read: Expecting property name"),
+        ('{"columns": ["a", {"b": 1}], "data": []}', "has no rows: .* are not all text"),
     ):
         (model / "input_example.json").write_text(content)
-        with pytest.raises(ModelFileError, match=f"input_example.json' has no rows: .*{problem}"):
+        with pytest.raises(ModelFileError, match=f"input_example.json' {problem}"):
             read_example(model)
     config = earlier / "lasso" / "config.yaml"
     for forged in ("summer", "[1, [2]]", "[{a: 1}]"):

@@ -55,9 +55,9 @@ class Result:
     def pipeline(self) -> "Pipeline":
         """The fitted scikit-learn pipeline; loading it runs no code of the file. Raises ModelFileError."""
         if self._pipeline is None:
-            from bikeml.experiment.model_file import load_recorded
+            from bikeml.experiment.model_folder import check_folder
 
-            self._pipeline, _ = load_recorded(self._files.bring_model())
+            self._pipeline = check_folder(self._files.bring_model())
         return self._pipeline
 
     @property

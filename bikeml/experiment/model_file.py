@@ -10,23 +10,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.data import DataConfig
+from bikeml.config.spelling import some
 from bikeml.errors import FitError, ModelFileError
 from bikeml.experiment.trusted.arrays import check_arrays
 from bikeml.experiment.trusted.indices import need
+from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel, read_inputs
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted
-from bikeml.system.files import MOST_YAML_BYTES, parse_yaml
+from bikeml.system.documents import MOST_EXPANSION, read_bounded, read_yaml
 
-FILE_NAME, DESCRIPTION_NAME = "model.skops", "MLmodel"
-WRITTEN = "data"
-"""The key of an MLmodel file's metadata that says how the cells of the training table are written."""
+DESCRIPTION_NAME = "MLmodel"
 WRITTEN_EARLIER: Mapping[str, object] = {
     "categories": "inferred",
     "units": {},
@@ -38,8 +37,8 @@ WRITTEN_EARLIER: Mapping[str, object] = {
 """How the tables of earlier versions were written, whose models do not say it."""
 SAME = 1e-9
 """The largest difference, relative to the largest prediction, between a model and itself after it is loaded."""
-MOST_EXPANDED_BYTES, MOST_EXPANSION = 256 * 2**20, 100
-"""A model file may hold so many bytes, or so many times its own size: a few kilobytes can hold any number of zeros."""
+MOST_EXPANDED_BYTES = 256 * 2**20
+"""A model file may hold so many bytes, or :data:`MOST_EXPANSION` times its own size."""
 _LOADED: set[frozenset[str]] = set()
 """The sets of types of the models that this process has loaded."""
 
@@ -166,18 +165,29 @@ class ModelDescription:
 
 
 def read_description(folder: Path) -> ModelDescription:
-    """Read the MLmodel file of a recorded model; raises ModelFileError if it is missing or incomplete."""
-    file = folder / DESCRIPTION_NAME
+    """Read the MLmodel file of a recorded model; raises ModelFileError if it says what bikeml would not write."""
+    content = read_part(folder, DESCRIPTION_NAME)
     try:
-        content: dict[str, Any] = read_yaml(file)
-        inputs = {str(column["name"]): str(column["type"]) for column in json.loads(content["signature"]["inputs"])}
-        written = {**WRITTEN_EARLIER, **(content.get("metadata") or {}).get(WRITTEN, {})}
-        return ModelDescription(inputs, str(content["flavors"]["sklearn"]["sklearn_version"]), written)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
-        raise ModelFileError(
-            f"{str(file)!r} does not describe a model with a signature: {type(error).__name__}: {error}; name a run "
-            "that bikeml recorded"
-        ) from error
+        check_mlmodel(content)
+    except ValueError as error:
+        raise refusal(folder, f"{error} in its {DESCRIPTION_NAME}") from error
+    written = {**WRITTEN_EARLIER, **content["metadata"].get(WRITTEN, {})}
+    return ModelDescription(read_inputs(content), content["flavors"]["sklearn"]["sklearn_version"], written)
+
+
+def read_part(folder: Path, name: str) -> Any:  # noqa: ANN401  any YAML value
+    """Return the value of a YAML file of a recorded model; raises ModelFileError."""
+    try:
+        return read_yaml(folder / name)
+    except (ValueError, OSError) as error:
+        raise ModelFileError(f"{str(folder / name)!r} cannot be read: {error}; record the run again") from error
+
+
+def refusal(folder: Path, what: str) -> ModelFileError:
+    """Return the error for a recorded model that is not as bikeml writes it."""
+    return ModelFileError(
+        f"the model in {str(folder)!r} {what}; it was changed, or bikeml did not write it; record the run again"
+    )
 
 
 def read_as_trained(data: DataConfig, description: ModelDescription, given: Collection[str]) -> DataConfig:
@@ -195,14 +205,6 @@ def read_as_trained(data: DataConfig, description: ModelDescription, given: Coll
         ) from error
 
 
-def read_yaml(file: Path) -> Any:  # noqa: ANN401  any YAML value
-    """Return the value of a small YAML file; raises ValueError, YAMLError and OSError."""
-    size = file.stat().st_size
-    if size > MOST_YAML_BYTES:
-        raise ValueError(f"it has {size:,} bytes; at most {MOST_YAML_BYTES:,} are allowed")
-    return parse_yaml(file.read_text(encoding="utf-8"))
-
-
 def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
     """
     Load a recorded model that was fitted with the minor version of scikit-learn that is installed here.
@@ -216,7 +218,18 @@ def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
             f"the model was fitted with scikit-learn {description.sklearn_version}, and here {sklearn_version} is "
             f"installed; install scikit-learn=={description.sklearn_version}, or fit the model again"
         )
-    return load_pipeline(folder), description
+    pipeline = load_pipeline(folder)
+    _check_root(folder, pipeline, [*description.inputs])
+    return pipeline, description
+
+
+def _check_root(folder: Path, pipeline: object, inputs: list[str]) -> None:
+    """Raise ModelFileError unless the whole is a pipeline that takes the columns of the signature."""
+    if not isinstance(pipeline, Pipeline):
+        raise refusal(folder, f"holds a {type(pipeline).__name__} instead of a Pipeline")
+    names = [str(name) for name in getattr(pipeline, "feature_names_in_", inputs)]
+    if names != inputs:
+        raise refusal(folder, f"takes the columns {some(names)}, and its {DESCRIPTION_NAME} names {some(inputs)}")
 
 
 def _minor(version: str) -> list[str]:
@@ -226,8 +239,7 @@ def _minor(version: str) -> list[str]:
 def hash_model(folder: Path) -> str:
     """Return the sha256 of the model file in `folder`; raises ModelFileError if there is none."""
     try:
-        return hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelFileError(
-            f"there is no {FILE_NAME} in {str(folder)!r}: {error.strerror}; name another run"
-        ) from error
+        return hashlib.sha256(read_bounded(folder / FILE_NAME)).hexdigest()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"there is no {FILE_NAME} in {str(folder)!r}: {reason}; name another run") from error

@@ -24,40 +24,32 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import (
-    DESCRIPTION_NAME,
+from bikeml.experiment.model_file import DESCRIPTION_NAME, load_recorded, read_part, refusal, save_checked
+from bikeml.experiment.trusted.indices import need
+from bikeml.experiment.trusted.mlmodel import (
+    CONDA,
+    EXAMPLE,
     FILE_NAME,
+    PYTHON_ENV,
+    SAME_FOR_ALL,
+    SERVING_EXAMPLE,
     WRITTEN,
-    load_recorded,
-    read_yaml,
-    save_checked,
+    build_flavors,
 )
 from bikeml.experiment.trusted.packages import find_distributions, list_own_packages
 from bikeml.experiment.trusted.types import is_trusted
+from bikeml.system.documents import MOST_BYTES, read_bounded, read_json
 from bikeml.system.files import write_text
 from bikeml.table.signature import infer_signature
 
-EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
-REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
+REQUIREMENTS = "requirements.txt"
 FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 """The packages that a server needs to load any model, in the order of requirements.txt."""
 SKRUB = "skrub"
 """What it needs beyond them for a model with an estimator of this package."""
-ANYTHING = object()
-_SAME_FOR_ALL: Mapping[str, Any] = {
-    "is_signature_from_type_hint": False,
-    "model_id": None,
-    "prompts": None,
-    "saved_input_example_info": {
-        "artifact_path": EXAMPLE,
-        "pandas_orient": "split",
-        "serving_input_path": SERVING_EXAMPLE,
-        "type": "dataframe",
-    },
-    "type_hint_from_example": False,
-}
-"""The keys that MLflow 3.15 writes alike in the MLmodel file of every model with an example."""
+MOST_EXAMPLE_BYTES = 100_000_000
+"""Its five rows may hold long texts."""
 _PIN = re.compile(r"([\w.-]+)==[0-9][\w.+!-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(\.[0-9]+\w*)?")
 
@@ -81,8 +73,8 @@ def write_folder(
     python = ".".join(map(str, sys.version_info[:3]))
     versions = {name: version(name) for name in _find_packages(types)}
     model = {
-        **_SAME_FOR_ALL,
-        "flavors": _build_flavors(python, versions["scikit-learn"], sorted(filter(is_trusted, types))),
+        **SAME_FOR_ALL,
+        "flavors": build_flavors(python, versions["scikit-learn"], sorted(filter(is_trusted, types))),
         "metadata": {"fingerprint": fingerprint, WRITTEN: dict(written or {})},
         "mlflow_version": versions["mlflow"],
         "model_size_bytes": sum(file.stat().st_size for file in folder.iterdir()),  # as save_model: not the files below
@@ -104,26 +96,6 @@ def _find_packages(types: Collection[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _build_flavors(python: object, sklearn: object, trusted: object) -> dict[str, dict[str, Any]]:
-    """Return how a server loads the model: with these versions of Python and scikit-learn, and these trusted types."""
-    return {
-        "python_function": {
-            "env": {"conda": CONDA, "virtualenv": PYTHON_ENV},
-            "loader_module": "mlflow.sklearn",
-            "model_path": FILE_NAME,
-            "predict_fn": "predict",
-            "python_version": python,
-        },
-        "sklearn": {
-            "code": None,
-            "pickled_model": FILE_NAME,
-            "serialization_format": "skops",
-            "sklearn_version": sklearn,
-            "skops_trusted_types": trusted,
-        },
-    }
-
-
 def _build_environments(python: str, requirements: Sequence[str]) -> dict[str, str]:
     """Return the texts of the three files that list the packages of a server, by file name."""
     conda = {
@@ -139,6 +111,13 @@ def _build_environments(python: str, requirements: Sequence[str]) -> dict[str, s
     }
 
 
+def _read_requirements(folder: Path) -> list[str]:
+    try:
+        return read_bounded(folder / REQUIREMENTS, MOST_BYTES).decode().splitlines()
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{str(folder / REQUIREMENTS)!r} cannot be read: {error}; record the run again") from error
+
+
 def check_folder(folder: Path) -> Pipeline:
     """
     Return the pipeline in `folder`, after a check that every file there is safe for a server.
@@ -147,27 +126,40 @@ def check_folder(folder: Path) -> Pipeline:
     trusted, or if another minor version of scikit-learn fitted it.
     """
     _check_files(folder)
-    _check_flavors(folder, _read_flavors(folder))
     _check_environments(folder)
-    return load_recorded(folder)[0]
+    pipeline, description = load_recorded(folder)
+    _check_examples(folder, [*description.inputs])
+    return pipeline
+
+
+def _check_examples(folder: Path, inputs: list[str]) -> None:
+    """Raise ModelFileError unless both files hold the same rows, of the columns that the model takes."""
+    example = read_example(folder)
+    if [*example.columns] != inputs or example.empty:
+        raise refusal(folder, f"has an {EXAMPLE} of other columns, or without rows")
+    served = json.dumps({"dataframe_split": _read_json(folder / EXAMPLE)})  # as text: no gap equals another
+    if json.dumps(_read_json(folder / SERVING_EXAMPLE)) != served:
+        raise refusal(folder, f"has a {SERVING_EXAMPLE} that is not its {EXAMPLE}")
 
 
 def read_example(folder: Path) -> pd.DataFrame:
     """Return the rows of features that are the example of the model in `folder`; raises ModelFileError."""
-    file = folder / EXAMPLE
+    content = _read_json(folder / EXAMPLE)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return pd.DataFrame(content["data"], columns=_check_names(content["columns"]))
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
-        raise ModelFileError(
-            f"{str(file)!r} has no rows: {type(error).__name__}: {error}; record the run again"
-        ) from error
+        columns, rows = content["columns"], content["data"]
+        need(all(isinstance(row, list) for row in (columns, rows, *rows)), f"data={rows!r:.60} is not a list of lists")
+        need(all(isinstance(name, str) for name in columns), f"columns={columns!r:.60} are not all text")
+        need(not any(isinstance(cell, list | dict) for row in rows for cell in row), "a cell holds several values")
+        return pd.DataFrame(rows, columns=columns)
+    except (ValueError, KeyError, TypeError, AssertionError, OverflowError) as error:
+        raise ModelFileError(f"{str(folder / EXAMPLE)!r} has no rows: {error}; record the run again") from error
 
 
-def _check_names(columns: list[Any]) -> list[str]:
-    if not all(isinstance(name, str) for name in columns):
-        raise TypeError(f"columns={columns!r} are not all text")
-    return columns
+def _read_json(file: Path) -> Any:  # noqa: ANN401  any JSON value
+    try:
+        return read_json(file, MOST_EXAMPLE_BYTES)
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{str(file)!r} cannot be read: {error}; record the run again") from error
 
 
 def hash_folder(folder: Path) -> str:
@@ -186,57 +178,18 @@ def _check_files(folder: Path) -> None:
     if missing:
         raise ModelFileError(f"the model in {str(folder)!r} lacks {', '.join(missing)}; record the run again")
     if strange:
-        raise _refusal(folder, f"holds {', '.join(strange)}, which bikeml does not write and a server might run")
-
-
-def _read_flavors(folder: Path) -> dict[str, Any]:
-    flavors = _read_yaml(folder / DESCRIPTION_NAME).get("flavors")
-    if not isinstance(flavors, dict) or not all(isinstance(flavor, dict) for flavor in flavors.values()):
-        raise _refusal(folder, f"has no flavors in its {DESCRIPTION_NAME}")
-    return flavors
-
-
-def _check_flavors(folder: Path, flavors: Mapping[str, Mapping[str, Any]]) -> None:
-    expected = _build_flavors(ANYTHING, ANYTHING, ANYTHING)
-    if {*flavors} != {*expected}:
-        raise _refusal(folder, f"has the flavors {', '.join(sorted(map(str, flavors)))}")
-    for name, flavor in flavors.items():
-        for key in sorted({*flavor, *expected[name]}, key=str):
-            wanted, found = expected[name].get(key), flavor.get(key, ANYTHING)
-            if key not in expected[name] or found is ANYTHING or wanted not in (ANYTHING, found):
-                raise _refusal(folder, f"says {name}.{key}={flavor.get(key)!r} in its {DESCRIPTION_NAME}")
-    trusted = flavors["sklearn"]["skops_trusted_types"]
-    if not isinstance(trusted, list):
-        raise _refusal(folder, f"says sklearn.skops_trusted_types={trusted!r} in its {DESCRIPTION_NAME}")
-    more = sorted(name for name in {*map(str, trusted)} if not is_trusted(name))
-    if more:
-        raise _refusal(folder, f"lists types as trusted that bikeml does not trust: {', '.join(more)}")
+        raise refusal(folder, f"holds {', '.join(strange)}, which bikeml does not write and a server might run")
 
 
 def _check_environments(folder: Path) -> None:
-    lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    lines = _read_requirements(folder)
     known = {*PACKAGES, SKRUB, *find_distributions(list_own_packages())}
     strange = [line for line in lines if not ((pin := _PIN.fullmatch(line)) and pin[1] in known)]
     if strange:
-        raise _refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")
-    python = str(_read_yaml(folder / PYTHON_ENV).get("python"))
+        raise refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")
+    virtualenv = read_part(folder, PYTHON_ENV)
+    python = str(virtualenv.get("python")) if isinstance(virtualenv, dict) else ""
     expected = _build_environments(python, lines) if _PYTHON.fullmatch(python) else {}
     for name in (CONDA, PYTHON_ENV):
-        if _read_yaml(folder / name) != yaml.safe_load(expected.get(name, "")):
-            raise _refusal(folder, f"has a {name} that does not match its other files")
-
-
-def _refusal(folder: Path, what: str) -> ModelFileError:
-    return ModelFileError(
-        f"the model in {str(folder)!r} {what}; it was changed, or bikeml did not write it; record the run again"
-    )
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = read_yaml(file)
-    except (ValueError, yaml.YAMLError, OSError) as error:
-        raise ModelFileError(
-            f"{str(file)!r} cannot be read: {str(error).splitlines()[0]}; record the run again"
-        ) from error
-    return content if isinstance(content, dict) else {}
+        if name not in expected or read_part(folder, name) != yaml.safe_load(expected[name]):
+            raise refusal(folder, f"has a {name} that does not match its other files")

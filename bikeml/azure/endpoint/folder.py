@@ -11,8 +11,10 @@ import yaml
 
 from bikeml.azure.endpoint import score
 from bikeml.azure.workspace.requirements import environment_version
-from bikeml.experiment.model_file import FILE_NAME, read_description
-from bikeml.experiment.model_folder import PYTHON_ENV, REQUIREMENTS, hash_folder
+from bikeml.experiment.model_file import read_description
+from bikeml.experiment.model_folder import REQUIREMENTS, hash_folder
+from bikeml.experiment.trusted.mlmodel import FILE_NAME, PYTHON_ENV
+from bikeml.system.documents import read_yaml
 
 SCRIPT = Path(score.__file__).name
 SERVER = "azureml-inference-server-http==1.5.1"
@@ -56,7 +58,7 @@ def prepare(model: Path, folder: Path, image: str) -> Served:
 
 def _build_conda(model: Path) -> str:
     """Return the conda file of an environment with the package versions that fitted the model."""
-    python = str(yaml.safe_load((model / PYTHON_ENV).read_text(encoding="utf-8"))["python"])
+    python = str(read_yaml(model / PYTHON_ENV)["python"])
     lines = (model / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith(f"{NOT_SERVED}==")]
     dependencies = [f"python={'.'.join(python.split('.')[:2])}", "pip", {"pip": [*pins, SERVER]}]

@@ -56,8 +56,8 @@ def predict(config: Config, options: Options) -> None:
     _check_output(config, options)
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.experiment.encoding.unseen import Unseen  # seconds of imports from here on
-    from bikeml.experiment.model_file import load_recorded, read_as_trained
-    from bikeml.tracking import lookup
+    from bikeml.experiment.model_file import read_as_trained, read_description
+    from bikeml.tracking import lookup, models
 
     # the stack is outside, so that the progress line is gone when the predictions are printed
     with TemporaryDirectory(prefix="bikeml-") as folder, ExitStack() as stack, progress() as announce:
@@ -66,8 +66,8 @@ def predict(config: Config, options: Options) -> None:
         stack.enter_context(run.named_in_errors())
         stack.enter_context(_naming_tables(config, run))
         announce("loading the model")
-        recorded, model = run.fetch_record(Path(folder), CONFIG), run.fetch_model(Path(folder))
-        pipeline, description = load_recorded(model)
+        recorded, (model, pipeline) = run.fetch_record(Path(folder), CONFIG), models.fetch_checked(run, Path(folder))
+        description = read_description(model)
         interval = None
         if options.interval is not None:
             run.fetch_record(Path(folder), *list_files(recorded))
