@@ -5,11 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 import bikeml
 from bikeml.experiment.model_file import load_pipeline
-from bikeml.system.files import REFUSALS, move, parse_yaml, write_bytes, write_text
+from bikeml.system.files import REFUSALS, move, write_bytes, write_text
 
 
 @pytest.fixture
@@ -85,20 +84,3 @@ def test_a_run_is_complete_in_a_folder_that_renames_nothing(workdir, refusing):
     load_pipeline(workdir / "out" / "model")
     assert {"result.json", "evaluate.png", "predictions.csv"} <= {*names(workdir / "out")}
     assert list((workdir / "out").glob(".*")) == []
-
-
-@pytest.mark.parametrize("content", ["[" * 200_000, "a: " + "{a: " * 200_000, "- " * 200_000 + "1"])
-def test_yaml_of_too_many_levels_is_refused_before_it_can_end_the_process(content):
-    with pytest.raises(
-        (ValueError, yaml.YAMLError), match="more than 100 levels|did not find expected|maximum nesting depth"
-    ):
-        parse_yaml(content)
-
-
-def test_yaml_of_a_few_levels_is_read():
-    assert parse_yaml("a: [[1, {b: 2}], 3]") == {"a": [[1, {"b": 2}], 3]}
-
-
-def test_yaml_that_would_take_seconds_is_refused_at_once():
-    with pytest.raises(ValueError, match="it has 3,000,000 bytes, and at most 2,000,000 are read"):
-        parse_yaml("a: " + "x" * 2_999_997)

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
-from bikeml.system.files import parse_yaml
+from bikeml.system.documents import read_yaml
 
 FILE = "bikeml.yaml"
 KEYS = ("config_dir", "store")
@@ -55,9 +53,9 @@ def _find_home() -> Path | None:
 def read_project(file: Path) -> Project:
     """Return what a bikeml.yaml says; raises ConfigError if it is wrong."""
     try:
-        content = parse_yaml(file.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {str(file)!r}: {str(error).splitlines()[0]}; mend it, or delete it") from error
+        content = read_yaml(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {str(file)!r}: {error}; mend it, or delete it") from error
     values = _check(content or {}, file)
     config_dir, store = values.get("config_dir"), values.get("store")
     folder = None if config_dir is None else (file.parent / Path(config_dir).expanduser()).resolve()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bikeml.config.overrides import shell
 from bikeml.config.schema import TrackingConfig
 from bikeml.errors import TrackingError
+from bikeml.system.documents import parse_json
 from bikeml.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _check(answer: "Response", tracking: TrackingConfig) -> None:
 
 def _parse(answer: "Response") -> dict[str, Any]:
     try:
-        said = answer.json()
+        said = parse_json(answer.content)
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info
 
 from bikeml.errors import RecordError
 from bikeml.records.run import Environment
+from bikeml.system.documents import read_json
 from bikeml.system.redaction import redact
 
 PACKAGES_SHOWN = 10
@@ -155,8 +156,8 @@ def read_environment(file: Path) -> Environment:
 
 def _read_plain(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

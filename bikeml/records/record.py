@@ -1,8 +1,6 @@
 """Base classes of the record files: each file is one typed value that one class writes and reads."""
 
-import errno
 import math
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType
@@ -12,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from bikeml.errors import RecordError
+from bikeml.system.documents import read_bounded
 from bikeml.system.files import write_text
 
 MAX_BYTES = 200_000_000
@@ -49,13 +48,12 @@ class Record(Value):
         """Return the record in `folder`, or None if the file is missing; raises RecordError if it cannot be read."""
         file = folder / cls.FILE
         try:
-            content = _read_bytes(file)
+            content = read_bounded(file, MAX_BYTES)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise RecordError(
-                f"cannot read {str(file)!r}: {error.strerror or error}; repair it, or delete it"
-            ) from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RecordError(f"cannot read {str(file)!r}: {reason}; repair it, or delete it") from error
         return cls.parse(content, str(file))
 
     @classmethod
@@ -84,16 +82,6 @@ class Record(Value):
         """Write the record to its file in `folder`, completely or not at all; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / self.FILE, self.to_json())
-
-
-def _read_bytes(file: Path) -> bytes:
-    """Return the content of a regular file. Other kinds are refused: a pipe may block, a device never ends."""
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    if status.st_size > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, and at most {MAX_BYTES:,} are read")
-    return file.read_bytes()
 
 
 def _describe(error: ValidationError) -> str:

@@ -13,7 +13,8 @@ from pydantic_core import from_json
 
 from bikeml.errors import RecordError
 from bikeml.records.judgement import CrossValidation, Importance
-from bikeml.records.record import Count, Digest, Record, Seconds, Text, Value
+from bikeml.records.record import MAX_BYTES, Count, Digest, Record, Seconds, Text, Value
+from bikeml.system.documents import read_bounded
 
 FINGERPRINT, PARENT_RUN_ID, CELL = "BIKEML_FINGERPRINT", "BIKEML_PARENT_RUN_ID", "BIKEML_CELL"
 """The environment variables of a job: the fingerprint that it must have, the sweep's run, and the cell's number."""
@@ -240,7 +241,7 @@ def read_run_id(folder: Path, record_file: str) -> str | None:
     if store is not None:
         return store.run_id
     try:
-        earlier = from_json((folder / record_file).read_bytes())
+        earlier = from_json(read_bounded(folder / record_file, MAX_BYTES))
     except (OSError, ValueError):  # reading the record reports it
         return None
     run_id = earlier.get("run_id") if isinstance(earlier, dict) else None

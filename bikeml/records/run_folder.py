@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from bikeml.errors import FolderTakenError, RecordError, RunFolderError
 from bikeml.records.params import unplace_model
 from bikeml.records.provenance import read_environment
+from bikeml.records.record import MAX_BYTES
 from bikeml.records.run import RunRecord, StoreRecord, read_run_id
-from bikeml.system.files import move, parse_yaml, remove_if_empty
+from bikeml.system.documents import parse_yaml, read_bounded
+from bikeml.system.files import move, remove_if_empty
 from bikeml.system.locks import hold
 
 MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
@@ -74,9 +74,10 @@ class RunFolder:
         """Return the content of a computed file; raises RecordError if its digest is not the one in `record`."""
         file = self.path / name
         try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise RecordError(f"cannot read {str(file)!r}: {error.strerror or error}; restore it") from error
+            content = read_bounded(file)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RecordError(f"cannot read {str(file)!r}: {reason}; restore it") from error
         if record.files and record.files.get(name) != _hash(content, name):
             raise RecordError(f"{str(file)!r} has been changed since the run wrote it; restore it, or run it again")
         return content
@@ -158,8 +159,8 @@ class RunFolder:
         known: dict[str, set[str]] = {}
         is_of_form_1 = False
         for file in (self.path / RESULT, *left):
-            with suppress(RecordError, OSError):  # a file that cannot be read was not written by a run
-                record = RunRecord.parse(file.read_bytes(), str(file))
+            with suppress(RecordError, OSError, ValueError):  # a file that cannot be read was not written by a run
+                record = RunRecord.parse(read_bounded(file, MAX_BYTES), str(file))
                 is_of_form_1 |= not record.files
                 for path, digest in record.files.items():
                     known.setdefault(path, set()).add(digest)
@@ -195,8 +196,8 @@ def parse_config(content: bytes, source: str) -> dict[str, Any]:
     """Return the sections of a config.yaml; raises RecordError, which names `source`, if it is not one."""
     try:
         sections = parse_yaml(content)
-    except (ValueError, yaml.YAMLError) as error:
-        raise RecordError(f"{source!r} is not YAML: {str(error).splitlines()[0]}; restore it") from error
+    except ValueError as error:
+        raise RecordError(f"{source!r} is broken: {error}; restore it") from error
     if not isinstance(sections, dict) or not all(isinstance(name, str) for name in sections):
         raise RecordError(f"{source!r} holds no sections of a config; restore it")
     return sections

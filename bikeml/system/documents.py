@@ -8,7 +8,7 @@ of values, because an alias repeats what its anchor names ("billion laughs"), so
 import json
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -21,6 +21,8 @@ MOST_BYTES = 2_000_000
 MOST_LEVELS = 100
 MOST_VALUES = 200_000
 """In a YAML document; its keys count, and an alias counts as often as it repeats a value."""
+MOST_EXPANSION = 200
+"""A compressed file may hold so many times its own size: a few kilobytes can hold any number of zeros."""
 _LONG_NUMBER = re.compile(r"[-+\d_:.]{301,}")
 """YAML 1.1 reads 1:30 as 90, and needs minutes for the number of a megabyte of these."""
 
@@ -89,7 +91,7 @@ def _count(events: Iterable[yaml.Event]) -> None:
             node = around.pop()
         elif isinstance(event, yaml.CollectionStartEvent):
             around.append(_Node(event.anchor))
-            named.pop(event.anchor, None)
+            named.pop(event.anchor or "", None)
             n_values += 1
             _check_levels(len(around) - 1)
             continue
@@ -110,8 +112,9 @@ def _read_leaf(event: yaml.NodeEvent, named: dict[str, _Node]) -> _Node:
         if event.anchor not in named:
             raise ValueError(f"its alias *{event.anchor} names no value, or the one that it stands in")
         return named[event.anchor]
-    if (event.implicit[0] or event.tag) and _LONG_NUMBER.fullmatch(event.value):
-        raise ValueError(f"it has a number of {len(event.value):,} digits")
+    number = event.value if isinstance(event, yaml.ScalarEvent) and (event.implicit[0] or event.tag) else ""
+    if _LONG_NUMBER.fullmatch(number):
+        raise ValueError(f"it has a number of {len(number):,} digits")
     return _Node(event.anchor)
 
 
@@ -134,9 +137,9 @@ def parse_json(content: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # no
     return value
 
 
-def _list_levels(value: object) -> Iterator[list[object]]:
+def _list_levels(value: object) -> Iterator[Sequence[object]]:
     """Yield the values of a document level by level: those that hold others are the next."""
-    level = [value]
+    level: Sequence[object] = [value]
     while level := [each for each in level if isinstance(each, dict | list)]:
         yield level
         level = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]

@@ -1,5 +1,5 @@
 """
-Write files completely or not at all, and read YAML safely.
+Write files completely or not at all.
 
 A file is written under a temporary name and then renamed. Some mounted stores refuse to rename, such as blobfuse below
 the outputs of an Azure ML job (hi-ml #258; azure-storage-fuse #798, #964, #1264). The file is then copied.
@@ -9,16 +9,9 @@ import errno
 import os
 import shutil
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EIO})
 """The errors of a file system that cannot rename. If it cannot write either, the copy that follows fails too."""
-MOST_LEVELS = 100
-"""How deeply the values of a YAML file may be nested."""
-MOST_YAML_BYTES = 2_000_000
-"""The limit for a config, or a YAML file of a model. With 10,000 columns a model's file has a tenth of that."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -72,19 +65,3 @@ def remove_if_empty(folder: Path) -> None:
         if empty == here or not empty.is_dir() or any(empty.iterdir()):
             return
         empty.rmdir()
-
-
-def parse_yaml(content: str | bytes) -> Any:  # noqa: ANN401  any YAML value
-    """
-    Return the value of a YAML document, without running code; raises ValueError and yaml.YAMLError.
-
-    Levels are counted first: libyaml's loader is recursive, and a stack overflow would end the process (PyYAML 6.0).
-    """
-    if len(content) > MOST_YAML_BYTES:
-        raise ValueError(f"it has {len(content):,} bytes, and at most {MOST_YAML_BYTES:,} are read")
-    loader, depth = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
-    for event in yaml.parse(content, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_LEVELS:
-            raise ValueError(f"it has more than {MOST_LEVELS} levels")
-    return yaml.load(content, Loader=loader)  # noqa: S506  a safe loader

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bikeml.errors import FolderTakenError
+from bikeml.system.documents import read_json
 
 LOCK = ".bikeml.lock"
 
@@ -50,8 +51,8 @@ def hold(folder: Path, advice: str) -> Iterator[bool]:
 def _read_holder(file: Path) -> str:
     """Return the process that holds a lock, or 'another process' if the file does not name it."""
     try:
-        holder = json.loads(file.read_text(encoding="utf-8"))
+        holder = read_json(file)
         since = datetime.fromtimestamp(holder["since"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         return f"process {int(holder['pid'])} on {holder['host']}, since {since}"
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return "another process"

@@ -14,6 +14,8 @@ from typing import IO
 
 import psutil
 
+from bikeml.system.documents import parse_json
+
 GRACE_SECONDS = 10.0
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
 """The signal of a closed terminal or a dropped connection; Windows has none."""
@@ -97,7 +99,7 @@ def owner() -> str:
 def is_gone(owner_tag: str) -> bool:
     """Return whether the process of the tag ran on this machine and has ended; False for other machines."""
     try:
-        tag = json.loads(owner_tag)
+        tag = parse_json(owner_tag)
         host, pid, started = tag["host"], int(tag["pid"]), float(tag["started"])
     except (ValueError, KeyError, TypeError):
         return False

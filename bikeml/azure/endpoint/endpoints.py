@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import json
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -22,6 +21,7 @@ from bikeml.azure.jobs.service import ServiceError
 from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.refusals import TEMPORARY, service_errors
 from bikeml.records.tags import OURS
+from bikeml.system.documents import parse_json
 from bikeml.system.redaction import redact
 from bikeml.terminal.progress import Announce
 
@@ -130,7 +130,7 @@ class Endpoints:
                 response = client.send_request(request)
                 if response.status_code != HTTPStatus.OK:
                     raise _refusal(str(endpoint.name), response)
-                return json.loads(response.text())
+                return _parse(str(endpoint.name), response.text())
 
     def delete(self, name: str) -> None:
         """Delete an endpoint with all its deployments."""
@@ -182,10 +182,19 @@ def _refusal(name: str, response: HttpResponse) -> ServiceError:
     return ServiceError(told, temporary=status in TEMPORARY)
 
 
+def _parse(name: str, text: str) -> Any:  # noqa: ANN401  any JSON value
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise ServiceError(
+            f"endpoint {name!r} does not answer with JSON: {error}; see its log", temporary=False
+        ) from error
+
+
 def _said(text: str, reason: str | None) -> str:
     """Return the message in an error's body, which comes from Azure or from the model server."""
     try:
-        body = json.loads(text)
+        body = parse_json(text)
         error = body.get("error", body)
         return str(error.get("message", text) if isinstance(error, dict) else error)
     except (ValueError, AttributeError):

@@ -90,7 +90,7 @@ def _read_rows(text: str, names: list[str]) -> pd.DataFrame:
             rows = pd.DataFrame(content, dtype=object)
         else:
             rows = pd.DataFrame(content, columns=names, dtype=object)
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as error:
         raise RequestError(f"the request has no rows that can be read ({error or 'no key'}); write {FORM}") from error
     missing = [name for name in names if name not in rows.columns]
     twice = sorted({*rows.columns[rows.columns.duplicated()]} & {*names})

@@ -21,6 +21,7 @@ from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError
 from bikeml.experiment.model_file import ModelDescription, read_as_trained, read_description
+from bikeml.system.documents import read_json
 from bikeml.table.rows import UnknownValues, check_types, read_rows
 from bikeml.terminal import tables
 from bikeml.terminal.progress import Announce, progress
@@ -99,7 +100,7 @@ def _describe_model(
 def _read_request(file: Path, inputs: Mapping[str, str], data: DataConfig) -> pd.DataFrame:
     """Return the rows of a request; values without names are in the order of the signature."""
     try:
-        body = json.loads(file.read_text(encoding="utf-8"))
+        body = read_json(file)
         content = body["input_data"] if "input_data" in body else body["dataframe_split"]
         columns, cells = (content["columns"], content["data"]) if isinstance(content, dict) else ([*inputs], content)
         table = pd.DataFrame(cells, columns=columns, dtype=object)

@@ -3,7 +3,7 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from azure.ai.ml import MLClient
 from azure.ai.ml._artifacts import _blob_storage_helper, _gen2_storage_helper
@@ -15,6 +15,7 @@ from bikeml.azure.workspace.login import CachedCredential, shared_credential
 from bikeml.azure.workspace.refusals import service_errors
 from bikeml.config.azure import AzureConfig
 from bikeml.errors import ConfigError
+from bikeml.system.documents import read_json
 from bikeml.system.files import write_text
 
 CONFIG_FILE = "config.json"
@@ -93,6 +94,6 @@ def _find_workspace(config: AzureConfig, credential: CachedCredential) -> MLClie
 
 def _read_json(file: Path) -> object:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return cast(object, read_json(file))
     except (OSError, ValueError):
         return None

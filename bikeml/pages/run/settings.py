@@ -10,7 +10,7 @@ from bikeml.config.overrides import change_command, override, shell
 from bikeml.errors import RecordError
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import MODEL, RunFolder
-from bikeml.system.files import parse_yaml
+from bikeml.system.documents import read_yaml
 
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The groups of conf/ whose options change a result."""
@@ -67,8 +67,8 @@ def _find_default(record: RunRecord, key: str) -> str:
 
 def _read(file: Any) -> Mapping[str, Any]:  # noqa: ANN401
     try:
-        content = parse_yaml(file.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError):
+        content = read_yaml(file)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, Mapping) else {}
 

@@ -1,6 +1,5 @@
 """Search a store for a run by its id, its alias, or as "best" or "latest"."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +16,7 @@ from bikeml.errors import RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK, TABLE
+from bikeml.system.documents import parse_json
 from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
@@ -234,7 +234,7 @@ def _columns_of(run: Run) -> tuple[str, ...]:
     """Return the features and the target of a run; nothing if the store does not tell them."""
     schema = next((each.schema for each in _tables_of(run)), None)
     try:
-        return tuple(str(column["name"]) for column in json.loads(schema or "")["mlflow_colspec"])
+        return tuple(str(column["name"]) for column in parse_json(schema or "")["mlflow_colspec"])
     except (ValueError, KeyError, TypeError):  # recorded by another program
         return ()
 
