@@ -73,7 +73,36 @@ def test_the_readme_is_read_in_three_minutes() -> None:
 def test_the_readme_leads_to_every_page() -> None:
     named = set(re.findall(r"`(docs/[\w-]+\.md)`", README.read_text(encoding="utf-8")))
     pages = {page.relative_to(ROOT).as_posix() for page in PAGES if page != README}
-    assert named == pages - {"docs/index.md"}  # which is the site's
+    assert named == pages - {"docs/index.md", "docs/licences.md"}  # the site's, which leads to the other
+
+
+def test_the_site_leads_to_every_page() -> None:
+    index = next(page for page in PAGES if page.name == "index.md").read_text(encoding="utf-8")
+    named = index.partition(":maxdepth: 1\n")[2].partition("```")[0].split()
+    assert sorted(named) == sorted(page.stem for page in PAGES if page not in (README, DOCS / "index.md"))
+
+
+def test_the_page_of_licences_has_each_package_of_the_lock() -> None:
+    from docs.make.licences import ALL, LINE, read_lock
+
+    rows = LINE.findall((DOCS / "licences.md").read_text(encoding="utf-8"))[2:]
+    lock = read_lock(ALL)
+    assert [name for name, *_ in rows] == [*lock], "run python -m docs.make"
+    assert [name for name, version, _ in rows if version not in lock[name]] == [], "run python -m docs.make"
+    assert [name for name, _, licence in rows if licence == "not known"] == []
+
+
+def test_a_page_of_licences_holds_in_environments_of_other_versions(monkeypatch) -> None:
+    from importlib.metadata import PackageNotFoundError
+
+    from docs.make import licences
+
+    def has_none(_: str) -> None:
+        raise PackageNotFoundError
+
+    page = (DOCS / "licences.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(licences, "distribution", has_none)
+    assert licences.describe_licences(page) in page
 
 
 def test_every_link_of_the_readme_also_works_on_a_package_index() -> None:

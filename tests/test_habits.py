@@ -24,6 +24,14 @@ def test_the_workflow_runs_ci_on_the_oldest_python_that_is_supported():
     assert f">={job['strategy']['matrix']['python'][0]}" == project["requires-python"]
 
 
+def test_the_workflow_audits_the_whole_lock_each_week():
+    workflow = read_yaml(".github/workflows/ci.yml")
+    (audit,) = [step["run"] for step in workflow["jobs"]["audit"]["steps"] if "pip_audit" in step.get("run", "")]
+    assert "--strict" in audit
+    assert audit.endswith("-r requirements-all.lock")
+    assert workflow[True]["schedule"]  # YAML 1.1 reads the key `on` so
+
+
 def test_the_hooks_do_what_scripts_check_does():
     (repository,) = read_yaml(".pre-commit-config.yaml")["repos"]
     hooks = [hook["entry"] for hook in repository["hooks"]]

@@ -2,7 +2,7 @@
 Make what the pages of docs/ take from the code.
 
 ``python -m docs.make`` writes docs/configuration.md, the graph of the rooms in docs/architecture.md, the metrics of
-docs/judging.md, and the tables of docs/coming-from-scikit-learn.md;
+docs/judging.md, the tables of docs/coming-from-scikit-learn.md, and docs/licences.md;
 ``python -m docs.make.pictures`` draws docs/images from real runs;
 ``python -m docs.make.notebooks`` runs docs/notebooks and stores what they show.
 """
@@ -14,6 +14,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401  all_est
 from sklearn.utils import all_estimators
 
 from docs.make.estimators import describe_estimators, describe_functions
+from docs.make.licences import describe_licences
 from docs.make.metrics import describe_metrics
 from docs.make.rooms import draw_rooms
 from docs.make.settings import describe_settings
@@ -28,6 +29,7 @@ def generate() -> dict[Path, str]:
         DOCS / "configuration.md": describe_settings(),
         **_fill("architecture.md", rooms=draw_rooms()),
         **_fill("judging.md", metrics=describe_metrics()),
+        **_fill("licences.md", licences=describe_licences((DOCS / "licences.md").read_text(encoding="utf-8"))),
         **_fill(
             "coming-from-scikit-learn.md",
             functions=describe_functions(),
