@@ -15,6 +15,7 @@ import pytest
 
 from tests.attacks import forked, rows
 from tests.attacks.forked import Ending, call, watch
+from tests.attacks.kinds import list_kinds
 from tests.attacks.mutations import mutate_file, names_for
 from tests.attacks.session import Case, Tally, attack, judge_ending, run
 from tests.attacks.values import TREE, find_places, mutate_tree
@@ -25,7 +26,7 @@ TREE_OF_ALL_TYPES = {"a": 1, "b": {"c": [0.5, "text", None]}, "d": True}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["records", "models"])
+@pytest.mark.parametrize("kind", list_kinds())
 def test_what_was_altered_is_refused_or_named(kind):
     command = [sys.executable, "scripts/attack.py", kind, "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,9 +1,9 @@
-"""The kinds of attack: each is a function that lays things out below a folder and returns the cases."""
+"""The kinds of attack: each is a module of this folder with a function `plan`, and has the module's name."""
 
+import importlib
 from pathlib import Path
 from typing import Protocol
 
-from tests.attacks import models, records
 from tests.attacks.session import Case
 
 
@@ -13,4 +13,12 @@ class Plan(Protocol):
     def __call__(self, session: Path, *, is_short: bool) -> list[Case]: ...
 
 
-ATTACKS: dict[str, Plan] = {"records": records.plan, "models": models.plan}
+def list_kinds() -> list[str]:
+    """Return the names of the kinds, without importing them."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if "\ndef plan(" in file.read_text("utf-8"))
+
+
+def find_plan(kind: str) -> Plan:
+    """Return the function that plans a kind of attack."""
+    plan: Plan = importlib.import_module(f"tests.attacks.{kind}").plan
+    return plan
