@@ -22,7 +22,7 @@ from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel, read_inputs
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
 from bikeml.experiment.trusted.scorers import without_scorers
-from bikeml.experiment.trusted.types import is_trusted
+from bikeml.experiment.trusted.types import is_trusted, list_types
 from bikeml.system.documents import MOST_EXPANSION, read_bounded, read_yaml
 
 DESCRIPTION_NAME = "MLmodel"
@@ -142,12 +142,12 @@ def _load(file: Path, name: str) -> Pipeline:
     except UntrustedTypesFoundException as error:
         untrusted = [each for each in skops.io.get_untrusted_types(file=file) if not is_trusted(each)]
         raise ModelFileError(
-            f"{name} holds types that are not trusted: {', '.join(untrusted)}; if you trust who wrote their package, "
+            f"{name} holds types that are not trusted: {list_types(untrusted)}; if you trust who wrote their package, "
             f"name it in {ALLOWED_PACKAGES_VARIABLE}, or load the file with skops.io.load and your own list of types"
         ) from error
     except Exception as error:  # with a damaged file skops and scikit-learn may raise any error
         raise ModelFileError(
-            f"{name} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error}"
+            f"{name} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error!s:.500}"
         ) from error
     return model
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bikeml.experiment.trusted.indices import need
-from bikeml.experiment.trusted.types import is_trusted
+from bikeml.experiment.trusted.types import is_trusted, list_types
 from bikeml.system.documents import parse_json
 from bikeml.table.signature import CELLS, KINDS, NUMBERS
 
@@ -112,7 +112,7 @@ def check_mlmodel(content: object) -> None:
     for path, value in _find_strange(found, _FORMS, ""):
         raise ValueError(f"says {path}={value!r:.60}")
     more = sorted({name for name in found["flavors"]["sklearn"]["skops_trusted_types"] if not is_trusted(name)})
-    need(not more, f"lists types as trusted that bikeml does not trust: {', '.join(more)}")
+    need(not more, f"lists types as trusted that bikeml does not trust: {list_types(more)}")
 
 
 def _find_strange(found: Mapping[Any, object], forms: Mapping[str, Any], above: str) -> Iterator[tuple[str, object]]:

@@ -10,9 +10,11 @@ Left out on purpose: scorers, which call a method of any name, and all that read
 """
 
 import importlib
+from collections.abc import Sequence
 
 from sklearn.base import BaseEstimator
 
+from bikeml.config.spelling import some
 from bikeml.experiment.trusted.functions import KERNELS, SPLITTERS
 from bikeml.experiment.trusted.packages import list_own_packages
 
@@ -82,6 +84,11 @@ def is_trusted(type_name: str) -> bool:
     BIKEML_ALLOWED_PACKAGES names. A model file cannot add to them.
     """
     return type_name in TRUSTED_TYPES or _is_estimator(type_name) or _is_of_own_package(type_name)
+
+
+def list_types(names: Sequence[str]) -> str:
+    """Return the first of the names, which a file can make long and many, for a message."""
+    return some(names, show=lambda name: f"{name:.80}")
 
 
 def _is_estimator(type_name: str) -> bool:
