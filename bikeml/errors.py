@@ -16,6 +16,7 @@ The errors that a user can cause.
     ├── PlannedError     not a failure: only a plan was requested, and it was shown
     ├── RunNotFoundError the store has no such run, or the run cannot be used here
     ├── ServeError       a model cannot be served on this machine
+    ├── MachineError     the machine has too little memory, files or room on its disk
     ├── ReproduceError   a recorded experiment cannot be run again, or gives different figures
     └── FingerprintError the experiment does not have the expected fingerprint
 
@@ -98,6 +99,10 @@ class RunNotFoundError(BikemlError):
 
 class ServeError(BikemlError):
     """A model cannot be served on this machine."""
+
+
+class MachineError(BikemlError):
+    """The machine has too little memory, files or room on its disk, or the working folder is gone."""
 
 
 class ReproduceError(BikemlError):

@@ -26,7 +26,7 @@ from hypothesis import settings
 
 from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
-from bikeml.system.processes import INTERRUPTS
+from bikeml.system.interrupts import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 from tests.browser.fixtures import axe, browser, look
 

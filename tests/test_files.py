@@ -35,6 +35,15 @@ def test_a_file_is_written_aside_and_moved(workdir):
     assert names(workdir) == ["a"]
 
 
+def test_a_link_that_another_user_has_planted_is_not_followed(workdir, monkeypatch):
+    monkeypatch.setattr(os, "urandom", bytes)
+    (workdir / "theirs").write_text("theirs")
+    (workdir / f".a.{'00' * 6}").symlink_to(workdir / "theirs")
+    with pytest.raises(FileExistsError):
+        write_text(workdir / "a", "ours")
+    assert (workdir / "theirs").read_text() == "theirs"
+
+
 def test_a_failed_write_keeps_what_was_there_and_leaves_nothing(workdir, refusing):
     write_text(workdir / "a", "whole")
     refusing(errno.ENOSPC)

@@ -213,7 +213,7 @@ def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, numbe
             time.sleep(0.05)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "bikeml: interrupted\n")
+    assert (process.returncode, err) == (128 + number, "bikeml: interrupted\n")
     assert processes_with(mark) == []
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -58,11 +59,25 @@ def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdi
         assert len(processes_with(mark)) > 1
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "starting the server\nbikeml: interrupted\n")
+    assert (process.returncode, err) == (128 + number, "starting the server\nbikeml: interrupted\n")
     assert processes_with(mark) == []
     import pandas as pd
 
     assert answer == list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
+
+
+@pytest.mark.slow
+def test_a_server_ends_when_the_command_is_killed(run_id, workdir):
+    mark = f"killed-{os.getpid()}"
+    with start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
+        assert run_id in process.stdout.readline(), process.stderr.read()
+        assert len(processes_with(mark)) > 1
+        process.kill()
+    for _ in range(100):
+        if not processes_with(mark):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still there: {processes_with(mark)}")
 
 
 GAPS = "temp,city\n3.0,\n5.0,Ulm\n7.0,Bonn\n"

@@ -1,6 +1,5 @@
 """Stores that refuse, hang or talk nonsense: the result is kept, the message says so, and nothing is half-written."""
 
-import hashlib
 import socket
 import time
 from contextlib import contextmanager
@@ -127,17 +126,3 @@ def test_a_server_that_misbehaves_costs_only_the_record(case, workdir):
     assert (workdir / "out" / "result.json").is_file()
     assert not (workdir / "out" / "store.json").exists()
     assert_nothing_left_behind(workdir)
-
-
-def test_a_store_that_another_process_never_finishes_making_is_waited_for_no_longer(workdir, monkeypatch):
-    from filelock import FileLock
-
-    from bikeml.tracking import store
-
-    uri = f"sqlite:///{workdir}/mlflow.db"
-    monkeypatch.setattr(store, "NEW_STORE_SECONDS", 0.1)
-    monkeypatch.setattr(store.tempfile, "gettempdir", lambda: str(workdir))
-    name = f"bikeml-{hashlib.sha256(f'{workdir}/mlflow.db'.encode()).hexdigest()[:16]}.lock"
-    other = FileLock(workdir / name, is_singleton=False)
-    with other, pytest.raises(TrackingError, match="could not be acquired"), store.store_errors(uri):
-        store.connect(uri)

@@ -10,7 +10,8 @@ from bikeml.cli.catalogue import TASKS, Task
 from bikeml.config.composition import config_dir, read_comments
 from bikeml.config.fields import Section
 from bikeml.errors import ClusterError, DataError
-from bikeml.system.processes import HANGUP, INTERRUPTS, uninterrupted
+from bikeml.system.interrupts import HANGUP, INTERRUPTS, clean_up
+from bikeml.system.processes import uninterrupted
 from tests.azureml.fixtures import tolerate_client_warnings
 from tests.conftest import heeded, signals_as_before
 
@@ -98,10 +99,14 @@ def test_what_goes_wrong_in_a_task_is_one_message_and_its_status(call, capsys, e
 
 @pytest.mark.skipif(HANGUP is None, reason="Windows has no such signal")
 @pytest.mark.parametrize(
-    ("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["by default", "nohup"]
+    ("before", "status"), [(signal.SIG_DFL, 128 + (HANGUP or 0)), (signal.SIG_IGN, 0)], ids=["by default", "nohup"]
 )
 def test_a_terminal_that_is_closed_interrupts_unless_it_is_ignored(bikeml_main, monkeypatch, capsys, before, status):
-    monkeypatch.setattr("bikeml.cli.start", lambda *_, **__: signal.raise_signal(HANGUP))
+    def hang_up(*_, **__):
+        clean_up()
+        signal.raise_signal(HANGUP)
+
+    monkeypatch.setattr("bikeml.cli.start", hang_up)
     with signals_as_before():
         signal.signal(HANGUP, before)
         assert bikeml_main("predict") == status

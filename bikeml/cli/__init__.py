@@ -23,7 +23,9 @@ from bikeml.config.composition import COMPOSITION_ERRORS, checked_files, config_
 from bikeml.errors import TRACEBACK_VARIABLE, BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.clock import enter
 from bikeml.system.files import remove_if_empty
-from bikeml.terminal.status import DONE, FAILED, began_as_interrupt, report, settle_logging
+from bikeml.system.interrupts import clean_up, find_interrupt
+from bikeml.terminal.machine import check_folder, check_memory
+from bikeml.terminal.status import DONE, FAILED, report, settle_logging, settle_output
 
 HELP = ("--help", "-h")
 
@@ -32,15 +34,15 @@ def start(argv: Sequence[str], seconds_ago: float = 0.0) -> int:
     """
     Do what the words of a command line ask for, which was entered so many seconds ago, and return the exit status.
 
-    0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 interrupted.
+    0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 or 143 interrupted.
     """
     enter(seconds_ago)
     try:
+        check_folder()
         status = _do(argv)
-        sys.stdout.flush()  # raises here, and not when Python ends, if the reader of a pipe is gone
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  an error of no known kind is printed whole
-        return report(error)
-    return status
+        status = report(error)
+    return settle_output(status)
 
 
 def _do(argv: Sequence[str]) -> int:
@@ -159,6 +161,7 @@ def _call_hydra(args: Namespace, experiment: Experiment) -> BaseException | None
     """Do as hydra.main does, with arguments that are parsed already, and return what went wrong."""
     try:
         register_plugins()
+        clean_up()
         folders = find_option_folders(args)
         OmegaConf.register_new_resolver("bikeml.tasks", describe_tasks, replace=True)  # the text of --help has both
         OmegaConf.register_new_resolver("bikeml.options", partial(describe_options, folders), replace=True)
@@ -188,7 +191,7 @@ def _finish_sweep(begun: BegunSweep) -> int:
 
 def _explain_start(error: Exception) -> Exception:
     """Say what stopped Hydra before the task function began; an error of no known kind is our own bug."""
-    if isinstance(error, BikemlError | BrokenPipeError) or began_as_interrupt(error):
+    if isinstance(error, BikemlError) or find_interrupt(error) is not None:
         return error
     if isinstance(error, COMPOSITION_ERRORS):
         return explain(error)
@@ -200,6 +203,7 @@ def _explain_start(error: Exception) -> Exception:
 
 
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
+    check_memory()
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.multirun.display.run import show_run

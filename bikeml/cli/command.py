@@ -9,6 +9,8 @@ from bikeml.cli.catalogue import TASKS, describe_project
 from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
 from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
+from bikeml.system.interrupts import clean_up
+from bikeml.terminal.machine import check_memory
 from bikeml.terminal.status import settle_logging
 
 if TYPE_CHECKING:
@@ -30,11 +32,15 @@ def do_task(name: str, words: Sequence[str]) -> None:
     settle_logging()  # libraries' warnings are no part of what a task says
     task = TASKS[name]
     if not task.has_options:
-        task.load_function()(words)
+        function = task.load_function()
+        clean_up()
+        function(words)
         return
     overrides = read_overrides(name, words)  # before the imports of the task, which take seconds
+    check_memory()
     function = task.load_function()
     config, options = compose_task(name, task.load_options(), overrides)
+    clean_up()
     function(config, options)
 
 

@@ -1,8 +1,9 @@
 """Draw the figures of a run and its page from its folder, and record it in a tracking store."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bikeml.config.composition import compose, resolve
 from bikeml.config.overrides import shell
@@ -13,10 +14,15 @@ from bikeml.destination.system_metrics import Sample
 from bikeml.errors import ConfigError, RecordError, TrackingError
 from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
-from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep import Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.redaction import MASK
 from bikeml.terminal.progress import Announce, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bikeml.tracking.sweeps import SweepStore
 
 COMMAND = "python -m bikeml record"
 
@@ -38,14 +44,29 @@ def publish(folder: RunFolder, config: Config, announce: Announce = silent, samp
     announce("recording")
     from bikeml.tracking import record  # mlflow's too; the result is safe by now
 
+    with kept_safe(folder.path), folder_errors(folder.path):
+        record.record(folder, config, folder.require().destination, samples)
+
+
+@contextmanager
+def kept_safe(folder: Path) -> Iterator[None]:
+    """Say in a TrackingError of the block that the result is in its folder, and how to record it later."""
     try:
-        with folder_errors(folder.path):
-            record.record(folder, config, folder.require().destination, samples)
+        yield
     except TrackingError as error:
         raise TrackingError(
-            f"{error}; nothing is lost, the result is in {str(folder.path)!r}: record it later with "
-            f"{COMMAND} {shell(str(folder.path))}"
+            f"{error}; nothing is lost, the result is in {str(folder)!r}: record it later with "
+            f"{COMMAND} {shell(str(folder))}"
         ) from error
+
+
+def end_sweep(store: "SweepStore", sweep: Sweep, leaderboard: "pd.DataFrame", status: str) -> None:
+    """Record the files of a sweep with its own run, and end the run; raises TrackingError."""
+    from bikeml.pages.sweep.leaderboard import count_cells
+
+    with kept_safe(sweep.folder):
+        files = SweepFolder(sweep.folder).list_files()
+        store.end(str(sweep.run_id), files, count_cells(sweep, leaderboard), status)
 
 
 def record_folder(

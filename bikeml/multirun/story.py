@@ -23,7 +23,8 @@ from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
-from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells, write_leaderboard
+from bikeml.multirun.publish import end_sweep
+from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.pages.sweep.report import write_cell_pages, write_report
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
@@ -217,26 +218,24 @@ def conclude(
     folder: SweepFolder, record: SweepRecord, store: "SweepStore | None" = None, *, interrupted: bool = False
 ) -> None:
     """
-    Show and write the leaderboard of a sweep, also if cells failed or did not run, and end its run in the store.
+    Write and show the leaderboard of a sweep, also if cells failed or did not run, and end its run in the store.
 
+    Files come first, then the record, and then the words, whatever goes wrong before them.
     Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
     """
     ended, sweep = time.time(), folder.look(record)
     leaderboard = build_leaderboard(sweep)
-    is_shown = is_watched() and any(outcome.status != "not run" for outcome in sweep.outcomes)
-    if is_shown:
-        show_leaderboard(sweep, leaderboard)
-    try:
+    with ExitStack() as last:  # what is added last is done first
+        if is_watched() and any(outcome.status != "not run" for outcome in sweep.outcomes):
+            last.callback(show_places, sweep, leaderboard, ended)
+            last.callback(show_leaderboard, sweep, leaderboard)
+        if store is not None and sweep.run_id is not None:
+            status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
+            last.callback(end_sweep, store, sweep, leaderboard, status)
         with _writing(folder.path):
             write_leaderboard(sweep, leaderboard)
             write_cell_pages(sweep, leaderboard)
             write_report(sweep, leaderboard)
-    finally:
-        if store is not None and sweep.run_id is not None:
-            status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
-            store.end(sweep.run_id, folder.list_files(), count_cells(sweep, leaderboard), status)
-    if is_shown:
-        show_places(sweep, leaderboard, ended)
 
 
 def conclude_foreign(path: Path) -> Sweep:

@@ -21,9 +21,10 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file; if its file system can rename, no reader sees half of it; raises OSError."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("xb") as file:  # x follows no link that another user may have put there
+            file.write(content)
         move(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

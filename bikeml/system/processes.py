@@ -1,5 +1,6 @@
 """Run a child process for the length of a block, and tell whether a process of earlier still runs."""
 
+import getpass
 import json
 import os
 import signal
@@ -15,10 +16,9 @@ from typing import IO
 import psutil
 
 from bikeml.system.documents import parse_json
+from bikeml.system.interrupts import INTERRUPTS
 
 GRACE_SECONDS = 10.0
-HANGUP: int | None = getattr(signal, "SIGHUP", None)
-"""The signal of a closed terminal or a dropped connection; Windows has none."""
 _TETHERED = """
 import os, runpy, signal, sys, threading, time
 
@@ -33,25 +33,20 @@ if hasattr(os, "killpg"):
     threading.Thread(target=watch, args=(parent,), daemon=True).start()
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, *([] if HANGUP is None else [HANGUP]))
-
-
-def tether(words: Sequence[str]) -> list[str]:
-    """Return the command that runs a Python module, `words`, for :func:`child`; its group ends with this process."""
-    return [sys.executable, "-c", _TETHERED, str(os.getpid()), *words]
 
 
 @contextmanager
 def child(
-    command: Sequence[str], variables: Mapping[str, str], output: IO[bytes], folder: Path | None = None
+    words: Sequence[str], variables: Mapping[str, str], output: IO[bytes], folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """
-    Run a command in its own process group while the block runs, and always end the group afterwards.
+    Run a Python module, `words`, in its own process group while the block runs, and always end the group afterwards.
 
-    So a Ctrl-C in the terminal reaches only this process. `variables` are added to those of the environment.
+    So a Ctrl-C in the terminal reaches only this process. The group ends also if this process is killed. `variables`
+    are added to those of the environment.
     """
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", _TETHERED, str(os.getpid()), *words],
         cwd=folder,
         env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
@@ -94,6 +89,14 @@ def owner() -> str:
     """Return what identifies this process, as JSON: its host, its pid and its start time."""
     process = psutil.Process()
     return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
+
+
+def user() -> str:
+    """Return the name of this process's user, or "unknown": in a container, a user may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
 
 
 def is_gone(owner_tag: str) -> bool:

@@ -8,7 +8,6 @@ packages and the machine are the present ones. A figure can differ only because 
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,12 +206,12 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecor
     options, out = folder / "options", folder / "run"
     _write_options(sections, options)
     overrides = [f"{group}=recorded" for group in (*GROUPS, "experiment")]
-    command = [sys.executable, "-m", "bikeml", "--config-dir", str(options), *overrides]
-    command += ["tracking=none", override("hydra.run.dir", str(out))]
+    words = ["bikeml", "--config-dir", str(options), *overrides]
+    words += ["tracking=none", override("hydra.run.dir", str(out))]
     # The worktree is the working folder and so comes first. This path adds the user's own estimators.
     here = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
     log = folder / "log"
-    with log.open("wb") as output, child(command, {"PYTHONPATH": here}, output, place) as process:
+    with log.open("wb") as output, child(words, {"PYTHONPATH": here}, output, place) as process:
         status = process.wait()
     if status != 0:
         said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LOG_LINES:]

@@ -15,7 +15,8 @@ from bikeml.config.fields import SQLITE, ColumnName, Section, absolute
 from bikeml.config.schema import Config
 from bikeml.config.spelling import did_you_mean
 from bikeml.destination.local_store import SECONDS, StoredRun, name_metrics, read_runs
-from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.destination.sqlite_faults import explain
+from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
 from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT
 from bikeml.system.printable import printable
@@ -112,8 +113,11 @@ def _read(config: Config) -> list[StoredRun]:
             )
         try:
             return read_runs(file, config.tracking)
-        except sqlite3.Error:  # of another version of MLflow, or no store: its client knows
-            pass
+        except sqlite3.Error as error:
+            fault = explain(error, absolute(uri))
+            if fault is not None:
+                raise TrackingError(f"cannot list the runs in {absolute(uri)!r}: {'; '.join(fault)}") from error
+            # else of another version of MLflow, or no store: its client knows
     from bikeml.tracking.lookup import list_stored  # mlflow's import takes seconds
 
     return list_stored(config)

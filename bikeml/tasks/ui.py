@@ -13,7 +13,7 @@ from pydantic import Field
 import bikeml.destination.settings  # noqa: F401  for the server, which inherits this environment
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
-from bikeml.system.processes import child, tether
+from bikeml.system.processes import child
 from bikeml.system.servers import HOST, check_port, explain_end, find_port, wait_until_it_answers
 from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import progress
@@ -89,7 +89,7 @@ def _server(uri: str, port: int, log: Path) -> Iterator["subprocess.Popen[bytes]
 
     `mlflow server` would be two processes more, and import all of MLflow twice; it starts the same app with these.
     """
-    command = tether(["uvicorn", APP, "--host", HOST, "--port", str(port), "--log-level", "warning"])
+    words = ["uvicorn", APP, "--host", HOST, "--port", str(port), "--log-level", "warning"]
     variables = {**VARIABLES, "_MLFLOW_SERVER_FILE_STORE": uri, "_MLFLOW_SERVER_ARTIFACT_ROOT": log.parent.as_uri()}
-    with log.open("wb") as output, child(command, variables, output, log.parent) as server:
+    with log.open("wb") as output, child(words, variables, output, log.parent) as server:
         yield server

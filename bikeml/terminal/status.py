@@ -16,20 +16,22 @@ from bikeml.errors import (
     RecordError,
     RunNotFoundError,
 )
+from bikeml.system.interrupts import SAID, find_interrupt, to_status
 from bikeml.system.redaction import redact
+from bikeml.terminal.machine import explain
+from bikeml.terminal.streams import find_failure
 
-DONE, FAILED, BAD_INPUT, SUBMITTED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, BAD_INPUT, SUBMITTED = 0, 1, 2, 3
 BAD_INPUTS = (ConfigError, DataError, RunNotFoundError, RecordError, FolderTakenError)
 
 
 def report(error: BaseException) -> int:
     """Print one message for an interrupt or a user's mistake, or the traceback of our bug; return the exit status."""
-    if began_as_interrupt(error):
-        print("bikeml: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        drop_output()
-        return FAILED
+    interrupt = find_interrupt(error)
+    if interrupt is not None:
+        print(SAID, file=sys.stderr)
+        return to_status(interrupt)
+    error = error if isinstance(error, BikemlError) else explain(error) or error
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
@@ -47,16 +49,14 @@ def tell(error: BikemlError) -> str:
     return "\n".join([str(error), *getattr(error, "__notes__", ())])
 
 
-def drop_output() -> None:
-    """Drop further output, which nobody reads any more, such as behind `| head`; else Python complains at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def began_as_interrupt(error: BaseException | None) -> bool:
-    """Tell whether an error is an interrupt, or one that a library raised from it, such as in a finally clause."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
+def settle_output(status: int) -> int:
+    """Return the exit status of a command that ends with `status`, and say what could not be printed."""
+    failure = find_failure()
+    if failure is None:
+        return status
+    said = "the standard output cannot be written"
+    print(f"bikeml: {said}: {failure.strerror}; all files are whole; write it elsewhere", file=sys.stderr)
+    return status or FAILED
 
 
 def describe_error(error: BaseException) -> str:

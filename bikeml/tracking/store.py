@@ -1,7 +1,6 @@
 """Connect to an MLflow store, and begin and end runs in it."""
 
 import contextlib
-import hashlib
 import os
 import re
 import sqlite3
@@ -11,28 +10,25 @@ from pathlib import Path
 from urllib.parse import quote
 
 import mlflow
-from filelock import FileLock
 from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.tracking.context.default_context import DefaultRunContext
 from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
 from bikeml.config.fields import SQLITE, STORES, TRACKING_URI
 from bikeml.config.schema import TrackingConfig
+from bikeml.destination import sqlite_faults
 from bikeml.destination.places import watched
 from bikeml.destination.server import LOGIN, explain_deleted
 from bikeml.errors import TrackingError
 from bikeml.records.tags import OWNER, USER
-from bikeml.system.processes import owner
+from bikeml.system.processes import owner, user
 from bikeml.system.redaction import redact
 
 LOCK_TIMEOUT_SECONDS = 20
-NEW_STORE_SECONDS = 120
-"""How long to wait for another process that is creating the store."""
 ARTIFACTS = "mlartifacts"
 """The folder beside a local store that holds its artifacts."""
 _ARTIFACTS = re.compile(
@@ -63,6 +59,7 @@ def store_errors(
     except STORE_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         how = LOGIN if _REFUSAL.search(reason) else advice
+        reason, how = sqlite_faults.explain(error, uri) or (reason, how)
         raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {how}") from error
 
 
@@ -93,15 +90,11 @@ def _tell_plugin(uri: str) -> None:
 def _connect_to_file(uri: str) -> MlflowClient:
     path = uri.removeprefix(SQLITE)
     # If the file cannot be opened, fail now: MLflow would retry for minutes.
-    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database:
-        database.execute("PRAGMA user_version")
-    # If two processes create the tables of a new store at once, their migrations break (MLflow 3.15).
-    name = f"bikeml-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
-    with FileLock(Path(tempfile.gettempdir()) / name, timeout=NEW_STORE_SECONDS, mode=0o666):
-        if Path(path).stat().st_size == 0:
-            _make_store(path)
-        client = MlflowClient(tracking_uri=f"{address(uri)}?timeout={LOCK_TIMEOUT_SECONDS}")
-        client.search_experiments(max_results=1)
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as database:
+        if not _has_tables(database):
+            _make_store(path, database)
+    client = MlflowClient(tracking_uri=f"{address(uri)}?timeout={LOCK_TIMEOUT_SECONDS}")
+    client.search_experiments(max_results=1)
     if os.access(path, os.W_OK):
         _correct_places(path, uri)
     return client
@@ -148,17 +141,33 @@ def _correct_places(path: str, uri: str) -> None:
         database.commit()
 
 
-def _make_store(path: str) -> None:
-    """Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired."""
+def _has_tables(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+
+
+def _make_store(path: str, database: sqlite3.Connection) -> None:
+    """
+    Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired.
+
+    If two processes create the tables of a store at once, their migrations break (MLflow 3.15). Here each makes its
+    own, and the first copies them.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
         elsewhere = str(Path(folder) / "new.db")
         # MLflow 3.15 writes the place of its experiment Default into SQL as it is; an address has no quotes.
         SqlAlchemyStore(address(SQLITE + elsewhere), (Path(path).parent / ARTIFACTS).as_uri())
-        with (
-            contextlib.closing(sqlite3.connect(elsewhere)) as made,
-            contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as database,
-        ):
-            made.backup(database)
+        with contextlib.closing(sqlite3.connect(elsewhere)) as made:
+            _copy(made, database)
+
+
+def _copy(made: sqlite3.Connection, database: sqlite3.Connection) -> None:
+    """Copy the tables, unless another process was faster; a process that dies in it leaves an empty file."""
+    begin, *statements, commit = made.iterdump()
+    database.execute(begin.replace("TRANSACTION", "IMMEDIATE"))
+    if not _has_tables(database):
+        for statement in statements:
+            database.execute(statement)
+    database.execute(commit)
 
 
 def find_experiment(client: MlflowClient, tracking: TrackingConfig) -> Experiment | None:
@@ -203,7 +212,7 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> Experiment:
 
 def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], started: float) -> str:
     """Begin a run in the experiment with the id `experiment`, at the unix time `started`, and return the run's id."""
-    owned = {USER: DefaultRunContext().tags()[USER], **tags, OWNER: owner()}
+    owned = {USER: user(), **tags, OWNER: owner()}
     run = client.create_run(experiment, start_time=int(started * 1000), tags=owned, run_name=name)
     return str(run.info.run_id)
 

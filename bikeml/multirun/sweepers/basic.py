@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from bikeml.config.overrides import as_typed
 from bikeml.errors import BikemlError, ConfigError
 from bikeml.multirun.launcher import adapt
+from bikeml.terminal.machine import check_memory
 
 if TYPE_CHECKING:
     from bikeml.multirun.proposals import Proposer
@@ -39,8 +40,9 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         """
         Run the sweep that `arguments`, in Hydra's override grammar, describe.
 
-        Raises the errors of :func:`bikeml.multirun.story.run_sweep`.
+        Raises the errors of :func:`bikeml.multirun.story.run_sweep`, and MachineError.
         """
+        check_memory()
         from bikeml.multirun.story import run_sweep
 
         parser = OverridesParser.create(config_loader=self._loader)

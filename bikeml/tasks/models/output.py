@@ -1,7 +1,6 @@
 """Write predictions in chunks: to a file or a pipe with all of their digits, to a terminal with those that count."""
 
 import math
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -98,11 +97,8 @@ def _round(table: pd.DataFrame, decimals: int | None) -> pd.DataFrame:
 
 def _print(file: Path) -> None:
     with file.open("rb") as content:
-        try:
-            shutil.copyfileobj(content, sys.stdout.buffer)
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader, such as head, has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        shutil.copyfileobj(content, sys.stdout.buffer)
+    sys.stdout.flush()
 
 
 @contextmanager

@@ -76,9 +76,9 @@ def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
 @contextmanager
 def _server(model: Path, port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the scoring server while the block runs."""
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
-    command += ["--host", HOST, "--port", str(port)]
+    words = ["mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    words += ["--host", HOST, "--port", str(port)]
     # MLflow looks for its server's program on the PATH
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    with log.open("wb") as output, child(command, {"PATH": path}, output) as server:
+    with log.open("wb") as output, child(words, {"PATH": path}, output) as server:
         yield server

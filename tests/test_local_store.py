@@ -1,0 +1,121 @@
+"""A store in a file of SQLite that is read-only, locked, damaged or gone: the cause, and what to do, in one line."""
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from bikeml.destination import sqlite_faults
+from bikeml.errors import TrackingError
+from bikeml.tracking import store
+
+HOLD = (
+    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
+    "c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(store, "LOCK_TIMEOUT_SECONDS", 0.1)
+
+
+def connect(path):
+    with store.store_errors(f"sqlite:///{path}"):
+        return store.connect(f"sqlite:///{path}")
+
+
+def fail(path):
+    """Return what the store at a path refuses with."""
+    with pytest.raises(TrackingError) as raised:
+        connect(path)
+    said = str(raised.value)
+    assert said.startswith(f"cannot record the run in 'sqlite:///{path}': ")
+    assert "\n" not in said
+    return said.partition("': ")[2]
+
+
+def test_a_store_is_made_once_and_leaves_no_lock(workdir):
+    import tempfile
+    from pathlib import Path
+
+    before = {*Path(tempfile.gettempdir()).glob("bikeml-*.lock")}
+    connect(workdir / "mlflow.db").create_experiment("one")
+    assert connect(workdir / "mlflow.db").get_experiment_by_name("one") is not None
+    assert [path.name for path in workdir.iterdir()] == ["mlflow.db"]
+    assert {*Path(tempfile.gettempdir()).glob("bikeml-*.lock")} == before
+
+
+def test_a_new_store_has_the_tables_that_mlflow_makes(workdir):
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"sqlite:///{workdir}/theirs.db", workdir.as_uri())
+    connect(workdir / "ours.db")
+
+    def look(name):
+        with contextlib.closing(sqlite3.connect(workdir / name)) as database:
+            tables = {*database.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")}
+            version = database.execute("SELECT * FROM alembic_version").fetchall()
+        return tables, version
+
+    assert look("ours.db") == look("theirs.db")
+
+
+def test_two_that_make_a_store_at_once_share_it(workdir):
+    """Each makes its tables; the second to copy them finds those of the first, with what has been recorded since."""
+    with contextlib.closing(sqlite3.connect(workdir / "mlflow.db", isolation_level=None)) as late:
+        assert not store._has_tables(late)
+        connect(workdir / "mlflow.db").create_experiment("of the first")
+        store._make_store(str(workdir / "mlflow.db"), late)
+    assert connect(workdir / "mlflow.db").get_experiment_by_name("of the first") is not None
+
+
+def test_a_locked_store_names_the_process_that_writes(workdir, impatient):
+    connect(workdir / "mlflow.db")
+    command = [sys.executable, "-c", HOLD, str(workdir / "mlflow.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        said = fail(workdir / "mlflow.db")
+        other.stdin.close()
+    assert said == f"process {other.pid} writes to it and has not ended; wait for it, or end it"
+
+
+def test_what_is_no_database_is_told(workdir):
+    (workdir / "mlflow.db").write_bytes(b"no database" * 500)
+    assert fail(workdir / "mlflow.db") == "it is no database of SQLite; choose another tracking.uri"
+    (workdir / "folder").mkdir()
+    assert fail(workdir / "folder") == "it is a folder; name a file in it"
+    assert fail(workdir / "gone" / "mlflow.db").startswith(f"there is no folder '{workdir}/gone'; make it")
+
+
+def test_a_read_only_store_is_told(workdir):
+    """As root, permissions do not bind, so SQLite is told by the address."""
+    connect(workdir / "mlflow.db")
+    address = f"file:{workdir}/mlflow.db?mode=ro"
+    with (
+        contextlib.closing(sqlite3.connect(address, uri=True)) as database,
+        pytest.raises(sqlite3.OperationalError) as raised,
+    ):
+        database.execute("DELETE FROM runs")
+    cause, advice = sqlite_faults.explain(raised.value, f"sqlite:///{workdir}/mlflow.db")
+    assert cause == "it is read-only"
+    assert "writable" in advice
+
+
+@pytest.mark.parametrize("size", [0, 8192])
+def test_a_full_disk_is_told_and_leaves_no_half_of_a_store(workdir, full_disk, size):
+    def make():
+        full_disk(size)
+        connect(workdir / "mlflow.db")
+
+    with pytest.raises(TrackingError, match=r"no space left|reports an error|disk"):
+        make()
+    full_disk(10**8)
+    connect(workdir / "mlflow.db").create_experiment("later")
+
+
+def test_an_error_that_is_not_of_sqlite_keeps_its_words(workdir):
+    assert sqlite_faults.explain(OSError("no route"), "sqlite:///a.db") is None
+    assert sqlite_faults.explain(sqlite3.OperationalError("locked"), "http://host") is None
