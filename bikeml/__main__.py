@@ -6,7 +6,8 @@ import atexit
 import gc
 import sys
 
-BAD_INPUT = 2
+FAILED, BAD_INPUT = 1, 2
+TOO_LITTLE = "bikeml: there is too little memory; take fewer rows, or fewer n_jobs at a time, or raise ulimit -v\n"
 ADVICE = "enter the environment that has it (. .venv/bin/activate), or write scripts/run in place of python -m bikeml"
 OBJECTS_BEFORE_COLLECTION = 10_000
 """Instead of 700: imports make them by the hundred thousand, and to look for garbage among them is a tenth of a run."""
@@ -30,6 +31,9 @@ def main() -> None:
             raise
         print(f"bikeml: hydra is not installed for {sys.executable}; {ADVICE}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except MemoryError:  # none was left to tell another error with
+        sys.stderr.write(TOO_LITTLE)
+        sys.exit(FAILED)
     except KeyboardInterrupt as error:
         print(interrupts.SAID, file=sys.stderr)
         sys.exit(interrupts.to_status(error))

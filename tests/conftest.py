@@ -26,6 +26,7 @@ from hypothesis import settings
 
 from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
+from bikeml.system import interrupts
 from bikeml.system.interrupts import INTERRUPTS
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 from tests.browser.fixtures import axe, browser, look
@@ -187,6 +188,7 @@ def signals_as_before() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        interrupts._raised = None
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def test_a_signal_later_is_an_exception_and_its_status(number, capsys):
         interrupts.clean_up()
         with pytest.raises(KeyboardInterrupt) as raised:
             signal.raise_signal(number)
-    assert report(raised.value) == 128 + number
+        assert report(raised.value) == 128 + number
     assert capsys.readouterr().err == "bikeml: interrupted\n"
 
 

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -37,15 +38,13 @@ def fail(path):
     return said.partition("': ")[2]
 
 
-def test_a_store_is_made_once_and_leaves_no_lock(workdir):
-    import tempfile
-    from pathlib import Path
-
-    before = {*Path(tempfile.gettempdir()).glob("bikeml-*.lock")}
+def test_a_store_is_made_once_and_leaves_no_lock(workdir, tmp_path_factory, monkeypatch):
+    shared = tmp_path_factory.mktemp("shared")
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
     connect(workdir / "mlflow.db").create_experiment("one")
     assert connect(workdir / "mlflow.db").get_experiment_by_name("one") is not None
     assert [path.name for path in workdir.iterdir()] == ["mlflow.db"]
-    assert {*Path(tempfile.gettempdir()).glob("bikeml-*.lock")} == before
+    assert [*shared.iterdir()] == []
 
 
 def test_a_new_store_has_the_tables_that_mlflow_makes(workdir):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from bikeml.errors import MachineError
 
-LEAST_BYTES = 1_000_000_000
-"""The address space that the imports of a run take on two cores."""
+LEAST_BYTES = 1_200_000_000
+"""The address space that the imports of a run and its record take: 1.1 GB on two cores."""
 MEMORY, FILES, HOME = "there is too little memory", "too many files are open", "this user has no home folder"
 REFUSALS: Mapping[int, tuple[str, str]] = {
     errno.ENOMEM: (MEMORY, ""),
