@@ -53,7 +53,7 @@ def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _look_up(error: BaseException) -> tuple[str, str] | None:
-    if isinstance(error, OSError) and error.errno in REFUSALS:
+    if isinstance(error, OSError) and error.errno is not None and error.errno in REFUSALS:
         return REFUSALS[error.errno]
     if not isinstance(error, ImportError | RuntimeError | OSError):
         return None
