@@ -40,6 +40,31 @@ def test_a_signal_later_is_an_exception_and_its_status(number, capsys):
     assert capsys.readouterr().err == "bikeml: interrupted\n"
 
 
+def test_more_signals_do_not_disturb_the_clean_up(capsys):
+    with signals_as_before():
+        interrupts.heed()
+        interrupts.clean_up()
+        done = []
+        with pytest.raises(KeyboardInterrupt) as raised:
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                done.append("cleaned up")
+        assert report(raised.value) == 143
+        signal.raise_signal(signal.SIGINT)
+    assert (done, capsys.readouterr().err) == (["cleaned up"], "bikeml: interrupted\n")
+
+
+def test_a_signal_after_one_that_was_handled_is_heeded():
+    with signals_as_before():
+        interrupts.heed()
+        interrupts.clean_up()
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+
 def test_an_interrupt_that_a_library_turns_into_another_error_is_still_one(tmp_path):
     def lose():
         interrupts.heed()

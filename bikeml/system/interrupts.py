@@ -47,22 +47,27 @@ def heed() -> None:
 
 
 def clean_up() -> None:
-    """Let each signal raise Interrupt from now on: there is something to clean up."""
+    """Let a signal raise Interrupt from now on, and those that follow not disturb the clean-up."""
     global _cleans_up  # noqa: PLW0603
     _cleans_up = True
 
 
 def ignore() -> None:
-    """Ignore signals from now on: all is done."""
+    """Ignore the signals that this process has heeded: all is done."""
     for number in INTERRUPTS:
-        signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(number) is _take:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def find_interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
     """Return the interrupt that an error is, or came from; also if a library lost it on the way."""
+    return _find_in(error) or _raised
+
+
+def _find_in(error: BaseException | None) -> KeyboardInterrupt | None:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error or _raised
+    return error
 
 
 def to_status(interrupt: KeyboardInterrupt) -> int:
@@ -73,6 +78,8 @@ def to_status(interrupt: KeyboardInterrupt) -> int:
 def _take(number: int, _: "FrameType | None") -> None:
     global _raised  # noqa: PLW0603
     interrupt = Interrupt(number)
+    if _cleans_up and _find_in(sys.exc_info()[1]) is not None:
+        return  # the clean-up after the first one is not disturbed
     if _cleans_up:
         _raised = interrupt
         raise interrupt

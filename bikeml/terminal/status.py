@@ -16,7 +16,7 @@ from bikeml.errors import (
     RecordError,
     RunNotFoundError,
 )
-from bikeml.system.interrupts import SAID, find_interrupt, to_status
+from bikeml.system.interrupts import SAID, find_interrupt, ignore, to_status
 from bikeml.system.redaction import redact
 from bikeml.terminal.machine import explain
 from bikeml.terminal.streams import find_failure
@@ -29,6 +29,7 @@ def report(error: BaseException) -> int:
     """Print one message for an interrupt or a user's mistake, or the traceback of our bug; return the exit status."""
     interrupt = find_interrupt(error)
     if interrupt is not None:
+        ignore()
         print(SAID, file=sys.stderr)
         return to_status(interrupt)
     error = error if isinstance(error, BikemlError) else explain(error) or error
