@@ -40,17 +40,20 @@ def test_a_signal_later_is_an_exception_and_its_status(number, capsys):
     assert capsys.readouterr().err == "bikeml: interrupted\n"
 
 
+def interrupt_and_clean_up(done):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        done.append("cleaned up")
+
+
 def test_more_signals_do_not_disturb_the_clean_up(capsys):
     with signals_as_before():
         interrupts.heed()
         interrupts.clean_up()
-        done = []
         with pytest.raises(KeyboardInterrupt) as raised:
-            try:
-                signal.raise_signal(signal.SIGTERM)
-            finally:
-                signal.raise_signal(signal.SIGINT)
-                done.append("cleaned up")
+            interrupt_and_clean_up(done := [])
         assert report(raised.value) == 143
         signal.raise_signal(signal.SIGINT)
     assert (done, capsys.readouterr().err) == (["cleaned up"], "bikeml: interrupted\n")
