@@ -19,7 +19,9 @@ from typing import Any
 
 from tests.attacks.forked import Ending
 from tests.attacks.session import Case, judge_ending
+from tests.attacks.worlds import EARLIER
 from tests.azureml.processes import processes_with
+from tests.recorded import restore
 
 SAID = "bikeml: interrupted\n"
 WALL_SECONDS = 120
@@ -79,6 +81,7 @@ COMMANDS = {
     "ui": Command(("ui", "run=first"), ends=False),
     "reproduce": Command(("reproduce", "run=first", STORE), ends=False),
 }
+QUICK = ("--help", "--cfg job", "azure jobs", "runs")
 
 
 @dataclass
@@ -157,9 +160,16 @@ MOMENTS = 6
 
 
 def plan(session: Path, *, is_short: bool) -> list[Case]:
-    """Lay out a folder with two runs, and return each command in each surrounding, and at each moment of a signal."""
+    """
+    Lay out a folder with two runs, and return each command in each surrounding, and at each moment of a signal.
+
+    The short form has what an earlier commit left, and the commands that take a second.
+    """
     world = session / "surroundings"
-    lay_out(world)
+    if is_short:
+        restore(EARLIER, world)
+    else:
+        lay_out(world)
     cases = []
     for name, command in COMMANDS.items():
         for where, surrounding in SURROUNDINGS.items():
@@ -169,7 +179,7 @@ def plan(session: Path, *, is_short: bool) -> list[Case]:
             for moment in range(MOMENTS):
                 act = partial(_interrupt, world, command, number, moment)
                 cases.append(Case(sent, name, f"moment {moment}", act))
-    return [each for each in cases if not is_short or each.command in ("run", "predict to a pipe", "runs")]
+    return [each for each in cases if not is_short or each.command in QUICK]
 
 
 def lay_out(folder: Path) -> None:
