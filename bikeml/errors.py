@@ -30,7 +30,19 @@ TRACEBACK_VARIABLE = "BIKEML_TRACEBACK"
 
 
 class BikemlError(Exception):
-    """Base of every error that a user can cause and fix."""
+    """Base of every error that a user can cause and fix. Its message holds no secret."""
+
+    def __init__(self, *args: object) -> None:
+        """Take the message."""
+        from bikeml.system.redaction import redact  # noqa: PLC0415  `import bikeml` needs no regular expressions
+
+        super().__init__(*(redact(each) if isinstance(each, str) else each for each in args))
+
+    def add_note(self, note: str, /) -> None:
+        """Add a line below the message."""
+        from bikeml.system.redaction import redact  # noqa: PLC0415
+
+        super().add_note(redact(note))
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows in place of the traceback, unless TRACEBACK_VARIABLE is set."""

@@ -28,6 +28,7 @@ from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.system import interrupts
 from bikeml.system.interrupts import INTERRUPTS
+from bikeml.system.redaction import forget
 from tests.azureml.fixtures import azureml, azureml_service, ml_client, rest, submit
 from tests.browser.fixtures import axe, browser, look
 
@@ -143,6 +144,13 @@ def _once(method: Callable[..., object]) -> Callable[..., object]:
         return pickle.loads(answers[key])
 
     return answer
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_known() -> Iterator[None]:
+    """Forget the secrets of a test: a new process knows none."""
+    yield
+    forget()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "bikeml"
 ROOMS = {
+    "system.redaction": set(),
     "errors": set(),
     "system": set(),
     "config": {"hydra", "omegaconf", "pydantic"},

@@ -92,7 +92,7 @@ def test_many_jobs_are_counted_not_shown():
 def test_the_table_is_for_a_terminal_and_lines_are_for_any(workdir, monkeypatch, is_terminal):
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=is_terminal, width=120, highlight=False)
-    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    monkeypatch.setattr(progress, "open_console", lambda **_: console)
     folder = write_sweep(workdir, a=None, b=None)
     with follow(folder, folder.read()):
         write_job(workdir / "a", "bikeml-0-0", "Running", "https://studio.invalid/0")

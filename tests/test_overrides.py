@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from bikeml.config.overrides import as_one_line, escape, override, shell
-from bikeml.system.printable import printable
+from bikeml.system.printable import printable, printable_lines
 
 NASTY = [
     "a$b$",
@@ -96,5 +96,6 @@ def test_an_interpolation_is_escaped_wherever_it_is():
 
 
 def test_a_text_is_printable_in_one_line():
-    assert printable("a\n\tb\x07\u2028\udcff") == "a\\n\\tb\\x07\\u2028\\udcff"
+    assert printable("a\n\tb\x07\x7f\x9b\u2028\u202e\udcff") == "a␊␉b␇␡\\x9b\\u2028\\u202e\\udcff"
+    assert printable_lines("a\n\tb\r\x1b[31m") == "a\n\tb␍␛[31m"
     assert printable("温度 é 👩‍🔬") == "温度 é 👩‍🔬"

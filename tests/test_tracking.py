@@ -93,11 +93,11 @@ def test_a_sweep_and_a_failed_cell_have_a_description(tmp_path):
     )
     assert told.startswith(r"A sweep of cells: 2 finished, 1 not run; best\_cv\_r2\_mean 0.75.")
     assert told.endswith(f"Page: report.html in {escape(str(tmp_path))}")
-    assert describe_failure("a_b", "ValueError: <no>\nmore") == r"**a\_b** failed: ValueError: &lt;no&gt;\\nmore"
+    assert describe_failure("a_b", "ValueError: <no>\nmore") == r"**a\_b** failed: ValueError: &lt;no&gt;␊more"
 
 
 def test_a_description_shows_names_as_they_are_and_no_secret():
-    assert escape("a_b *c* [x](y) <img src=x>\n# `d`") == r"a\_b \*c\* \[x\]\(y\) &lt;img src=x&gt;\\n\# \`d\`"
+    assert escape("a_b *c* [x](y) <img src=x>\n# `d`") == r"a\_b \*c\* \[x\]\(y\) &lt;img src=x&gt;␊\# \`d\`"
     assert "hush" not in escape("https://me:hush@host/?sig=hush +vars.token=hush")
 
 

@@ -22,8 +22,10 @@ from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, 
 from bikeml.config.composition import COMPOSITION_ERRORS, checked_files, config_dir, explain, hydra_set_aside
 from bikeml.errors import TRACEBACK_VARIABLE, BikemlError, ConfigError, PlannedError, RunFolderError
 from bikeml.system.clock import enter
-from bikeml.system.files import remove_if_empty
+from bikeml.system.files import HYDRAS_RECORD, clean_file, remove_if_empty
 from bikeml.system.interrupts import clean_up, find_interrupt
+from bikeml.system.redaction import learn, learn_environment
+from bikeml.terminal.clean import clean_output
 from bikeml.terminal.machine import check_folder, check_memory
 from bikeml.terminal.status import DONE, FAILED, report, settle_logging, settle_output
 
@@ -37,6 +39,13 @@ def start(argv: Sequence[str], seconds_ago: float = 0.0) -> int:
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 or 143 interrupted.
     """
     enter(seconds_ago)
+    learn_environment()
+    learn(*argv)
+    with clean_output():
+        return _finish(argv)
+
+
+def _finish(argv: Sequence[str]) -> int:
     try:
         check_folder()
         status = _do(argv)
@@ -112,6 +121,8 @@ def run_experiment(argv: Sequence[str]) -> int:
         variables["COMP_LINE"] = line
     with _process_of(argv, variables), noted_sweeps() as begun:
         error = _call_hydra(args, experiment)
+        for sweep in begun:
+            clean_file(sweep.folder / HYDRAS_RECORD)
         status = DONE if error is None else report(error)
         if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
             status = max(status, _finish_sweep(begun[0]))

@@ -29,7 +29,8 @@ from bikeml.records.record import as_json, as_score
 from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES, SCALE, SCALES
 from bikeml.system.files import write_bytes, write_text
-from bikeml.system.redaction import mask, redact
+from bikeml.system.redaction import mask, redact, spare
+from bikeml.system.sheets import to_sheet
 from bikeml.table.data import Table
 from bikeml.table.split import Split
 
@@ -82,6 +83,7 @@ class Experiment:
 def build_record(experiment: Experiment) -> RunRecord:
     """Return the record of an experiment, without the digests of its files."""
     config, judged, fitted = experiment.config, experiment.judged, experiment.fitted
+    spare(experiment.identity["config"], list(map(str, experiment.table.X)), config.data.target)
     return RunRecord(
         id=uuid.uuid4().hex,
         run_name=config.tracking.run_name or experiment.invocation.name,
@@ -204,13 +206,12 @@ def write_files(experiment: Experiment, folder: Path) -> None:
     held_out.to_csv(folder / PREDICTIONS, index=False)
     _list_fold_predictions(experiment).to_csv(folder / FOLDS, index=False)
     if fitted.outcome:
-        fitted.outcome.candidates.to_csv(folder / CANDIDATES, index=False)
+        write_text(folder / CANDIDATES, to_sheet(fitted.outcome.candidates))
     rules = _explain_tree(fitted)
     if rules is not None:
         write_text(folder / RULES, rules)
-    sections = experiment.config.model_dump()
-    config = yaml.safe_dump({**sections, "vars": mask(sections["vars"])}, sort_keys=False, allow_unicode=True)
-    write_text(folder / CONFIG, redact(config))
+    config = yaml.safe_dump(mask(experiment.config.model_dump()), sort_keys=False, allow_unicode=True)
+    write_text(folder / CONFIG, config)
     if experiment.provenance.git_diff:
         write_bytes(folder / DIFF, experiment.provenance.git_diff.encode(errors="surrogateescape"))
 

@@ -23,6 +23,7 @@ from bikeml.multirun.publish import publish
 from bikeml.records.judgement import RecordedFolds, read_predictions
 from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import FOLDS, PAGE, RunFolder, folder_errors
+from bikeml.system.files import HYDRAS_RECORD, clean_file
 from bikeml.terminal.browser import open_page
 from bikeml.terminal.progress import Announce, silent
 from bikeml.terminal.tables import show_notice
@@ -64,11 +65,22 @@ def read_composed(
     tells whether a sweep runs it; the others are the arguments of :class:`Invocation`. Raises ConfigError, and
     TrackingError if the server of the store refuses the run.
     """
-    config, chosen = typed(resolve(composed)), choices(hydra.runtime.choices)
+    try:
+        config, chosen = typed(resolve(composed)), choices(hydra.runtime.choices)
+    finally:
+        _clean_copies(hydra, folder, is_cell=is_cell)
     if is_cell:
         config = config.model_copy(update={"open": False})  # the sweep opens its own page
     invocation = Invocation(folder, command, chosen, overrides, is_prepared)
     return config, settle(config.tracking, invocation, is_cell=is_cell)
+
+
+def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:
+    """Take the secrets out of the files in which Hydra has already written down what it was given."""
+    files = list((folder / hydra.output_subdir).glob("*.yaml")) if hydra.output_subdir else []
+    files += [Path(str(hydra.sweep.dir)) / HYDRAS_RECORD] if is_cell else []
+    for file in files:
+        clean_file(file)
 
 
 def run(config: Config, invocation: Invocation, announce: Announce = silent) -> FinishedRun:

@@ -90,7 +90,7 @@ def shorten(names: Sequence[str], most: int) -> list[str]:
     """Return a label for each name, in one line, cut in the middle to `most` characters; no two labels are equal."""
     labels: dict[str, None] = {}  # a set that keeps its order
     for name in names:
-        label = _cut(printable(name), most)
+        label = _cut(printable(name, has_signs=False), most)
         numbered = (f"{label} ({number})" for number in count(2))
         labels[label if label not in labels else next(each for each in numbered if each not in labels)] = None
     return list(labels)

@@ -82,7 +82,11 @@ def describe_checkout() -> dict[str, Any]:
     commit = (_git(checkout, "rev-parse", "HEAD") or "").strip() or None
     diff = _git(checkout, "diff", *EXACTLY, "HEAD", "--", *CODE) if commit else None
     untracked = _git(checkout, "ls-files", "-o", "--exclude-standard", "--", *CODE)
-    return {"git_commit": commit, "git_diff": redact(diff or ""), "git_untracked": (untracked or "").splitlines()}
+    return {
+        "git_commit": commit,
+        "git_diff": redact(diff or "", is_code=True),
+        "git_untracked": (untracked or "").splitlines(),
+    }
 
 
 def find_project_commit() -> str | None:

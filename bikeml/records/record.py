@@ -7,11 +7,12 @@ from types import FunctionType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from bikeml.errors import RecordError
 from bikeml.system.documents import read_bounded
 from bikeml.system.files import write_text
+from bikeml.system.redaction import hide_values, holds_known
 
 MAX_BYTES = 200_000_000
 """The size of a record of a search with a million candidates. A larger file is not read."""
@@ -75,8 +76,11 @@ class Record(Value):
             ) from error
 
     def to_json(self) -> str:
-        """Return the text of the file."""
-        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+        """Return the text of the file, without known secrets."""
+        text = self.model_dump_json(indent=2, by_alias=True) + "\n"
+        if not holds_known(text):
+            return text
+        return to_json(hide_values(self.model_dump(mode="json", by_alias=True)), indent=2).decode() + "\n"
 
     def write(self, folder: Path) -> None:
         """Write the record to its file in `folder`, completely or not at all; raises OSError."""

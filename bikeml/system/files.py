@@ -10,13 +10,24 @@ import os
 import shutil
 from pathlib import Path
 
+from bikeml.system.redaction import hide, redact
+
 REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EIO})
 """The errors of a file system that cannot rename. If it cannot write either, the copy that follows fails too."""
+HYDRAS_RECORD = "multirun.yaml"
+"""What Hydra's own sweepers write beside the folders of their cells."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 as :func:`write_bytes` does; raises OSError."""
-    write_bytes(path, text.encode())
+    """Write a text file in UTF-8, without known secrets, as :func:`write_bytes` does; raises OSError."""
+    write_bytes(path, hide(text, in_numbers=False).encode())
+
+
+def clean_file(path: Path) -> None:
+    """Take the secrets out of a text file, if it is there, that another program has written; raises OSError."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if redact(text) != text:
+        write_text(path, redact(text))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

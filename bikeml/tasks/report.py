@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bikeml.errors import RecordError, RunFolderError
-
-HYDRAS_RECORD = "multirun.yaml"
-"""What Hydra's own sweepers write beside the folders of their cells."""
+from bikeml.system.files import HYDRAS_RECORD
 
 
 def report(words: Sequence[str]) -> None:

@@ -21,6 +21,8 @@ from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT
 from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
+from bikeml.system.sheets import to_sheet
+from bikeml.terminal.clean import with_escapes
 from bikeml.terminal.numbers import show_number
 from bikeml.terminal.progress import progress
 from bikeml.terminal.tables import build_table, show_notice, show_table
@@ -73,7 +75,7 @@ def show_runs(config: Config, options: Options) -> None:
         runs = list_runs(config, options.model_copy(update={"limit": None}))
     shown = runs.head(options.limit) if options.limit else runs
     if options.format == "csv":
-        print(shown.to_csv(index=False), end="")
+        print(to_sheet(shown), end="", file=with_escapes(sys.stdout))
     elif options.format == "json":
         print(shown.to_json(orient="records", date_format="iso", indent=2))
     elif len(shown):

@@ -17,7 +17,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bikeml.system.printable import printable
+from bikeml.system.redaction import redact
 from bikeml.terminal.notebook import open_line
+from bikeml.terminal.tables import open_console
 
 
 class Announce(Protocol):
@@ -42,6 +45,8 @@ class ProgressLine(Progress):
 
     def update(self, task_id: TaskID, *args: Any, **fields: Any) -> None:  # noqa: ANN401  those of rich
         """Set the state of a task, and show it also in a notebook, which rich itself leaves to a widget."""
+        if "description" in fields:
+            fields["description"] = printable(redact(fields["description"]))
         super().update(task_id, *args, **fields)
         if self._notebook:
             task = self._tasks[task_id]
@@ -56,7 +61,7 @@ class ProgressLine(Progress):
 
     def tell(self, line: str) -> None:
         """Print a line above the progress line."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(printable(redact(line)), markup=False, soft_wrap=True)
 
     def get_renderables(self) -> Iterator[RenderableType]:
         """Yield the progress line and what stands below it."""
@@ -66,7 +71,7 @@ class ProgressLine(Progress):
 
 def progress_line(*, remaining: bool = False, below: Callable[[], Iterable[RenderableType]] = tuple) -> ProgressLine:
     """Return a line on stderr with text, a bar and the elapsed (and `remaining`) time, above what `below` yields."""
-    console = Console(stderr=True, highlight=False)
+    console = open_console(stderr=True)
     text = TextColumn("{task.description}", markup=False)
     columns = (
         SpinnerColumn(),
@@ -93,7 +98,7 @@ def progress(*, lines: bool = False) -> Iterator[Announce]:
         def announce(step: str, done: int = 0, total: int | None = None) -> None:
             nonlocal printed
             if lines and not shown.console.is_terminal and step != printed:
-                shown.console.print(step, markup=False)
+                shown.tell(step)
                 printed = step
             shown.update(task, description=step, completed=done, total=total)
 

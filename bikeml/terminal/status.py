@@ -18,6 +18,7 @@ from bikeml.errors import (
 )
 from bikeml.system.interrupts import SAID, find_interrupt, ignore, to_status
 from bikeml.system.redaction import redact
+from bikeml.terminal.clean import clean, clean_logs
 from bikeml.terminal.machine import explain
 from bikeml.terminal.streams import find_failure
 
@@ -34,9 +35,9 @@ def report(error: BaseException) -> int:
         return to_status(interrupt)
     error = error if isinstance(error, BikemlError) else explain(error) or error
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
-        print(redact("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+        print(clean("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
-        lines = redact(tell(error)).splitlines()
+        lines = clean(tell(error)).split("\n")
         print("bikeml: " + "\n        ".join(lines), file=sys.stderr)
     if isinstance(error, DetachedError):
         return SUBMITTED
@@ -76,9 +77,9 @@ def settle_logging(*, verbose: bool = False) -> None:
     kinds = [type(handler) for handler in logging.getLogger().handlers]
     if verbose and logging.StreamHandler not in kinds:
         logging.getLogger().addHandler(logging.StreamHandler())
+    clean_logs()
 
 
 def log_error(error: BaseException) -> None:
     """Write the traceback of an error, without secrets, to the log of the cell."""
-    trace = redact("".join(traceback.format_exception(error)))
-    logging.getLogger("bikeml").error("the cell failed:\n%s", trace)
+    logging.getLogger("bikeml").error("the cell failed:\n%s", clean("".join(traceback.format_exception(error))))

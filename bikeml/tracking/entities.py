@@ -17,7 +17,7 @@ from bikeml.records.params import Limits, describe, fit_tags, identity_tags, opt
 from bikeml.records.run import Dataset as TableOfRun
 from bikeml.records.run import RunRecord, record_id
 from bikeml.records.run_folder import MODEL, MODEL_FILE, RunFolder
-from bikeml.system.redaction import redact
+from bikeml.system.redaction import mask, redact
 from bikeml.tracking.description import describe_run
 
 METRICS_OF_A_BATCH = 1000
@@ -100,7 +100,7 @@ def build_tags(
 
 def users_tags(tracking: TrackingConfig) -> dict[str, str]:
     """Return the tags and the description that the config gives a run, without secrets."""
-    tags = {name: redact(_show(value)) for name, value in tracking.tags.items()}
+    tags = {name: _show(value) for name, value in mask(tracking.tags, "tracking.tags").items()}
     return tags if tracking.description is None else {**tags, names.DESCRIPTION: redact(tracking.description)}
 
 

@@ -68,7 +68,7 @@ class RecordedRun:
     def title(self) -> str:
         """Return its id, name and table, and how it was chosen if its id was not given."""
         table = f" on {printable(self.table)}" if self.table else ""
-        return f"{self.run_id} ({self.name}{table}){self.chosen and f', {self.chosen}'}"
+        return f"{self.run_id} ({printable(self.name)}{table}){self.chosen and f', {self.chosen}'}"
 
     @contextmanager
     def named_in_errors(self) -> Iterator[None]:

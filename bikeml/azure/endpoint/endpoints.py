@@ -22,7 +22,7 @@ from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.refusals import TEMPORARY, service_errors
 from bikeml.records.tags import OURS
 from bikeml.system.documents import parse_json
-from bikeml.system.redaction import redact
+from bikeml.system.redaction import learn_value, redact
 from bikeml.terminal.progress import Announce
 
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
@@ -120,7 +120,9 @@ class Endpoints:
         headers = {"azureml-model-deployment": deployment} if deployment else {}
         with service_errors(f"ask endpoint {endpoint.name!r}"):
             # azure-ai-ml's own invoke leaves the key in a dict of its module
-            key = AzureKeyCredential(str(self._client.online_endpoints.get_keys(endpoint.name).primary_key))
+            secret = str(self._client.online_endpoints.get_keys(endpoint.name).primary_key)
+            learn_value(secret)
+            key = AzureKeyCredential(secret)
             policies = [
                 RetryPolicy(retry_total=_RETRIES),
                 AzureKeyCredentialPolicy(key, "Authorization", prefix="Bearer"),

@@ -10,6 +10,7 @@ from bikeml.config.composition import ALLOW_VARIABLE, is_all_allowed
 from bikeml.multirun.composed import PlannedCell
 from bikeml.records.params import shorten
 from bikeml.records.run import FINGERPRINT
+from bikeml.system.redaction import redact
 
 RUN_FOLDER = "outputs"
 """The folder for a job's result, in its working folder. The service copies it to the run's artifacts."""
@@ -37,7 +38,7 @@ def build_request(planned: PlannedCell, folder: Path, config_name: str | None = 
     return Request(
         fingerprint=str(cell.fingerprint),
         generation=0,
-        display_name=shorten(config.tracking.run_name or cell.name, NAME),
+        display_name=shorten(redact(config.tracking.run_name or cell.name), NAME),
         command=_command(planned, searches=searches, config_name=config_name),
         table=str(identity["data_sha256"]),
         test_table=identity.get("test_sha256"),

@@ -29,7 +29,7 @@ from bikeml.azure.workspace.login import CachedCredential
 from bikeml.azure.workspace.refusals import service_errors
 from bikeml.azure.workspace.requirements import environment_version
 from bikeml.config.azure import AzureConfig
-from bikeml.system.redaction import redact
+from bikeml.system.redaction import learn_value, redact
 
 ARTIFACTS = "workspaceartifactstore"
 TABLE, TEST_TABLE, CHECKPOINTS = "table", "test_table", "checkpoints"
@@ -219,6 +219,8 @@ class Workspace:
             secret = store.credentials.account_key
         elif isinstance(store.credentials, SasTokenConfiguration):
             secret = store.credentials.sas_token
+        if isinstance(secret, str):
+            learn_value(secret)
         address = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
         return ContainerClient(address, store.container_name, credential=secret)
 

@@ -20,6 +20,7 @@ from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
 from bikeml.config.composition.options import config_dir, find_own_folder
 from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
+from bikeml.system.redaction import learn, learn_environment
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -62,6 +63,8 @@ def resolve(config: DictConfig) -> dict[str, object]:
 
     Raises ConfigError when a value is missing or an interpolation cannot be resolved.
     """
+    learn_environment()  # Hydra may have set some of it
+    learn(OmegaConf.to_container(config))
     if "hydra" in config:
         _refuse_mixed_models(OmegaConf.to_container(config.hydra.overrides.task))
     sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
@@ -71,6 +74,7 @@ def resolve(config: DictConfig) -> dict[str, object]:
             plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
+    learn(plain)
     return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ from bikeml.multirun.display.advice import TUNED, advise_run
 from bikeml.records.run import RunRecord, Search, StoreRecord
 from bikeml.records.run_folder import LOG, PAGE
 from bikeml.system.clock import entered
+from bikeml.system.printable import printable
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.terminal.numbers import show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
@@ -37,7 +38,7 @@ def _figures(record: RunRecord) -> "Table":
     published = {name: PUBLISHED_LINEAR[name] for name in compared}
     confidence = f"{100 * (record.confidence or 0):g}%"
     rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
-    title = f"{record.run_name} on {record.dataset.name}\n{rows}"
+    title = f"{printable(record.run_name)} on {printable(record.dataset.name)}\n{rows}"
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
     ranked = find_metric(record.rank)
     table = []
@@ -62,7 +63,7 @@ def _explain(record: RunRecord) -> Iterator[tuple[str, str]]:
     if record.undefined:
         yield "undefined", "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
     if record.dataset.gaps:
-        yield "gaps", ", ".join(f"{count:,} in {column}" for column, count in record.dataset.gaps.items())
+        yield "gaps", ", ".join(f"{count:,} in {printable(column)}" for column, count in record.dataset.gaps.items())
     notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
     if not record.reproducible:
         notes.append("not reproducible: a random_state is null")
@@ -73,15 +74,15 @@ def _explain(record: RunRecord) -> Iterator[tuple[str, str]]:
 def _places(record: RunRecord, folder: Path, same: str) -> Iterator[tuple[str, str]]:
     """Yield the time, the places of the files, which earlier run is the same, and what to do next."""
     yield "time", show_parts(_parts(record))
-    yield "folder", str(folder)
+    yield "folder", printable(str(folder))
     if (folder / PAGE).is_file():
-        yield "page", str(folder / PAGE)
+        yield "page", printable(str(folder / PAGE))
     if (folder / LOG).is_file():
         yield "log", f"there were warnings; see {LOG} in the folder"
     yield "fingerprint", record.fingerprint[:16]
     store = StoreRecord.read(folder)
     if store is not None:
-        yield "run", f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        yield "run", f"{store.run_id} in {store.uri}, experiment {printable(store.experiment_name)}"
         yield "look", store.look
     if same:
         yield "same", same
@@ -109,7 +110,7 @@ def _describe_folds(record: RunRecord, metric: Metric) -> str:
 
 
 def _describe_search(search: Search) -> Iterator[tuple[str, str]]:
-    best = ", ".join(f"{name}={value}" for name, value in search.best_params.items())
+    best = ", ".join(printable(f"{name}={value}") for name, value in search.best_params.items())
     counts = search.counts
     resumed = f", {counts['fits_resumed']} found in the checkpoint" if counts["fits_resumed"] else ""
     yield "best", f"{best} (of {counts['candidates']} candidates)"

@@ -14,6 +14,7 @@ from bikeml.records.run import StoreRecord
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.clock import entered
+from bikeml.system.printable import printable
 from bikeml.terminal.numbers import show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
@@ -124,11 +125,11 @@ def _parts(sweep: Sweep, ended: float) -> dict[str, float]:
 
 def _places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> Iterator[tuple[str, str]]:
     yield "time", show_parts(_parts(sweep, ended))
-    yield "folder", str(sweep.folder)
-    yield "page", str(sweep.folder / PAGE)
+    yield "folder", printable(str(sweep.folder))
+    yield "page", printable(str(sweep.folder / PAGE))
     store = StoreRecord.read(sweep.folder)
     if store is not None:
-        yield "run", f"{store.run_id} in {store.uri}, experiment {store.experiment_name}"
+        yield "run", f"{store.run_id} in {store.uri}, experiment {printable(store.experiment_name)}"
         yield "look", store.look
     following = advise_sweep(sweep, _find_best(sweep, leaderboard))
     if following:

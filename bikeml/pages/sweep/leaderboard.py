@@ -19,6 +19,7 @@ from bikeml.records.run import RunRecord
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
 from bikeml.system.files import write_text
+from bikeml.system.sheets import to_sheet
 
 REPEATS = (2, 5, 10, 20, 50)
 """The numbers of repeats of the folds that are advised."""
@@ -95,7 +96,7 @@ def _some(which: object, n_close: int) -> str:
 def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
     """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
     table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
-    write_text(table, leaderboard.to_csv(index=False))
+    write_text(table, to_sheet(leaderboard))
     save_figure(plot_leaderboard(leaderboard, find_metric(sweep.record.rank)), picture)
     return [table, picture]
 
