@@ -184,6 +184,21 @@ def test_a_file_that_would_fill_the_memory_is_refused(workdir, fit):
         load_pipeline(file)
 
 
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (b"[" + b"[]," * 1_000_000 + b"[]]", r"its schema.json of 3,000,004 bytes has 1,000,002 parts"),
+        (b" " * 20_000_000, r"its [\d,]+ bytes hold a schema.json of 20,000,000"),
+        (b"[" * 50_000, r"RecursionError"),
+    ],
+)
+def test_a_schema_of_more_parts_than_skops_writes_is_refused(workdir, fit, schema, message):
+    file = save_pipeline(fit("tree"), workdir)
+    alter(file, lambda members: members.update({"schema.json": schema}))
+    with pytest.raises(ModelFileError, match=message):
+        load_pipeline(file)
+
+
 def test_each_change_of_the_attack_changes_a_file(workdir, fit):
     file = save_pipeline(fit("hist_gbr"), workdir)
     with zipfile.ZipFile(file) as archive:

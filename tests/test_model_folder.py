@@ -22,8 +22,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 import bikeml
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import load_pipeline, read_description, read_types, save_pipeline
+from bikeml.experiment.model_file import load_pipeline, read_description, save_pipeline
 from bikeml.experiment.model_folder import FILES, check_folder, hash_folder, write_folder
+from bikeml.experiment.trusted.schema import read_types
 from bikeml.experiment.trusted.types import is_trusted
 from bikeml.records.params import place_model
 from tests.conftest import DAILY

@@ -21,10 +21,11 @@ import bikeml
 from bikeml.errors import ConfigError, FitError, ModelFileError
 from bikeml.experiment.check import check_estimators
 from bikeml.experiment.estimators import build
-from bikeml.experiment.model_file import load_pipeline, read_types, save_pipeline
+from bikeml.experiment.model_file import load_pipeline, save_pipeline
 from bikeml.experiment.model_folder import check_folder, write_folder
 from bikeml.experiment.pipeline import is_reproducible
 from bikeml.experiment.trusted.functions import FUNCTIONS, OBJECTS, find_object
+from bikeml.experiment.trusted.schema import read_types
 from bikeml.experiment.trusted.types import TRUSTED_TYPES, is_trusted
 from tests.conftest import config_of
 

@@ -1,7 +1,6 @@
 """Save a fitted pipeline to a file, and load it without running code from the file."""
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from bikeml.experiment.trusted.arrays import check_arrays
 from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel, read_inputs
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
+from bikeml.experiment.trusted.schema import read_types
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted, list_types
-from bikeml.system.documents import MOST_EXPANSION, read_bounded, read_yaml
+from bikeml.system.documents import read_bounded, read_yaml
 
 DESCRIPTION_NAME = "MLmodel"
 WRITTEN_EARLIER: Mapping[str, object] = {
@@ -37,8 +37,6 @@ WRITTEN_EARLIER: Mapping[str, object] = {
 """How the tables of earlier versions were written, whose models do not say it."""
 SAME = 1e-9
 """The largest difference, relative to the largest prediction, between a model and itself after it is loaded."""
-MOST_EXPANDED_BYTES = 256 * 2**20
-"""A model file may hold so many bytes, or :data:`MOST_EXPANSION` times its own size."""
 _LOADED: set[frozenset[str]] = set()
 """The sets of types of the models that this process has loaded."""
 
@@ -63,28 +61,6 @@ def save_pipeline(pipeline: BaseEstimator, folder: Path, name: str = FILE_NAME) 
             f"the fitted pipeline cannot be saved: {type(error).__name__}: {error}; choose another estimator"
         ) from error
     return file
-
-
-def read_types(file: Path) -> frozenset[str]:
-    """Return the names of the types in a model file; nothing is loaded. Raises the errors of a damaged file."""
-    with zipfile.ZipFile(file) as archive:
-        _check_expansion(archive, file.stat().st_size)
-        waiting: list[Any] = [json.loads(archive.read("schema.json"))]
-    found = set()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            found.add(f"{node.get('__module__')}.{node.get('__class__')}")
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
-    return frozenset(found)
-
-
-def _check_expansion(archive: zipfile.ZipFile, size: int) -> None:
-    held = sum(member.file_size for member in archive.infolist())
-    at_most = max(MOST_EXPANDED_BYTES, MOST_EXPANSION * size)
-    need(held <= at_most, f"its {size:,} bytes hold {held:,}; at most {at_most:,} are allowed")
 
 
 def save_checked(pipeline: Pipeline, example: pd.DataFrame, predicted: np.ndarray, folder: Path) -> frozenset[str]:

@@ -15,6 +15,7 @@ from bikeml.config.project import find_default_store
 from bikeml.config.schema import Config
 from bikeml.records.params import OF_MLFLOW
 from bikeml.records.tags import FINGERPRINT, MODEL_VERSIONS
+from bikeml.system.documents import parse_json
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
@@ -106,8 +107,10 @@ class MlflowStore(Store):
         source, model_id = run.files.model_address, None if model is None else str(model.model_id)
         made = self._client.create_model_version(name, source, run.run_id, tags=tags, model_id=model_id)
         if model is not None:  # as mlflow.register_model does
-            known = json.loads(model.tags.get(MODEL_VERSIONS, "[]"))
-            known.append({"name": name, "version": str(made.version)})
+            known = [
+                *_parse_versions(model.tags.get(MODEL_VERSIONS, "[]")),
+                {"name": name, "version": str(made.version)},
+            ]
             self._client.set_logged_model_tags(str(model.model_id), {MODEL_VERSIONS: json.dumps(known)})
         return str(made.version), True
 
@@ -129,3 +132,12 @@ class MlflowStore(Store):
 
 def _describe(version: ModelVersion) -> Version:
     return Version(str(version.name), str(version.version), str(version.run_id) if version.run_id else None)
+
+
+def _parse_versions(tag: str) -> list[object]:
+    """Return the versions that a tag of a logged model lists; nothing if it was changed to something else."""
+    try:
+        known = parse_json(tag)
+    except ValueError:
+        return []
+    return known if isinstance(known, list) else []

@@ -85,7 +85,7 @@ def _run(file: Path, X: pd.DataFrame, change: Callable[[Members, Random], str], 
     done = change(members, random)
     with TemporaryDirectory() as folder:
         altered = Path(folder) / "model.skops"
-        with zipfile.ZipFile(altered, "w") as archive:
+        with zipfile.ZipFile(altered, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
         ending = call(lambda: load_and_predict(altered, X), Path(folder))
@@ -207,6 +207,25 @@ def change_part(members: Members, random: Random) -> str:
     return f"a {part['__class__']} in another place"
 
 
+def expand(members: Members, random: Random) -> str:
+    """Let a member stand for very many bytes, values or levels."""
+    n, name = random.choice([10**5, 10**6, 10**7]), random.choice(["schema.json", random.choice(sorted(members))])
+    what, content = random.choice(
+        [
+            ("zeros", b"\0" * 20 * n),
+            ("many lists", b"[" + b"[]," * n + b"[]]"),
+            ("deep lists", b"[" * n + b"]" * n),
+            ("deep objects", b'{"__class__":' * n + b"1" + b"}" * n),
+            (
+                "an array of a huge shape",
+                b"\x93NUMPY\x01\0\x46\0{'descr': '<f8', 'fortran_order': False, 'shape': (%d,)}" % 10**12,
+            ),
+        ]
+    )
+    members[name] = content
+    return f"{name} of {len(content):,} bytes, {what}"
+
+
 def _walk(node: Any) -> Iterator[dict]:
     waiting = [node]
     while waiting:
@@ -232,4 +251,5 @@ CHANGES: dict[str, Callable[[Members, Random], str]] = {
     "exchange": exchange,
     "number": change_number,
     "part": change_part,
+    "expand": expand,
 }
