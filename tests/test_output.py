@@ -15,7 +15,7 @@ import sys
 from bikeml.terminal.streams import guard
 guard()
 from bikeml.terminal.status import settle_output
-print("größe ± 1")
+print("gr\\xf6\\xdfe \\xb1 1")
 open("work", "w").write("done")
 sys.exit(settle_output(0))
 """
@@ -62,7 +62,9 @@ def test_no_file_of_ours_gets_the_number_of_a_closed_stream():
 
 def test_what_an_encoding_lacks_is_shown_as_an_escape():
     assert run(PYTHONIOENCODING="ascii")[1] == "gr\\xf6\\xdfe \\xb1 1\n"
+    assert run(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")[1] == "gr\\xf6\\xdfe \\xb1 1\n"
     assert run(PYTHONIOENCODING="utf-8")[1] == "größe ± 1\n"
+    assert run(PYTHONIOENCODING="ascii:replace")[1] == "gr??e ? 1\n"
 
 
 @pytest.mark.parametrize(

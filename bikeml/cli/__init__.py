@@ -183,7 +183,8 @@ def _call_hydra(args: Namespace, experiment: Experiment) -> BaseException | None
         return interrupt
     except Exception as error:  # noqa: BLE001  an error of no known kind is printed whole
         explained = experiment.error or _explain_start(error)
-        explained.__cause__ = None if explained is error else error
+        if explained is not error:
+            explained.__cause__ = error
         return explained
     return experiment.error
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 NAMES = ("stdout", "stderr")
+PYTHONS_OWN = ("strict", "surrogateescape")
+"""What Python does in a locale of its own with characters that an encoding lacks: neither prints a plus-minus sign."""
 GONE = (errno.EPIPE, errno.EBADF)
 """Nobody reads the stream, which is no failure: the reader has seen enough, or the user wants none."""
 
@@ -64,7 +66,7 @@ def _guard(stream: TextIO) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(raw) if is_buffered else cast("BinaryIO", raw),
         encoding=stream.encoding,
-        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+        errors="backslashreplace" if stream.errors in PYTHONS_OWN else stream.errors,
         line_buffering=bool(stream.line_buffering),
         write_through=getattr(stream, "write_through", False),
     )
