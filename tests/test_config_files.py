@@ -1,5 +1,6 @@
 """What a config file may say of Hydra: options by name and plain values, but nothing that Hydra would run."""
 
+import os
 from itertools import pairwise
 
 import pytest
@@ -200,6 +201,23 @@ def test_a_file_that_would_fill_the_memory_is_refused(mine, text):
     folder = mine(text, "experiment/own", None)
     with pytest.raises(ConfigError, match=r"cannot read '.*own.yaml': it(s| has) .*; mend it, or take it away"):
         compose([folder, "experiment=own"])
+
+
+@pytest.mark.parametrize(
+    "text", ["defaults: [own]", "defaults: [/part: x]", f"vars: {{x: '{'${a:' * 3000}{'}' * 3000}'}}"]
+)
+def test_a_config_without_end_is_refused(mine, text):
+    mine("defaults: [/experiment: own]", "part/x")
+    with pytest.raises(ConfigError, match="the config has no end: a file names itself in its defaults list, or"):
+        compose([mine(text), "experiment=own"])
+
+
+def test_help_waits_for_no_pipe_and_lists_a_file_that_is_no_text(mine, workdir, bikeml_main, capsys):
+    mine("estimator: {}", "model/own", None)
+    os.mkfifo(workdir / "mine" / "model" / "pipe.yaml")
+    (workdir / "mine" / "model" / "picture.yaml").write_bytes(b"\xff\xfe\x00")
+    assert bikeml_main("--config-dir", "mine", "--help") == 0
+    assert {"own", "pipe", "picture"} <= {*capsys.readouterr().out.split()}
 
 
 def test_reproduce_takes_the_sections_of_an_experiment_alone():

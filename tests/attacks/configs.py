@@ -359,7 +359,7 @@ def _run(session: Path, source: str, way: str, name: str, random: Random) -> tup
 def attack_once(place: Place, source: str, way: str, command: str, **variables: str) -> Ending:
     """Run a command with the folder of a place."""
     words = [*_name_folder(place, source, way), "experiment=evil", "tracking=none", "model=baseline"]
-    own = {"ATTACK_MARKER": str(place.marker), "ATTACK_OUTSIDE": str(place.outside), "HOME": str(place.top / "a")}
+    own = {"ATTACK_MARKER": str(place.marker), "ATTACK_OUTSIDE": str(place.outside), "HOME": str(place.working)}
     return call(partial(_act, place, command, words, {**own, **variables}), place.working)
 
 

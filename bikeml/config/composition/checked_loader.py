@@ -24,9 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition.hydra_section import SECTION, Key, find_links, is_harmless, list_values
 from bikeml.config.composition.options import config_dir
-from bikeml.config.spelling import some
+from bikeml.config.spelling import shorten, some
 from bikeml.errors import ConfigError
 from bikeml.system.documents import read_yaml
+from bikeml.system.printable import printable
 
 ALLOW_VARIABLE = "BIKEML_ALLOW_HYDRA_CONFIG"
 PROTECTED = "BIKEML_ALLOW"
@@ -142,7 +143,7 @@ class CheckedLoader(ConfigLoaderImpl):
 
 def _is_users(provider: str, path: str) -> bool:
     """Return whether a source of config files is a folder that a command or a file names, and not ours."""
-    if provider not in NAMED_BY_USER or path == "pkg://bikeml.conf":
+    if provider not in NAMED_BY_USER or path in (f"file://{config_dir()}", "pkg://bikeml.conf"):
         return False
     return Path(path.removeprefix("file://")).resolve() != config_dir().resolve()
 
@@ -191,12 +192,16 @@ def _read_section(found: ConfigResult, package: str = "") -> Any:  # noqa: ANN40
 
 def _refuse(found: ConfigResult, config_path: str, keys: Sequence[Key]) -> ConfigError:
     file = f"{found.path.removeprefix('file://')}/{config_path.removesuffix('.yaml')}.yaml"
-    what = f"has {some(['.'.join(key) for key in keys], 3, str)}" if keys else "is an option of Hydra's own group"
+    what = f"has {some(['.'.join(key) for key in keys], 3, _show)}" if keys else "is an option of Hydra's own group"
     return ConfigError(
         f"{file!r} {what}, by which a file could run code or write elsewhere; choose an option that is shipped or "
         f"installed, or set the value on the command line; if you trust all files of the folder, set "
         f"{ALLOW_VARIABLE}=1 in the environment"
     )
+
+
+def _show(key: str) -> str:
+    return shorten(printable(key))
 
 
 def _refuse_paths(names: Iterable[str | None]) -> None:

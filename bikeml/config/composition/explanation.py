@@ -19,20 +19,26 @@ from bikeml.config.removed import explain_removed
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError)
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
 _UNQUOTED_LIST = re.compile(r"\[(?!['\"])[^\[\]{}\"]+(?<!')\]")
 _QUOTED_KEY = re.compile(r"""([{,]\s*)(["'])([\w .-]+)\2(?=\s*:)""")
 QUOTE = "'"
 AMBIGUOUS = "Ambiguous value for argument"  # Hydra's words
+ENDLESS = (
+    "the config has no end: a file names itself in its defaults list, or through others, or an interpolation is nested "
+    "too deeply; take it out"
+)
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "tracking.tags", "vars")
 """The beginnings of keys that a user may add on the command line."""
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words for GROUP=null
 NAMES = "registered_model is the name of a model in the registry, tracking.run_name of a run, data.name of a table"
 
 
-def explain(error: Exception) -> ConfigError:  # noqa: PLR0911  one case, one message
+def explain(error: Exception) -> ConfigError:  # noqa: C901, PLR0911  one case, one message
     """Return the ConfigError that says what `error`, one of COMPOSITION_ERRORS, means to a user."""
+    if isinstance(error, RecursionError):
+        return ConfigError(ENDLESS)
     key_error = _key_error(error)
     if key_error is not None:
         return ConfigError(_unknown_key(key_error))

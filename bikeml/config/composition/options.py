@@ -4,14 +4,17 @@ import importlib.resources
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from bikeml.config.project import find_project
 from bikeml.errors import ConfigError
+from bikeml.system.documents import MOST_BYTES, read_bounded
 
 _COMMENTED = re.compile(r"^(\w+):.* # (.+)$", re.MULTILINE)
 
 
+@cache
 def config_dir() -> Path:
     """Return the folder of the configuration: in the installed package, or beside it in a checkout."""
     package = Path(str(importlib.resources.files("bikeml")))
@@ -50,8 +53,11 @@ def read_key_comments(file: Path) -> dict[str, str]:
 
 
 def read_comments(file: Path) -> list[str]:
-    """Return the lines of a config file that are comments: the first says what it is."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    """Return the lines of a config file that are comments: the first says what it is. One that is no text has none."""
+    try:
+        lines = read_bounded(file, MOST_BYTES).decode().splitlines()
+    except (OSError, ValueError):  # --help lists it, and who chooses it is told
+        return []
     return [line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line]
 
 
