@@ -287,6 +287,17 @@ def test_a_job_elsewhere_gets_the_folders_and_the_name(
 
 
 @needs_azure
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_job_elsewhere_trusts_the_folders_that_it_gets_as_here(plan, workdir, monkeypatch, name):
+    from bikeml.azure.launch.command import build_request
+
+    monkeypatch.setenv("BIKEML_ALLOW_HYDRA_CONFIG", "1")
+    first, _ = plan(*UNTRACKED, "model=linear,lasso")
+    command = build_request(_with_identity(first), workdir, name).command
+    assert ("BIKEML_ALLOW_HYDRA_CONFIG=1 python -m bikeml --config-path" in command) == (name is not None)
+
+
+@needs_azure
 def test_a_package_of_configs_is_refused_on_a_cluster(bikeml_main, capsys):
     words = ("hydra.searchpath=[pkg://json]", "hydra/launcher=azureml", "model=linear,tree", "hydra.launcher.plan=true")
     assert bikeml_main("-m", *words) == 2

@@ -1,7 +1,9 @@
 """What people who come from MLflow type and set: their variables, active runs, tags, and readers of models."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from bikeml.config.schema import typed
 from bikeml.errors import ConfigError, TrackingError
 from bikeml.multirun.publish import record_folder
 from bikeml.records.run_folder import RunFolder
+from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.lookup import find
 from tests.conftest import DAILY, config_of
 from tests.mlflow_server import PASSWORD, TOKEN, USERNAME, mlflow_server
@@ -520,3 +523,19 @@ def test_the_model_of_a_store_that_was_moved_is_found(workdir):
     assert (found.fetch_model(workdir / "fetched") / "MLmodel").is_file()
     mlflow.set_tracking_uri(f"sqlite:///{workdir}/b/mlflow.db")
     assert mlflow.pyfunc.load_model(f"runs:/{result.run_id}/model")
+
+
+def test_a_server_that_names_a_folder_of_this_machine_gets_and_gives_no_file(workdir):
+    (workdir / "server").mkdir()
+    outside = workdir / "outside"
+    with mlflow_server(workdir / "server") as uri:
+        with contextlib.closing(sqlite3.connect(workdir / "server" / "server.db")) as database, database:
+            database.execute("UPDATE experiments SET artifact_location = ?", (outside.as_uri(),))
+        message = "keeps the files of its runs at 'file://.*/outside/.*', which is not its own: files are sent to"
+        with pytest.raises(TrackingError, match=message):
+            run("model=baseline", f"tracking.uri={uri}", "tracking.experiment_name=Default")
+        (found,) = MlflowClient(uri).search_runs(["0"])
+        files = RunFiles(found, uri)
+        with pytest.raises(TrackingError, match=message):
+            files.find("result.json")
+    assert not outside.exists()
