@@ -190,10 +190,11 @@ def fresh_workers() -> None:
 @contextlib.contextmanager
 def signals_as_before() -> Iterator[None]:
     """Undo how the block handles interrupts, as the end of a process of its own would."""
-    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    handlers, hook = {number: signal.getsignal(number) for number in INTERRUPTS}, sys.unraisablehook
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)
         interrupts._raised = None

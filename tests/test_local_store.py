@@ -81,6 +81,17 @@ def test_a_locked_store_names_the_process_that_writes(workdir, impatient):
     assert said == f"process {other.pid} writes to it and has not ended; wait for it, or end it"
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_writer_that_has_not_ended_is_told_once_and_mlflow_prints_nothing(workdir, capfd):
+    client, uri = connect(workdir / "mlflow.db"), f"sqlite:///{workdir}/mlflow.db"
+    with contextlib.closing(sqlite3.connect(workdir / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = pytest.raises(TrackingError, match="another process writes to it and has not ended; wait for it")
+        with refused, store.store_errors(uri):
+            client.create_run("0")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_is_no_database_is_told(workdir):
     (workdir / "mlflow.db").write_bytes(b"no database" * 500)
     assert fail(workdir / "mlflow.db") == "it is no database of SQLite; choose another tracking.uri"

@@ -76,6 +76,7 @@ def test_what_an_encoding_lacks_is_shown_as_an_escape():
         (MemoryError("Unable to allocate 3 GiB"), "there is too little memory: Unable to allocate 3 GiB; take fewer"),
         (ImportError("x.so: failed to map segment from shared object"), "there is too little memory; take fewer rows"),
         (RuntimeError("can't start new thread"), "no further thread or process can be started; raise the limit"),
+        (OSError(2, "No usable temporary directory found in ['/tmp']"), "there is no folder for temporary files; set"),
         (RuntimeError("Could not determine home directory."), "this user has no home folder; set HOME"),
     ],
 )

@@ -28,7 +28,7 @@ class Interrupt(KeyboardInterrupt):
     """A signal that asks the command to end. Python 3.11 may end without our status for a bare KeyboardInterrupt."""
 
     def __init__(self, number: int) -> None:
-        super().__init__()
+        super().__init__(number)
         self.number = number
 
 

@@ -29,6 +29,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "cannot allocate memory": REFUSALS[errno.ENOMEM],
     "too many open files": REFUSALS[errno.EMFILE],
     "can't start new thread": REFUSALS[errno.EAGAIN],
+    "no usable temporary directory": (
+        "there is no folder for temporary files",
+        "set TMPDIR to one",
+    ),
     "could not determine home": (HOME, "set HOME, or write paths without ~"),
 }
 """How Python, and the loader of libraries, say such things without a number."""

@@ -1,6 +1,7 @@
 """Connect to an MLflow store, and begin and end runs in it."""
 
 import contextlib
+import logging
 import os
 import re
 import sqlite3
@@ -27,6 +28,8 @@ from bikeml.errors import TrackingError
 from bikeml.records.tags import OWNER, USER
 from bikeml.system.processes import owner, user
 from bikeml.system.redaction import redact
+
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # MLflow 3.15 also prints what it raises
 
 LOCK_TIMEOUT_SECONDS = 20
 ARTIFACTS = "mlartifacts"
