@@ -14,6 +14,7 @@ from bikeml import errors
 TYPE_CHECKING = False  # a type checker takes it for typing's own, whose import takes half of that of bikeml
 if TYPE_CHECKING:
     import os
+    from typing import Never
 
     import pandas as pd
     from omegaconf import DictConfig
@@ -36,6 +37,7 @@ def run(
     *overrides: "str | DictConfig",
     data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
     target: "str | int | None" = None,
+    **values: "Never",
 ) -> "Result":
     """
     Run one experiment, as ``python -m bikeml OVERRIDE ...`` does, and return everything about it.
@@ -56,8 +58,10 @@ def run(
     Raises ConfigError for a wrong override, DataError for a table that does not fit, and the other errors of
     :func:`bikeml.experiment.story.run`.
     """
+    from bikeml.api.given import refuse_keywords
     from bikeml.api.run import run_overrides
 
+    refuse_keywords("run", values)
     return run_overrides(overrides, data, target)
 
 
@@ -65,6 +69,7 @@ def sweep(
     *overrides: str,
     data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
     target: "str | int | None" = None,
+    **values: "Never",
 ) -> "Leaderboard":
     """
     Run an experiment for each combination of values, as ``python -m bikeml -m OVERRIDE ...`` does.
@@ -77,10 +82,13 @@ def sweep(
     >>> board.best
     Result('linear', test_r2=0.6040, folder=...)
 
-    Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run.
+    Raises ConfigError, RunFolderError or TrackingError before any cell has run, and DataError if no cell can read its
+    table.
     """
+    from bikeml.api.given import refuse_keywords
     from bikeml.api.sweep import run_sweep
 
+    refuse_keywords("sweep", values)
     return run_sweep(overrides, data, target)
 
 
@@ -103,7 +111,7 @@ def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
     return load_run(run, overrides)
 
 
-def runs(*overrides: str) -> "pd.DataFrame":
+def runs(*overrides: str, **values: "Never") -> "pd.DataFrame":
     """
     List the recorded runs, the newest first, a row each: its name, table, model, score and interval.
 
@@ -119,7 +127,9 @@ def runs(*overrides: str) -> "pd.DataFrame":
     Raises ConfigError for a wrong override, RunNotFoundError if there is no store, and TrackingError.
     """
     from bikeml.api.compare import list_runs
+    from bikeml.api.given import refuse_keywords
 
+    refuse_keywords("runs", values)
     return list_runs(overrides)
 
 
@@ -145,6 +155,7 @@ def explore(
     data: "pd.DataFrame | ArrowTable | str | os.PathLike[str] | None" = None,
     *overrides: str,
     target: "str | int | None" = None,
+    **values: "Never",
 ) -> "Exploration":
     """
     Look at a table before any model: the roles of its columns, leaks, drift, copies and gaps.
@@ -158,5 +169,7 @@ def explore(
     Raises DataError if the table cannot be read or has no numeric target.
     """
     from bikeml.api.explore import explore_table
+    from bikeml.api.given import refuse_keywords
 
+    refuse_keywords("explore", values)
     return explore_table(data, overrides, target)

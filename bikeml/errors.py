@@ -15,6 +15,7 @@ The errors that a user can cause.
     ├── DetachedError    not a failure: the sweep goes on without this process
     ├── PlannedError     not a failure: only a plan was requested, and it was shown
     ├── RunNotFoundError the store has no such run, or the run cannot be used here
+    │   └── CellNotFoundError  a sweep has no cell of that number
     ├── ServeError       a model cannot be served on this machine
     ├── MachineError     the machine has too little memory, files or room on its disk
     ├── ReproduceError   a recorded experiment cannot be run again, or gives different figures
@@ -107,6 +108,10 @@ class FingerprintError(BikemlError):
 
 class RunNotFoundError(BikemlError):
     """The tracking store has no run of that name, or the run failed or lacks what the task needs."""
+
+
+class CellNotFoundError(RunNotFoundError, IndexError):
+    """A sweep has no cell of that number; it is an IndexError too, as of any sequence."""
 
 
 class ServeError(BikemlError):

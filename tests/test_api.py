@@ -1,9 +1,12 @@
 """bikeml from Python: a DataFrame in, and the objects that come out."""
 
 import doctest
+import html
 import inspect
 import json
 import logging
+import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -18,7 +21,16 @@ from bikeml.api.compare import Comparison
 from bikeml.api.explore import Exploration
 from bikeml.api.result import Result
 from bikeml.api.sweep import Leaderboard
-from bikeml.errors import BikemlError, ConfigError, DataError, FitError, RecordError, RunNotFoundError
+from bikeml.errors import (
+    BikemlError,
+    CellNotFoundError,
+    ConfigError,
+    DataError,
+    FitError,
+    RecordError,
+    RunNotFoundError,
+)
+from bikeml.tracking.recorded import RecordedRun
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -214,8 +226,105 @@ def test_a_leaderboard_has_the_runs_behind_it(made):
     assert board.run_id
     table["rank"] = 0
     assert board.to_frame()["rank"].iloc[0] == 1
+
+
+@pytest.mark.parametrize("cell", [4, -5, "rf", 1.5, None])
+def test_a_cell_that_is_not_there_is_told_with_those_that_are(made, cell):
+    with pytest.raises(CellNotFoundError, match=r"the sweep has no cell .*; its cells have the numbers 0, 1, 2, 3, as"):
+        made[2][cell]
     with pytest.raises(IndexError):
-        board[4]
+        made[2][cell]
+
+
+def test_the_numbers_of_cells_count_those_that_are_left_out(workdir):
+    board = bikeml.sweep("model=baseline", "seed=0", "split.folds=2,2,3", "tracking=none", *FAST[:2])
+    assert board.to_frame()["cell"].tolist() == [0, 2]
+    assert board[2].folder.name == board[-1].folder.name == "2"
+    with pytest.raises(CellNotFoundError, match="numbers 0, 2"):
+        board[1]
+
+
+def test_a_run_says_on_stderr_what_a_notebook_should_know(houses, workdir, capsys):
+    frame = houses.assign(copy=houses["price"] * 2, nothing=None)
+    result = bikeml.run("model=ridge", "tracking=none", *FAST, data=frame, target="price")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(rf"^bikeml: ridge-auto: test_r2 [\d.]+, [\d.]+ s; .*{result.folder.name}$", err, re.MULTILINE)
+    assert result.notes == result.record.dataset.notes != ()
+    assert result.hints == result.record.hints != ()
+    assert all(f"bikeml: {line}\n" in err for line in (*result.notes, *result.hints))
+    card = html.unescape(result._repr_html_())
+    assert all(line in card for line in (*result.notes, *result.hints))
+
+
+def test_the_held_out_rows_have_the_index_of_the_dataframe(made, houses, workdir):
+    named = houses.set_axis([f"house {number}" for number in range(len(houses))])
+    named.loc["house 0", "price"] = None  # left out
+    result = bikeml.run("model=baseline", "tracking=none", *FAST, data=named, target="price")
+    held_out = result.predictions
+    assert len(held_out) > 10
+    assert held_out["actual"].tolist() == named.loc[held_out.index, "price"].tolist()
+    board = bikeml.sweep("model=baseline", "tracking=none", *FAST, data=named, target="price")
+    assert board.best.predictions.index.tolist() == held_out.index.tolist()
+    assert repr(board).startswith("Leaderboard(1 cell by")
+    assert "1 cell, by cross-validated" in board._repr_html_()
+    assert bikeml.load(result.folder).predictions.index.tolist() == list(range(len(held_out)))  # a file has no index
+
+
+def test_a_pipeline_with_dates_is_drawn_whether_it_is_fitted_or_loaded(made):
+    for result in (made[1], bikeml.load(made[1].folder)):
+        drawn = result.pipeline._repr_html_()
+        assert "DatetimeEncoder" in drawn
+        assert "sold_total_seconds" in drawn
+        assert result.pipeline.predict(
+            draw_houses(5)[["rooms", "zone", "city", "sold", "size"]].assign(zone="1", sold="2020-01-01")
+        ).shape == (5,)
+
+
+def test_an_error_of_a_cell_names_the_dataframe_and_not_its_file(workdir, houses):
+    board = bikeml.sweep(
+        "model=linear",
+        "split=random,chronological",
+        "tracking=none",
+        *FAST,
+        data=houses.drop(columns="sold"),
+        target="price",
+    )
+    assert board.failures[1].startswith("the DataFrame has no column of dates")
+    assert board.to_frame()["note"].iloc[-1].startswith("the DataFrame has no column of dates")
+    assert "frame-" not in board._repr_html_()
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_run_before_is_told(workdir, capsys):
+    words = ("model=linear,baseline", "tracking=local", *FAST)
+    bikeml.sweep(*words)
+    err = capsys.readouterr().err
+    assert re.search(r"^bikeml: 2 cells, the best is model=linear, cv_r2_mean [\d.]+; ", err, re.MULTILINE)
+    assert "fingerprint" not in err
+    bikeml.sweep(*words)
+    err = capsys.readouterr().err
+    assert re.search(
+        r"bikeml: every cell has the fingerprint of an earlier run, with the same score; the last of them was [0-9a-f]{12} of ",
+        err,
+    )
+
+
+def test_a_run_of_this_machine_is_loaded_from_its_own_folder(made, monkeypatch, tmp_path):
+    folder, result, board = made
+    monkeypatch.chdir(folder)
+    run_id = result.run_id
+    assert bikeml.load(run_id).folder == result.folder
+    assert bikeml.load(board[2].run_id).folder == board[2].folder
+    moved = result.folder.rename(tmp_path / "moved")
+    try:
+        assert bikeml.load(run_id).folder not in (moved, result.folder)
+        shutil.copytree(board[2].folder, result.folder)  # another run is there now
+        assert bikeml.load(run_id).folder != result.folder
+        assert bikeml.load(run_id).metrics == result.metrics
+    finally:
+        shutil.rmtree(result.folder, ignore_errors=True)
+        moved.rename(result.folder)
 
 
 def test_a_cell_that_fails_is_in_the_leaderboard_with_its_cause(workdir, houses):
@@ -263,7 +372,19 @@ def test_a_sweep_prints_no_leaderboard_and_leaves_the_process_as_it_was(workdir,
         (lambda: bikeml.load("./"), r"'./' is no folder of a run: it has no result.json"),
         (lambda: bikeml.load(Path("nowhere")), r"there is no run in"),
         (lambda: bikeml.explore("nowhere.csv", target="x"), r"there is no table at 'nowhere.csv'"),
-        (lambda: bikeml.explore(draw_houses()), r"the DataFrame needs a target"),
+        (lambda: bikeml.explore(draw_houses()), r"the DataFrame needs a target, .*; set target=COLUMN"),
+        (lambda: bikeml.run(data=draw_houses()), r"the DataFrame needs a target, .*; set target=COLUMN"),
+        (lambda: bikeml.run(data=draw_houses(), target="nope"), r"no column 'nope'; it has .*'price'.*; set target=COLUMN"),
+        (lambda: bikeml.run(data="nowhere.csv", target="x"), r"there is no table at 'nowhere.csv'; set data to a CSV"),
+        (lambda: bikeml.run("data=csv", "data.path=nowhere.csv"), r"there is no table at 'nowhere.csv'; set data.path to"),
+        (lambda: bikeml.run(draw_houses(), "price"), r"this is a DataFrame; give a table as data=\.\.\., and the column to predict as target="),
+        (lambda: bikeml.run("price", data=draw_houses()), r"cannot read the override 'price'; .*the column to predict is target='price'"),
+        (lambda: bikeml.run(model="rf"), r"bikeml.run takes no argument model=; an override is text: bikeml.run\('model=rf'\)"),
+        (lambda: bikeml.sweep(model=["rf"]), r"bikeml.sweep takes no argument model=; .*bikeml.sweep\('model=VALUE'\)"),
+        (lambda: bikeml.runs(since="7d"), r"bikeml.runs\('since=7d'\)"),
+        (lambda: bikeml.explore(draw_houses(), traget="price"), r"bikeml.explore takes no argument traget="),
+        (lambda: bikeml.load(None), r"load was given None; it takes a run's id, best, latest, an alias, or a run's folder"),
+        (lambda: bikeml.load(""), r"load was given ''"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_message_and_leaves_nothing(call, message, workdir):
@@ -272,9 +393,12 @@ def test_a_mistake_is_one_message_and_leaves_nothing(call, message, workdir):
     assert [*workdir.iterdir()] == []
 
 
-def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch):
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch, is_elsewhere):
     folder, result, board = made
     monkeypatch.chdir(folder)
+    if is_elsewhere:
+        monkeypatch.setattr(RecordedRun, "find_own_folder", lambda _: None)
     for which in ("latest", "best", result.run_id, result.run_id[:9], result.folder, str(result.folder)):
         loaded = bikeml.load(which)
         assert loaded.run_id in {result.run_id, *(each.run_id for each in board)}
@@ -285,7 +409,7 @@ def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch):
     assert loaded.score == result.score
     rows = draw_houses(5, seed=3)
     pd.testing.assert_frame_equal(loaded.predict(rows, interval=0.8), result.predict(rows, interval=0.8))
-    pd.testing.assert_frame_equal(loaded.predictions, result.predictions)
+    pd.testing.assert_frame_equal(loaded.predictions, result.predictions.reset_index(drop=True))
     assert loaded.figures.keys() == result.figures.keys()
     assert loaded.figures["residuals.png"]._repr_png_().startswith(b"\x89PNG")
     assert repr(loaded.pipeline) == repr(result.pipeline)
@@ -293,6 +417,7 @@ def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch):
 
 def test_what_is_loaded_is_fetched_when_it_is_asked_for_and_goes_with_the_object(made, monkeypatch):
     monkeypatch.chdir(made[0])
+    monkeypatch.setattr(RecordedRun, "find_own_folder", lambda _: None)  # it was recorded elsewhere
     loaded = bikeml.load(made[1].run_id)
     place = loaded._files._place
     assert [*place.iterdir()] == []
@@ -363,12 +488,23 @@ def test_runs_are_compared_whether_they_are_results_ids_or_folders(made, monkeyp
         (("latest",), r"compare takes two to 6 runs"),
         ((draw_houses(), "latest"), r"compare was given a DataFrame; it takes results, ids of runs"),
         (("best", "nosuch"), r"there is no run or alias 'nosuch'"),
+        (("best", "runs/nope"), r"there is no folder 'runs/nope' with a run, and no registered model 'runs' has the"),
     ],
 )
 def test_what_cannot_be_compared_is_said(made, monkeypatch, runs, message):
     monkeypatch.chdir(made[0])
     with pytest.raises(BikemlError, match=message):
         bikeml.compare(*runs)
+
+
+def test_a_leaderboard_is_not_compared_but_its_runs_are(made):
+    with pytest.raises(ConfigError, match=r"given a Leaderboard; .*compare\(board.best, board\[0\]\)"):
+        bikeml.compare(made[2])
+
+
+def test_a_table_of_ten_rows_is_looked_at(houses):
+    assert repr(bikeml.explore(houses.head(10), target="price")).startswith("Exploration(10 rows, 6 columns")
+    assert len(bikeml.explore(houses.head(2), target="price").to_frame()) == 6
 
 
 def test_explore_returns_what_the_page_shows(workdir, houses):

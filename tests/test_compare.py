@@ -60,7 +60,7 @@ def test_a_difference_is_paired_and_says_which_run_is_better():
     assert better.verdict == "better"  # the smaller error
     assert told(found, "test_r2").verdict == "better"
     same = told(found, "test_r2", "C")
-    assert (same.difference.value, same.verdict) == (0.0, "too close to call")
+    assert (same.difference, same.verdict) == ((0.0, 0.0, 0.0), "equal")
     assert compare([judged("b", 5.0), judged("a", 10.0)]).figures[0].verdict == "worse"
 
 
@@ -148,6 +148,44 @@ def test_what_differs_is_told_by_kind():
     assert found["config", "model.estimator.alpha"] == ["1.0", "2.0", "1.0"]
     assert found["data", "sha256"] == [SHA256[:12], "b" * 12, SHA256[:12]]
     assert compare([one, third]).aspects == []
+
+
+def test_the_same_content_elsewhere_is_no_difference():
+    moved = judged("b")
+    dataset = moved.record.dataset.model_copy(update={"name": "copy", "source": "elsewhere/copy.csv"})
+    moved = dataclasses.replace(moved, record=moved.record.model_copy(update={"dataset": dataset}))
+    assert compare([judged("a"), moved]).aspects == []
+    other = dataset.model_copy(update={"sha256": "b" * 64})
+    other = dataclasses.replace(moved, record=moved.record.model_copy(update={"dataset": other}))
+    found = {each.key for each in compare([judged("a"), other]).aspects}
+    assert {"table", "source", "sha256"} <= found
+
+
+def test_scores_that_differ_by_rounding_are_equal():
+    a = (0.5, 0.6, 0.55)
+    b = tuple(score + 1e-14 * (-1) ** number for number, score in enumerate(a))
+    figure = told(compare([judged("a", r2=a), judged("b", r2=b)]), "cv_r2_mean")
+    assert (figure.difference, figure.verdict) == ((0.0, 0.0, 0.0), "equal")
+    figure = told(compare([judged("a", r2=a), judged("b", r2=tuple(score + 1e-6 for score in a))]), "cv_r2_mean")
+    assert figure.verdict != "equal"
+
+
+def test_verdicts_that_differ_between_the_metrics_are_explained(monkeypatch):
+    found = compare([judged("a", 5.0), judged("b", 4.9), judged("c", 50.0)])
+    by_letter = {letter: {each.verdict for each in found._of_rows(letter)} for letter in "BC"}
+    assert by_letter["C"] == {"worse"}
+    assert found.notes == []
+    figures = [
+        dataclasses.replace(each, difference=each.difference._replace(low=-9.0, high=9.0))
+        if (each.run, each.name) == ("B", "test_rmse")
+        else each
+        for each in found.figures
+    ]
+    differing = dataclasses.replace(found, figures=figures)
+    (note,) = differing.notes
+    assert note.startswith("B: the verdicts of the metrics differ")
+    assert note.endswith("go by R², which ranks the runs") or "which ranks the runs" in note
+    assert note in render_page(differing)
 
 
 def test_a_comparison_is_a_frame_and_has_a_short_repr():

@@ -75,7 +75,8 @@ def test_the_next_commands_work_as_they_stand(houses, capsys):
 def test_nothing_is_overwritten(project, capsys):
     before = {file: file.read_bytes() for file in project.rglob("*") if file.is_file()}
     assert start(["init", "houses.csv", "target=price"]) == 2
-    assert "'conf/data/houses.yaml' is there already; choose another with name=NAME" in capsys.readouterr().err
+    told = "'conf/data/houses.yaml' is there already; choose another with name=NAME, or use it, as in: python -m bikeml"
+    assert f"{told} explore data=houses" in capsys.readouterr().err
     assert start(["init", "houses.csv", "target=price", "name=flats"]) == 0
     assert "kept  bikeml.yaml" in capsys.readouterr().out
     assert all(file.read_bytes() == content for file, content in before.items())
@@ -103,6 +104,27 @@ def test_a_table_of_a_folder_below_has_a_path_that_works_above(project, monkeypa
     assert start(["init", "flats.csv", "target=price"]) == 0
     assert data_of("data=flats").path == str(project / "below" / "flats.csv")
     assert not (project / "below" / "conf").exists()
+
+
+def test_a_table_that_init_has_described_is_found_in_folders_below(project, monkeypatch, capsys):
+    below = project / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert data_of("data=houses").path == str(project / "houses.csv")
+    assert data_of("data=houses", "data.path=other.csv").path == "other.csv"  # relative to where it was typed
+    assert data_of("data=csv", "data.path=other.csv", "data.target=x").path == "other.csv"
+    assert data_of("data=houses", "+data.test_path=rest.csv").test_path == "rest.csv"
+    assert start(["explore", "data=houses"]) == 0, capsys.readouterr().err
+    monkeypatch.chdir(project)
+    assert data_of("data=houses").path == "houses.csv"
+
+
+def test_an_experiment_and_a_cell_find_the_table_from_a_folder_below(project, monkeypatch, capsys):
+    (project / "below").mkdir()
+    monkeypatch.chdir(project / "below")
+    fast = ("model=baseline", "tracking=none", "split.folds=2", "evaluation.importance=none")
+    assert start(["data=houses", *fast]) == 0, capsys.readouterr().err
+    assert start(["-m", "data=houses", *fast, "seed=0,1"]) == 0, capsys.readouterr().err
 
 
 def test_nothing_is_looked_for_above_a_checkout_or_in_folders_that_are_in_none(project, monkeypatch):
@@ -200,7 +222,7 @@ def test_any_file_name_becomes_an_option_that_hydra_takes(houses, name):
     ("words", "message"),
     [
         (["houses.csv"], r"houses.csv needs a target, the column to predict; it has \['size', 'town', 'price'\]"),
-        (["houses.csv", "target=prize"], r"prize"),
+        (["houses.csv", "target=prize"], r"no column 'prize'; did you mean 'price'\?; it has .*; set target=COLUMN"),
         (["houses.csv", "target=price", "name=yes"], r"name='yes' should have letters"),
         (
             ["houses.csv", "target=price", "name=csv"],

@@ -4,18 +4,20 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.multirun.display.advice import advise_sweep
+from bikeml.destination.local_store import StoredRun
+from bikeml.multirun.display.advice import advise_predict, advise_run, advise_sweep
 from bikeml.multirun.display.run import show_run
-from bikeml.multirun.display.same import tell_same
+from bikeml.multirun.display.same import tell_same, tell_same_cells
 from bikeml.multirun.display.sweep import show_places
 from bikeml.pages.sweep.leaderboard import build_leaderboard
-from bikeml.records.run import Search, StoreRecord
+from bikeml.records.run import Destination, Search, StoreRecord
 from bikeml.records.sweep import FailureRecord
 from bikeml.system.clock import enter
 from bikeml.terminal.numbers import show_parts
@@ -118,7 +120,8 @@ def test_the_same_command_typed_twice_is_told_that_its_figures_are_identical(bik
     assert bikeml_main(*command) == 0
     said = told(capsys.readouterr().out)["same"]
     assert re.fullmatch(
-        rf"run {first['run'][:12]} of \d\d:\d\d has the same fingerprint, and all \d+ figures are identical", said
+        rf"run {first['run'][:12]} of \d\d:\d\d has the same fingerprint, and all metrics and intervals are identical",
+        said,
     )
     assert bikeml_main(*command, "seed=1") == 0
     assert "same" not in told(capsys.readouterr().out)
@@ -135,9 +138,49 @@ def test_the_same_fingerprint_with_other_figures_says_why(workdir, monkeypatch, 
     monkeypatch.setattr("bikeml.tracking.lookup.find_same", lambda *_: found)
     said = tell_same(config_of(), record, workdir)
     assert re.fullmatch(
-        rf"run 7{{12}} of 19\d\d-\d\d-\d\d \d\d:\d\d has the same fingerprint, but 1 of \d figures differ: {cause}",
+        rf"run 7{{12}} of 19\d\d-\d\d-\d\d \d\d:\d\d has the same fingerprint, but test_r2 differs: {cause}",
         said,
     )
+
+
+def test_the_next_command_opens_no_page_and_is_called_as_this_one(workdir, monkeypatch):
+    record = run_record(name="rf", command="bikeml model=rf open=true hydra.run.dir=here")
+    assert advise_run(record) == "bikeml model=rf search=grid"
+    folder = write_sweep(workdir / "s", a=FailureRecord(error="broke", overrides=()), b=run_record(name="rf"))
+    stored(workdir / "s", "5" * 32)
+    command = "bikeml -m model=rf,gbr open=true hydra.sweep.dir=s"
+    sweep = folder.look(folder.read().model_copy(update={"command": command}))
+    assert advise_sweep(sweep, sweep.outcomes[1]) == "bikeml -m model=rf,gbr hydra.sweep.dir=s reuse=finished"
+    assert advise_predict("bikeml model=rf", "0" * 32).startswith("python -m bikeml predict run=")
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/bikeml"])
+    assert advise_predict("bikeml model=rf", "0" * 32).startswith("bikeml predict run=")
+
+
+def stored_run(record, number, **metrics):
+    mean = {"cv_r2_mean": record.metrics["cv_r2_mean"], **metrics}
+    tags = {"bikeml.fingerprint": record.fingerprint}
+    return StoredRun(str(number) * 32, record.run_name, "FINISHED", float(number), None, tags=tags, metrics=mean)
+
+
+def test_cells_that_were_run_before_are_counted(workdir, monkeypatch):
+    a, b = run_record(name="a"), run_record(name="b")
+    sweep = write_sweep(workdir / "s", a=a, b=b, c=FailureRecord(error="broke", overrides=())).look()
+    assert tell_same_cells(sweep) == ""  # it is in no store
+    store = workdir / "mlflow.db"
+    store.touch()
+    uri = f"sqlite:///{store}"
+    place = Destination(uri=uri, experiment_name="bikeml", parent_run_id=None)
+    sweep = replace(sweep, record=sweep.record.model_copy(update={"destination": place}))
+    runs = []
+    monkeypatch.setattr("bikeml.multirun.display.same.read_runs", lambda *_: runs)
+    assert tell_same_cells(sweep) == ""
+    runs += [stored_run(a, 5), stored_run(a, 4, cv_r2_mean=0.0)]  # the newest first
+    told = tell_same_cells(sweep)
+    assert told.startswith("1 of 2 cells have the fingerprint of an earlier run, with the same score; the last of them")
+    assert "5" * 12 in told
+    assert told.endswith("; reuse=finished takes their results from the store")
+    runs.insert(0, stored_run(b, 6, cv_r2_mean=0.0))
+    assert tell_same_cells(sweep).startswith("every cell has the fingerprint of an earlier run, 1 with another score")
 
 
 def test_the_time_of_a_sweep_is_divided_where_its_first_cell_began(workdir, capsys):

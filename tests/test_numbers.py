@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.terminal.numbers import show_number, show_score
+from bikeml.terminal.numbers import find_decimals, show_count, show_number, show_score
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,27 @@ def test_a_number_has_its_significant_digits(value, shown):
 @given(st.floats(-1e308, 1e308))
 def test_a_shown_number_is_the_number_to_three_digits(value):
     assert float(show_number(value).replace(",", "")) == pytest.approx(value, rel=6e-4, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([9.87654, 12.3456, 150.25], ["9.88", "12.35", "150.25"]),
+        ([1.5, 9.87654, 12.3456], ["1.5000", "9.8765", "12.3456"]),
+        ([0.0123456, 0.5, 0.25], ["0.0123", "0.5000", "0.2500"]),
+        ([12.0, 13.0, 0.0012], ["12.00", "13.00", "0.001200"]),  # nothing would be left of the last
+        ([12.0, 13.0, 4e17, None, 0.0], ["12.00", "13.00", "4e+17", "undefined", "0.00"]),
+        ([None, math.nan, 0.0], ["undefined", "undefined", "0.0000"]),
+    ],
+)
+def test_the_numbers_of_a_column_have_the_same_decimals(values, shown):
+    decimals = find_decimals(values)
+    assert [show_number(value, decimals=decimals) for value in values] == shown
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "0 cells"), (1, "1 cell"), (2000, "2,000 cells")])
+def test_one_is_no_plural(number, told):
+    assert show_count(number, "cell") == told
 
 
 @pytest.mark.parametrize(

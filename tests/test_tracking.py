@@ -68,6 +68,7 @@ def test_its_tags_say_where_it_came_from(recorded):
         *("bikeml.fingerprint", "bikeml.record", "bikeml.options", "bikeml.rank", "bikeml.folds", "bikeml.cv"),
         *("bikeml.model_sha256", "bikeml.data_sha256", "bikeml.source", "bikeml.versions", "bikeml.identity_schema"),
         *("bikeml.fold_fits_sha256", "bikeml.command", "bikeml.owner", "bikeml.git_commit"),
+        "bikeml.folder",
     }  # each is read back, or tells the code
 
 

@@ -26,7 +26,7 @@ from bikeml.records.sweep_folder import PAGE as SWEEP_PAGE
 from bikeml.system.printable import show_path
 from bikeml.table.hints import Hint
 from bikeml.table.look import Look
-from bikeml.terminal.numbers import show_number
+from bikeml.terminal.numbers import show_count, show_number
 
 if TYPE_CHECKING:
     from bikeml.pages.comparison.comparison import Comparison
@@ -62,7 +62,7 @@ def draw_run(record: RunRecord, folder: Path, run_id: str | None) -> str:
         f"ranked by {ranked.label}",
         headings=("metric", "held out", confidence, f"mean ± sd of {len(record.cv.n_fit)} folds"),
         rows=rows,
-        notes=record.hints,
+        notes=[*record.hints, *record.dataset.notes],
         facts={"run": run_id, "page": _link(folder, RUN_PAGE), "folder": show_path(folder)},
     )
 
@@ -71,10 +71,10 @@ def draw_leaderboard(sweep: Sweep, table: pd.DataFrame, failures: Mapping[int, s
     """Return the card of a sweep: its best cells, and why others failed."""
     metric = find_metric(sweep.record.rank)
     rows = [_tell_cell(row, metric) for row in table.head(ROWS).to_dict("records")]
-    more = [f"{len(table) - ROWS:,} more cells; see to_frame()"] if len(table) > ROWS else []
+    more = [f"{show_count(len(table) - ROWS, 'more cell')}; see to_frame()"] if len(table) > ROWS else []
     causes = [f"cell {number}: {cause}" for number, cause in list(failures.items())[:ROWS]]
     return _render(
-        title=f"{len(table):,} cells, by cross-validated {metric.label}",
+        title=f"{show_count(len(table), 'cell')}, by cross-validated {metric.label}",
         lead="",
         headings=(
             "rank",
@@ -96,7 +96,9 @@ def _tell_cell(row: Mapping[Hashable, Any], metric: Metric) -> Sequence[str]:
     """Return the cells of the card for a row of the leaderboard; what is missing is empty."""
     known = {name: None if pd.isna(value) else value for name, value in row.items()}
     low, high, mean, seconds = (known[name] for name in ("difference_low", "difference_high", metric.mean, "seconds"))
-    interval = "" if low is None else f"{metric.show(low, 3)} to {metric.show(high, 3)}"
+    interval = (
+        "" if low is None else "equal" if low == high == 0 else f"{metric.show(low, 3)} to {metric.show(high, 3)}"
+    )
     return (
         "" if known["rank"] is None else str(known["rank"]),
         str(known["cell"]),
@@ -118,11 +120,11 @@ def draw_exploration(look: Look, findings: Sequence[Hint]) -> str:
     ]  # fmt: skip
     more = len(look.columns) - ROWS
     return _render(
-        title=f"{look.n_rows:,} rows, {len(look.columns):,} columns",
+        title=f"{show_count(look.n_rows, 'row')}, {show_count(len(look.columns), 'column')}",
         lead=f"target {look.target.name}",
         headings=("column", "role", "kind", "missing", "mean", "with the target", "why"),
         rows=rows,
-        notes=[f"{more:,} more columns; see to_frame()"] * (more > 0)
+        notes=[f"{show_count(more, 'more column')}; see to_frame()"] * (more > 0)
         + [f"{what}: {advice}" for what, advice in findings],
         facts={},
     )
@@ -146,8 +148,9 @@ def draw_comparison(found: "Comparison") -> str:
         headings=("figure", "run", "A", "of the run", "difference", "95% interval", "verdict"),
         rows=rows,
         notes=[
+            *found.notes,
             *notes[:ROWS],
-            *([f"{len(notes) - ROWS:,} more values differ; see differing"] if len(notes) > ROWS else []),
+            *([f"{show_count(len(notes) - ROWS, 'more value')} in differing"] if len(notes) > ROWS else []),
         ],
         facts={},
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bikeml.api.given import check_words, one_message
 from bikeml.api.result import Result
+from bikeml.api.sweep import Leaderboard
 from bikeml.cli.command import compose_task, read_overrides
 from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
@@ -49,8 +50,10 @@ def _name(run: "Result | str | os.PathLike[str]") -> str:
         return str(run.folder) if run.is_local else str(run.run_id)
     if isinstance(run, str | os.PathLike):
         return os.fspath(run)
+    of_sweep = "; give runs of the sweep: compare(board.best, board[0])" if isinstance(run, Leaderboard) else ""
     raise ConfigError(
         f"compare was given a {type(run).__name__}; it takes results, ids of runs, best, latest, aliases and folders"
+        f"{of_sweep}"
     )
 
 

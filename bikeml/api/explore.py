@@ -26,7 +26,7 @@ def explore_table(data: object, overrides: Sequence[str], target: object) -> "Ex
         overrides, data = (data, *overrides), None
     named = name_table(overrides, data, target)
     if data is None or isinstance(data, str | os.PathLike):
-        with one_message():
+        with one_message(given=data is not None):
             return _look(named, None)
     tell_index(data)
     with as_file(data) as file:

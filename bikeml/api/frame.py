@@ -206,6 +206,11 @@ def _read_names(names: "pd.Index | Sequence[str]") -> list[str]:
     return texts
 
 
+def index_of(data: object) -> "pd.Index[Any] | None":
+    """Return the index of a DataFrame of pandas; None of anything else."""
+    return data.index if isinstance(data, pd.DataFrame) else None
+
+
 def tell_index(data: object) -> None:
     """Print a notice if the index of a DataFrame, which is left out, has a name or is not of whole numbers."""
     if not isinstance(data, pd.DataFrame):

@@ -1,7 +1,8 @@
 """Turn what a function of bikeml is given, overrides, a table and its target, into the overrides of a command."""
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Literal, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from bikeml.api.frame import kept, list_categories, tell_index, to_table, write_table
+from bikeml.api.frame import NAME, kept, list_categories, tell_index, to_table, write_table
 from bikeml.config.composition import COMPOSITION_ERRORS, compose, explain
 from bikeml.config.overrides import override
+from bikeml.config.spelling import shorten
 from bikeml.errors import BikemlError, ConfigError
 from bikeml.system.redaction import redact
 
 ROLES = ("data.numeric", "data.categorical")
 SHOWN = "the DataFrame"
+IN_PYTHON = {"data.target": "target", "data.path": "data"}
+"""How the keys of a table are called that is given as `data` and `target`."""
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def command_words(
     """
     named = name_table(words, data, target)
     if data is None or isinstance(data, str | os.PathLike):
-        with one_message():
+        with one_message(given=data is not None):
             yield named
         return
     table, folder = to_table(data), _find_folder(words, kind)
@@ -58,7 +62,7 @@ def as_file(data: object) -> Iterator[TableFile]:
     Raises ConfigError and DataError as :func:`bikeml.api.frame.to_table` does.
     """
     if isinstance(data, str | os.PathLike):
-        with one_message():
+        with one_message(given=True):
             yield TableFile(str(os.fspath(data)), [])
         return
     table = to_table(data)
@@ -69,16 +73,38 @@ def as_file(data: object) -> Iterator[TableFile]:
 
 
 @contextmanager
-def one_message(file: Path | None = None) -> Iterator[None]:
-    """Let the errors of the block hold no secret, and call the `file` in which a DataFrame is stored by what it is."""
+def one_message(file: Path | None = None, *, given: bool = False) -> Iterator[None]:
+    """
+    Let the errors of the block hold no secret, and say what to do in Python.
+
+    `file` is where a DataFrame is stored; with it, or `given`, the caller has named the table as `data`.
+    """
     try:
         yield
     except BikemlError as error:
         text = redact(str(error))
         if file is not None:
-            text = text.replace(repr(str(file)), SHOWN).replace(str(file), SHOWN)
+            text = name_frame(text, file.parent)
+        for key, argument in IN_PYTHON.items() if given or file is not None else ():
+            text = text.replace(f"set {key}", f"set {argument}")
         error.args = (text,)
         raise
+
+
+def name_frame(text: str, folder: Path) -> str:
+    """Return a text that calls a DataFrame which is stored in `folder` by what it is, not by its file."""
+    file = re.escape(f"{folder / NAME}").replace(re.escape("{}"), r"[0-9a-f]+")
+    return re.sub(f"{file}|'{file}'", SHOWN, text)
+
+
+def refuse_keywords(function: str, given: Mapping[str, object]) -> None:
+    """Raise ConfigError if a function is given a value of the config by its name, which is no name in Python."""
+    for key, value in given.items():
+        word = shorten(f"{key}={value}") if isinstance(value, str | int | float) else f"{key}=VALUE"
+        raise ConfigError(
+            f"bikeml.{function} takes no argument {key}=; an override is text: bikeml.{function}({word!r}), and "
+            "help(bikeml) lists the functions with their arguments"
+        )
 
 
 def name_table(words: Sequence[str], data: object, target: object) -> list[str]:
@@ -105,11 +131,17 @@ def check_words(words: Sequence[object]) -> None:
     if wrong is not None:
         raise ConfigError(
             f"an override should be text, such as 'model=rf', and this is a {type(wrong).__name__}; give a table as "
-            "data=..."
+            "data=..., and the column to predict as target=..."
         )
     dashed = next((word for word in words if str(word).startswith("-")), None)
     if dashed is not None:
         raise ConfigError(f"{dashed!r} is an option of the command line; here are overrides only, such as 'model=rf'")
+    plain = next((word for word in words if "=" not in str(word) and not str(word).startswith("~")), None)
+    if plain is not None:
+        raise ConfigError(
+            f"cannot read the override {plain!r}; write key=value, such as 'model=rf'; the column to predict is "
+            f"target={plain!r}"
+        )
 
 
 def _read_target(target: object) -> str:

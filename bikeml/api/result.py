@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bikeml.api.files import Files, LocalFiles
 from bikeml.evaluation.metrics import find_metric
@@ -36,13 +36,13 @@ class Result:
     0.604...
     """
 
-    def __init__(self, files: Files, pipeline: "Pipeline | None" = None) -> None:
-        self._files, self._pipeline = files, pipeline
+    def __init__(self, files: Files, pipeline: "Pipeline | None" = None, index: "pd.Index[Any] | None" = None) -> None:
+        self._files, self._pipeline, self._index = files, pipeline, index
 
     @classmethod
-    def of(cls, run: FinishedRun) -> "Result":
-        """Return the result of a run that has just finished, with the pipeline that it has fitted."""
-        result = cls(LocalFiles(RunFolder(run.folder)), run.pipeline)
+    def of(cls, run: FinishedRun, index: "pd.Index[Any] | None" = None) -> "Result":
+        """Return the result of a run that has just finished, with its pipeline, and the `index` of its DataFrame."""
+        result = cls(LocalFiles(RunFolder(run.folder)), run.pipeline, index)
         result.__dict__["record"] = run.record  # a later run may write to the same folder
         return result
 
@@ -54,11 +54,24 @@ class Result:
     @property
     def pipeline(self) -> "Pipeline":
         """The fitted scikit-learn pipeline; loading it runs no code of the file. Raises ModelFileError."""
+        from bikeml.experiment.encoding.unseen import name_dates
+
         if self._pipeline is None:
             from bikeml.experiment.model_folder import check_folder
 
             self._pipeline = check_folder(self._files.bring_model())
+        name_dates(self._pipeline)  # a notebook draws it
         return self._pipeline
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What makes the score doubtful, each with what to do."""
+        return self.record.hints
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided of the table and its columns by looking at the rows."""
+        return self.record.dataset.notes
 
     @property
     def metrics(self) -> Mapping[str, float | None]:
@@ -87,7 +100,7 @@ class Result:
 
     @property
     def folder(self) -> Path:
-        """The folder of its files; of a run from a store, a temporary one with what was fetched so far."""
+        """The folder of its files; if only a store has them, a temporary one with what was fetched so far."""
         return self._files.bring().path
 
     @property
@@ -107,8 +120,15 @@ class Result:
 
     @property
     def predictions(self) -> "pd.DataFrame":
-        """The held-out rows, shape (n_test, 3 or 4): row (from 1), actual, predicted, and scale if there is one."""
-        return read_predictions(self._files.bring(PREDICTIONS), PREDICTIONS)
+        """
+        The held-out rows, shape (n_test, 3 or 4): row (from 1), actual, predicted, and scale if there is one.
+
+        After :func:`bikeml.run` or :func:`bikeml.sweep` of a DataFrame of pandas, the index is that of its rows.
+        """
+        found = read_predictions(self._files.bring(PREDICTIONS), PREDICTIONS)
+        if self._index is None or self.record.dataset.test_source is not None:  # the rows are those of the test file
+            return found
+        return found.set_axis(self._index[found["row"] - 1])
 
     @property
     def figures(self) -> "dict[str, Figure]":

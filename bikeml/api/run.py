@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bikeml.api.files import LocalFiles, StoredFiles
+from bikeml.api.frame import index_of
 from bikeml.api.given import check_words, command_words, one_message
 from bikeml.api.result import Result
 from bikeml.config.composition import compose, resolve, run_folder
 from bikeml.config.schema import typed
+from bikeml.config.spelling import shorten
 from bikeml.errors import ConfigError
+from bikeml.multirun.display.run import tell_run
+from bikeml.multirun.display.same import tell_same
 from bikeml.multirun.run import read_composed
 from bikeml.multirun.run import run as run_config
 from bikeml.records.run_folder import RESULT, RunFolder
@@ -32,7 +36,9 @@ def run_overrides(overrides: "Sequence[str | DictConfig]", data: object, target:
         again = [word for word in words if word in given or not word.startswith(FOLDER)]
         command = f"bikeml.run({', '.join(map(repr, again))})"
         config, invocation = read_composed(composed, composed.hydra, run_folder(composed), command)
-        return Result.of(run_config(config, invocation, announce))
+        finished = run_config(config, invocation, announce)
+    tell_run(finished.record, finished.folder, tell_same(config, finished.record, finished.folder))
+    return Result.of(finished, index_of(data))
 
 
 def _run_given(configs: "Sequence[str | DictConfig]", data: object, target: object) -> Result:
@@ -44,12 +50,19 @@ def _run_given(configs: "Sequence[str | DictConfig]", data: object, target: obje
     from bikeml.multirun.cell import run_given
 
     with one_message():
-        return Result.of(run_given(*configs))
+        finished = run_given(*configs)
+    return Result.of(finished)
 
 
-def load_run(which: str | os.PathLike[str], overrides: Sequence[str]) -> Result:
+def load_run(which: object, overrides: Sequence[str]) -> Result:
     """Return the run that `which` names; the errors are those of :func:`bikeml.load`."""
     check_words(overrides)
+    if isinstance(which, Result):
+        return which
+    if not isinstance(which, str | os.PathLike) or not os.fspath(which):
+        raise ConfigError(
+            f"load was given {shorten(repr(which))}; it takes a run's id, best, latest, an alias, or a run's folder"
+        )
     with one_message():
         folder = RunFolder(Path(which).expanduser().absolute())
         if folder.has(RESULT):  # this needs no store, and so no import of mlflow
@@ -62,4 +75,6 @@ def load_run(which: str | os.PathLike[str], overrides: Sequence[str]) -> Result:
         if isinstance(which, os.PathLike):
             folder.require()
         config = typed(resolve(compose(overrides)))
-        return Result(StoredFiles(config, lookup.find(config, str(which))))
+        found = lookup.find(config, str(which))
+        own = found.find_own_folder()
+        return Result(StoredFiles(config, found) if own is None else LocalFiles(own))

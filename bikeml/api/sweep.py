@@ -5,30 +5,37 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from operator import index
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import skops.io  # noqa: F401  whole, before the sweep imports the lean form, with which others could load no model
 
 from bikeml.api.files import LocalFiles
-from bikeml.api.given import command_words
+from bikeml.api.frame import index_of
+from bikeml.api.given import command_words, name_frame
 from bikeml.api.result import Result
 from bikeml.cli import run_multirun
-from bikeml.config.spelling import shorten
-from bikeml.errors import FitError, RunNotFoundError
+from bikeml.config.spelling import shorten, some
+from bikeml.errors import CellNotFoundError, FitError, RunNotFoundError
 from bikeml.evaluation.metrics import find_metric
+from bikeml.multirun.display.sweep import tell_sweep
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE, SweepFolder
 from bikeml.system.printable import show_path
+from bikeml.terminal.numbers import show_count
 
 
 def run_sweep(overrides: Sequence[str], data: object, target: object) -> "Leaderboard":
     """Run the sweep that the overrides and the table describe; the errors are those of :func:`bikeml.sweep`."""
     with command_words(overrides, data, target, "sweep") as words, _logging_as_before():
         folder = run_multirun(words)
-        return Leaderboard(SweepFolder(folder).look())
+        sweep = SweepFolder(folder).look()
+    board = Leaderboard(sweep, index_of(data))
+    tell_sweep(sweep, board.to_frame())
+    return board
 
 
 class Leaderboard:
@@ -51,12 +58,13 @@ class Leaderboard:
     {}
     """
 
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
+    def __init__(self, sweep: Sweep, index: "pd.Index[Any] | None" = None) -> None:
+        self._sweep, self._index = sweep, index
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return build_leaderboard(self._sweep)
+        table = build_leaderboard(self._sweep)
+        return table.assign(note=[name_frame(note, self.folder) for note in table["note"]])
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each cell, best first and cells without a result last, as leaderboard.csv has them."""
@@ -76,7 +84,7 @@ class Leaderboard:
     def failures(self) -> dict[int, str]:
         """Why cells have no result, or one that could not be recorded, by the number of the cell."""
         failed = [outcome for outcome in self._sweep.outcomes if outcome.has_failed]
-        return {outcome.cell.number: _explain(outcome) for outcome in failed}
+        return {outcome.cell.number: self._explain(outcome) for outcome in failed}
 
     @property
     def folder(self) -> Path:
@@ -94,11 +102,24 @@ class Leaderboard:
         return self._sweep.run_id
 
     def __getitem__(self, cell: int) -> Result:
-        """Return the run of a cell by its number, as to_frame() has it; raises FitError if the cell has none."""
-        outcome = self._sweep.outcomes[index(cell)]
+        """
+        Return the run of a cell by its number, as to_frame() has it.
+
+        A negative number counts from the last cell. Raises CellNotFoundError if there is no such cell, and FitError if
+        the cell has no result.
+        """
+        outcomes = {outcome.cell.number: outcome for outcome in self._sweep.outcomes}
+        numbers = list(outcomes)
+        is_from_last = isinstance(cell, Integral) and -len(numbers) <= cell < 0
+        outcome = outcomes.get(numbers[cell] if is_from_last else cell)
+        if outcome is None:
+            raise CellNotFoundError(
+                f"the sweep has no cell {shorten(repr(cell))}; its cells have the numbers {some(numbers)}, as in the "
+                "column cell of to_frame(); the best one is .best"
+            )
         if outcome.record is None:
-            raise FitError(f"cell {outcome.cell.number} ({outcome.cell.name}) has no result: {_explain(outcome)}")
-        return Result(LocalFiles(SweepFolder(self.folder).folder_of(outcome.cell)))
+            raise FitError(f"cell {outcome.cell.number} ({outcome.cell.name}) has no result: {self._explain(outcome)}")
+        return Result(LocalFiles(SweepFolder(self.folder).folder_of(outcome.cell)), index=self._index)
 
     def __len__(self) -> int:
         """Return the number of cells."""
@@ -114,18 +135,18 @@ class Leaderboard:
         metric, first = find_metric(self._sweep.record.rank), self._table.iloc[0]
         best = "" if pd.isna(first["rank"]) else f", best {first['name']:.80} with {metric.show(first[metric.mean])}"
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Leaderboard({len(self)} cells by cv_{metric.name}{best}{failed}, folder={show_path(self.folder)!r})"
+        cells = show_count(len(self), "cell")
+        return f"Leaderboard({cells} by cv_{metric.name}{best}{failed}, folder={show_path(self.folder)!r})"
 
     def _repr_html_(self) -> str:
         from bikeml.api.card import draw_leaderboard
 
         return draw_leaderboard(self._sweep, self._table, self.failures)
 
-
-def _explain(outcome: Outcome) -> str:
-    if outcome.failure is not None:
-        return outcome.failure.error
-    return outcome.problem or f"it is {outcome.status}"
+    def _explain(self, outcome: Outcome) -> str:
+        if outcome.failure is not None:
+            return name_frame(outcome.failure.error, self.folder)
+        return outcome.problem or f"it is {outcome.status}"
 
 
 @contextmanager

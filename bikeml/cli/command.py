@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from bikeml.cli.catalogue import TASKS, describe_project
-from bikeml.config.composition import compose, config_dir, read_comments, refuse_unknown_options, resolve
+from bikeml.config.composition import OPTIONS, compose, config_dir, read_comments, refuse_unknown_options, resolve
 from bikeml.config.overrides import override
 from bikeml.errors import ConfigError
 from bikeml.system.interrupts import clean_up
+from bikeml.system.printable import program
 from bikeml.terminal.machine import check_memory
 from bikeml.terminal.status import settle_logging
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from bikeml.config.fields import Section
     from bikeml.config.schema import Config
 
-OPTIONS = "options"
-"""The package of a task's file whose options have the names of config groups."""
 Options = TypeVar("Options", bound="Section")
 
 
@@ -51,12 +50,12 @@ def read_overrides(name: str, words: Sequence[str]) -> list[str]:
     Raises SystemExit after --help, and ConfigError for an unknown option.
     """
     description, *examples = read_comments(_file(name))
-    program = f"python -m bikeml {name}"
+    called = f"{program()} {name}"
     parser = argparse.ArgumentParser(
-        prog=program,
-        usage=f"{program} {_describe_words(name)}[option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
+        prog=called,
+        usage=f"{called} {_describe_words(name)}[option=VALUE ...] [group=option ...] [key.of.a.value=VALUE ...]",
         description=f"{description}.\n\n{_describe_options(name)}"
-        "The groups and values of a config are those of python -m bikeml --help.",
+        f"The groups and values of a config are those of {program()} --help.",
         epilog="\n".join(["examples:", *(f"  {line}" for line in examples), *describe_project()]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

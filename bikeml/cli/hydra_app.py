@@ -20,6 +20,7 @@ from bikeml.cli.catalogue import GROUPS, TASKS
 from bikeml.config.composition import config_dir, find_own_folder, refuse_unknown_options
 from bikeml.config.overrides import NULL
 from bikeml.errors import ConfigError
+from bikeml.system.printable import program
 
 SWEEPER, OPTUNA = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.OptunaSweeper"
 LAUNCHER = "hydra_plugins.bikeml.AzureMLLauncher"
@@ -75,13 +76,13 @@ def register_plugins() -> None:
 def parse(argv: Sequence[str]) -> Namespace:
     """Return what Hydra is asked for; raises ConfigError for an unknown option, or a task that does not come first."""
     parser = get_args_parser()
-    parser.prog = "python -m bikeml"
+    parser.prog = program()
     args, unknown = parser.parse_known_intermixed_args(argv)
     rerun = [] if args.experimental_rerun is None else ["--experimental-rerun"]  # it would load a pickle
     refuse_unknown_options([*unknown, *rerun])
     task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)
     if task is not None:
-        raise ConfigError(f"{task!r} is a task, and a task comes first: python -m bikeml {task} ...")
+        raise ConfigError(f"{task!r} is a task, and a task comes first: {program()} {task} ...")
     if args.config_path and "://" not in args.config_path:
         args.config_path = str(Path(args.config_path).absolute())  # Hydra would look beside this file
     names_folder = any(word.lstrip("+").startswith("hydra.searchpath=") for word in args.overrides)

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import yaml
@@ -13,6 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 _PLAIN = re.compile(r"(?!(true|false|null|nan|inf)$)(\.{0,2}/|[A-Za-z_])[\w./:@+-]*", re.IGNORECASE | re.ASCII)
 _ESCAPED = re.compile(r"\$\\\{(?:[^\\\[\]]|\\.)*\\\}")
 """An interpolation whose characters have backslashes, and what stands between two in one value."""
+ONCE = ("hydra.run.dir", "hydra.sweep.dir", "open")
+"""The keys of a command that the next one does not repeat: the folder that it wrote to, and that it opened a page."""
 NULL = "${oc.decode:null}"
 """The value null as choice() takes it: Hydra's grammar has no choice(null)."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -80,9 +82,9 @@ def as_one_line(command: str) -> str:
         return command
 
 
-def change_command(command: str, *changes: str) -> str:
+def change_command(command: str, *changes: str, once: Collection[str] = ONCE) -> str:
     """
-    Return a recorded command of bikeml with overrides, without those that they replace and the folder it wrote to.
+    Return a recorded command of bikeml with overrides, without those that they replace and those of the keys `once`.
 
     Empty if the record has none, or one that no shell reads, such as a call from Python.
     """
@@ -93,7 +95,7 @@ def change_command(command: str, *changes: str) -> str:
     if not words or words[0].startswith("bikeml."):
         return ""
     changed = [change.partition("=")[0] for change in changes if "=" in change]
-    replaced, groups = {*changed, "hydra.run.dir", "hydra.sweep.dir"}, tuple(f"{key}." for key in changed)
+    replaced, groups = {*changed, *once}, tuple(f"{key}." for key in changed)
     return shell(*(word for word in words if not _sets(word, replaced, groups)), *changes)
 
 

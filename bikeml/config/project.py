@@ -3,12 +3,13 @@ The file bikeml.yaml of a folder: which config folder and which store its comman
 
 It is looked for in the working folder, and in the folders above it up to the top of a git checkout, or up to the home
 folder. Above a folder that is in neither, nothing is looked for. The words of a command win over it, and for the store
-MLFLOW_TRACKING_URI too.
+MLFLOW_TRACKING_URI too. A relative path of a table in an option of that config folder is relative to bikeml.yaml.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
@@ -16,6 +17,8 @@ from bikeml.system.documents import read_yaml
 
 FILE = "bikeml.yaml"
 KEYS = ("config_dir", "store")
+PATHS = ("path", "test_path")
+"""The keys of a table that are paths."""
 LOCAL, DEFAULT = "sqlite:///", "mlflow.db"
 """The store of a command that nothing else names is a file in the working folder."""
 
@@ -79,6 +82,30 @@ def _check(content: object, file: Path) -> Mapping[str, str | None]:
         if value is not None and not (isinstance(value, str) and value):
             raise ConfigError(f"{str(file)!r}: {key}={value!r} should be text")
     return content
+
+
+def place_table(data: dict[str, Any], option: str, sources: Collection[str], words: Iterable[str]) -> None:
+    """
+    Let the relative paths in an option of bikeml.yaml's folder be relative to bikeml.yaml, also from folders below.
+
+    `option` is that of the section `data`, `sources` are the config folders, and `words` the overrides, whose own paths
+    are relative to the working folder.
+    """
+    project = find_project()
+    if project is None or project.config_dir is None or project.file.parent == Path.cwd():
+        return
+    if str(project.config_dir) not in sources or not (project.config_dir / "data" / f"{option}.yaml").is_file():
+        return
+    said = {word.partition("=")[0].lstrip("+") for word in words}
+    for key in PATHS:
+        path = data.get(key)
+        if isinstance(path, str) and f"data.{key}" not in said and not _is_whole(path):
+            data[key] = str(project.file.parent / path)
+
+
+def _is_whole(path: str) -> bool:
+    """Return whether a path does not depend on a folder: it is absolute, a URL, or the standard input."""
+    return "://" in path or path == "-" or path.startswith("~") or Path(path).is_absolute()
 
 
 def find_default_store() -> str:

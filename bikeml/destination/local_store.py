@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bikeml.config.schema import TrackingConfig
+from bikeml.records.run import Destination
 from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT, RANK
 
 TAGS = (FINGERPRINT, RANK)
@@ -73,7 +74,7 @@ def name_metrics(rank: str) -> tuple[str, ...]:
     return (f"cv_{rank}_mean", f"test_{rank}", f"test_{rank}_low", f"test_{rank}_high", SECONDS)
 
 
-def read_runs(file: Path, tracking: TrackingConfig) -> list[StoredRun]:
+def read_runs(file: Path, tracking: "TrackingConfig | Destination") -> list[StoredRun]:
     """
     Return the runs of experiments in the experiment of MLflow that `tracking` names, newest first.
 
@@ -84,7 +85,7 @@ def read_runs(file: Path, tracking: TrackingConfig) -> list[StoredRun]:
         return list(_read(database, tracking))
 
 
-def _read(database: sqlite3.Connection, tracking: TrackingConfig) -> Iterator[StoredRun]:
+def _read(database: sqlite3.Connection, tracking: "TrackingConfig | Destination") -> Iterator[StoredRun]:
     named = {"name": tracking.experiment_name, "id": tracking.experiment_id}
     found = database.execute(RUNS, named).fetchall()
     tags = _read_pairs(database, TAGS_OF_RUNS, TAGS)

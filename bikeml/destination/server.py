@@ -15,6 +15,7 @@ from bikeml.config.overrides import shell
 from bikeml.config.schema import TrackingConfig
 from bikeml.errors import TrackingError
 from bikeml.system.documents import parse_json
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _has_other_login() -> bool:
 def _say(uri: str, what: str, reason: str = "") -> str:
     return (
         f"the server at {redact(uri)!r} {what}{reason}; the run goes on, and its folder can be recorded later with "
-        "python -m bikeml record FOLDER"
+        f"{program()} record FOLDER"
     )
 
 

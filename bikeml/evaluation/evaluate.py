@@ -1,7 +1,7 @@
 """Judge a fitted pipeline: metrics with bootstrap intervals, and cross-validation."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 from bikeml.config.schema import EvaluationConfig
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import all_cores
-from bikeml.evaluation.uncertainty.intervals import Interval, Precision, find_intervals
+from bikeml.evaluation.uncertainty.intervals import FEWEST, Interval, Precision, find_intervals
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.table.split import Fold
+from bikeml.terminal.numbers import show_count
 
 T = TypeVar("T")
 
@@ -73,6 +74,20 @@ class Figures(NamedTuple):
     intervals: Mapping[str, Interval]
     undefined: Mapping[str, str]
     """Why metrics are undefined."""
+    no_interval: Mapping[str, str]
+    """Why metrics that are defined have no interval."""
+
+
+def explain_intervals(values: Mapping[str, float], found: Collection[str], units: Units) -> dict[str, str]:
+    """Return why metrics with a finite value are not among those `found` to have an interval, by name."""
+    few = f"{show_count(units.n_units, units.kind.removesuffix('s'))}, and it takes {FEWEST}"
+    alike = f"too many draws are undefined: the {units.kind} are few, or nearly all alike"
+    reason = few if units.n_units < FEWEST else alike
+    return {
+        name: reason if find_metric(name).formula else "it is no mean over the rows"
+        for name, value in values.items()
+        if np.isfinite(value) and name not in found
+    }
 
 
 def judge_rows(
@@ -83,10 +98,12 @@ def judge_rows(
     def rename(found: Mapping[str, T]) -> dict[str, T]:
         return {getattr(find_metric(name), which): each for name, each in found.items()}
 
+    values, found = measure(y_true, y_pred, config.metrics), intervals(y_true, y_pred, config, units)
     return Figures(
-        rename(measure(y_true, y_pred, config.metrics)),
-        rename(intervals(y_true, y_pred, config, units)),
+        rename(values),
+        rename(found),
         rename(find_undefined(y_true, y_pred, config.metrics)),
+        rename(explain_intervals(values, found, units)),
     )
 
 
@@ -105,7 +122,8 @@ def judge_folds(folds: Sequence[np.ndarray], cv: CrossValidation, config: Evalua
         metric = find_metric(name)
         over_folds |= {metric.mean: float(np.mean(scores)), metric.std: float(np.std(scores))}
     of_pooled = {name: f"{reason} of the folds" for name, reason in pooled.undefined.items()}
-    return Figures({**over_folds, **pooled.metrics}, pooled.intervals, {**_explain_means(folds, cv), **of_pooled})
+    undefined = {**_explain_means(folds, cv), **of_pooled}
+    return Figures({**over_folds, **pooled.metrics}, pooled.intervals, undefined, pooled.no_interval)
 
 
 def _explain_means(folds: Sequence[np.ndarray], cv: CrossValidation) -> dict[str, str]:

@@ -94,9 +94,17 @@ class Metric:
         """Return a scorer of scikit-learn's kind, whose score is NaN if the metric is undefined."""
         return _find_function("make_scorer")(self.measure, greater_is_better=self.greater_is_better)
 
-    def show(self, value: float | None, digits: int = DIGITS, missing: str = "undefined") -> str:
-        """Return a value for people: with so many decimals if it has no unit, else with at least four digits."""
-        return show_score(value, digits, missing) if self.unit == "none" else show_number(value, missing)
+    def show(
+        self, value: float | None, digits: int = DIGITS, missing: str = "undefined", decimals: int | None = None
+    ) -> str:
+        """
+        Return a value for people: with so many decimals if it has no unit, else with at least four digits.
+
+        `decimals` are those of the column in which a value with a unit stands.
+        """
+        if self.unit == "none":
+            return show_score(value, digits, missing)
+        return show_number(value, missing, decimals)
 
 
 def _find_function(function: str | Callable[..., float]) -> Any:  # noqa: ANN401  scikit-learn has no types

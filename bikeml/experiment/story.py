@@ -176,6 +176,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         intervals={**held_out.intervals, **of_folds.intervals},
         interval_method=units.method,
         undefined={**held_out.undefined, **of_folds.undefined},
+        no_interval={**held_out.no_interval, **of_folds.no_interval},
         cv=cv,
         reused=known.describe(),
         importance=importance,

@@ -52,7 +52,8 @@ class Judged:
     """Of metrics on the held-out rows and on the pooled folds, at the level evaluation.confidence."""
     interval_method: str
     undefined: Mapping[str, str]
-    """Why metrics are undefined."""
+    no_interval: Mapping[str, str]
+    """Why metrics are undefined, and why those that are defined have no interval."""
     cv: CrossValidation
     reused: judgement.Reused | None
     """The folds that were not fitted again."""
@@ -101,6 +102,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         interval_method=judged.interval_method,
         rank=config.evaluation.rank,
         undefined=judged.undefined,
+        no_interval=judged.no_interval,
         cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.outcome is not None and not fitted.nested),
         search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),

@@ -16,6 +16,7 @@ from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.printable import program
 from bikeml.system.redaction import MASK
 from bikeml.terminal.progress import Announce, silent
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bikeml.tracking.sweeps import SweepStore
-
-COMMAND = "python -m bikeml record"
 
 
 def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:
@@ -56,7 +55,7 @@ def kept_safe(folder: Path) -> Iterator[None]:
     except TrackingError as error:
         raise TrackingError(
             f"{error}; nothing is lost, the result is in {str(folder)!r}: record it later with "
-            f"{COMMAND} {shell(str(folder))}"
+            f"{program()} record {shell(str(folder))}"
         ) from error
 
 

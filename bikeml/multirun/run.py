@@ -66,7 +66,7 @@ def read_composed(
     TrackingError if the server of the store refuses the run.
     """
     try:
-        config, chosen = typed(resolve(composed)), choices(hydra.runtime.choices)
+        config, chosen = typed(resolve(composed, hydra)), choices(hydra.runtime.choices)
     finally:
         _clean_copies(hydra, folder, is_cell=is_cell)
     if is_cell:

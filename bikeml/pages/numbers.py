@@ -4,11 +4,20 @@ from bikeml.evaluation.metric import Metric
 from bikeml.terminal.numbers import DIGITS, show_number
 
 MISSING = "–"
+ROUNDING = 1e-9
+"""A share of a value that sums in another order may change."""
 
 
-def show_value(metric: Metric, value: float | None, digits: int = DIGITS, missing: str = MISSING) -> str:
-    """Return a value of a metric, or `missing` if it is None or not finite."""
-    return metric.show(value, digits, missing).replace("-", "−")
+def is_rounding_error(number: float, *values: float) -> bool:
+    """Return whether a difference of values is so small that only the order of sums makes it."""
+    return abs(number) <= ROUNDING * max(map(abs, values))
+
+
+def show_value(
+    metric: Metric, value: float | None, digits: int = DIGITS, missing: str = MISSING, decimals: int | None = None
+) -> str:
+    """Return a value of a metric, with the `decimals` of its column, or `missing` if it is None or not finite."""
+    return metric.show(value, digits, missing, decimals).replace("-", "−")
 
 
 def show_plain(value: float | None) -> str:

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 from bikeml.errors import RecordError
 from bikeml.records.run import Environment
 from bikeml.system.documents import read_json
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 
 PACKAGES_SHOWN = 10
@@ -108,8 +109,7 @@ def _packages() -> Iterator[tuple[str, str]]:
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
     """Return the command that started this process, quoted for a shell; `arguments` replace its own if given."""
-    program = "bikeml" if Path(sys.argv[0]).stem == "bikeml" else "python -m bikeml"
-    return " ".join([program, *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
+    return " ".join([program(), *map(shlex.quote, sys.argv[1:] if arguments is None else arguments)])
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:

@@ -154,6 +154,8 @@ class RunRecord(Record):
     """The metric that the run is ranked by; an earlier record has R2."""
     undefined: Mapping[str, Text] = {}
     """Why metrics are None."""
+    no_interval: Mapping[str, Text] = {}
+    """Why metrics that are not None have no interval; empty in an earlier record."""
     cv: CrossValidation
     search: Search | None
     importance: Importance | None

@@ -21,6 +21,8 @@ MODEL = "bikeml.model_sha256"
 """The sha256 of a run's model file. For a model version in a workspace: the sha256 of its whole folder."""
 
 COMMAND = "bikeml.command"
+FOLDER = "bikeml.folder"
+"""The run folder, in the tags of a store on the same machine only."""
 RANK = "bikeml.rank"
 """The metric that a run is ranked by; absent from earlier runs, which R2 ranks."""
 FOLDS = "bikeml.folds"

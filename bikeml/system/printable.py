@@ -1,6 +1,7 @@
 """Show any text without letting it act on a terminal, and a path in few characters."""
 
 import re
+import sys
 from pathlib import Path
 
 LONGEST_PATH = 120
@@ -41,3 +42,8 @@ def show_path(path: Path) -> str:
     here = Path.cwd()
     text = printable(str(path.relative_to(here) if here in path.parents else path))
     return text if len(text) <= LONGEST_PATH else f"...{text[-LONGEST_PATH:]}"
+
+
+def program() -> str:
+    """Return how this program was called: bikeml, or python -m bikeml, which works everywhere."""
+    return "bikeml" if Path(sys.argv[0]).stem == "bikeml" else "python -m bikeml"

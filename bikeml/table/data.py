@@ -15,6 +15,7 @@ from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
 from bikeml.config.spelling import show, some
 from bikeml.errors import DataError
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 from bikeml.table.column import parse
 from bikeml.table.columns.matching import match_columns
@@ -125,7 +126,7 @@ def _read_test(table: Table, path: str, config: Config, tolerance: Tolerance) ->
             f"{redact(path)} lacks columns of {table.source}:\n"
             + "\n".join(say_missing(missing, file.cells.column_names))
             + "\n  data.test_path needs the target and all columns that are used; rows without a target are for: "
-            "python -m bikeml predict"
+            f"{program()} predict"
         )
     return _check(file, config.model_copy(update={"data": data}), tolerance)
 

@@ -24,7 +24,7 @@ from bikeml.table.problems import (
     find_target_faults,
 )
 from bikeml.table.reading.dialect import NUMBER
-from bikeml.table.split import split_table
+from bikeml.table.split import find_training_rows, split_table
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,12 @@ def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_targe
     return Labelled(source, kept, rows, target, data, notes)
 
 
-def decide_roles(labelled: Labelled, config: Config) -> Labelled:
-    """Give every column a role, from the training rows; raises DataError if the target is not of numbers."""
+def decide_roles(labelled: Labelled, config: Config, *, needs_folds: bool = True) -> Labelled:
+    """
+    Give every column a role, from the training rows; raises DataError if the target is not of numbers.
+
+    With `needs_folds` it also raises DataError for a table with too few rows to be divided into folds.
+    """
     data = labelled.data
     if data.is_decided:
         return labelled
@@ -114,10 +118,16 @@ def decide_roles(labelled: Labelled, config: Config) -> Labelled:
     check_target(labelled, may_be_constant=False)
     if config.split.kind == "chronological" and not data.dates:
         data = _decide_date(labelled)
-    train = split_table(replace(labelled, data=data), config.split, None).train if data.test_path is None else None
+    train = _find_training_rows(replace(labelled, data=data), config, needs_folds) if data.test_path is None else None
     decision = decide(labelled.cells, data, train)
     notes = [*labelled.notes, *decision.notes]
     return replace(labelled, data=decision.data, notes=notes, reasons=decision.reasons)
+
+
+def _find_training_rows(labelled: Labelled, config: Config, needs_folds: bool) -> np.ndarray | None:
+    if needs_folds:
+        return split_table(labelled, config.split, None).train
+    return find_training_rows(labelled, config.split)
 
 
 def check_target(labelled: Labelled, *, may_be_constant: bool = True) -> None:

@@ -42,6 +42,8 @@ def show_comparison(config: Config, options: Options) -> None:
     show_table(_build_table(comparison), wide=True)
     for letter, reason in comparison.refused.items():
         show_notice(f"{letter} cannot be compared with A on the held-out rows: {reason}")
+    for note in comparison.notes:
+        show_notice(note)
     if comparison.aspects:
         rows = [(each.kind, each.key, *each.shown) for each in comparison.aspects]
         show_table(build_table(("in", "value", *letters), rows, "What differs", folded=letters), wide=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bikeml.errors import RecordError, RunFolderError
 from bikeml.system.files import HYDRAS_RECORD
+from bikeml.system.printable import program
 
 
 def report(words: Sequence[str]) -> None:
@@ -15,12 +16,17 @@ def report(words: Sequence[str]) -> None:
 
     Raises RecordError if there is neither, and RunFolderError if the folder cannot be written.
     """
-    parser = argparse.ArgumentParser(prog="python -m bikeml report", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{program()} report", description=__doc__)
     named = "the folder that hydra.run.dir or hydra.sweep.dir named, or a copy of it"
     parser.add_argument("folder", type=Path, help=named)
     folder = parser.parse_args(words).folder
     from bikeml.records.run_folder import RESULT  # pydantic's import takes longer than --help
 
+    if not folder.is_dir():
+        raise RecordError(
+            f"there is no folder {str(folder)!r}; give the folder of a run or a sweep, as the command that made it has "
+            "printed it"
+        )
     try:
         for path in _report_run(folder) if (folder / RESULT).is_file() else _report_sweep(folder):
             print(path)
@@ -65,5 +71,5 @@ def _refuse_runs(path: Path) -> None:
     if runs:
         raise RecordError(
             f"{str(path)!r} is no sweep, but holds {len(runs)} runs; give one, such as {str(max(runs))!r}, or compare "
-            "them with bikeml compare"
+            f"them with: {program()} compare"
         )

@@ -19,7 +19,7 @@ from bikeml.destination.sqlite_faults import explain
 from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
 from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT
-from bikeml.system.printable import printable
+from bikeml.system.printable import printable, program
 from bikeml.system.redaction import redact
 from bikeml.system.sheets import to_sheet
 from bikeml.terminal.clean import with_escapes
@@ -111,7 +111,7 @@ def _read(config: Config) -> list[StoredRun]:
         file = Path(absolute(uri).removeprefix(SQLITE))
         if not file.is_file():
             raise RunNotFoundError(
-                f"there is no store at {str(file)!r}; record a run first (python -m bikeml), or set tracking.uri"
+                f"there is no store at {str(file)!r}; record a run first ({program()}), or set tracking.uri"
             )
         try:
             return read_runs(file, config.tracking)
@@ -170,7 +170,7 @@ def _explain_nothing(stored: Sequence[StoredRun], options: Options, config: Conf
     tracking = config.tracking
     where = f"{redact(str(tracking.uri))!r}, experiment {tracking.experiment_id or tracking.experiment_name!r}"
     if not stored:
-        show_notice(f"no run is recorded in {where}; python -m bikeml records one")
+        show_notice(f"no run is recorded in {where}; {program()} records one")
         return
     tables = {name for run in stored for name in (run.table, run.params.get("data")) if name}
     models = {name for run in stored if (name := _name_model(run))}

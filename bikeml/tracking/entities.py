@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
+from bikeml.config.fields import SQLITE
 from bikeml.config.schema import TrackingConfig
 from bikeml.config.sections import names_not_in_result
 from bikeml.destination.system_metrics import Sample
@@ -92,6 +93,8 @@ def build_tags(
     }
     if run.identity is not None:
         ours |= identity_tags(run.identity) | {names.FOLD_FITS: hash_folds(run.identity)}
+    if str(tracking.uri).startswith(SQLITE):
+        ours[names.FOLDER] = str(folder.path.absolute())
     if run.cv.tuned_on_these_rows:
         ours[names.CV] = "tuned on these rows"
     nested = {names.PARENT: parent_run_id} if parent_run_id else {}  # it wins over a tag, as in MLflow

@@ -16,6 +16,7 @@ from bikeml.config.schema import Config
 from bikeml.records.params import OF_MLFLOW
 from bikeml.records.tags import FINGERPRINT, MODEL_VERSIONS
 from bikeml.system.documents import parse_json
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
@@ -52,7 +53,7 @@ class MlflowStore(Store):
     def look(self, experiment_id: str, run_id: str) -> str:
         if self._given.startswith("http"):
             return f"{redact(self._given.rstrip('/'))}/#/experiments/{experiment_id}/runs/{run_id}"
-        return f"python -m bikeml ui run={run_id}{self.override}"
+        return f"{program()} ui run={run_id}{self.override}"
 
     def models(self) -> list[str]:
         return sorted(str(model.name) for model in self._models())

@@ -8,11 +8,13 @@ from typing import Protocol
 
 from mlflow.entities import LoggedModel, RunData
 
+from bikeml.config.fields import SQLITE
 from bikeml.errors import BikemlError, ModelFileError, RecordError, RunNotFoundError
 from bikeml.records.fingerprint import check_fingerprint
+from bikeml.records.run import record_id
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
-from bikeml.records.run_folder import RESULT, RunFolder
-from bikeml.records.tags import CV, FOLDS, MODEL, SPLIT_PREFIX, TEST_TABLE
+from bikeml.records.run_folder import MODEL_FILE, RESULT, RunFolder
+from bikeml.records.tags import CV, FOLDER, FOLDS, MODEL, RECORD, SPLIT_PREFIX, TEST_TABLE
 from bikeml.system.printable import printable
 from bikeml.tracking import store
 
@@ -79,6 +81,21 @@ class RecordedRun:
             if self.chosen:
                 error.add_note(f"run={self.which} is {self.title}")
             raise
+
+    def find_own_folder(self) -> RunFolder | None:
+        """Return the folder that the run was written to, if it still holds this run; a store elsewhere knows none."""
+        place = self.tags.get(FOLDER) if self.uri.startswith(SQLITE) else None
+        folder = RunFolder(Path(place)) if place else None
+        try:
+            record = folder.read() if folder and folder.read_run_id() == self.run_id else None
+        except (RecordError, OSError):
+            return None
+        model = f"{MODEL_FOLDER}/{MODEL_FILE}"
+        is_same = record is not None and (
+            (record_id(record), record.fingerprint, record.files.get(model))
+            == (self.tags.get(RECORD), self.fingerprint, self.tags.get(MODEL))
+        )
+        return folder if is_same else None
 
     def holds(self, path: str) -> bool:
         """Return whether the run has an artifact: a file or a folder of the run folder; raises TrackingError."""

@@ -33,6 +33,7 @@ from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import move
 from bikeml.system.processes import is_gone
 from bikeml.system.redaction import redact
+from bikeml.terminal.numbers import show_count
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import open_store
@@ -99,7 +100,8 @@ class SweepStore:
         parent = sweep.destination
         if parent and parent.parent_run_id and parent.uri == redact(self.uri):
             tags[names.PARENT] = parent.parent_run_id
-        name, fitting = f"sweep of {sweep.n_trials or len(sweep.cells)} cells", fit_tags(tags, self._place.limits.tag)
+        name = f"sweep of {show_count(sweep.n_trials or len(sweep.cells), 'cell')}"
+        fitting = fit_tags(tags, self._place.limits.tag)
         return store.begin_run(self._client, experiment, name, fitting, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:

@@ -9,7 +9,7 @@ from bikeml.config.composition.composing import (
     resolve,
     run_folder,
 )
-from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
+from bikeml.config.composition.explanation import COMPOSITION_ERRORS, OPTIONS, explain
 from bikeml.config.composition.options import (
     config_dir,
     find_own_folder,
@@ -21,6 +21,7 @@ from bikeml.config.composition.options import (
 __all__ = [
     "ALLOW_VARIABLE",
     "COMPOSITION_ERRORS",
+    "OPTIONS",
     "checked_files",
     "choices",
     "compose",

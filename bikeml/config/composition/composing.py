@@ -19,6 +19,7 @@ from bikeml.config.composition.checked_loader import checked_files
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
 from bikeml.config.composition.options import config_dir, find_own_folder
 from bikeml.config.overrides import override
+from bikeml.config.project import place_table
 from bikeml.errors import ConfigError
 from bikeml.system.redaction import learn, learn_environment
 
@@ -57,9 +58,11 @@ def hydra_set_aside() -> Iterator[None]:
         Singleton._instances.update(earlier)  # noqa: SLF001
 
 
-def resolve(config: DictConfig) -> dict[str, object]:
+def resolve(config: DictConfig, hydra: Any = None) -> dict[str, object]:  # noqa: ANN401  HydraConf, or a DictConfig
     """
     Return the experiment's part of a composed config as plain values, without Hydra's section.
+
+    `hydra` is this section, if it is not in the config.
 
     Raises ConfigError when a value is missing or an interpolation cannot be resolved.
     """
@@ -75,7 +78,12 @@ def resolve(config: DictConfig) -> dict[str, object]:
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
     learn(plain)
-    return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+    values = {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+    hydra, data = config.get("hydra", hydra), values.get("data")
+    if hydra is not None and isinstance(data, dict):
+        sources = {str(source.path) for source in hydra.runtime.config_sources}
+        place_table(data, str(hydra.runtime.choices.get("data")), sources, hydra.overrides.task)
+    return values
 
 
 @contextmanager

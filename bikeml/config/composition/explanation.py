@@ -18,6 +18,7 @@ from bikeml.config.overrides import override, shell
 from bikeml.config.removed import explain_removed
 from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.system.printable import program
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""
@@ -29,6 +30,8 @@ ENDLESS = (
     "the config has no end: a file names itself in its defaults list, or through others, or an interpolation is nested "
     "too deeply; take it out"
 )
+OPTIONS = "options"
+"""The section of the options of a task, if some of them have the names of other sections; users write no section."""
 OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "tracking.tags", "vars")
 """The beginnings of keys that a user may add on the command line."""
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words for GROUP=null
@@ -102,7 +105,8 @@ def _key_error(error: BaseException | None) -> ConfigKeyError | None:
 
 def _unknown_key(error: ConfigKeyError) -> str:
     siblings = sorted(str(key) for key in error.parent_node) if error.parent_node is not None else []
-    known = [key for key in siblings if key != "hydra"]
+    of_task = map(str, error.parent_node[OPTIONS]) if OPTIONS in siblings else ()  # some are called as a section is
+    known = list(dict.fromkeys([*of_task, *(key for key in siblings if key not in ("hydra", OPTIONS))]))
     allowed = f"; allowed here: {', '.join(known)}" if known else ""
     if str(error.full_key).startswith(OPEN_SECTIONS):
         allowed += f"; to add a key, write +{error.full_key}=VALUE"
@@ -134,7 +138,7 @@ def _find_option(group: str, option: str) -> str:
         return f", but {folder / group / option}.yaml is there; add {shell('--config-dir', str(folder))}"
     if table is not None:
         words = shell("data=csv", override("data.path", str(table)))
-        option = f"python -m bikeml init {shell(str(table))} target=COLUMN"
+        option = f"{program()} init {shell(str(table))} target=COLUMN"
         return f"; for the table {str(table)!r} write {words} data.target=COLUMN, or make an option of it: {option}"
     return ""
 

@@ -88,6 +88,17 @@ def list_dates(pipeline: Pipeline) -> dict[str, FunctionTransformer]:
     }
 
 
+def name_dates(pipeline: Pipeline) -> None:
+    """
+    Tell the steps that read dates which column they were fitted on, so that scikit-learn can draw the pipeline.
+
+    A column of dates is a Series, from which scikit-learn 1.9 reads no name, and without one its diagram raises a
+    TypeError.
+    """
+    for name, reader in list_dates(pipeline).items():
+        reader.n_features_in_, reader.feature_names_in_ = 1, np.array([name], dtype=object)
+
+
 def _list_parts(pipeline: Pipeline) -> Iterator[tuple[list[BaseEstimator], list[str]]]:
     """Yield the steps that the columns of a table pass first, and the names of these columns."""
     first = pipeline[0]

@@ -2,10 +2,12 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 
-from bikeml.config.overrides import as_one_line, change_command, shell
+from bikeml.config.overrides import change_command, shell
 from bikeml.records.run import RunRecord
 from bikeml.records.sweep import Outcome, Sweep
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 
 SOME_MODELS = "linear,lasso,tree,rf,gbr"
@@ -28,11 +30,11 @@ def advise_run(record: RunRecord) -> str:
 
 def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
     """Return the command to try next: complete the sweep, then search the best model, then predict with the best."""
-    command = as_one_line(sweep.record.command)
+    again = partial(change_command, sweep.record.command, once=("open",))  # in the same folder
     if any(outcome.status in AWAITED for outcome in sweep.outcomes):
-        return command
+        return again()
     if sweep.has_failures and sweep.run_id:
-        return f"{command} reuse=finished"
+        return again("reuse=finished")
     if best is None or best.record is None:
         return ""
     searched = any(outcome.record and outcome.record.search for outcome in sweep.outcomes)
@@ -44,7 +46,7 @@ def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
 def advise_predict(command: str, run_id: str) -> str:
     """Return the command that predicts with a run, in the store that the `command` which made it names."""
     store = [word for word in _split(command) if word.startswith("tracking")]
-    return shell("python", "-m", "bikeml", "predict", *store, f"run={run_id[:ID_SHOWN]}", "data.path=NEW.csv")
+    return f"{program()} {shell('predict', *store, f'run={run_id[:ID_SHOWN]}', 'data.path=NEW.csv')}"
 
 
 def _split(command: str) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """Print the figures of a run, its time and files, and what to do next."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,7 @@ from bikeml.multirun.display.advice import TUNED, advise_run
 from bikeml.records.run import RunRecord, Search, StoreRecord
 from bikeml.records.run_folder import LOG, PAGE
 from bikeml.system.clock import entered
-from bikeml.system.printable import printable
+from bikeml.system.printable import printable, show_path
 from bikeml.table.datasets import DAILY_SHA256, PUBLISHED_LINEAR
 from bikeml.terminal.numbers import show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
@@ -30,6 +30,15 @@ def show_run(record: RunRecord, folder: Path, same: str = "") -> None:
     sampled = _describe_sample(record)
     if sampled:
         show_notice(sampled)
+
+
+def tell_run(record: RunRecord, folder: Path, same: str = "") -> None:
+    """Print in a few lines on stderr how good a run is, and what to know of it, for a caller who has the rest."""
+    ranked = find_metric(record.rank)
+    score = f"{ranked.test} {ranked.show(record.metrics[ranked.test])}"
+    show_notice(f"{record.run_name}: {score}, {record.seconds['total']:.1f} s; {show_path(folder)}")
+    for line in (*record.dataset.notes, *record.hints, *([same] if same else [])):
+        show_notice(line)
 
 
 def _figures(record: RunRecord) -> "Table":
@@ -57,11 +66,13 @@ def _explain(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield from _describe_search(record.search)
     if record.dataset.notes:
         yield "table", "\n".join(record.dataset.notes)
-    none = "none; there are too few rows, groups or dates, or the metrics have none"
-    yield "intervals", record.interval_method if record.intervals else none
+    if record.intervals:
+        yield "intervals", record.interval_method
+    if record.no_interval:
+        yield "no interval", "\n".join(tell_reasons(record.no_interval))
     yield "folds", _describe_folds(record, find_metric(record.rank))
     if record.undefined:
-        yield "undefined", "\n".join(f"{name}: {reason}" for name, reason in record.undefined.items())
+        yield "undefined", "\n".join(tell_reasons(record.undefined))
     if record.dataset.gaps:
         yield "gaps", ", ".join(f"{count:,} in {printable(column)}" for column, count in record.dataset.gaps.items())
     notes = [TUNED.format(f"cv_{record.rank}")] if record.cv.tuned_on_these_rows else []
@@ -69,6 +80,12 @@ def _explain(record: RunRecord) -> Iterator[tuple[str, str]]:
         notes.append("not reproducible: a random_state is null")
     if notes:
         yield "note", "\n".join(notes)
+
+
+def tell_reasons(reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yield each reason once, with the names of all figures that have it."""
+    for reason in dict.fromkeys(reasons.values()):
+        yield f"{', '.join(name for name, each in reasons.items() if each == reason)}: {reason}"
 
 
 def _places(record: RunRecord, folder: Path, same: str) -> Iterator[tuple[str, str]]:

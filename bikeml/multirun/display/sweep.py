@@ -1,7 +1,8 @@
 """Print the leaderboard of a sweep, the causes of its failures, and the places of its files."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -9,16 +10,19 @@ from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import AWAITED, TUNED, advise_sweep
+from bikeml.multirun.display.same import tell_same_cells
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.records.run import StoreRecord
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.clock import entered
-from bikeml.system.printable import printable
-from bikeml.terminal.numbers import show_parts
+from bikeml.system.printable import printable, show_path
+from bikeml.terminal.numbers import find_decimals, show_count, show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 CELLS_NAMED = 5
+Show = Callable[..., str]
+"""Shows a value of the metric that ranks, with the decimals of its column."""
 
 
 def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
@@ -27,15 +31,15 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
     keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
     varied = [key.rpartition(".")[2] for key in keys]
+    show = partial(metric.show, decimals=find_decimals(leaderboard[metric.test]))
     rows = []
     for _, row in leaderboard.iterrows():
         varies = cells[row["cell"]].varies
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
         values = [varies.get(key, "") for key in keys]
-        rows.append([rank, str(row["cell"]), *values, *_scores(row, metric), row["status"]])
+        rows.append([rank, str(row["cell"]), *values, *_scores(row, metric, show), row["status"]])
     headings = ["rank", "cell", *varied, *scores, "status"]
-    n_cells = "1 cell" if len(leaderboard) == 1 else f"{len(leaderboard)} cells"
-    title = f"{n_cells}, by cross-validated {metric.label}"
+    title = f"{show_count(len(leaderboard), 'cell')}, by cross-validated {metric.label}"
     if (leaderboard["rank"] > 1).any():
         title += f"\n{cells[leaderboard['cell'].iloc[0]].name} {describe_lead(leaderboard)}"
     show_table(build_table(headings, rows, title, right={"rank", "cell", *scores}, folded=varied), wide=True)
@@ -44,6 +48,21 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     if best is not None and best.record is not None:
         for hint in best.record.hints:
             show_notice(f"cell {best.cell.number}: {hint}")
+
+
+def tell_sweep(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
+    """Print in a few lines on stderr how a sweep ended, and what to know, for a caller who has the leaderboard."""
+    metric, best = find_metric(sweep.record.rank), _find_best(sweep, leaderboard)
+    n_failed = sum(outcome.has_failed for outcome in sweep.outcomes)
+    told = [show_count(len(leaderboard), "cell")]
+    if n_failed:
+        told.append(f"{n_failed} failed")
+    if best is not None:
+        told.append(f"the best is {best.cell.name}, {metric.mean} {metric.show(leaderboard[metric.mean].iloc[0])}")
+    show_notice(f"{', '.join(told)}; {show_path(sweep.folder)}")
+    hints = best.record.hints if best and best.record else ()
+    for line in (*hints, *filter(None, [tell_same_cells(sweep)])):
+        show_notice(line)
 
 
 def show_places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> None:
@@ -56,28 +75,30 @@ def _find_best(sweep: Sweep, leaderboard: pd.DataFrame) -> Outcome | None:
     return next((each for each in sweep.outcomes if each.record and each.cell.number == best), None)
 
 
-def _scores(row: pd.Series, metric: Metric) -> list[str]:
+def _scores(row: pd.Series, metric: Metric, show: Show) -> list[str]:
     if pd.isna(row["rank"]):
         return [""] * 5
     tuned = " *" if row["tuned_on_these_rows"] else ""
     test, low, high = (row[f"{metric.test}{end}"] for end in ("", "_low", "_high"))
-    interval = "" if pd.isna(low) else f" [{metric.show(low, 3)}, {metric.show(high, 3)}]"
+    interval = "" if pd.isna(low) else f" [{show(low, 3)}, {show(high, 3)}]"
     return [
-        f"{metric.show(row[metric.mean])} ± {metric.show(row[metric.std])}{tuned}",
-        *(("best", "") if row["rank"] == 1 else _show_distance(row, metric)),
-        f"{metric.show(test)}{interval}",
+        f"{show(row[metric.mean])} ± {show(row[metric.std])}{tuned}",
+        *(("best", "") if row["rank"] == 1 else _show_distance(row, show)),
+        f"{show(test)}{interval}",
         f"{row['seconds']:.1f} s",
     ]
 
 
-def _show_distance(row: pd.Series, metric: Metric) -> tuple[str, str]:
+def _show_distance(row: pd.Series, show: Show) -> tuple[str, str]:
     """Return the interval of the difference to the best cell, and the probability that the cell is as good."""
     if pd.isna(row["difference"]):
         return "", ""
     if pd.isna(row["difference_low"]):
-        return metric.show(row["difference"]), ""
+        return show(row["difference"]), ""
+    if row["difference_low"] == row["difference_high"] == 0:
+        return "equal", f"{row['probability_as_good']:.0%}"
     close = "~ " if row["indistinguishable"] else ""
-    low, high = (metric.show(row[f"difference_{end}"], 3) for end in ("low", "high"))
+    low, high = (show(row[f"difference_{end}"], 3) for end in ("low", "high"))
     return f"{close}[{low}, {high}]", f"{row['probability_as_good']:.0%}"
 
 
@@ -131,6 +152,9 @@ def _places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> Iterator[t
     if store is not None:
         yield "run", f"{store.run_id} in {store.uri}, experiment {printable(store.experiment_name)}"
         yield "look", store.look
+    same = tell_same_cells(sweep)
+    if same:
+        yield "same", same
     following = advise_sweep(sweep, _find_best(sweep, leaderboard))
     if following:
         yield "next", following

@@ -30,7 +30,7 @@ def find_aspects(runs: Sequence[tuple[RunRecord, Mapping[str, Any]]]) -> Iterato
     """Yield what differs between runs, each a record and the sections of its config."""
     records = [record for record, _ in runs]
     yield from _find_in_configs([config for _, config in runs])
-    yield from _tabulate("data", [_describe_data(record) for record in records])
+    yield from _tabulate("data", _describe_tables(records))
     yield from _tabulate("code", [_describe_code(record) for record in records])
     yield from _tabulate("versions", [_describe_versions(record.environment) for record in records])
 
@@ -56,6 +56,15 @@ def _tabulate(kind: str, found: Sequence[Mapping[str, str]]) -> Iterator[Aspect]
         values = [each.get(key, NONE) for each in found]
         if len(set(values)) > 1:
             yield Aspect(kind, key, values)
+
+
+def _describe_tables(records: Sequence[RunRecord]) -> list[dict[str, str]]:
+    """Return what the tables are; where they lie, and their names, only if their content differs."""
+    told = [_describe_data(record) for record in records]
+    for sha256, places in (("sha256", ("table", "source")), ("test_sha256", ("test file",))):
+        if len({getattr(record.dataset, sha256) for record in records}) == 1:
+            told = [{key: value for key, value in each.items() if key not in places} for each in told]
+    return told
 
 
 def _describe_data(record: RunRecord) -> dict[str, str]:

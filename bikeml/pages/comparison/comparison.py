@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from bikeml.evaluation.uncertainty.comparison import compare_on_rows, compare_wi
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.pages.comparison.aspects import Aspect, find_aspects
+from bikeml.pages.numbers import is_rounding_error
 from bikeml.pages.sweep.entries import DEPENDENT, read_split
 from bikeml.records.run import RunRecord
 
@@ -46,6 +47,15 @@ class Difference(NamedTuple):
     low: float | None = None
     high: float | None = None
 
+    @classmethod
+    def between(cls, first: float, value: float, low: float, high: float) -> Self:
+        """Return the difference of two values with its interval, which is nothing if it is only of rounding."""
+        is_rounding = all(is_rounding_error(each, first, value) for each in (low, high))
+        return cls(0.0, 0.0, 0.0) if is_rounding else cls(value - first, low, high)
+
+
+EQUAL = Difference(0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True)
 class ComparedFigure:
@@ -64,9 +74,11 @@ class ComparedFigure:
 
     @property
     def verdict(self) -> str:
-        """Return better, worse or too close to call; empty without an interval."""
+        """Return better, worse, equal or too close to call; empty without an interval."""
         if self.difference is None or self.difference.low is None or self.difference.high is None:
             return ""
+        if self.difference == EQUAL:
+            return "equal"
         worst, best = sorted((self.metric.sign * self.difference.low, self.metric.sign * self.difference.high))
         return "better" if worst > 0 else "worse" if best < 0 else "too close to call"
 
@@ -101,6 +113,21 @@ class Comparison:
         ]
         numbers = ("first", "value", "difference", "low", "high")
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+
+    @property
+    def notes(self) -> list[str]:
+        """Say of which runs the metrics disagree on the same rows, and which one to go by."""
+        rank = find_metric(self.runs[LETTERS[0]].record.rank)
+        return [
+            f"{letter}: the verdicts of the metrics differ, since each weighs the errors in its own way and has an "
+            f"interval of its own; go by {rank.label}, which ranks the runs"
+            for letter in self.runs
+            if len({each.verdict for each in self._of_rows(letter) if each.verdict}) > 1
+        ]
+
+    def _of_rows(self, letter: str) -> Iterator[ComparedFigure]:
+        """Yield the figures of a run on the held-out rows."""
+        yield from (each for each in self.figures if each.run == letter and each.name == each.metric.test)
 
     def __repr__(self) -> str:
         """Return the runs and the verdicts by the metric that ranks the first, in one line."""
@@ -177,7 +204,7 @@ def _compare_on_rows(first: ComparedRun, other: ComparedRun, metric: Metric) -> 
     compared = compare_on_rows(ours, theirs, Units.of("rows", tables[0]["row"].to_numpy()))
     if compared is None:
         return plain, "the interval is undefined for these rows"
-    return Difference(plain.value, compared[0], compared[2]), ""
+    return Difference.between(values[0], values[1], compared[0], compared[2]), ""
 
 
 def _compare_folds(first: RunRecord, other: RunRecord, metric: Metric) -> tuple[Difference | None, str]:
@@ -187,11 +214,12 @@ def _compare_folds(first: RunRecord, other: RunRecord, metric: Metric) -> tuple[
     scores = np.array([record.cv.scores[metric.name] for record in (first, other)], dtype=float)
     if not np.isfinite(scores).all():
         return None, f"{metric.label} is undefined in a fold"
-    plain = float(scores[1].mean() - scores[0].mean())
+    means = [float(each.mean()) for each in scores]
+    plain = means[1] - means[0]
     if first.cv.tuned_on_these_rows != other.cv.tuned_on_these_rows:
         return Difference(plain), "one of them was tuned on these rows, which flatters"
     if scores.shape[1] == 1:
         return Difference(plain), "one fold has no variance"
     ratio = float(np.mean(first.cv.n_score) / np.mean(first.cv.n_fit))
     half_width = float(compare_with_best(metric.sign * scores, 0, ratio).half_widths[1])
-    return Difference(plain, plain - half_width, plain + half_width), ""
+    return Difference.between(means[0], means[1], plain - half_width, plain + half_width), ""

@@ -27,6 +27,8 @@ class Row:
     pooled_interval: str
     undefined: str
     """Why a value of it is undefined; "" if all are defined."""
+    no_interval: str
+    """Why a value of it has no interval; "" if each has one, or none is defined."""
 
 
 def list_metrics(record: RunRecord, units: Mapping[str, str]) -> list[Row]:
@@ -48,7 +50,16 @@ def _describe(record: RunRecord, metric: Metric, target: str, unit: str | None) 
         _show(metric, record.metrics.get(metric.pooled)),
         show_interval(record, metric, metric.pooled),
         "; ".join(dict.fromkeys(reasons)),
+        _explain_interval(record, metric),
     )
+
+
+def _explain_interval(record: RunRecord, metric: Metric) -> str:
+    parts = ((metric.test, "held-out rows"), (metric.pooled, "rows of the folds"))
+    told = {part: record.no_interval[name] for name, part in parts if name in record.no_interval}
+    if len(told) == len(parts) and len({*told.values()}) == 1:
+        return next(iter(told.values()))
+    return "; ".join(f"{part}: {reason}" for part, reason in told.items())
 
 
 def _show(metric: Metric, value: float | None) -> str:
@@ -99,7 +110,7 @@ def list_cautions(folder: RunFolder, record: RunRecord) -> Iterator[str]:
         )
     if not record.reproducible:
         yield "The run cannot be reproduced to the last bit: a random_state is null. Set seed."
-    if not record.intervals and record.confidence is not None:
+    if not record.intervals and not record.no_interval and record.confidence is not None:  # of an earlier version
         yield "No metric has an interval: there are too few rows, groups or dates, or the metrics have none."
     if folder.has(LOG):
         yield f"There were warnings: see {LOG} in the folder."

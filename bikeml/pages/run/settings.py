@@ -11,6 +11,7 @@ from bikeml.errors import RecordError
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import MODEL, RunFolder
 from bikeml.system.documents import read_yaml
+from bikeml.system.printable import program
 
 GROUPS = ("data", "split", "preprocessing", "model", "search")
 """The groups of conf/ whose options change a result."""
@@ -86,7 +87,7 @@ def list_commands(folder: RunFolder, record: RunRecord) -> Iterator[Command]:
 
 
 def _command(*words: str) -> str:
-    return shell("python", "-m", "bikeml", *words)
+    return f"{program()} {shell(*words)}"
 
 
 def _find_run_id(folder: RunFolder) -> str | None:

@@ -13,6 +13,7 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
 from bikeml.pages.figures import save_figure
+from bikeml.pages.numbers import is_rounding_error
 from bikeml.pages.sweep.entries import read_split
 from bikeml.pages.sweep.plots import plot_leaderboard
 from bikeml.records.run import RunRecord
@@ -20,6 +21,7 @@ from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
 from bikeml.system.files import write_text
 from bikeml.system.sheets import to_sheet
+from bikeml.terminal.numbers import show_count
 
 REPEATS = (2, 5, 10, 20, 50)
 """The numbers of repeats of the folds that are advised."""
@@ -62,7 +64,7 @@ def describe_lead(leaderboard: pd.DataFrame) -> str:
     n_close, n_apart = int(others["indistinguishable"].sum()), int(others["indistinguishable"].isna().sum())
     close = "none is" if n_close == 0 else "1 is" if n_close == 1 else f"{n_close} are"
     apart = f"; {n_apart} cannot be compared" if n_apart else ""
-    return f"leads {len(others) + 1} cells; {close} too close to call{apart}"
+    return f"leads {show_count(len(others) + 1, 'cell')}; {close} too close to call{apart}"
 
 
 def advise_repeats(sweep: Sweep) -> Advice | None:
@@ -194,7 +196,10 @@ def _find_differences(ranked: Mapping[int, RunRecord], metric: Metric, rope: flo
         columns = found.half_widths, found.is_indistinguishable, found.find_as_good(rope)
         for number, half_width, is_close, as_good in zip(compared, *columns, strict=True):
             difference = rows[number]["difference"]
-            rows[number] |= {"difference_low": difference - half_width, "difference_high": difference + half_width}
+            ends = (difference - half_width, difference + half_width)
+            if all(is_rounding_error(each, best, means[number]) for each in ends):
+                difference, ends = 0.0, (0.0, 0.0)
+            rows[number] |= {"difference": difference, "difference_low": ends[0], "difference_high": ends[1]}
             rows[number] |= {"indistinguishable": bool(is_close), "probability_as_good": as_good}
     return rows
 

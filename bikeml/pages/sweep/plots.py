@@ -10,8 +10,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from bikeml.evaluation.metric import Metric
-from bikeml.pages.axes import write_title
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, POINT, WARM, add_axes, make_figure, name_style, shorten
+from bikeml.pages.axes import TICKS, figure_of, write_title
+from bikeml.pages.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    POINT,
+    WARM,
+    add_axes,
+    make_figure,
+    measure,
+    name_style,
+    shorten,
+)
+from bikeml.terminal.numbers import show_count
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
 MANY_ROWS = 1_000  # with more rows, points are drawn as pixels
@@ -20,6 +33,7 @@ LONG_LABEL = 22  # characters
 LOG_RATIO = 20  # if the largest value of an axis is more times the smallest, the axis is logarithmic
 FENCE = 1.5  # interquartile ranges below the lower quartile (Tukey, 1977)
 WIDE_RATIO = 1_000  # if the ratio is larger, only the powers of ten have labels
+Y_NAME = 0.32  # inches for the name of a y axis, beside its numbers
 PICTURE_WIDTH = 4.8  # inches, of leaderboard.png
 MANY_CELLS = 40  # only the best ones are drawn in leaderboard.png
 LONG_NAME = 68  # characters
@@ -107,6 +121,7 @@ def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("predicted", color=MUTED)
     axes.set_ylabel("actual", color=MUTED)
+    _make_room(axes)
     return figure
 
 
@@ -131,6 +146,7 @@ def plot_validation_curve(candidates: pd.DataFrame, axis: str, scoring: str) -> 
     axes.grid(visible=True, axis="y", color=FAINT, linewidth=0.7)
     axes.set_xlabel(axis.rpartition("__")[2].removeprefix("param_"), color=MUTED, parse_math=False)
     axes.set_ylabel(scoring, color=MUTED, parse_math=False)
+    _make_room(axes)
     return figure
 
 
@@ -172,12 +188,22 @@ def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, limits: 
     axes.grid(visible=True, color=FAINT, linewidth=0.7)
     axes.set_xlabel("seconds", color=MUTED)
     axes.set_ylabel(label, color=MUTED)
+    _make_room(axes)
     return figure
 
 
 def _make_axes(left: float, height: float, bottom: float, top: float) -> tuple[Figure, Axes]:
     figure = make_figure(WIDTH, height)
     return figure, add_axes(figure, left, bottom, right=0.12, top=top)
+
+
+def _make_room(axes: Axes) -> None:
+    """Widen the left margin if the numbers of the y axis would push its name out of the figure."""
+    axes.locator_params(axis="y", nbins=TICKS)
+    labels = axes.yaxis.get_major_formatter().format_ticks(list(axes.yaxis.get_majorticklocs()))
+    box, inch = axes.get_position(), 1 / figure_of(axes).get_figwidth()
+    left = max(box.x0, (Y_NAME + max(map(measure, labels))) * inch)
+    axes.set_position((left, box.y0, box.x1 - left, box.height))
 
 
 def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
@@ -214,5 +240,5 @@ def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
     axes.set_xlabel(metric.label)
     axes.legend(frameon=False, loc="upper left", fontsize=8, labelcolor=INK, borderaxespad=0.1)
     best = f", of which the best {len(shown)}" if len(shown) < len(leaderboard) else ""
-    write_title(axes, f"{metric.label} of {len(leaderboard):,} {'cell' if len(leaderboard) == 1 else 'cells'}{best}")
+    write_title(axes, f"{metric.label} of {show_count(len(leaderboard), 'cell')}{best}")
     return figure

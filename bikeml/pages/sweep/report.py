@@ -1,6 +1,6 @@
 """Write the page of a sweep, report.html, from the files in its cells' folders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from bikeml.records.run_folder import PAGE as CELL_PAGE
 from bikeml.records.sweep import Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
+from bikeml.terminal.numbers import find_decimals, show_count
 
 MANY_PAGES = 50  # of cells without one: each takes a quarter of a second
 
@@ -82,19 +83,14 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
     records = [entry.outcome.record for entry in ranked if entry.outcome.record]
+    others = [find_metric(name.removeprefix("test_")) for name in _find_others(leaderboard, metric)]
     return render(
         "sweep.html.j2",
-        {
-            "of": _show_of,
-            "score": partial(show_value, metric),
-            "seconds": show_seconds,
-            "share": _share,
-            "one_line": as_one_line,
-        },
+        _build_filters(leaderboard, metric, others),
         sweep=sweep.record,
         metric=metric,
         own_ranks=sweep.own_ranks,
-        others=[find_metric(name.removeprefix("test_")) for name in _find_others(leaderboard, metric)],
+        others=others,
         entries=entries,
         ranked=ranked,
         keys=list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)),
@@ -117,6 +113,21 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         predictions=list(draw_predictions(sweep, choose_models(ranked), metric)),
         curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
     )
+
+
+def _build_filters(
+    leaderboard: pd.DataFrame, metric: Metric, others: Sequence[Metric]
+) -> dict[str, Callable[..., str]]:
+    """Return what shows the values of the page; those of a metric have the same decimals in each row."""
+    decimals = {each.name: find_decimals(leaderboard[each.test]) for each in (metric, *others)}
+    return {
+        "of": lambda value, metric: show_value(metric, value, decimals=decimals[metric.name]),
+        "score": partial(show_value, metric, decimals=decimals[metric.name]),
+        "seconds": show_seconds,
+        "share": _share,
+        "count": show_count,
+        "one_line": as_one_line,
+    }
 
 
 def _group_by_reason(sweep: Sweep) -> dict[str, list[int]]:
@@ -144,10 +155,6 @@ def _find_scale(ranked: Sequence[Entry], metric: Metric) -> Scale:
     shown = [*(means - stds), *(means + stds), *(end for end in ends if end is not None)]
     low, high = max(min(shown), limits.low), min(max(shown), limits.high)
     return Scale(low, high) if low < high else Scale(low - 1, high + 1)
-
-
-def _show_of(value: float | None, metric: Metric) -> str:
-    return show_value(metric, value)
 
 
 def _share(value: float | None) -> str:

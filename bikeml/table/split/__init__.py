@@ -8,7 +8,7 @@ Its modules:
     kinds         one class for each kind of split, with scikit-learn's splitters
 """
 
-from bikeml.table.split.parts import Split, split_table
+from bikeml.table.split.parts import Split, find_training_rows, split_table
 from bikeml.table.split.splitter import Fold
 
-__all__ = ["Fold", "Split", "split_table"]
+__all__ = ["Fold", "Split", "find_training_rows", "split_table"]

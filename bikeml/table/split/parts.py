@@ -56,6 +56,14 @@ def split_table(table: Rows, config: SplitConfig, search_folds: int | None, *, n
     return split
 
 
+def find_training_rows(table: Rows, config: SplitConfig) -> np.ndarray | None:
+    """Return the rows that the split would train on, without any folds; None if they are too few to hold out any."""
+    try:
+        return build_splitter(table, config).hold_out()[0]
+    except ValueError:  # from scikit-learn
+        return None
+
+
 def _split(table: Rows, splitter: Splitter, search_folds: int | None, *, nested: bool) -> Split:
     rows = np.arange(len(table.y))
     is_file = table.n_train is not None

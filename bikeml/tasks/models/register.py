@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 
 from bikeml.config.fields import ModelName, Name, Section
 from bikeml.config.schema import Config
+from bikeml.system.printable import program
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def register(config: Config, options: Options) -> None:
         before = "which it had before" if done.previous == done.version else f"before: {done.previous or 'none'}"
         facts["alias"] = f"{done.alias} ({before})"
     version = f"{done.name}@{done.alias}" if done.alias else f"{done.name}/{done.version}"
-    facts["next"] = f"python -m bikeml predict{store.override} run={version} data.path=NEW.csv"
+    facts["next"] = f"{program()} predict{store.override} run={version} data.path=NEW.csv"
     tables.show_facts(facts)
 
 

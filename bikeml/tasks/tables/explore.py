@@ -97,7 +97,7 @@ def read_explorable(config: Config) -> Explorable:
         raise DataError(f"{redact(config.data.path)} has no rows below its column names")
     labelled = take_labelled(file.cells, file.data, redact(config.data.path), needs_target=True)
     check_target(labelled)
-    labelled = decide_roles(labelled, config)
+    labelled = decide_roles(labelled, config, needs_folds=False)
     data, index = labelled.data, pd.RangeIndex(labelled.cells.num_rows)
     roles = {name: role for role, names in data.roles.items() if role != "ignored" for name in names}
     columns = {

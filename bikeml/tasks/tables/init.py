@@ -9,10 +9,11 @@ from bikeml.config.composition import config_dir
 from bikeml.config.fields import ColumnName, Name, Section
 from bikeml.config.project import FILE, find_project
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError, RunFolderError
+from bikeml.errors import ConfigError, DataError, RunFolderError
 from bikeml.system.files import write_text
+from bikeml.system.printable import program
 from bikeml.tasks.tables import describe
-from bikeml.tasks.tables.explore import read_explorable
+from bikeml.tasks.tables.explore import Explorable, read_explorable
 from bikeml.tasks.tables.json_schema import build_schema
 from bikeml.terminal.progress import progress
 from bikeml.terminal.tables import show_facts
@@ -23,7 +24,7 @@ RESERVED = ("on", "off", "yes", "no", "true", "false", "null", "none", "y", "n")
 MODELS = "linear,lasso,tree,rf,gbr"
 PROJECT = """\
 # The commands of bikeml in this folder use these, and in those below it if it is in a git checkout or the home folder.
-# The words of a command win over them. A path of a table is relative to the folder that a command is given in.
+# The words of a command win over them. The path of a table in one of your options is relative to this folder.
 config_dir: {config_dir}    # the folder with your own options: conf/data/houses.yaml is data=houses
 store: sqlite:///mlflow.db    # where runs are recorded, from this folder on; MLFLOW_TRACKING_URI wins over it
 """
@@ -51,12 +52,15 @@ def init(config: Config, options: Options) -> None:
     _check_name(name)
     file = folder / "data" / f"{name}.yaml"
     if file.exists():
-        raise ConfigError(f"{_show(file)!r} is there already; choose another with name=NAME, or move it away")
+        raise ConfigError(
+            f"{_show(file)!r} is there already; choose another with name=NAME, or use it, as in: {program()} explore "
+            f"data={name}"
+        )
     target = options.target or config.data.target
     data = config.data.model_copy(update={"target": target, "path": _locate(config.data.path, top)})
     with progress() as announce:
         announce("reading the table")
-        table = read_explorable(config.model_copy(update={"data": data}))
+        table = _read(config.model_copy(update={"data": data}))
         from bikeml.table.look import look_at  # seconds of imports
 
         announce("looking")
@@ -75,6 +79,14 @@ def init(config: Config, options: Options) -> None:
             "next": "\n".join(_list_commands(name)),
         }
     )
+
+
+def _read(config: Config) -> Explorable:
+    """Return the table; its errors name the target as the task's own option."""
+    try:
+        return read_explorable(config)
+    except DataError as error:
+        raise DataError(str(error).replace("set data.target", "set target")) from error
 
 
 def name_option(path: str) -> str:
@@ -119,7 +131,7 @@ def _show(file: Path) -> str:
 
 def _list_commands(name: str) -> list[str]:
     return [
-        f"python -m bikeml explore data={name}",
-        f"python -m bikeml -m data={name} model={MODELS}",
-        f"python -m bikeml runs data={name} sort=score",
+        f"{program()} explore data={name}",
+        f"{program()} -m data={name} model={MODELS}",
+        f"{program()} runs data={name} sort=score",
     ]

@@ -17,6 +17,7 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK, TABLE
 from bikeml.system.documents import parse_json
+from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
@@ -103,7 +104,7 @@ class Finder:
             known = [str(each.name) for each in self._client.search_experiments(max_results=NAMES_READ)]
             raise RunNotFoundError(
                 f"no finished run is recorded in {redact(self._uri)!r}, experiment {name!r}"
-                f"{did_you_mean(name, {*known} - {name})}; record one first (python -m bikeml), or set tracking.uri "
+                f"{did_you_mean(name, {*known} - {name})}; record one first ({program()}), or set tracking.uri "
                 f"and tracking.experiment_name; the store's experiments are {some(known, show=str)}"
             )
         self._chosen = "the latest run"
@@ -186,8 +187,9 @@ class Finder:
             meant = did_you_mean(name, models) if name not in models else ""
             if at and name in models:
                 meant = did_you_mean(detail, [alias for of, alias in self._store.aliases() if of.name == name])
+            folder = "" if at else f"there is no folder {which!r} with a run, and "
             raise RunNotFoundError(
-                f"no registered model {name!r} has the {what} {detail!r}{meant}; the registered models are: "
+                f"{folder}no registered model {name!r} has the {what} {detail!r}{meant}; the registered models are: "
                 f"{', '.join(models) or 'none'}"
             )
         return self._of_version(which, found)

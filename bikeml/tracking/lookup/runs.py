@@ -13,6 +13,7 @@ from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.records.tags import PARENT
+from bikeml.system.printable import program
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
 from bikeml.tracking.lookup.finder import Finder
@@ -79,9 +80,7 @@ def _searching(config: Config, which: str) -> Iterator[Finder]:
     place = open_store(config)
     uri = place.uri
     if _is_missing(uri):
-        raise RunNotFoundError(
-            f"there is no store at {uri!r}; record a run first (python -m bikeml), or set tracking.uri"
-        )
+        raise RunNotFoundError(f"there is no store at {uri!r}; record a run first ({program()}), or set tracking.uri")
     with store.store_errors(uri, f"look for run {which!r}", ADVICE):
         yield Finder(place, config.tracking)
 
@@ -121,7 +120,7 @@ def _read_run_id(folder: RunFolder | SweepFolder) -> str:
     run_id = folder.read_run_id()
     if run_id is None:
         where = str(folder.path)
-        raise RunNotFoundError(f"{where!r} is in no store; record it with: python -m bikeml record {shell(where)}")
+        raise RunNotFoundError(f"{where!r} is in no store; record it with: {program()} record {shell(where)}")
     return run_id
 
 
