@@ -1,6 +1,7 @@
 """What a config file may say of Hydra: options by name and plain values, but nothing that Hydra would run."""
 
 import os
+import re
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,9 @@ from bikeml.config.composition import compose, config_dir
 from bikeml.config.composition.hydra_section import TEXTS, find_links, is_harmless, list_values
 from bikeml.config.sections import take_known
 from bikeml.errors import ConfigError, RecordError, TrackingError
+from bikeml.experiment.grid import find_grid_problems
 from tests.attacks.configs import WAYS, Folder, Place, attack_once, list_payloads
+from tests.conftest import config_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 VARIABLE = "BIKEML_ALLOW_HYDRA_CONFIG"
@@ -239,6 +242,29 @@ def test_no_estimator_has_a_cache_of_pickles(memory, workdir):
         {"_target_": "sklearn.ensemble.StackingRegressor", "estimators": [["a", inner]]},
     ):
         assert any("memory" in problem for problem in find_problems("model.estimator", spec, RegressorMixin))
+
+
+INNER = "steps: [[b, {_target_: sklearn.linear_model.Ridge}]]"
+
+
+@pytest.mark.parametrize(
+    ("axis", "key"),
+    [
+        ("estimator__memory: [null, cache]", "estimator__memory"),
+        ("estimator__memory: [{_target_: joblib.Memory}]", "estimator__memory"),
+        (f"estimator: [{{_target_: sklearn.pipeline.Pipeline, memory: cache, {INNER}}}]", "estimator.estimator.memory"),
+        (
+            f"estimator__steps: [[[b, {{_target_: sklearn.pipeline.Pipeline, memory: cache, {INNER}}}]]]",
+            "estimator__steps.0.1.memory",
+        ),
+    ],
+)
+def test_no_axis_of_a_grid_gives_an_estimator_a_cache_of_pickles(mine, axis, key):
+    pipeline = f"{{_target_: sklearn.pipeline.Pipeline, {INNER}}}"
+    bag = f"estimator: {{_target_: sklearn.ensemble.BaggingRegressor, estimator: {pipeline}}}\ngrid: {{{axis}}}\n"
+    config = config_of(mine(bag, "model/bag", None), "model=bag", "search=grid")
+    problem, *_ = find_grid_problems(config)
+    assert re.match(rf"model\.grid\.{re.escape(key)}=.* is for pickles, which joblib loads and which run code", problem)
 
 
 # what the attacks see

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator, Mapping, ValuesView
 from typing import Any
 
@@ -159,7 +160,7 @@ def find_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str
     arguments = {name: value for name, value in spec.items() if name != "_target_"}
     problems = [
         *_argument_problems(key, estimator_class, arguments),
-        *(problem for path, nested in _nested_specs(key, arguments) for problem in find_problems(path, nested, object)),
+        *(problem for path, nested in find_nested(key, arguments) for problem in find_problems(path, nested, object)),
     ]
     yield from problems or _value_problems(key, spec, role)
 
@@ -183,23 +184,27 @@ def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, 
                 f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}; "
                 f"if the option that you chose sets it, take it away with ~{key}.{name}"
             )
-        elif name == "memory" and arguments[name] is not None:
-            yield f"{key}.memory={arguments[name]!r} is for pickles, which joblib loads and which run code; write null"
-        elif name in FUNCTIONS and isinstance(arguments[name], str):
-            yield (
-                f"{key}.{name}={arguments[name]!r} is text; write a function as {{_target_: {GET_METHOD}, "
-                f"path: {arguments[name]}}}"
-            )
+        else:
+            yield from find_forbidden(f"{key}.{name}", arguments[name])
 
 
-def _nested_specs(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def find_forbidden(key: str, value: object) -> Iterator[str]:
+    """Yield why no estimator takes the value of an argument, whose name is the last one in the key."""
+    name = re.split(r"\.|__", key)[-1]
+    if name == "memory" and value is not None:
+        yield f"{key}={value!r} is for pickles, which joblib loads and which run code; write null"
+    elif name in FUNCTIONS and isinstance(value, str):
+        yield f"{key}={value!r} is text; write a function as {{_target_: {GET_METHOD}, path: {value}}}"
+
+
+def find_nested(key: str, value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the estimators inside an argument with their keys, at any depth of mappings and lists."""
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, item in items:
         if isinstance(item, Mapping) and "_target_" in item:
             yield f"{key}.{name}", item
         else:
-            yield from _nested_specs(f"{key}.{name}", item)
+            yield from find_nested(f"{key}.{name}", item)
 
 
 def _value_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from bikeml.config.schema import Config, Steps
 from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError
-from bikeml.experiment.estimators import build, describe, find_problems, validate
+from bikeml.experiment.estimators import build, describe, find_forbidden, find_nested, find_problems, validate
 from bikeml.experiment.pipeline import KINDS, PREPROCESSING, REGRESSOR
 
 AFTER = "after"
@@ -117,7 +117,10 @@ def _say_unknown(key: str, name: str, estimator: BaseEstimator) -> str:
 
 def _try_value(key: str, estimator: BaseEstimator, argument: str, value: object) -> Iterator[str]:
     """Yield why an argument, at any depth of the estimator, cannot have the value."""
-    if isinstance(value, Mapping) and "_target_" in value and (problems := [*find_problems(key, value, object)]):
+    problems = [*find_forbidden(key, value)]
+    for path, spec in find_nested(key.rpartition(".")[0], {argument: value}):
+        problems += find_problems(path, spec, object)
+    if problems:
         yield from problems
         return
     try:
