@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bikeml.errors import FitError
 from bikeml.terminal.status import report
 
 resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
@@ -87,6 +88,16 @@ def test_what_the_machine_refuses_is_one_line_and_no_traceback(error, message, c
     first, second = capsys.readouterr().err.splitlines()
     assert first == second
     assert first.startswith(f"bikeml: {message}")
+
+
+def test_a_fit_for_which_there_is_too_little_memory_is_the_machines(capsys):
+    error = FitError("the pipeline could not be fitted: MemoryError: Unable to allocate 3 GiB")
+    error.__cause__ = MemoryError("Unable to allocate 3 GiB")
+    assert report(error) == 1
+    assert capsys.readouterr().err.startswith("bikeml: there is too little memory: Unable to allocate 3 GiB; take")
+    error.__cause__ = OSError(28, "No space left on device")
+    assert report(error) == 1
+    assert capsys.readouterr().err.startswith("bikeml: the pipeline could not be fitted")
 
 
 def test_a_bug_stays_a_bug(capsys):

@@ -18,6 +18,7 @@ from bikeml.config.composition import config_dir
 from bikeml.errors import BikemlError
 from bikeml.records.sweep import Cell, SweepRecord, find_varying
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.records.tags import ERROR
 from bikeml.tracking import store
 from tests.conftest import DAILY, config_of
 
@@ -44,6 +45,35 @@ def runs_of(workdir, condition=""):
 def start(*arguments, cwd):
     command = [sys.executable, "-m", "bikeml", "-m", *FAST, *arguments]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_cell_without_enough_memory_costs_itself_and_is_no_failure_of_its_model(bikeml_main, workdir, monkeypatch):
+    from sklearn.linear_model import Lasso
+
+    def fit(*_, **__):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    monkeypatch.setattr(Lasso, "fit", fit)
+    assert bikeml_main("-m", *FAST, "tracking=local", "hydra.sweep.dir=sweep", "model=lasso,linear") == 1
+    board = board_of(workdir / "sweep")
+    assert list(board["status"]) == ["failed", "finished"]
+    assert board["note"][0].startswith("there is too little memory: Unable to allocate 3 GiB; ")
+    assert [run for run in runs_of(workdir) if ERROR in run.data.tags] == []
+
+
+def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkeypatch):
+    from bikeml.multirun import story
+
+    def look(sweep, *_):
+        names = {path.name for path in (workdir / "sweep").iterdir()}
+        seen.append({"leaderboard.csv", "leaderboard.png", "report.html"} <= names)
+        seen.append(client_of(workdir).get_run(sweep.run_id).info.status)
+
+    seen = []
+    for name in ("show_leaderboard", "show_places"):
+        monkeypatch.setattr(story, name, look)
+    assert bikeml_main("-m", *FAST, "tracking=local", "hydra.sweep.dir=sweep", "model=baseline,linear") == 0
+    assert seen == [True, "FINISHED"] * 2
 
 
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch):

@@ -22,6 +22,7 @@ from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.terminal.machine import find_cause
 from bikeml.terminal.status import describe_error, log_error, settle_logging
 
 
@@ -77,15 +78,16 @@ def run_cell(composed: DictConfig) -> FinishedRun:
     except SweepStoppedError:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
-    except Exception as error:
-        log_error(error)
+    except Exception as raised:
+        log_error(raised)
+        error = find_cause(raised)
         write_failure(folder, describe_error(error), overrides, command=command)
         # A store, a disk or a table that is out of reach may be back next time; the same code will fail again.
         if asked is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
             _record(*asked, sweep_folder, describe_error(error), started)
-        if isinstance(error, BikemlError):
+        if isinstance(raised, BikemlError):
             raise
-        raise FitError(describe_error(error)) from None
+        raise (error if isinstance(error, BikemlError) else FitError(describe_error(error))) from None
 
 
 def _refuse_minimizing(sweeper: Any) -> None:  # noqa: ANN401  a DictConfig of any sweeper's keys

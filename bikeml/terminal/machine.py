@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
-from bikeml.errors import MachineError
+from bikeml.errors import BikemlError, MachineError
 
 LEAST_BYTES = 1_200_000_000
 """The address space that the imports of a run and its record take: 1.1 GB on two cores."""
@@ -38,13 +38,20 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 """How Python, and the loader of libraries, say such things without a number."""
 
 
-def explain(error: BaseException) -> MachineError | None:
-    """Return what the machine refused, if that is where an unknown error came from; None otherwise."""
+def find_cause(error: Exception) -> Exception:
+    """Return what the machine refused if an unknown error, or the lack of memory, came from that; else the error."""
+    is_ours = isinstance(error, BikemlError)
+    if is_ours and not any(isinstance(each, MemoryError) for each in _list_causes(error)):
+        return error
+    return _explain(error) or error
+
+
+def _explain(error: BaseException) -> MachineError | None:
     for each in _list_causes(error):
         found = REFUSALS[errno.ENOMEM] if isinstance(each, MemoryError) else _look_up(each)
         if found is not None:
             what, advice = found
-            refusal = MachineError(f"{what}{_name(each)}; {advice or _advise_memory()}")
+            refusal = MachineError(f"{what}{_show(each)}; {advice or _advise_memory()}")
             refusal.__cause__ = error  # BIKEML_TRACEBACK shows it
             return refusal
     return _find_lost_folder()
@@ -65,7 +72,7 @@ def _look_up(error: BaseException) -> tuple[str, str] | None:
     return next((refusal for words, refusal in _WORDS.items() if words in said), None)
 
 
-def _name(error: BaseException) -> str:
+def _show(error: BaseException) -> str:
     """Return the file that was refused, or how much memory."""
     named = error.filename if isinstance(error, OSError) else str(error) if isinstance(error, MemoryError) else ""
     return f": {named}" if named else ""

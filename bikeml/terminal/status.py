@@ -19,7 +19,7 @@ from bikeml.errors import (
 from bikeml.system.interrupts import SAID, find_interrupt, ignore, to_status
 from bikeml.system.redaction import redact
 from bikeml.terminal.clean import clean, clean_logs
-from bikeml.terminal.machine import explain
+from bikeml.terminal.machine import find_cause
 from bikeml.terminal.streams import find_failure
 
 DONE, FAILED, BAD_INPUT, SUBMITTED = 0, 1, 2, 3
@@ -33,7 +33,7 @@ def report(error: BaseException) -> int:
         ignore()
         print(SAID, file=sys.stderr)
         return to_status(interrupt)
-    error = error if isinstance(error, BikemlError) else explain(error) or error
+    error = find_cause(error) if isinstance(error, Exception) else error
     if os.environ.get(TRACEBACK_VARIABLE) or not isinstance(error, BikemlError):
         print(clean("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, BikemlError):
