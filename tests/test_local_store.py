@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from bikeml.destination import sqlite_faults
 from bikeml.errors import TrackingError
@@ -129,3 +130,19 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_store(workdir, full_disk, s
 def test_an_error_that_is_not_of_sqlite_keeps_its_words(workdir):
     assert sqlite_faults.explain(OSError("no route"), "sqlite:///a.db") is None
     assert sqlite_faults.explain(sqlite3.OperationalError("locked"), "http://host") is None
+
+
+def test_whatever_mlflow_raises_at_an_answer_is_an_error_of_the_store():
+    from mlflow.entities import RunInfo
+
+    told = r"cannot record the run in 'http://here': .*; check tracking.uri"
+    with pytest.raises(TrackingError, match=told), store.store_errors("http://here"):
+        RunInfo.from_proto(None)  # an AttributeError, as of an answer of another form
+    with pytest.raises(AttributeError), store.store_errors("http://here"):
+        None.run  # noqa: B018  an error of ours
+
+
+def test_an_error_of_a_store_is_told_with_few_of_its_words():
+    with pytest.raises(TrackingError) as caught, store.store_errors("http://here"):
+        raise MlflowException("x" * 100_000)
+    assert len(str(caught.value)) < 2_000

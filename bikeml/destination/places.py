@@ -52,9 +52,9 @@ def refuse_outside(place: str, uri: str) -> None:
     store = urlsplit(uri)
     if store.scheme in (*_OF_SERVER, "azureml") and not _is_inside(place, store):
         raise TrackingError(
-            f"the server at {redact(uri)!r} keeps the files of its runs at {redact(place)!r}, which is not its own: "
-            "files are sent to and taken from the server itself, s3:, gs:, wasbs: and abfss: only; let it serve its "
-            "files (mlflow server --serve-artifacts), or choose another tracking.uri"
+            f"the server at {redact(uri)!r} keeps the files of its runs at {redact(place)!r:.300}, which is not its "
+            "own: files are sent to and taken from the server itself, s3:, gs:, wasbs: and abfss: only; let it serve "
+            "its files (mlflow server --serve-artifacts), or choose another tracking.uri"
         )
 
 

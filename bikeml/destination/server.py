@@ -9,6 +9,7 @@ import os
 from http import HTTPStatus
 from importlib.metadata import entry_points
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from bikeml.config.overrides import shell
@@ -140,3 +141,9 @@ def _parse(answer: "Response") -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def is_raised_by_mlflow(error: Exception) -> bool:
+    """Tell whether MLflow raised an error: any, from AttributeError to RecursionError, at an answer of another form."""
+    modules = [str(frame.f_globals.get("__name__")).split(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return [name for name in modules if name in ("bikeml", "mlflow")][-1:] == ["mlflow"]

@@ -23,7 +23,7 @@ from bikeml.config.fields import SQLITE, STORES, TRACKING_URI
 from bikeml.config.schema import TrackingConfig
 from bikeml.destination import sqlite_faults
 from bikeml.destination.places import watched
-from bikeml.destination.server import LOGIN, explain_deleted
+from bikeml.destination.server import LOGIN, explain_deleted, is_raised_by_mlflow
 from bikeml.errors import TrackingError
 from bikeml.records.tags import OWNER, USER
 from bikeml.system.processes import owner, user
@@ -45,6 +45,8 @@ _PLACES = (
     ("logged_models", "artifact_location"),
 )
 """The columns of MLflow's tables that hold places of artifacts."""
+MOST_SHOWN = 1_000
+"""Characters of an error, which may hold all that a server has answered."""
 _REFUSAL = re.compile(r"error code 40[13]\b|PERMISSION_DENIED|UNAUTHENTICATED")
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes if nothing has the name; it calls some names invalid."""
@@ -56,14 +58,16 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, Import
 def store_errors(
     uri: str, what: str = "record the run", advice: str = "check tracking.uri, or choose tracking=none"
 ) -> Iterator[None]:
-    """Raise TrackingError, which says that `what` failed and why, for any of STORE_ERRORS in the block."""
+    """Raise TrackingError, which says that `what` failed and why, for any error of the store in the block."""
     try:
         yield
-    except STORE_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, STORE_ERRORS) and not is_raised_by_mlflow(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         how = LOGIN if _REFUSAL.search(reason) else advice
         reason, how = sqlite_faults.explain(error, uri) or (reason, how)
-        raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason)}; {how}") from error
+        raise TrackingError(f"cannot {what} in {redact(uri)!r}: {redact(reason):.{MOST_SHOWN}}; {how}") from error
 
 
 def connect(uri: str) -> MlflowClient:
