@@ -5,6 +5,7 @@ A case is what the folder wants of Hydra (a payload), the way in which that gets
 folder is named. The command is drawn: a run, a sweep, --cfg, --help, a task, or a call from Python.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -336,6 +337,8 @@ def plan(session: Path, *, is_short: bool) -> list[Case]:
     from tests.attacks.commands import import_all
 
     import_all()
+    for module in ("run", "sweep"):
+        importlib.import_module(f"bikeml.api.{module}")
     sources = SOURCES[:2] if is_short else SOURCES
     names = list(list_payloads(Place(session)))
     return [

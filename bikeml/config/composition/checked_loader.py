@@ -104,7 +104,7 @@ class CheckedLoader(ConfigLoaderImpl):
         """Compose a config; raises ConfigError for what a file may not have."""
         self._has_users_files = False
         composed = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        _refuse_protected(composed.hydra.job.env_set)
+        _refuse_protected(OmegaConf.select(composed, "hydra.job.env_set") or {})
         if self._has_users_files and not is_all_allowed():
             _refuse_links(composed.hydra)
             _refuse_paths(composed.hydra.runtime.choices.values())
@@ -215,7 +215,7 @@ def _refuse_paths(names: Iterable[str | None]) -> None:
             )
 
 
-def _refuse_protected(env_set: DictConfig) -> None:
+def _refuse_protected(env_set: Iterable[object]) -> None:
     """Raise ConfigError if Hydra would set a variable by which bikeml trusts more."""
     for name in map(str, env_set):
         if name.upper().startswith(PROTECTED):
@@ -228,6 +228,6 @@ def _refuse_protected(env_set: DictConfig) -> None:
 def _refuse_links(section: DictConfig) -> None:
     """Raise ConfigError if something from which Hydra makes an object reads a mapping of the experiment."""
     for part in CALLED:
-        node = section[part]
+        node = OmegaConf.select(section, part)
         for key in find_links(node, (SECTION, part)) if OmegaConf.is_config(node) else ():
             raise ConfigError(f"{'.'.join(key)} reads a mapping or a list; give it a number or a text")
