@@ -18,6 +18,7 @@ from hydra._internal.config_repository import ConfigRepository, IConfigRepositor
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
+from hydra.core.global_hydra import GlobalHydra
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -38,9 +39,16 @@ CALLED = ("launcher", "sweeper", "callbacks", "job_logging", "hydra_logging")
 """The parts of Hydra's section from which it makes objects."""
 
 
+def check_files(initialized: GlobalHydra) -> None:
+    """Let a Hydra that is initialized load its config files with :class:`CheckedLoader`."""
+    hydra = initialized.hydra
+    if hydra is not None:
+        hydra.config_loader = CheckedLoader(hydra.config_loader.get_search_path())
+
+
 @contextmanager
 def checked_files() -> Iterator[None]:
-    """Let Hydra load its config files with :class:`CheckedLoader` while the block runs."""
+    """Let a Hydra that is made while the block runs load its config files with :class:`CheckedLoader`."""
     loader = vars(hydra_main)["ConfigLoaderImpl"]
     vars(hydra_main)["ConfigLoaderImpl"] = CheckedLoader  # Hydra 1.3 takes no loader of its caller's
     try:

@@ -15,7 +15,7 @@ from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
-from bikeml.config.composition.checked_loader import checked_files
+from bikeml.config.composition.checked_loader import check_files
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
 from bikeml.config.composition.options import config_dir, find_own_folder
 from bikeml.config.overrides import override
@@ -32,7 +32,8 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     is wrong.
     """
     try:
-        with hydra_set_aside(), checked_files(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+        with hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+            check_files(GlobalHydra.instance())
             return hydra_compose("config", [*_name_own_folder(overrides), *overrides], return_hydra_config=True)
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
