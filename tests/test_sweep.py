@@ -61,6 +61,16 @@ def test_a_cell_without_enough_memory_costs_itself_and_is_no_failure_of_its_mode
     assert [run for run in runs_of(workdir) if ERROR in run.data.tags] == []
 
 
+def test_an_interrupt_that_a_library_makes_another_error_of_ends_the_sweep(bikeml_main, workdir, monkeypatch, capsys):
+    def initialize(*_, **__):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("bikeml.multirun.cell.run", initialize)
+    assert bikeml_main("-m", *UNTRACKED, "model=baseline,linear") == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "bikeml: interrupted"
+    assert list(board_of(workdir / "sweep")["status"]) == ["interrupted", "not run"]
+
+
 def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkeypatch):
     from bikeml.multirun import story
 

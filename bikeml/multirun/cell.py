@@ -22,6 +22,7 @@ from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.system.interrupts import find_interrupt
 from bikeml.terminal.machine import find_cause
 from bikeml.terminal.status import describe_error, log_error, settle_logging
 
@@ -79,6 +80,8 @@ def run_cell(composed: DictConfig) -> FinishedRun:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
     except Exception as raised:
+        if interrupt := find_interrupt(raised):  # a library has made another error of it
+            raise interrupt from None
         log_error(raised)
         error = find_cause(raised)
         write_failure(folder, describe_error(error), overrides, command=command)
