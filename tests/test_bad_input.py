@@ -75,7 +75,7 @@ COMMANDS = [
     ("-x", r"no option '-x'; "),
     ("model=rf,gbr", r"Ambiguous value for argument 'model=rf,gbr'; add -m to sweep"),
     ("--cfg=jobs", r"invalid choice: 'jobs'"),
-    ("--config-dir=nowhere", r"Additional config directory '.*nowhere' not found"),
+    ("--config-dir=nowhere", r"--config-dir: there is no folder 'nowhere'"),
     ("--config-name=other", r"there is no primary config 'other'; leave --config-name out"),
     ("model= rf", r"cannot read the override 'rf'; write key=value, without spaces around ="),
     ("data.path=~/my.csv", r"quote the value: 'data.path=\"~/my.csv\"'"),

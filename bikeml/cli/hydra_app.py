@@ -83,6 +83,8 @@ def parse(argv: Sequence[str]) -> Namespace:
     task = next((word for word in args.overrides if word in TASKS or word in GROUPS), None)
     if task is not None:
         raise ConfigError(f"{task!r} is a task, and a task comes first: {program()} {task} ...")
+    if args.config_dir and "://" not in args.config_dir and not Path(args.config_dir).is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {args.config_dir!r}")  # as for a task
     if args.config_path and "://" not in args.config_path:
         args.config_path = str(Path(args.config_path).absolute())  # Hydra would look beside this file
     names_folder = any(word.lstrip("+").startswith("hydra.searchpath=") for word in args.overrides)

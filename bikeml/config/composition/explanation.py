@@ -198,5 +198,5 @@ def _first_line(error: Exception) -> str:
 
 def _plain(message: str) -> str:
     """Return a message without Hydra's advice to append with +: a typed config takes no further keys."""
-    lines = [line for line in message.splitlines() if line.strip() and not line.startswith("To append")]
+    lines = [line for line in message.split("\n") if line.strip() and not line.startswith("To append")]
     return "\n".join(lines)
