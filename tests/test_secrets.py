@@ -15,15 +15,17 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bikeml.cli import start
 from bikeml.config.overrides import override
 from bikeml.config.schema import Config
 from bikeml.config.sections import names_not_in_result
-from bikeml.errors import BikemlError, ConfigError
+from bikeml.errors import BikemlError, ConfigError, DataError
 from bikeml.records.sweep import FailureRecord
 from bikeml.system.files import write_text
 from bikeml.system.redaction import MASK, forget, hide, learn, learn_environment, learn_value, mask, redact, spare
 from bikeml.system.redaction.names import RESULT_SECTIONS, is_secret_variable
 from bikeml.system.sheets import to_sheet
+from bikeml.tasks.reproduce import _find_table
 from bikeml.terminal.clean import CleanFormatter, CleanStream, clean_output
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
@@ -302,3 +304,34 @@ def test_a_spreadsheet_gets_text_and_numbers_as_they_are():
     assert [*read["text"]] == safe
     assert [*read["number"]] == [-1.5] * len(cells)
     assert table["text"].iloc[0] == "=1+1"
+
+
+def test_reproduce_asks_for_an_address_whose_secret_is_not_recorded():
+    told = r"the secret in 'https://\*{3}@h/x.csv' is not recorded; set table=FILE to where it is"
+    with pytest.raises(DataError, match=told):
+        _find_table("0" * 64, "table", None, "https://***@h/x.csv")
+
+
+@pytest.mark.slow
+def test_what_hydra_itself_writes_of_a_run_holds_no_secret(workdir, capfd):
+    words = [
+        "tracking=none",
+        "evaluation.importance=none",
+        "evaluation.bootstrap_samples=100",
+        "hydra.output_subdir=.h",
+    ]
+    secrets = ["+vars.password=hush", "+vars.note=hunter2-hunter2", "+hydra.job.env_set.MY_TOKEN=hunter2-hunter2"]
+    assert start([*words, *secrets, "hydra.run.dir=out"]) == 0
+    files = [file for file in (workdir / "out").rglob("*") if file.is_file()]
+    assert {"config.yaml", "hydra.yaml", "overrides.yaml"} <= {file.name for file in files if file.parent.name == ".h"}
+    held = [file.name for file in files if b"hunter2" in file.read_bytes() or b"hush" in file.read_bytes()]
+    assert held == []
+    assert "hunter2" not in "".join(capfd.readouterr())
+
+
+def test_cfg_shows_no_secret_and_tells_what_it_is_of(capsys):
+    assert start(["--cfg", "job", "data.path='https://h/x.csv?sig=abcdef'", "+vars.password=hush"]) == 0
+    shown = capsys.readouterr().out
+    assert "  path: https://h/x.csv?sig=***\n" in shown
+    assert "  password: ***\n" in shown
+    assert "abcdef" not in shown

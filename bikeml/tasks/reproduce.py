@@ -27,7 +27,7 @@ from bikeml.records.run import Environment, RunRecord
 from bikeml.records.run_folder import CONFIG, DIFF, ENVIRONMENT, RunFolder
 from bikeml.records.tags import TABLE, TEST_TABLE
 from bikeml.system.processes import child
-from bikeml.system.redaction import redact
+from bikeml.system.redaction import MASK, redact
 from bikeml.tasks.worktree import restore
 from bikeml.terminal.progress import Announce, progress
 
@@ -188,6 +188,9 @@ def _find_table(expected: str, key: str, given: str | None, *others: str | None)
 
     reasons = []
     for path in filter(None, dict.fromkeys([given] if given else others)):
+        if MASK in path:
+            reasons.append(f"the secret in {path!r} is not recorded")
+            continue
         try:
             found = hashlib.sha256(read_bytes(path)).hexdigest()
         except DataError as error:
