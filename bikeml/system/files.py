@@ -24,8 +24,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def clean_file(path: Path) -> None:
-    """Take the secrets out of a text file, if it is there, that another program has written; raises OSError."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    """Take the secrets out of a text file that another program has written, if it has; raises OSError."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
     if redact(text) != text:
         write_text(path, redact(text))
 

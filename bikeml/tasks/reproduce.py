@@ -186,11 +186,9 @@ def _find_table(expected: str, key: str, given: str | None, *others: str | None)
     """Return the first path with the `expected` sha256, only that which is `given` if any; raises DataError."""
     from bikeml.table.reading.source import read_bytes
 
-    reasons = []
-    for path in filter(None, dict.fromkeys([given] if given else others)):
-        if MASK in path:
-            reasons.append(f"the secret in {path!r} is not recorded")
-            continue
+    paths = list(filter(None, dict.fromkeys([given] if given else others)))
+    reasons = [f"the secret in {path!r} is not recorded" for path in paths if MASK in path]
+    for path in (each for each in paths if MASK not in each):
         try:
             found = hashlib.sha256(read_bytes(path)).hexdigest()
         except DataError as error:
