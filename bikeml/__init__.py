@@ -92,7 +92,7 @@ def sweep(
     return run_sweep(overrides, data, target)
 
 
-def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
+def load(run: "str | os.PathLike[str]" = "best", *overrides: str, **values: "Never") -> "Result":
     """
     Load a run by its id, the beginning of one, best, latest, an alias of a registered model, or its folder.
 
@@ -106,8 +106,10 @@ def load(run: "str | os.PathLike[str]" = "best", *overrides: str) -> "Result":
 
     Raises RunNotFoundError if there is no such run, RecordError if the folder holds none, and TrackingError.
     """
+    from bikeml.api.given import refuse_keywords
     from bikeml.api.run import load_run
 
+    refuse_keywords("load", values)
     return load_run(run, overrides)
 
 
@@ -133,7 +135,7 @@ def runs(*overrides: str, **values: "Never") -> "pd.DataFrame":
     return list_runs(overrides)
 
 
-def compare(*runs: "Result | str | os.PathLike[str]") -> "Comparison":
+def compare(*runs: "Result | str | os.PathLike[str]", **values: "Never") -> "Comparison":
     """
     Compare runs with the first of them: each metric's paired difference on the same held-out rows, and what differs.
 
@@ -147,7 +149,9 @@ def compare(*runs: "Result | str | os.PathLike[str]") -> "Comparison":
     Raises ConfigError for fewer than two runs, and what :func:`load` raises.
     """
     from bikeml.api.compare import compare_runs
+    from bikeml.api.given import refuse_keywords
 
+    refuse_keywords("compare", values)
     return compare_runs(runs)
 
 

@@ -266,7 +266,8 @@ def test_the_held_out_rows_have_the_index_of_the_dataframe(made, houses, workdir
     assert held_out["actual"].tolist() == named.loc[held_out.index, "price"].tolist()
     board = bikeml.sweep("model=baseline", "tracking=none", *FAST, data=named, target="price")
     assert board.best.predictions.index.tolist() == held_out.index.tolist()
-    assert repr(board).startswith("Leaderboard(1 cell by")
+    assert repr(board).startswith("Leaderboard(1 cell by cv_r2, best model=baseline ")
+    assert "data.path" not in board.to_frame()["name"].iloc[0]
     assert "1 cell, by cross-validated" in board._repr_html_()
     assert bikeml.load(result.folder).predictions.index.tolist() == list(range(len(held_out)))  # a file has no index
 
@@ -383,6 +384,9 @@ def test_a_sweep_prints_no_leaderboard_and_leaves_the_process_as_it_was(workdir,
         (lambda: bikeml.sweep(model=["rf"]), r"bikeml.sweep takes no argument model=; .*bikeml.sweep\('model=VALUE'\)"),
         (lambda: bikeml.runs(since="7d"), r"bikeml.runs\('since=7d'\)"),
         (lambda: bikeml.explore(draw_houses(), traget="price"), r"bikeml.explore takes no argument traget="),
+        (lambda: bikeml.runs("best"), r"cannot read the override 'best'; write key=value, such as 'model=rf'$"),
+        (lambda: bikeml.compare("best", output="x.html"), r"bikeml.compare\('output=x.html'\)"),
+        (lambda: bikeml.load("best", store="x"), r"bikeml.load takes no argument store="),
         (lambda: bikeml.load(None), r"load was given None; it takes a run's id, best, latest, an alias, or a run's folder"),
         (lambda: bikeml.load(""), r"load was given ''"),
     ],

@@ -362,6 +362,8 @@ def test_what_tells_cells_apart_leaves_out_what_all_have():
     cells = [["a=1", "b=2", "c='x=y'"], ["a=1", "b=3", "c='x=y'"]]
     assert find_varying(cells) == [{"b": "2"}, {"b": "3"}]
     assert find_varying([["a=1"]]) == [{"a": "1"}]
+    assert find_varying([["data=csv", "data.path=x.csv", "+hydra.sweep.dir=s", "a=1", "tracking=none"]]) == [{"a": "1"}]
+    assert find_varying([]) == []
 
 
 def test_a_sweep_reads_back_as_it_was_written(workdir):

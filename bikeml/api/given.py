@@ -109,7 +109,7 @@ def refuse_keywords(function: str, given: Mapping[str, object]) -> None:
 
 def name_table(words: Sequence[str], data: object, target: object) -> list[str]:
     """Return the overrides with those that choose the table and the target, but for the path of a DataFrame."""
-    check_words(words)
+    check_words(words, "; the column to predict is target={!r}")
     keys = {word.partition("=")[0].lstrip("+"): word for word in words}
     for value, name, twins in ((data, "data", ("data", "data.path")), (target, "target", ("data.target",))):
         twice = next((keys[twin] for twin in twins if value is not None and twin in keys), None)
@@ -125,8 +125,8 @@ def name_table(words: Sequence[str], data: object, target: object) -> list[str]:
     return named
 
 
-def check_words(words: Sequence[object]) -> None:
-    """Raise ConfigError for the first word that is no override."""
+def check_words(words: Sequence[object], advice: str = "") -> None:
+    """Raise ConfigError for the first word that is no override; `advice` may name a word that stands alone."""
     wrong = next((word for word in words if not isinstance(word, str)), None)
     if wrong is not None:
         raise ConfigError(
@@ -139,8 +139,7 @@ def check_words(words: Sequence[object]) -> None:
     plain = next((word for word in words if "=" not in str(word) and not str(word).startswith("~")), None)
     if plain is not None:
         raise ConfigError(
-            f"cannot read the override {plain!r}; write key=value, such as 'model=rf'; the column to predict is "
-            f"target={plain!r}"
+            f"cannot read the override {plain!r}; write key=value, such as 'model=rf'{advice.format(plain)}"
         )
 
 

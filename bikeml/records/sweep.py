@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -21,6 +22,7 @@ Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submi
 
 NAME_BYTES = 255
 """The longest name of a folder that common file systems take."""
+OF_PLACES = re.compile(r"\+*(data|hydra|tracking)[=./]")
 SHOWN = 60  # characters of a name that is longer
 
 
@@ -192,8 +194,14 @@ class Sweep:
 
 
 def find_varying(overrides: Sequence[Sequence[str]], common: frozenset[str] | None = None) -> list[dict[str, str]]:
-    """Return the overrides of each cell, by key, without those that all cells share, which may be known: `common`."""
-    if common is None:
-        common = frozenset(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else frozenset()
+    """
+    Return the overrides of each cell, by key, without those that all cells share, which may be known: `common`.
+
+    A single cell shares none; those that say where its table, its files and its store lie are left out.
+    """
+    if common is None and len(overrides) == 1:
+        common = frozenset(word for word in overrides[0] if OF_PLACES.match(word))
+    elif common is None:
+        common = frozenset.intersection(*map(frozenset, overrides)) if overrides else frozenset()
     split = [[word.partition("=") for word in each if word not in common] for each in overrides]
     return [{key: value for key, _, value in each} for each in split]

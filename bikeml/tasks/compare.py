@@ -63,7 +63,7 @@ def compare_runs(config: Config, options: Options, announce: Announce = silent) 
     raises.
     """
     if len(options.runs) < FEWEST:
-        raise ConfigError(f"compare takes two to {len(LETTERS)} runs, such as: compare best latest; got {options.runs}")
+        raise ConfigError(f"compare takes two to {len(LETTERS)} runs, such as best and latest; got {options.runs}")
     announce("looking for the runs")
     runs = list(_fetch(config, options.runs, announce))
     _refuse_same(options.runs, runs)
@@ -93,7 +93,7 @@ def _refuse_same(names: Sequence[str], runs: Sequence[ComparedRun]) -> None:
     for name, run in zip(names, runs, strict=True):
         earlier = known.setdefault(run.record.id or run.run_id, name)
         if earlier != name or names.count(name) > 1:
-            raise ConfigError(f"{earlier} and {name} are the same run, {run.run_id} ({run.title}); name another one")
+            raise ConfigError(f"{earlier} and {name} are the same run, {run.title}; name another one")
 
 
 def _build_table(comparison: Comparison) -> "Table":
