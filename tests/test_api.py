@@ -236,12 +236,13 @@ def test_a_cell_that_is_not_there_is_told_with_those_that_are(made, cell):
         made[2][cell]
 
 
-def test_the_numbers_of_cells_count_those_that_are_left_out(workdir):
+def test_the_numbers_of_cells_count_those_that_are_left_out(workdir, capsys):
     board = bikeml.sweep("model=baseline", "seed=0", "split.folds=2,2,3", "tracking=none", *FAST[:2])
     assert board.to_frame()["cell"].tolist() == [0, 2]
     assert board[2].folder.name == board[-1].folder.name == "2"
     with pytest.raises(CellNotFoundError, match="numbers 0, 2"):
         board[1]
+    assert "bikeml: left out: cell 1, split.folds=2, is the same experiment as cell 0" in capsys.readouterr().err
 
 
 def test_a_run_says_on_stderr_what_a_notebook_should_know(houses, workdir, capsys):

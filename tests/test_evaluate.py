@@ -111,3 +111,19 @@ def test_cross_validation_scores_every_fold_with_a_clone():
     np.testing.assert_allclose(scores.scores["r2"], [1, 1])
     np.testing.assert_allclose(scores.scores["rmse"], [0, 0], atol=1e-9)
     assert not hasattr(model, "coef_")
+
+
+def test_a_figure_without_an_interval_says_why():
+    config = config_of("evaluation.metrics=[r2,mae,max_error]").evaluation
+    y, predicted = np.array([1.0, 2.0]), np.array([1.5, 2.5])
+    few = evaluate.judge_rows(y, predicted, config, Units.of("rows", np.arange(2)))
+    reason = "only 2 rows, and an interval takes 3"
+    assert few.no_interval == {"test_r2": reason, "test_mae": reason, "test_max_error": "it is no mean over the rows"}
+    one = evaluate.judge_rows(y, predicted, config, Units.of("groups", np.zeros(2)))
+    assert one.no_interval["test_mae"] == "only 1 group, and an interval takes 3"
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=50)
+    many = evaluate.judge_rows(y, y + rng.normal(size=50), config, Units.of("rows", np.arange(50)))
+    assert list(many.no_interval) == ["test_max_error"]
+    constant = evaluate.judge_rows(np.ones(2), predicted, config, Units.of("rows", np.arange(2)))
+    assert "test_r2" not in constant.no_interval  # it is undefined, and that is said already

@@ -135,7 +135,7 @@ def draw_comparison(found: "Comparison") -> str:
     rows = []
     for each in found.figures:
         show, difference = each.metric.show, each.difference
-        ends = difference is not None and difference.low is not None and difference.high is not None
+        ends = each.verdict not in ("", "equal")
         interval = f"{show(difference.low)} to {show(difference.high)}" if difference and ends else ""
         told = show(difference.value) if difference else ""
         rows.append(

@@ -113,9 +113,10 @@ class Leaderboard:
         is_from_last = isinstance(cell, Integral) and -len(numbers) <= cell < 0
         outcome = outcomes.get(numbers[cell] if is_from_last else cell)
         if outcome is None:
+            are = "only cell has the number" if len(numbers) == 1 else "cells have the numbers"
             raise CellNotFoundError(
-                f"the sweep has no cell {shorten(repr(cell))}; its cells have the numbers {some(numbers)}, as in the "
-                "column cell of to_frame(); the best one is .best"
+                f"the sweep has no cell {shorten(repr(cell))}; its {are} {some(numbers)}, as in the column cell "
+                "of to_frame(); the best one is .best"
             )
         if outcome.record is None:
             raise FitError(f"cell {outcome.cell.number} ({outcome.cell.name}) has no result: {self._explain(outcome)}")

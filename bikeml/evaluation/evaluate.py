@@ -80,7 +80,7 @@ class Figures(NamedTuple):
 
 def explain_intervals(values: Mapping[str, float], found: Collection[str], units: Units) -> dict[str, str]:
     """Return why metrics with a finite value are not among those `found` to have an interval, by name."""
-    few = f"{show_count(units.n_units, units.kind.removesuffix('s'))}, and it takes {FEWEST}"
+    few = f"only {show_count(units.n_units, units.kind.removesuffix('s'))}, and an interval takes {FEWEST}"
     alike = f"too many draws are undefined: the {units.kind} are few, or nearly all alike"
     reason = few if units.n_units < FEWEST else alike
     return {

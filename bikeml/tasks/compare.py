@@ -63,7 +63,7 @@ def compare_runs(config: Config, options: Options, announce: Announce = silent) 
     raises.
     """
     if len(options.runs) < FEWEST:
-        raise ConfigError(f"compare takes two to {len(LETTERS)} runs, such as best and latest; got {options.runs}")
+        raise ConfigError(f"compare takes two to {len(LETTERS)} runs, such as: compare best latest; got {options.runs}")
     announce("looking for the runs")
     runs = list(_fetch(config, options.runs, announce))
     _refuse_same(options.runs, runs)
@@ -107,7 +107,7 @@ def _build_table(comparison: Comparison) -> "Table":
 
 def _show_figure(each: "ComparedFigure") -> list[str]:
     show, difference = each.metric.show, each.difference
-    has_interval = difference is not None and difference.low is not None
+    has_interval = each.verdict not in ("", "equal")
     return [
         each.name,
         each.run,

@@ -56,7 +56,8 @@ def tell_same_cells(sweep: Sweep) -> str:
         return ""
     n_other = sum(run.metrics.get(find_metric(record.rank).mean) != record.score for record, run in pairs)
     newest = max((run for _, run in pairs), key=lambda run: run.started or 0)
-    which = "every cell has" if len(pairs) == len(ran) else f"{len(pairs)} of {show_count(len(ran), 'cell')} have"
+    verb = "has" if len(pairs) == 1 else "have"
+    which = "every cell has" if len(pairs) == len(ran) else f"{len(pairs)} of {show_count(len(ran), 'cell')} {verb}"
     scores = f"{n_other} with another score" if n_other else "with the same score"
     told = f"{which} the fingerprint of an earlier run, {scores}; the last of them was {newest.run_id[:ID_SHOWN]}"
     return f"{told}{_show_time(newest.started)}; reuse=finished takes their results from the store"

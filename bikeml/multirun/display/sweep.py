@@ -61,7 +61,8 @@ def tell_sweep(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
         told.append(f"the best is {best.cell.name}, {metric.mean} {metric.show(leaderboard[metric.mean].iloc[0])}")
     show_notice(f"{', '.join(told)}; {show_path(sweep.folder)}")
     hints = best.record.hints if best and best.record else ()
-    for line in (*hints, *filter(None, [tell_same_cells(sweep)])):
+    left_out = [f"left out: {line}" for line in sweep.record.dropped]
+    for line in (*left_out, *hints, *filter(None, [tell_same_cells(sweep)])):
         show_notice(line)
 
 
