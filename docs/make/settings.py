@@ -19,7 +19,8 @@ INTRODUCTION = """\
 This page is generated from `conf/` and its schema by `python -m docs.make`; a test holds it current.
 
 - `group=option` picks an option of a group, and `key=VALUE` changes a value.
-- `--config-dir FOLDER` adds a folder with options of your own.
+- `--config-dir FOLDER` adds a folder with options of your own. What its files may say of Hydra
+  [is limited](coming-from-hydra.md).
 - `+key=VALUE` adds a key to a mapping of your own, such as an axis of `model.grid`.
 - `python -m bikeml --cfg job` shows the whole config and runs nothing.
 - The `config.yaml` in the folder of a run holds what the run did.
