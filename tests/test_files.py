@@ -38,7 +38,7 @@ def test_a_file_is_written_aside_and_moved(workdir):
 def test_a_link_that_another_user_has_planted_is_not_followed(workdir, monkeypatch):
     monkeypatch.setattr(os, "urandom", bytes)
     (workdir / "theirs").write_text("theirs")
-    (workdir / f".a.{'00' * 6}").symlink_to(workdir / "theirs")
+    (workdir / f".unfinished-{'00' * 6}").symlink_to(workdir / "theirs")
     with pytest.raises(FileExistsError):
         write_text(workdir / "a", "ours")
     assert (workdir / "theirs").read_text() == "theirs"

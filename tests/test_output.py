@@ -1,5 +1,6 @@
 """The standard streams of a command that are closed, full, or without a reader end no work."""
 
+import getpass
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from bikeml.errors import FitError
+from bikeml.system.processes import user
 from bikeml.terminal.status import report
 
 resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
@@ -118,3 +120,11 @@ def test_a_working_folder_that_is_gone_is_told(workdir, call_task):
     status, _, said = call_task("runs")
     assert status == 1
     assert said.startswith("bikeml: the working folder is gone (No such file or directory); change to one that exists")
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch):
+    def refuse():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", refuse)
+    assert user() == "unknown"

@@ -127,6 +127,7 @@ def test_only_the_files_of_the_run_leave_its_folder(workdir):
     (workdir / "notes").mkdir()
     (workdir / "notes" / "a.txt").write_text("mine")
     (workdir / ".unfinished-old").mkdir()
+    (workdir / ".unfinished-0a").write_text("half a picture")
     result = bikeml.run(*FAST, "hydra.run.dir=.")
     (run,) = runs_of("mlflow.db")
     names = {item.path for item in MlflowClient(f"sqlite:///{workdir}/mlflow.db").list_artifacts(run.info.run_id)}
@@ -136,7 +137,7 @@ def test_only_the_files_of_the_run_leave_its_folder(workdir):
     }  # fmt: skip
     assert (workdir / ".env").read_text() == "TOKEN=1"
     assert (workdir / "customers.csv").read_text() == (workdir / "notes" / "a.txt").read_text() == "mine"
-    assert not (workdir / ".unfinished-old").exists()
+    assert [*workdir.glob(".unfinished-*")] == []
 
 
 @pytest.mark.parametrize(

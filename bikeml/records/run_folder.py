@@ -15,7 +15,7 @@ from bikeml.records.provenance import read_environment
 from bikeml.records.record import MAX_BYTES
 from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.system.documents import parse_yaml, read_bounded
-from bikeml.system.files import move, remove_if_empty
+from bikeml.system.files import UNFINISHED, move, remove_if_empty
 from bikeml.system.locks import hold
 
 MODEL, CONFIG, PREDICTIONS, FOLDS = "model", "config.yaml", "predictions.csv", "folds.csv"
@@ -34,7 +34,7 @@ ENVIRONMENT = "environment.json"
 KEPT = (PREDICTIONS, FOLDS, CANDIDATES, CONFIG, ENVIRONMENT, STORE, RESULT)
 """The files that a sweep keeps of a cell that ran elsewhere. The record is last: it marks the cell as complete."""
 MODEL_FILE, MODEL_DESCRIPTION = "model.skops", "MLmodel"
-UNFINISHED, PREVIOUS = ".unfinished-", "previous.json"
+PREVIOUS = "previous.json"
 ADVICE = "choose another hydra.run.dir"
 
 
@@ -130,8 +130,9 @@ class RunFolder:
         left = list(self.path.glob(f"{UNFINISHED}*"))
         if left and not self.has(RESULT):
             self.clear()
-        for folder in left:
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in left:
+            with suppress(OSError):
+                _remove(path)
 
     def refuse_others(self) -> None:
         """Raise FolderTakenError for the first file that has the name of a run's file but was not written by a run."""

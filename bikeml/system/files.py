@@ -17,6 +17,9 @@ REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP
 HYDRAS_RECORD = "multirun.yaml"
 """What Hydra's own sweepers write beside the folders of their cells."""
 
+UNFINISHED = ".unfinished-"
+"""How the name of a file or folder begins that a killed process leaves; the next run in its folder removes it."""
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, without known secrets, as :func:`write_bytes` does; raises OSError."""
@@ -35,7 +38,7 @@ def clean_file(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file; if its file system can rename, no reader sees half of it; raises OSError."""
-    unfinished = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    unfinished = path.with_name(f"{UNFINISHED}{os.urandom(6).hex()}")
     try:
         with unfinished.open("xb") as file:  # x follows no link that another user may have put there
             file.write(content)

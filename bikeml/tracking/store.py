@@ -153,12 +153,7 @@ def _has_tables(database: sqlite3.Connection) -> bool:
 
 
 def _make_store(path: str, database: sqlite3.Connection) -> None:
-    """
-    Create the tables elsewhere and copy them in one transaction: an interrupted migration cannot be repaired.
-
-    If two processes create the tables of a store at once, their migrations break (MLflow 3.15). Here each makes its
-    own, and the first copies them.
-    """
+    """Create the tables elsewhere, since a migration that is interrupted or made twice at once cannot be repaired."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
         elsewhere = str(Path(folder) / "new.db")
         # MLflow 3.15 writes the place of its experiment Default into SQL as it is; an address has no quotes.
@@ -168,7 +163,7 @@ def _make_store(path: str, database: sqlite3.Connection) -> None:
 
 
 def _copy(made: sqlite3.Connection, database: sqlite3.Connection) -> None:
-    """Copy the tables, unless another process was faster; a process that dies in it leaves an empty file."""
+    """Copy the tables in one transaction, unless another process was faster."""
     begin, *statements, commit = made.iterdump()
     database.execute(begin.replace("TRANSACTION", "IMMEDIATE"))
     if not _has_tables(database):

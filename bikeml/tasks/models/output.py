@@ -12,7 +12,7 @@ from typing import Any, Self
 import pandas as pd
 
 from bikeml.errors import RunFolderError
-from bikeml.system.files import move
+from bikeml.system.files import UNFINISHED, move
 
 STANDARD_OUTPUT = "-"
 PREDICTED = ("predicted", "low", "high")
@@ -45,7 +45,7 @@ class Writer:
     def __enter__(self) -> Self:
         with _writing_errors(self._output):
             folder = None if self._output == STANDARD_OUTPUT else Path(self._output).parent
-            self._aside = TemporaryDirectory(prefix=".unfinished-", dir=folder)
+            self._aside = TemporaryDirectory(prefix=UNFINISHED, dir=folder)
             self._file = Path(self._aside.name) / "predictions"
         return self
 

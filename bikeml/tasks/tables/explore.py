@@ -14,7 +14,7 @@ from pydantic import Field
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError, RunFolderError
-from bikeml.system.files import move, write_text
+from bikeml.system.files import UNFINISHED, move, write_text
 from bikeml.system.redaction import redact
 from bikeml.table.column import infer, parse
 from bikeml.table.data import split_name
@@ -112,7 +112,7 @@ def _write(look: "Look", table: Explorable, max_columns: int, folder: Path, anno
     """Make all files in a temporary folder, and then move them to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = choose(look, max_columns)
-    with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+    with TemporaryDirectory(prefix=UNFINISHED, dir=folder) as unfinished:
         announce("drawing the pictures")
         _draw_pictures(look, drawn, Path(unfinished))
         announce("drawing the page")
