@@ -24,9 +24,9 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ |= {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}  # one core, and no line is broken
 SHORT, ALL = 40, "all"
-CASES = {"records": 1000, "models": 1000}
+CASES = {"records": 900, "models": 600}
 """How many a kind has, if that is not OTHERS."""
-OTHERS = 400
+OTHERS = 300
 AT_ONCE = 2
 
 
