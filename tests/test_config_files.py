@@ -2,16 +2,20 @@
 
 import os
 import re
+import shutil
 from itertools import pairwise
+from random import Random
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from sklearn.base import RegressorMixin
 
 from bikeml.config.composition import compose, config_dir
 from bikeml.config.composition.hydra_section import TEXTS, find_links, is_harmless, list_values
 from bikeml.config.sections import take_known
 from bikeml.errors import ConfigError, RecordError, TrackingError
+from bikeml.experiment.estimators import find_problems
 from bikeml.experiment.grid import find_grid_problems
 from tests.attacks.configs import WAYS, Folder, Place, attack_once, list_payloads
 from tests.conftest import config_of
@@ -161,8 +165,6 @@ def test_no_file_is_named_by_a_path_that_leads_out_of_the_folder(mine, path):
 
 
 def test_a_copy_of_our_own_folder_may_have_what_ours_has(workdir, bikeml_main, capsys):
-    import shutil
-
     shutil.copytree(config_dir(), workdir / "copy")
     assert bikeml_main("--config-path", "copy", "--cfg", "job") == 0
     text = (workdir / "copy" / "config.yaml").read_text().replace("bikeml.cli.BegunSweep", "builtins.print")
@@ -215,6 +217,7 @@ def test_a_config_without_end_is_refused(mine, text):
         compose([mine(text), "experiment=own"])
 
 
+@pytest.mark.slow
 def test_help_waits_for_no_pipe_and_lists_a_file_that_is_no_text(mine, workdir, bikeml_main, capsys):
     mine("estimator: {}", "model/own", None)
     os.mkfifo(workdir / "mine" / "model" / "pipe.yaml")
@@ -232,10 +235,6 @@ def test_reproduce_takes_the_sections_of_an_experiment_alone():
 
 @pytest.mark.parametrize("memory", ["cache", {"_target_": "joblib.Memory", "location": "cache"}])
 def test_no_estimator_has_a_cache_of_pickles(memory, workdir):
-    from sklearn.base import RegressorMixin
-
-    from bikeml.experiment.estimators import find_problems
-
     inner = {"_target_": "sklearn.pipeline.Pipeline", "steps": [["a", "passthrough"]], "memory": memory}
     for spec in (
         {"_target_": "sklearn.ensemble.BaggingRegressor", "estimator": inner},
@@ -282,8 +281,6 @@ def place(tmp_path):
     ("command", "name"), [("run", "callback own"), ("sweep", "axis target"), ("run", "job_logging file")]
 )
 def test_an_attack_does_its_harm_if_the_environment_allows_it(place, command, name):
-    from random import Random
-
     WAYS["recipe"](Folder(place), list_payloads(place)[name], Random(0))
     attack_once(place, "--config-dir", "recipe", command, **{VARIABLE: "1"})
     assert place.find_harm()

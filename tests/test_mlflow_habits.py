@@ -527,6 +527,7 @@ def test_the_model_of_a_store_that_was_moved_is_found(workdir):
     assert mlflow.pyfunc.load_model(f"runs:/{result.run_id}/model")
 
 
+@pytest.mark.slow
 def test_a_server_that_names_a_folder_of_this_machine_gets_and_gives_no_file(workdir):
     (workdir / "server").mkdir()
     outside = workdir / "outside"
