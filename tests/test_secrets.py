@@ -133,6 +133,17 @@ PLACES = [
     ("{'password': 'a b', 'n': 1}", "{'password': '***', 'n': 1}"),
     ("vars:\n  db:\n    password: a b\n  n: 3", "vars:\n  db:\n    password: ***\n  n: 3"),
     ("Authorization: Basic YWJjOmRlZg==", "Authorization: ***"),
+    ("header: 'Authorization: Bearer abcdefgh'", "header: 'Authorization: Bearer ***'"),
+    ("header: 'X-Api-Key: abcdefgh'", "header: 'X-Api-Key: ***'"),
+    ("Bearer abcdefgh", "Bearer ***"),
+    ("Basic regression", "Basic regression"),
+    ("tool '--password abc' --token=abc", "tool '--password ***' --token=***"),
+    ("//me:abc@h/x", "//***@h/x"),
+    ("https:/me:abc@h/x", "https:/***@h/x"),
+    ("models:/name@champion", "models:/name@champion"),
+    ("mlflow-artifacts:/1/a@b", "mlflow-artifacts:/1/a@b"),
+    ("//server/share/a@b", "//server/share/a@b"),
+    ("+vars.conn_str=abc", "+vars.conn_str=***"),
     ("model.estimator.max_tokens=100", "model.estimator.max_tokens=100"),
     ("data.key=abc", "data.key=abc"),
     ("an experiment takes key=value", "an experiment takes key=value"),
@@ -200,6 +211,11 @@ def test_a_variable_that_names_a_folder_is_none_and_an_address_is_read(monkeypat
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2-hunter2@proxy:8080")
     learn_environment()
     assert redact(f"{tmp_path} hunter2-hunter2") == f"{tmp_path} ***"
+
+
+def test_the_items_of_a_list_below_a_secrets_key_are_secrets():
+    learn("++vars.secrets=[hunter2-hunter2,{a: hunter3-hunter3}]")
+    assert redact("hunter2-hunter2 hunter3-hunter3") == "*** ***"
 
 
 def test_a_short_value_is_hidden_at_its_place_only():

@@ -23,6 +23,8 @@ _NAMES = frozenset(
 """Words that would be hidden as names elsewhere, if someone writes one in place of a secret."""
 _ADDRESS = re.compile(r"([a-zA-Z][\w+.-]{0,30})://(.+)", re.DOTALL)
 _PAIRS = re.compile(r";(?=[\w .-]{1,40}=)")
+_ITEM = re.compile(r"[^\s\[\]{},:'\"]+")
+"""A value in a list or a mapping of Hydra's grammar."""
 _QUOTES = "'\""
 
 
@@ -195,6 +197,7 @@ def _read_values(text: str) -> Iterator[str]:
     bare = text.strip(_QUOTES + " \t\r\n")
     texts = [text, bare, re.sub(r"\\(.)", r"\1", bare)]
     texts += [part for each in texts[1:] for part in _read_pairs(each)]
+    texts += _ITEM.findall(bare) if bare[:1] in ("[", "{") else []
     for each in dict.fromkeys(texts):
         yield from _cut(each)
         if "%" in each:

@@ -6,11 +6,11 @@ from functools import lru_cache
 RESULT_SECTIONS = frozenset({"data", "evaluation", "model", "preprocessing", "search", "seed", "split"})
 """The sections of a config that determine the result: a key of theirs is an argument, such as max_tokens."""
 _CLEAR = re.compile(
-    r"pass(?:word|wd|phrase|code)|secret|token(?!i[sz]|_pattern)|credential|authorization|connection_?string"
+    r"pass(?:w|phrase|code)|secret|token(?!i[sz]|_pattern)|credential|authorization|bearer|conn(?:ection)?_?str(?:ing)?\b"
     r"|(?:api|access|account|auth|client|encryption|host|master|private|shared|signing|storage|subscription)[_-]?key"
 )
 """What names a secret in any name, of small letters."""
-_WORDS = frozenset({"pwd", "sas", "jwt", "pat"})
+_WORDS = frozenset({"pwd", "pw", "otp", "sas", "jwt", "pat"})
 """What names a secret as a word of a name."""
 _LAST = frozenset({"key", "sig", "signature", "auth", "pass", "cookie"})
 """What names a secret as the last word of a name that is more than a word of a sentence."""

@@ -11,9 +11,10 @@ WEB = frozenset({"http", "https", "ws", "wss"})
 CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs", "hdfs", "ssh", "git+ssh", "sftp"})
 """The schemes whose addresses have a container or an account before the @, and no secret without a colon in it."""
 LONGEST_SCHEME = 20
-_HINTS = "pass|secret|token|cred|auth|key|pwd|sas|jwt|pat|sig|code|sess|ticket|assert|sid|hmac|verif|cookie|connect|%"
-NAME = rf"(?<![\w.%-])(?=[\w.%-]{{0,200}}?(?:{_HINTS}))([\w.%-]++)"
+_HINTS = "pass|secret|token|cred|auth|key|pwd|pw|otp|sas|jwt|pat|sig|code|sess|ticket|assert|sid|hmac|verif|cookie|conn"
+NAME = rf"(?<![\w.%-])(?=[\w.%-]{{0,200}}?(?:{_HINTS}|bearer|%))([\w.%-]++)"
 """A name, in which something hints at a secret: only then it is looked at more closely."""
+HEADER = r"\b(?:authorization|x-[\w-]{0,30}(?:key|token))"
 _BLANKS = 40
 """How many blanks stand at most before a key."""
 
@@ -23,11 +24,13 @@ def _pattern(name: str) -> re.Pattern[str]:
     """Return a pattern, compiled when it is first needed: a command that shows no secret compiles none."""
     return re.compile(
         {
-            "address": r"://[^\s<>\"'`]+",
+            "address": r"(?:://|(?<=http):/|(?<=https):/|(?<![\w:/.])//)(?P<rest>[^\s<>\"'`]+)",
             "end of host": r"[/?#\\]",
             "assigned": rf"{NAME}=",
             "mapped": rf"{NAME}([\"']?)[ \t]{{0,9}}:(?!//)[ \t]{{0,40}}",
-            "login": r"\b(?:bearer|basic|sharedkey(?:lite)?)\s{1,9}([\w.~+/=:-]{16,})",
+            "login": r"\b(?:bearer\s{1,9}(?=\S{8})|(?:basic|sharedkey(?:lite)?)\s{1,9}(?=\S{16}))([\w.~+/=:-]+)",
+            "header": rf"{HEADER}\s{{0,9}}:\s{{0,9}}(?:[a-z]{{1,12}}\s{{1,9}})?([^\s'\"]{{4,}})",
+            "option": r"(?<![\w-])--[\w-]{0,30}(?:passw|passwd|password|token|secret|key)\s{1,9}([^\s'\"-][^\s'\"]*)",
             "quoted '": r"'((?:[^'\\]|\\.)*+)",
             'quoted "': r'"((?:[^"\\]|\\.)*+)',
             "parameter": r"[^&#\s\"'<>]*+",
@@ -63,10 +66,10 @@ def find_places(text: str, *, is_code: bool = False) -> list[Span]:
 
 def _find_users(text: str) -> Iterator[Span]:
     """Yield the user parts of addresses."""
-    if "://" not in text:
+    if "@" not in text:
         return
     for found in _pattern("address").finditer(text):
-        start = found.start() + 3
+        start = found.start("rest")
         scheme = re.search(r"[\w+.-]*$", text[max(0, found.start() - LONGEST_SCHEME) : found.start()])
         yield start, start + measure_user(scheme[0].lower() if scheme else "", text[start : found.end()])
 
@@ -136,8 +139,9 @@ def _find_mapped(text: str) -> Iterator[Span]:
 
 
 def _find_logins(text: str) -> Iterator[Span]:
-    """Yield what follows Bearer and Basic in a header."""
-    yield from (found.span(1) for found in _pattern("login").finditer(text))
+    """Yield the logins in headers, and those that options of a program name."""
+    for kind in ("login", "header", "option"):
+        yield from (found.span(1) for found in _pattern(kind).finditer(text))
 
 
 def _match(kind: str, text: str, position: int, group: int = 0) -> Span:
