@@ -9,12 +9,14 @@ import shlex
 import sys
 from urllib.parse import quote, quote_plus
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import bikeml
 from bikeml.cli import start
 from bikeml.config.overrides import override
 from bikeml.config.schema import Config
@@ -351,3 +353,15 @@ def test_cfg_shows_no_secret_and_tells_what_it_is_of(capsys):
     assert "  path: https://h/x.csv?sig=***\n" in shown
     assert "  password: ***\n" in shown
     assert "abcdef" not in shown
+
+
+@pytest.mark.slow
+def test_a_column_with_the_name_that_is_a_password_elsewhere_keeps_it(workdir, monkeypatch):
+    monkeypatch.setenv("DB_PASSWORD", "temperature")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"temperature": rng.normal(size=60), "hum": rng.normal(size=60)})
+    table.assign(price=table["temperature"] + rng.normal(size=60)).to_csv("t.csv", index=False)
+    words = ["data=csv", "data.path=t.csv", "data.target=price", "tracking=none", "evaluation.importance=none"]
+    assert start([*words, "hydra.run.dir=out"]) == 0
+    assert "temperature" in json.loads((workdir / "out" / "result.json").read_text())["dataset"]["columns"]
+    assert len(bikeml.load("out").predict(table)) == 60
