@@ -75,5 +75,5 @@ def test_a_tampered_model_is_not_registered(run_ids, call, workdir):
     seal_stored(workdir, run_ids[1])
     status, out, err = call("run=latest")
     assert (status, out) == (1, "")
-    assert re.match(r"bikeml: the model of run .* is refused: .* says python_function.loader_module='os'", err)
+    assert re.match(r"bikeml: the model of run .* is refused: .* says flavors.python_function.loader_module='os'", err)
     assert "there is no run or alias" in call("run=champion")[2]
