@@ -283,6 +283,22 @@ def test_a_pipeline_with_dates_is_drawn_whether_it_is_fitted_or_loaded(made):
         ).shape == (5,)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("preprocessing", ["auto", "imputed", "none", "ordinal", "standard"])
+def test_the_pipeline_of_every_preprocessing_is_drawn(workdir, houses, preprocessing):
+    words = ["text", "of", "a", "few", "words"]
+    told = houses.assign(note=[" ".join(words[: 2 + n % 4]) + f" {n}" for n in range(len(houses))])
+    frame = told if preprocessing == "auto" else houses.assign(size=houses["size"].fillna(50))
+    cells = ("data.date=[sold]", "data.text=[note]") if preprocessing == "auto" else ("data.date=[sold]",)
+    steps = ("model=ridge", f"preprocessing={preprocessing}", "tracking=none", *FAST)
+    if preprocessing == "none":
+        frame, cells = frame[["rooms", "size", "price"]], ()
+    result = bikeml.run(*steps, *cells, data=frame, target="price")
+    drawn = result.pipeline._repr_html_()
+    assert "Ridge" in drawn
+    assert ("HashingVectorizer" in drawn) == ("DatetimeEncoder" in drawn) == (preprocessing == "auto")
+
+
 def test_an_error_of_a_cell_names_the_dataframe_and_not_its_file(workdir, houses):
     board = bikeml.sweep(
         "model=linear",

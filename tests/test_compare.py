@@ -18,7 +18,7 @@ from bikeml.pages.comparison.page import render_page, write_page
 from bikeml.records.judgement import Importance
 from bikeml.records.run import hash_identity
 from bikeml.tasks.compare import Options, compare_runs
-from tests.browser.fixtures import CONTRASTS, WIDTHS
+from tests.browser.fixtures import CONTRASTS, CUT, WIDTHS
 from tests.builders import SHA256, run_record, write_run
 from tests.conftest import config_of
 
@@ -316,3 +316,12 @@ def test_the_page_is_accessible_and_never_scrolls_sideways(workdir, look, axe, s
         assert opened.evaluate("window.hacked") is None
         assert [each for each in opened.evaluate(CONTRASTS) if each[0] < 4.5] == []
     assert axe(opened) == []
+
+
+@pytest.mark.slow  # a real browser
+def test_no_table_of_the_page_is_cut_on_a_phone(workdir, look):
+    runs = [judged("a"), judged("b", 9.0, config={"seed": 1}), judged("c", sha256="b" * 64)]
+    page = write_page(compare(runs), workdir / "compare.html").page
+    opened = look(page, viewport={"width": 390, "height": 900})
+    assert opened.evaluate(CUT) == 0
+    assert opened.get_by_text("too close to call").count() > 0

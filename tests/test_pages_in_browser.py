@@ -9,7 +9,7 @@ from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.pages.sweep.report import write_report
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import FailureRecord
-from tests.browser.fixtures import CONTRASTS, WIDTHS
+from tests.browser.fixtures import CONTRASTS, CUT, WIDTHS
 from tests.builders import run_record, write_run, write_sweep
 from tests.test_run_page import HOSTILE, MOST_BYTES, SEARCH, dataset, importance, write
 
@@ -115,3 +115,23 @@ def test_the_page_of_a_cell_is_a_click_away(tmp_path, look):
     assert link.evaluate("each => decodeURI(each.href)") == (tmp_path / "cell 0" / "report.html").as_uri().replace(
         "%20", " "
     )
+
+
+def test_the_leaderboard_of_two_groups_fits_a_laptop(tmp_path, look):
+    numbers = range(4)
+    records = {f"cell{n}": run_record(RNG.normal(0.5, 0.05, 5), name=f"m{n}") for n in numbers}
+    folder = write_sweep(tmp_path, **records)
+    rows = pd.DataFrame(
+        {"row": range(1, 41), "fold": 1, "actual": RNG.normal(size=40), "predicted": RNG.normal(size=40)}
+    )
+    content = {name: rows.to_csv(index=False).encode() for name in ("predictions.csv", "folds.csv")}
+    for name, record in records.items():
+        write_run(tmp_path / name, record, content)
+        write_run_page(RunFolder(tmp_path / name))
+    plan = folder.read()
+    groups = [{"model": ["hist_gbr", "linear"][n % 2], "preprocessing": ["standard", "none"][n // 2]} for n in numbers]
+    cells = tuple(cell.model_copy(update={"varies": each}) for cell, each in zip(plan.cells, groups, strict=True))
+    sweep = folder.look(plan.model_copy(update={"cells": cells}))
+    opened = look(write_report(sweep, build_leaderboard(sweep)), viewport={"width": 1200, "height": 900})
+    assert opened.get_by_role("columnheader", name="on the same rows").count() == 1
+    assert opened.evaluate(CUT) == 0

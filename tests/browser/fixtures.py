@@ -33,6 +33,10 @@ CONTRASTS = """() => {
 """The contrast of each text with what is behind it, as WCAG 2.2 computes it, and the text."""
 
 
+CUT = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
+"""How many tables of a page are wider than their place."""
+
+
 def find_browser():
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next(filter(None, map(shutil.which, names)), None)
