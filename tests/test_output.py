@@ -109,9 +109,14 @@ def test_a_bug_stays_a_bug(capsys):
 
 def test_too_little_memory_is_told_before_anything_is_imported(monkeypatch, capsys, call_task):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (600_000_000, -1))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     status, _, said = call_task("runs")
     assert status == 1
-    assert said.startswith("bikeml: this process may have 0.60 GB of memory, and the libraries alone take 1.2; raise")
+    assert said.startswith("bikeml: this process may have 0.60 GB of memory, and the libraries alone take 1.20; raise")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    assert "take 2.46; raise the limit (ulimit -v unlimited), or set OPENBLAS_NUM_THREADS=1" in call_task("runs")[2]
     assert call_task("--help")[0] == 0
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from bikeml.errors import BikemlError, MachineError
 
-LEAST_BYTES = 1_200_000_000
-"""The address space that the imports of a run and its record take: 1.1 GB on two cores."""
+LEAST_BYTES, BYTES_OF_A_THREAD, MOST_THREADS = 1_020_000_000, 90_000_000, 64
+"""The address space that the imports of a run and its record take, and each thread of OpenBLAS, in numpy and scipy."""
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""The variables that OpenBLAS heeds; the first counts."""
 MEMORY, FILES, HOME = "there is too little memory", "too many files are open", "this user has no home folder"
 REFUSALS: Mapping[int, tuple[str, str]] = {
     errno.ENOMEM: (MEMORY, ""),
@@ -85,12 +87,20 @@ def _advise_memory() -> str:
 
 
 def check_memory() -> None:
-    """Raise MachineError if this process may not have the memory that the imports of a run take."""
+    """
+    Raise MachineError if this process may not have the memory that the imports of a run take.
+
+    OpenBLAS 0.3 does not say so: it asks again for ever.
+    """
     limit = _read_limit()
-    if limit is not None and limit < LEAST_BYTES:
+    if limit is None:
+        return
+    named = next((os.environ[name] for name in THREADS if os.environ.get(name, "").isdigit()), None)
+    least = LEAST_BYTES + BYTES_OF_A_THREAD * min(int(named or os.cpu_count() or 1), MOST_THREADS)
+    if limit < least:
         raise MachineError(
-            f"this process may have {limit / 1e9:.2f} GB of memory, and the libraries alone take "
-            f"{LEAST_BYTES / 1e9:.1f}; raise the limit: ulimit -v unlimited"
+            f"this process may have {limit / 1e9:.2f} GB of memory, and the libraries alone take {least / 1e9:.2f}; "
+            f"raise the limit (ulimit -v unlimited){'' if named else f', or set {THREADS[0]}=1'}"
         )
 
 
