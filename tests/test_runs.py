@@ -183,7 +183,7 @@ def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, mo
 
 def test_the_title_of_a_run_is_one_line_whatever_its_table_is_called(recorded, store):
     found = dataclasses.replace(find(config_of(), "latest"), table="two\nlines", name="tree")
-    assert found.title == f"{found.run_id} (tree on two\\nlines), the latest run"
+    assert found.title == f"{found.run_id} (tree on two␊lines), the latest run"
     with pytest.raises(DataError) as caught, found.named_in_errors():
         raise DataError("no rows")
     assert caught.value.__notes__ == [f"run=latest is {found.title}"]
