@@ -229,6 +229,11 @@ def test_a_table_given_as_an_option_is_told_how_to_be_given(workdir, option):
         compose([f"data={option}"])
 
 
+def test_a_column_given_as_the_option_target_is_told_where_it_belongs():
+    with pytest.raises(ConfigError, match=r"'price'; the column that is predicted is data.target=price; allowed: id"):
+        compose(["target=price"])
+
+
 @pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)
 def test_a_bad_override_is_named_with_what_is_allowed(override, message):
     with pytest.raises(ConfigError, match=message) as caught:
@@ -243,7 +248,7 @@ def test_schema_errors_come_all_at_once():
         "seed",
         "data.path",
         "split.folds",
-        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, search, evaluation, tracking, azure, vars, reuse, sweep, open",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, target, search, evaluation, tracking, azure, vars, reuse, sweep, open",
     ]
 
 

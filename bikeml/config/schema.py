@@ -92,6 +92,12 @@ class ModelConfig(Section):
         return self.grid if isinstance(self.grid, list) else [self.grid]
 
 
+class TargetConfig(Section):
+    """What the model learns in place of the target; its predictions are transformed back."""
+
+    transformer: EstimatorSpec | None
+
+
 class NoSearch(Section):
     """The parameters as they stand."""
 
@@ -168,6 +174,7 @@ class Config(Section):
     split: SplitConfig
     preprocessing: PreprocessingConfig
     model: ModelConfig
+    target: Annotated[TargetConfig, AddedLater({"transformer": None})]
     search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     tracking: Annotated[TrackingConfig, NotInResult]

@@ -53,10 +53,10 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
             f"the model predicts the quantile {quantile}, and evaluation.rank={config.evaluation.rank} is not made for "
             f"quantiles; evaluation.rank=auto ranks by {at_quantile(OF_A_QUANTILE, quantile)}, its pinball loss"
         )
-    if begs_for_log(rows.y_train) and not _models_log(config.model.estimator):
+    if begs_for_log(rows.y_train) and not (config.target.transformer or _models_log(config.model.estimator)):
         yield (
             f"the target {config.data.target!r} is positive and skewed to the right, and its logarithm is not; try "
-            "model=hist_gbr model.estimator.loss=gamma, which models the logarithm of its mean"
+            "target=log1p, or model=hist_gbr model.estimator.loss=gamma, which models the logarithm of its mean"
         )
 
 

@@ -31,6 +31,8 @@ from bikeml.table.problems import Tolerance
 def check_estimators(config: Config) -> None:
     """Build every estimator of `config`, and try its grid; raises ConfigError with a list of all problems."""
     problems = [*find_problems("model.estimator", config.model.estimator, RegressorMixin)]
+    if config.target.transformer:
+        problems += find_problems("target.transformer", config.target.transformer, TransformerMixin)
     for key, spec in list_steps(config):
         problems += find_problems(key, spec, TransformerMixin)
     problems += [

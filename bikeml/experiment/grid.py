@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from bikeml.config.schema import Config, Steps
 from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError
+from bikeml.experiment.encoding.target import LEARNED
 from bikeml.experiment.estimators import build, describe, find_forbidden, find_nested, find_problems, validate
 from bikeml.experiment.pipeline import KINDS, PREPROCESSING, REGRESSOR
 
@@ -29,9 +30,9 @@ def build_grid(config: Config, pipeline: Pipeline) -> list[dict[str, list[Any]]]
 def find_parameters(config: Config, pipeline: Pipeline) -> dict[str, str]:
     """Return the parameter of `pipeline` that each axis of the grid varies, by the name of the axis."""
     names = [name for grid in config.model.grids for name in grid]
+    model = REGRESSOR if config.target.transformer is None else f"{REGRESSOR}__{LEARNED}"
     return {
-        name: _find_parameter(name, config, pipeline) if _is_of_steps(name) else f"{REGRESSOR}__{name}"
-        for name in names
+        name: _find_parameter(name, config, pipeline) if _is_of_steps(name) else f"{model}__{name}" for name in names
     }
 
 

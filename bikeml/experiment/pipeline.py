@@ -23,6 +23,7 @@ from bikeml.experiment.encoding.names import (
     place_constraints,
 )
 from bikeml.experiment.encoding.parts import Part, build_parts
+from bikeml.experiment.encoding.target import transform_target
 from bikeml.experiment.estimators import build
 from bikeml.experiment.trusted.functions import is_unseeded
 from bikeml.table.columns.matching import match_columns
@@ -77,7 +78,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     transformers = Pipeline([("preprocessor", preprocessor), *_build_after(config)])
     _take_names(config, transformers, X)
     model = place_constraints(build(config.model.estimator), transformers, X)
-    return Pipeline([*transformers.steps, (REGRESSOR, model)])
+    return Pipeline([*transformers.steps, (REGRESSOR, transform_target(model, build(config.target.transformer)))])
 
 
 def _build_own_parts(config: Config, own: Mapping[str, Sequence[str]], X: pd.DataFrame) -> Iterator[Part]:
@@ -120,8 +121,8 @@ def is_reproducible(config: Config) -> bool:
     grids = config.model.grids if config.search.kind != "none" else ()
     if any(name.endswith("random_state") and None in axis for grid in grids for name, axis in grid.items()):
         return False
-    specs = [config.model.estimator, *(spec for _, spec in list_steps(config))]
-    parameters = [item for spec in specs for item in build(spec).get_params().items()]
+    specs = [config.model.estimator, config.target.transformer, *(spec for _, spec in list_steps(config))]
+    parameters = [item for spec in specs if spec for item in build(spec).get_params().items()]
     return not any(
         (name.endswith("random_state") and value is None) or is_unseeded(value) for name, value in parameters
     )

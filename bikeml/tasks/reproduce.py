@@ -34,7 +34,7 @@ from bikeml.terminal.progress import Announce, progress
 if TYPE_CHECKING:
     from bikeml.tracking.recorded import RecordedRun
 
-GROUPS = ("data", "split", "preprocessing", "model", "search")
+GROUPS = ("data", "split", "preprocessing", "model", "target", "search")
 """The sections of a config that are chosen as one option each."""
 LOG_LINES = 20
 

@@ -128,6 +128,8 @@ def _unknown_option(missing: str, options: Sequence[str]) -> str:
     meant = _find_option(group, option) or did_you_mean(option, known)
     if group == "experiment" and not meant:
         meant = f"; the name of an experiment in the store is {override('tracking.experiment_name', option)}"
+    if group == "target" and not meant:
+        meant = f"; the column that is predicted is {override('data.target', option)}"
     return f"{group} has no option {option!r}{meant}; {allowed}"
 
 

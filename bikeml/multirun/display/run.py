@@ -158,6 +158,7 @@ def _is_published_task(record: RunRecord) -> bool:
     return (
         len([*data["numeric"], *data["categorical"]]) == 10  # noqa: PLR2004  the tutorial's ten
         and not any(steps.values())
+        and "target" not in sections
         and str(sections["model"]["estimator"]["_target_"]).endswith("LinearRegression")
         and split["kind"] == "random"
         and (split.get("test_size"), split["random_state"], split.get("shuffle", True)) == (0.3, 0, True)

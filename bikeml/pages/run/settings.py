@@ -13,7 +13,7 @@ from bikeml.records.run_folder import MODEL, RunFolder
 from bikeml.system.documents import read_yaml
 from bikeml.system.printable import program
 
-GROUPS = ("data", "split", "preprocessing", "model", "search")
+GROUPS = ("data", "split", "preprocessing", "model", "target", "search")
 """The groups of conf/ whose options change a result."""
 
 
