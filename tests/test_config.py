@@ -80,12 +80,12 @@ def test_the_seed_reaches_the_models_and_not_the_split():
 
 def test_a_users_folder_adds_a_model_with_one_file(bikeml_main, workdir):
     (workdir / "my" / "model").mkdir(parents=True)
-    (workdir / "my" / "model" / "knn.yaml").write_text(
+    (workdir / "my" / "model" / "neighbours.yaml").write_text(
         "# Nearest neighbours\n"
         "estimator: {_target_: sklearn.neighbors.KNeighborsRegressor, n_neighbors: 7}\n"
         "grid: {n_neighbors: [3, 7]}\n"
     )
-    status = bikeml_main("--config-dir", str(workdir / "my"), "model=knn", "tracking=none", "hydra.run.dir=out")
+    status = bikeml_main("--config-dir", str(workdir / "my"), "model=neighbours", "tracking=none", "hydra.run.dir=out")
     assert status == 0
     assert (workdir / "out" / "result.json").is_file()
 

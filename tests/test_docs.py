@@ -233,7 +233,7 @@ def test_the_additions_of_the_architecture_page_work(workdir: Path) -> None:
         "from bikeml.config.schema import typed; from bikeml.tracking.backends import open_store; "
         "config = typed(resolve(compose(['tracking.uri=databricks', 'data=wine']))); "
         "os.environ['DATABRICKS_HOST'] = 'https://host/'; "
-        "result = bikeml.run('model=knn', 'tracking=none', 'hydra.run.dir=out', 'evaluation.metrics=[r2,bias]'); "
+        "result = bikeml.run('model=huber', 'tracking=none', 'hydra.run.dir=out', 'evaluation.metrics=[r2,bias]'); "
         "print(json.dumps([bikeml.__file__, open_store(config).look('1', '2'), config.data.target, "
         "result.metrics['test_bias'], result.intervals['test_bias']]))"
     )
