@@ -80,11 +80,37 @@ Grid = Annotated[
 """As in GridSearchCV: the values of each argument, or a list of such grids."""
 
 
+class Range(Section):
+    """The numbers from `low` to `high`, both included; only whole ones if both are. With `log`, by their logarithm."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _has_numbers(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low={self.low} must be less than high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log=true needs low > 0, and it is {self.low}")
+        return self
+
+
+Space = Mapped[
+    Annotated[
+        Annotated[list[Any], Tag("(list)"), Field(min_length=1)] | Annotated[Range, Tag("(range)")],
+        Discriminator(lambda value: "(list)" if isinstance(value, list) else "(range)"),
+    ],
+]
+"""As in ParameterSampler: the values of each argument, or the range that they are drawn from."""
+
+
 class ModelConfig(Section):
-    """One estimator and the axes of its grid."""
+    """One estimator, the axes of its grid, and the space that a random search draws from."""
 
     estimator: EstimatorSpec
     grid: Grid
+    space: Annotated[Space, AddedLater({})]
 
     @property
     def grids(self) -> list[dict[str, list[Any]]]:
@@ -104,10 +130,9 @@ class NoSearch(Section):
     kind: Literal["none"]
 
 
-class GridSearch(Section):
-    """Every combination of the model's grid, by cross-validation."""
+class SearchConfig(Section):
+    """Candidates that are scored by cross-validation."""
 
-    kind: Literal["grid"]
     scoring: Name | None
     folds: Annotated[int, Field(ge=2)]
     n_jobs: Annotated[Workers | None, NotInResult]
@@ -115,6 +140,20 @@ class GridSearch(Section):
     child_runs: Annotated[ChildRuns, NotInResult]
     checkpoint: Annotated[bool, Elsewhere(value=False)]
     checkpoint_dir: Annotated[Name, NotInResult]
+
+
+class GridSearch(SearchConfig):
+    """Every combination of the model's grid."""
+
+    kind: Literal["grid"]
+
+
+class RandomSearch(SearchConfig):
+    """Candidates drawn from the model's space, or from its grid if it has no space."""
+
+    kind: Literal["random"]
+    n_candidates: Annotated[int, Field(ge=1)]
+    random_state: Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class EvaluationConfig(Section):
@@ -175,7 +214,7 @@ class Config(Section):
     preprocessing: PreprocessingConfig
     model: ModelConfig
     target: Annotated[TargetConfig, AddedLater({"transformer": None})]
-    search: Annotated[NoSearch | GridSearch, Field(discriminator="kind")]
+    search: Annotated[NoSearch | GridSearch | RandomSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     tracking: Annotated[TrackingConfig, NotInResult]
     azure: Annotated[AzureConfig, NotInResult]
@@ -184,13 +223,30 @@ class Config(Section):
     sweep: Annotated[SweepConfig, NotInResult]
     open: Annotated[bool, NotInResult, AddedLater(default=False)] = False
 
+    @property
+    def searched_key(self) -> str:
+        """The key of the axes that the search varies: a random search draws from the grid if there is no space."""
+        return "model.space" if self.search.kind == "random" and self.model.space else "model.grid"
+
+    @property
+    def searched(self) -> list[dict[str, list[Any]]]:
+        """The axes that the search varies, each with its values, or with the ends of its range."""
+        if self.search.kind == "none":
+            return []
+        if self.searched_key == "model.grid":
+            return self.model.grids
+        axes = self.model.space.items()
+        return [{name: [axis.low, axis.high] if isinstance(axis, Range) else axis for name, axis in axes}]
+
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         dates = self.data.dates if self.preprocessing.date else []
         if self.data.is_decided and not self.data.features and not dates:
             raise ValueError("data.numeric and data.categorical are both empty; name at least one column")
-        if self.search.kind == "grid" and not all(self.model.grids):
-            raise ValueError("search=grid needs axes to search; add some to model.grid, or choose search=none")
+        if self.search.kind != "none" and not all(self.searched):
+            raise ValueError(
+                f"search={self.search.kind} needs axes to search; add some to model.grid, or choose search=none"
+            )
         if self.split.kind == "chronological" and self.data.date is None:
             raise ValueError("split=chronological needs a date column; set data.date")
         if self.evaluation.nested and self.search.kind == "none":

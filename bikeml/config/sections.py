@@ -35,8 +35,10 @@ def result_sections(config: Config) -> dict[str, Any]:
         data[role] = sorted(data[role])
     if config.split.kind != "chronological" and not config.preprocessing.date:
         del data["date"], data["date_format"]
-    if config.search.kind == "none":
+    if config.search.kind == "none" or config.searched_key != "model.grid":
         del sections["model"]["grid"]
+    if config.searched_key != "model.space":
+        sections["model"].pop("space", None)
     if config.evaluation.importance == "none":  # which is what reads it
         sections["evaluation"].pop("rank", None)
     return sections

@@ -41,7 +41,7 @@ def decide_metrics(config: Config) -> Config:
     rank = complete_name(given.rank, quantile) if given.rank != AUTO else _choose_rank(names, quantile)
     evaluation = given.model_copy(update={"metrics": list(dict.fromkeys([*names, rank])), "rank": rank})
     search = config.search
-    if search.kind == "grid":
+    if search.kind != "none":
         search = search.model_copy(update={"scoring": _name_scorer(complete_name(search.scoring or rank, quantile))})
     return config.model_copy(update={"evaluation": evaluation, "search": search})
 
@@ -78,7 +78,7 @@ def find_metric_problems(config: Config) -> Iterator[str]:
 
 def find_scoring_problems(config: Config) -> Iterator[str]:
     """Yield why search.scoring cannot score a regression."""
-    scoring = config.search.scoring if config.search.kind == "grid" else None
+    scoring = config.search.scoring if config.search.kind != "none" else None
     if scoring is None or is_metric(complete_name(scoring, find_quantile(config.model.estimator))):
         return  # None is evaluation.rank
     known = get_scorer_names()

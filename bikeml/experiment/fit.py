@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.schema import Config, GridSearch
+from bikeml.config.schema import Config, SearchConfig
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
@@ -120,7 +120,7 @@ def _list_folds(split: Split) -> list[Fold]:
 
 
 def _build_search(config: Config, pipeline: Pipeline, folds: Sequence[Fold]) -> ResumableGridSearchCV:
-    search = cast(GridSearch, config.search)
+    search = cast(SearchConfig, config.search)
     return ResumableGridSearchCV(
         _on_one_thread(clone(pipeline)),
         build_grid(config, pipeline),
@@ -142,7 +142,7 @@ def estimator_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _workers(config: GridSearch) -> Iterator[None]:
+def _workers(config: SearchConfig) -> Iterator[None]:
     """
     Make the Dask cluster that `config` names joblib's active backend; without one, the caller's stays.
 

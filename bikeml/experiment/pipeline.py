@@ -107,7 +107,8 @@ def _take_names(config: Config, transformers: Pipeline, X: pd.DataFrame) -> None
 def list_by_column(config: Config) -> dict[str, Any]:
     """Return the arguments of the model and of its grid that say something of single columns, by their keys."""
     found = find_by_column(config.model.estimator, "model.estimator")
-    return found | (find_by_column(config.model.grid, "model.grid") if config.search.kind != "none" else {})
+    axes = config.searched
+    return found | find_by_column(axes[0] if len(axes) == 1 else axes, config.searched_key)
 
 
 def _maker(steps: Steps) -> Callable[[], list[BaseEstimator]]:
@@ -118,8 +119,7 @@ def is_reproducible(config: Config) -> bool:
     """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
     if not config.split.is_seeded:
         return False
-    grids = config.model.grids if config.search.kind != "none" else ()
-    if any(name.endswith("random_state") and None in axis for grid in grids for name, axis in grid.items()):
+    if any(name.endswith("random_state") and None in axis for grid in config.searched for name, axis in grid.items()):
         return False
     specs = [config.model.estimator, config.target.transformer, *(spec for _, spec in list_steps(config))]
     parameters = [item for spec in specs if spec for item in build(spec).get_params().items()]
@@ -179,8 +179,7 @@ def steps_by_kind(config: Config, *, keep_imputers: bool = False) -> dict[str, S
 
 def list_searched(config: Config) -> set[str]:
     """Return the kinds of columns whose steps a search varies."""
-    grids = config.model.grids if config.search.kind != "none" else ()
-    keys = [name.split("__") for grid in grids for name in grid]
+    keys = [name.split("__") for grid in config.searched for name in grid]
     return {key[1] for key in keys if key[0] == PREPROCESSING and len(key) > 1}
 
 

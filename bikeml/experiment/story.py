@@ -108,7 +108,7 @@ def run(
 def _read_rows(config: Config) -> tuple[Config, Table, Split]:
     """Return the table and its parts, and the config with the columns that the table has decided."""
     table = read_table(config, find_tolerance(config))
-    search_folds = config.search.folds if config.search.kind == "grid" else None
+    search_folds = config.search.folds if config.search.kind != "none" else None
     split = split_table(table, config.split, search_folds, nested=config.evaluation.nested)
     check_rank(config, table.y, table.source)  # after the split, which refuses a constant target
     return config.model_copy(update={"data": table.data}), table, split

@@ -151,7 +151,7 @@ def _describe_importance(importance: Importance) -> judgement.Importance:
 
 def _describe_search(config: Config, outcome: SearchOutcome) -> records.Search:
     return records.Search(
-        scoring=config.search.scoring if config.search.kind == "grid" else None,
+        scoring=config.search.scoring if config.search.kind != "none" else None,
         best_params={name: as_json(value) for name, value in outcome.best_params.items()},
         best_score=as_score(outcome.best_score),
         candidates=tuple(_describe_candidates(outcome.candidates)),

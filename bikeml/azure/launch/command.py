@@ -34,7 +34,7 @@ def build_request(planned: PlannedCell, folder: Path, config_name: str | None = 
     `config_name` is the primary config if the job gets folders of the user's own, or else None.
     """
     cell, config = planned.cell, planned.config
-    searches, identity = config.search.kind == "grid", planned.identity or {}
+    searches, identity = config.search.kind != "none", planned.identity or {}
     return Request(
         fingerprint=str(cell.fingerprint),
         generation=0,

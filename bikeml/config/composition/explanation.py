@@ -32,7 +32,7 @@ ENDLESS = (
 )
 OPTIONS = "options"
 """The section of the options of a task, if some of them have the names of other sections; users write no section."""
-OPEN_SECTIONS = ("data.allowed", "model.grid", "preprocessing.", "tracking.tags", "vars")
+OPEN_SECTIONS = ("data.allowed", "model.grid", "model.space", "preprocessing.", "tracking.tags", "vars")
 """The beginnings of keys that a user may add on the command line."""
 NO_OPTION = "Config group override must be a string or a list"  # Hydra's words for GROUP=null
 NAMES = "registered_model is the name of a model in the registry, tracking.run_name of a run, data.name of a table"
