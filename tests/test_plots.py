@@ -177,3 +177,29 @@ def test_the_line_and_the_mean_are_found_whatever_the_size_of_the_numbers(size):
     residuals = plots.plot_residuals(size * (predicted + noise), size * predicted, "y")
     (error,) = re.findall(r"± (\S+) ", residuals.axes[0].get_title("left"))
     assert float(error) == pytest.approx(size * 0.14, rel=0.05)
+
+
+def test_drawn_candidates_are_points_over_the_two_axes_that_vary_most():
+    draw = np.random.default_rng(0)
+    params = [
+        {"rate": float(10 ** draw.uniform(-3, 0)), "leaf": int(draw.integers(1, 20)), "weights": "uniform"}
+        for _ in range(30)
+    ]
+    scores = draw.uniform(size=30)
+    candidates = pd.DataFrame({"params": params, "mean_test_score": scores, "std_test_score": 0.1})
+    axes = search_plots.plot_search(candidates, "r2").axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("rate", "leaf")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    points = axes.collections[0]
+    np.testing.assert_allclose(points.get_offsets()[:, 0], [each["rate"] for each in params])
+    np.testing.assert_array_equal(points.get_array(), scores)
+    (star,) = axes.lines
+    assert star.get_xdata() == [params[int(scores.argmax())]["rate"]]
+
+
+def test_one_drawn_axis_is_drawn_against_the_score():
+    params = [{"alpha": value} for value in (0.003, 1.3, 0.07, 4.0, 700.0, 20.0)]
+    candidates = pd.DataFrame({"params": params, "mean_test_score": np.linspace(0, 1, 6), "std_test_score": 0.1})
+    axes = search_plots.plot_search(candidates, "r2").axes[0]
+    assert (axes.get_ylabel(), axes.get_xscale()) == ("r2", "log")
+    assert len(axes.collections[0].get_offsets()) == 6

@@ -1,11 +1,13 @@
 """Draw what a search has found: the score of its candidates over one axis or two."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from bikeml.pages.axes import figure_of, label_colours, write_title
 from bikeml.pages.plots import (
@@ -32,6 +34,10 @@ from bikeml.pages.style import (
 )
 from bikeml.terminal.numbers import show_number
 
+DRAWN = 5
+"""Numbers of an axis from which on a point for each candidate says more than a cell for each combination."""
+WIDE = 10
+"""Times the smallest number from which on an axis is logarithmic."""
 MANY_TICKS = 24  # more labels would lie upon each other
 SCORES = LinearSegmentedColormap.from_list("scores", ["#e3edf8", "#74a9e6", ACCENT, "#0f2c4d"])
 
@@ -40,9 +46,15 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     """
     Draw the scores of a search: a line with the fold spread over one axis, or a heat map over two.
 
+    Candidates whose numbers were drawn from ranges are points.
     `candidates` is cv_results_ as a table, shape (n_candidates, n_columns). If the search has more than two axes, the
     two with the most values are drawn, each point at the best of the others.
     """
+    drawn_numbers = _find_drawn_numbers(candidates)
+    if drawn_numbers.shape[1]:
+        axes = _draw_points(drawn_numbers, candidates["mean_test_score"], scoring)
+        write_title(axes, f"{len(candidates):,} candidates: {_tell_best(candidates)} over the folds")
+        return figure_of(axes)
     labels = _label_values(list(candidates["params"]))
     longest = sorted(map(str, labels), key=lambda name: -labels[name].nunique())[:2]
     drawn = [name for name in longest if len(set(labels[name])) > 1] or longest[:1]
@@ -54,10 +66,43 @@ def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     else:
         axes = _draw_heat_map(best, order, scoring)
     others = ", at the best of the other axes" if labels.shape[1] > len(drawn) else ""
-    top = best.iloc[0]
-    found = f"best {show_number(top['mean_test_score'])} ± {show_number(top['std_test_score'])}"
-    write_title(axes, f"{len(candidates):,} candidates: {found} over the folds{others}")
+    write_title(axes, f"{len(candidates):,} candidates: {_tell_best(candidates)} over the folds{others}")
     return figure_of(axes)
+
+
+def _tell_best(candidates: pd.DataFrame) -> str:
+    best = int(candidates["mean_test_score"].argmax())
+    mean, std = (float(candidates[name].iloc[best]) for name in ("mean_test_score", "std_test_score"))
+    return f"best {show_number(mean)} ± {show_number(std)}"
+
+
+def _find_drawn_numbers(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return at most two axes of numbers that hardly repeat, most varied first, shape (n_candidates, n_axes)."""
+    params = pd.DataFrame(list(candidates["params"]))
+    numbers = [name for name in params if is_numeric_dtype(params[name]) and not is_bool_dtype(params[name])]
+    varied = sorted(numbers, key=lambda name: -params[name].nunique())[:2]
+    if not varied or params[varied[0]].nunique() < DRAWN:
+        return params[[]]
+    is_in_order = params[varied[0]].is_monotonic_increasing or params[varied[0]].is_monotonic_decreasing
+    is_no_grid = math.prod(params.astype(str).nunique()) > 2 * len(params) or (params.shape[1] == 1 and not is_in_order)
+    return params[varied] if is_no_grid else params[[]]
+
+
+def _draw_points(numbers: pd.DataFrame, scores: pd.Series, scoring: str) -> Axes:
+    """Draw a point for each candidate: one axis against the score, or two axes with the score as a colour."""
+    figure = make_figure(WIDTH, HEIGHT)
+    axes = add_axes(figure, LEFT, BOTTOM, RIGHT, TOP)
+    across, up = numbers.iloc[:, 0], numbers.iloc[:, 1] if numbers.shape[1] > 1 else scores
+    points = axes.scatter(across, up, c=scores, cmap=SCORES, s=34, edgecolor=SURFACE, linewidth=0.6)
+    best = scores.to_numpy().argmax()
+    axes.plot(across.iloc[best], up.iloc[best], marker="*", markersize=15, color=WARM, markeredgecolor=SURFACE)
+    for axis, values in (("x", across), ("y", up)):
+        if values.min() > 0 and values.max() > WIDE * values.min():
+            getattr(axes, f"set_{axis}scale")("log")
+    axes.set_xlabel(_axis_name(str(across.name)), **name_style())
+    axes.set_ylabel(_axis_name(str(up.name)) if up is not scores else scoring, **name_style())
+    label_colours(axes, points, f"mean {scoring} over the folds")
+    return axes
 
 
 def _label_values(candidates: Sequence[Mapping[str, object]]) -> pd.DataFrame:
