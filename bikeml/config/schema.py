@@ -4,21 +4,26 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bikeml.config.azure import AzureConfig
 from bikeml.config.data import DataConfig, SplitConfig
+from bikeml.config.estimators import (
+    GridSearch,
+    ModelConfig,
+    NoSearch,
+    PreprocessingConfig,
+    RandomSearch,
+    Range,
+    TargetConfig,
+)
 from bikeml.config.fields import (
     AUTO,
     EXPERIMENT_ID,
     EXPERIMENT_NAME,
     TRACKING_URI,
     AddedLater,
-    ChildRuns,
-    Elsewhere,
-    EstimatorSpec,
     ExperimentId,
-    Mapped,
     MetricNames,
     Name,
     NotInResult,
@@ -34,126 +39,8 @@ from bikeml.config.project import find_default_store
 from bikeml.config.spelling import join_names
 from bikeml.config.validation import validate
 
-PASSTHROUGH, DROP = "passthrough", "drop"
-"""Scikit-learn's words for a step that changes nothing, and for one that leaves columns out."""
 EXPERIMENT = "bikeml"
 """The MLflow experiment in which runs stand if nothing names one."""
-
-
-def _leave_out_passthrough(steps: object) -> object:
-    if steps is None or steps == PASSTHROUGH:
-        return {}
-    if steps == DROP:
-        raise ValueError("leaves columns out, which is done by data.ignored; put them there")
-    if not isinstance(steps, Mapping):
-        return steps
-    return {name: spec for name, spec in steps.items() if spec != PASSTHROUGH}
-
-
-Steps = Annotated[dict[str, EstimatorSpec], BeforeValidator(_leave_out_passthrough)]
-
-
-class PreprocessingConfig(Section):
-    """
-    Named transformer steps for each kind of column, applied in their order.
-
-    Columns of dates and of text are features only if their kind has steps. The keys of `columns` are names or patterns;
-    `after` has the steps that all encoded columns pass.
-    """
-
-    impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
-    cardinality_threshold: Annotated[Annotated[int, Field(ge=1)] | None, AddedLater(None)]
-    numeric: Steps
-    categorical: Steps
-    high_cardinality: Annotated[Steps, AddedLater({})]
-    date: Annotated[Steps, AddedLater({})]
-    text: Annotated[Steps, AddedLater({})]
-    columns: Annotated[Mapped[Steps], AddedLater({})]
-    after: Annotated[Steps, AddedLater({})]
-
-
-Axes = dict[str, Annotated[list[Any], Field(min_length=1)]]
-Grid = Annotated[
-    Annotated[Axes, Tag("(grid)")] | Annotated[list[Axes], Tag("(grids)"), Field(min_length=1)],
-    Discriminator(lambda value: "(grids)" if isinstance(value, list) else "(grid)"),
-]
-"""As in GridSearchCV: the values of each argument, or a list of such grids."""
-
-
-class Range(Section):
-    """The numbers from `low` to `high`, both included; only whole ones if both are. With `log`, by their logarithm."""
-
-    low: float | int
-    high: float | int
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _has_numbers(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"low={self.low} must be less than high={self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log=true needs low > 0, and it is {self.low}")
-        return self
-
-
-Space = Mapped[
-    Annotated[
-        Annotated[list[Any], Tag("(list)"), Field(min_length=1)] | Annotated[Range, Tag("(range)")],
-        Discriminator(lambda value: "(list)" if isinstance(value, list) else "(range)"),
-    ],
-]
-"""As in ParameterSampler: the values of each argument, or the range that they are drawn from."""
-
-
-class ModelConfig(Section):
-    """One estimator, the axes of its grid, and the space that a random search draws from."""
-
-    estimator: EstimatorSpec
-    grid: Grid
-    space: Annotated[Space, AddedLater({})]
-
-    @property
-    def grids(self) -> list[dict[str, list[Any]]]:
-        """The grids to search one after another: one for a mapping of axes."""
-        return self.grid if isinstance(self.grid, list) else [self.grid]
-
-
-class TargetConfig(Section):
-    """What the model learns in place of the target; its predictions are transformed back."""
-
-    transformer: EstimatorSpec | None
-
-
-class NoSearch(Section):
-    """The parameters as they stand."""
-
-    kind: Literal["none"]
-
-
-class SearchConfig(Section):
-    """Candidates that are scored by cross-validation."""
-
-    scoring: Name | None
-    folds: Annotated[int, Field(ge=2)]
-    n_jobs: Annotated[Workers | None, NotInResult]
-    scheduler: Annotated[Name | None, Elsewhere(None)]
-    child_runs: Annotated[ChildRuns, NotInResult]
-    checkpoint: Annotated[bool, Elsewhere(value=False)]
-    checkpoint_dir: Annotated[Name, NotInResult]
-
-
-class GridSearch(SearchConfig):
-    """Every combination of the model's grid."""
-
-    kind: Literal["grid"]
-
-
-class RandomSearch(SearchConfig):
-    """Candidates drawn from the model's space, or from its grid if it has no space."""
-
-    kind: Literal["random"]
-    n_candidates: Annotated[int, Field(ge=1)]
-    random_state: Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class EvaluationConfig(Section):

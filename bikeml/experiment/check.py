@@ -11,7 +11,8 @@ import pandas as pd
 from sklearn.base import RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 
-from bikeml.config.schema import Config, Steps
+from bikeml.config.estimators import Steps
+from bikeml.config.schema import Config
 from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
 from bikeml.experiment.encoding.parts import build_parts

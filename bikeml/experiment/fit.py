@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.schema import Config, SearchConfig
+from bikeml.config.estimators import SearchConfig
+from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores

@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.schema import Config, RandomSearch, Range, Steps
+from bikeml.config.estimators import RandomSearch, Range, Steps
+from bikeml.config.schema import Config
 from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.target import LEARNED

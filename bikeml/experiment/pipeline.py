@@ -12,7 +12,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from bikeml.config.schema import Config, Steps
+from bikeml.config.estimators import Steps
+from bikeml.config.schema import Config
 from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.encoding.names import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bikeml.config.schema import PreprocessingConfig
+from bikeml.config.estimators import PreprocessingConfig
 from bikeml.table.look import Column, Look
 
 PREDICTS = 0.99  # what alone predicts the target so well is probably made of it; chance does not reach it
