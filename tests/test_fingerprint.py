@@ -48,20 +48,25 @@ def changed(section, name, *rest):
     return section.model_copy(update={name: other})
 
 
-AT_RANDOM, BY_DATE = config_of(), config_of("split=chronological", "search=grid")
+NO_DATES = {"data.date", "data.date_format"}
+"""Keys that count only with a split by dates, or with steps for dates."""
+IDLE = {
+    "plain": (config_of(), {*NO_DATES, "model.grid", "model.space"}),
+    "by_date": (config_of("split=chronological", "search=grid"), {"model.space"}),
+    "drawn": (config_of("model=ridge", "search=random"), {*NO_DATES, "model.grid"}),
+}
+"""Configs, and the keys that count in others."""
 LEAVES = [
-    pytest.param(config, path, id=f"{config.split.kind}-{'.'.join(path)}")
-    for config in (AT_RANDOM, BY_DATE)
+    pytest.param(config, path, idle, id=f"{name}-{'.'.join(path)}")
+    for name, (config, idle) in IDLE.items()
     for path in leaves(config)
 ]
-NOT_AT_RANDOM = {"data.date", "data.date_format", "model.grid"}
-"""Keys that count only with a split by dates, or in a search."""
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of values that no schema has taken
-@pytest.mark.parametrize(("config", "path"), LEAVES)
-def test_a_key_counts_unless_the_schema_marks_it(config, path):
-    marked = {*names_not_in_result(), *(NOT_AT_RANDOM if config is AT_RANDOM else ())}
+@pytest.mark.parametrize(("config", "path", "idle"), LEAVES)
+def test_a_key_counts_unless_the_schema_marks_it(config, path, idle):
+    marked = {*names_not_in_result(), *idle}
     is_marked = any(".".join(path[:length]) in marked for length in range(1, len(path) + 1))
     same = fingerprint(identify(changed(config, *path), DATA)) == fingerprint(identify(config, DATA))
     assert same is is_marked

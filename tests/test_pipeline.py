@@ -93,7 +93,7 @@ def test_text_changes_no_figure_and_numbers_are_left_alone():
 
 
 def test_the_grid_addresses_the_regressor_and_builds_nested_estimators():
-    config = config_of("model=gbr", "+model.grid.init=[null, {_target_: sklearn.dummy.DummyRegressor}]")
+    config = config_of("model=gbr", "search=grid", "+model.grid.init=[null, {_target_: sklearn.dummy.DummyRegressor}]")
     (grid,) = build_grid(config, Pipeline([]))
     assert grid["regressor__init"][0] is None
     assert isinstance(grid["regressor__init"][1], DummyRegressor)

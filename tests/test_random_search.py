@@ -12,7 +12,7 @@ from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.fit import fit
 from bikeml.experiment.grid import build_grid
 from bikeml.experiment.pipeline import build_pipeline
-from bikeml.system.files import parse_yaml
+from bikeml.system.documents import parse_yaml
 from bikeml.table.data import read_table
 from bikeml.table.split import split_table
 from bikeml.terminal.progress import silent
