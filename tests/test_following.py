@@ -101,3 +101,17 @@ def test_the_table_is_for_a_terminal_and_lines_are_for_any(workdir, monkeypatch,
     assert "x=a: Running, https://studio.invalid/0" in shown.getvalue()
     assert "[1/2] x=b: failed: out of memory" in shown.getvalue()
     assert ("node time" in shown.getvalue()) is is_terminal
+
+
+def test_a_step_of_a_long_wait_is_a_line_of_its_own_if_the_output_is_no_terminal(capsys):
+    with progress.progress(lines=True) as announce:
+        for done in (1, 2):
+            announce("waiting for the cluster", done, 2)
+        announce("fetching")
+    assert capsys.readouterr().err.splitlines() == ["waiting for the cluster", "fetching"]
+
+
+def test_a_step_of_a_short_wait_is_no_line(capsys):
+    with progress.progress() as announce:
+        announce("fitting")
+    assert "fitting" not in capsys.readouterr().err

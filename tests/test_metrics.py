@@ -549,3 +549,8 @@ def test_a_value_of_the_wrong_kind_says_what_is_wanted(overrides, message):
     with pytest.raises(ConfigError) as caught:
         check_estimators(config_of(*overrides))
     assert message in str(caught.value)
+
+
+def test_metrics_that_are_none_are_refused_when_they_are_decided():
+    with pytest.raises(ConfigError, match="'r3' is not a metric"):
+        decide_metrics(config_of("evaluation.metrics=[r3]"))

@@ -203,3 +203,9 @@ def test_one_drawn_axis_is_drawn_against_the_score():
     axes = search_plots.plot_search(candidates, "r2").axes[0]
     assert (axes.get_ylabel(), axes.get_xscale()) == ("r2", "log")
     assert len(axes.collections[0].get_offsets()) == 6
+
+
+def test_a_residual_far_from_all_others_lies_on_the_frame():
+    y = np.append(np.linspace(0, 1, 100), 1e6)
+    axes = plots.plot_residuals(y, np.zeros(101), "y").axes[0]
+    assert axes.get_ylim()[1] < 10

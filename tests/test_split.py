@@ -15,6 +15,7 @@ from bikeml.experiment.pipeline import is_reproducible
 from bikeml.table.data import Table, read_table
 from bikeml.table.problems import Tolerance
 from bikeml.table.split import split_table
+from bikeml.table.split.kinds import ChronologicalSplitter
 from tests.conftest import config_of
 
 
@@ -318,3 +319,13 @@ def test_a_fold_of_one_row_is_too_few_to_score():
     config = config_of("split.folds=20")
     with pytest.raises(DataError, match="a part to score would have fewer than two rows"):
         split_table(table_of(pd.date_range("2020-01-01", periods=40)), config.split, None)
+
+
+def test_one_date_is_enough_to_train_on():
+    table = table_of([pd.Timestamp("2020-01-01") + pd.Timedelta(days=day) for day in (0, 0, 0, 1, 1, 2, 2)])
+    config = ChronologicalSplit(kind="chronological", test_size=1, folds=2, gap=1)
+    train, test = ChronologicalSplitter(table, config).hold_out()
+    assert sorted(train) == [0, 1, 2]
+    assert sorted(test) == [5, 6]
+    with pytest.raises(ValueError, match="no date is left to train on"):
+        ChronologicalSplitter(table, config.model_copy(update={"gap": 2})).hold_out()
