@@ -14,11 +14,11 @@ import pyarrow as pa
 from pandas.api.types import is_float_dtype
 from pyarrow import parquet
 
-from bikeml.config.spelling import show, some
 from bikeml.errors import ConfigError, DataError, RunFolderError
 from bikeml.records.run_folder import RESULT
 from bikeml.records.sweep import SweepRecord
 from bikeml.system.files import remove_if_empty, write_bytes
+from bikeml.system.spelling import show, some
 from bikeml.terminal.tables import show_notice
 
 NAME = "frame-{}.parquet"

@@ -14,9 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from bikeml.api.frame import NAME, kept, list_categories, tell_index, to_table, write_table
 from bikeml.config.composition import COMPOSITION_ERRORS, compose, explain
 from bikeml.config.overrides import override
-from bikeml.config.spelling import shorten
 from bikeml.errors import BikemlError, ConfigError
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import shorten
 
 ROLES = ("data.numeric", "data.categorical")
 SHOWN = "the DataFrame"

@@ -11,13 +11,13 @@ from bikeml.api.given import check_words, command_words, one_message
 from bikeml.api.result import Result
 from bikeml.config.composition import compose, resolve, run_folder
 from bikeml.config.schema import typed
-from bikeml.config.spelling import shorten
 from bikeml.errors import ConfigError
 from bikeml.multirun.display.run import tell_run
 from bikeml.multirun.display.same import tell_same
 from bikeml.multirun.run import read_composed
 from bikeml.multirun.run import run as run_config
 from bikeml.records.run_folder import RESULT, RunFolder
+from bikeml.system.spelling import shorten
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from bikeml.api.frame import index_of
 from bikeml.api.given import command_words, name_frame
 from bikeml.api.result import Result
 from bikeml.cli import run_multirun
-from bikeml.config.spelling import shorten, some
 from bikeml.errors import CellNotFoundError, FitError, RunNotFoundError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.sweep import tell_sweep
@@ -25,6 +24,7 @@ from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE, SweepFolder
 from bikeml.system.printable import show_path
+from bikeml.system.spelling import shorten, some
 from bikeml.terminal.numbers import show_count
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from bikeml.config.composition import read_comments
 from bikeml.config.project import find_project
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.system.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from bikeml.config.fields import Section

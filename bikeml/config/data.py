@@ -25,7 +25,7 @@ from bikeml.config.fields import (
     TestSize,
     Value,
 )
-from bikeml.config.spelling import show, some
+from bikeml.system.spelling import show, some
 
 HOW_WRITTEN = (
     "ignored",

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.system.documents import read_yaml
+from bikeml.system.spelling import did_you_mean
 
 FILE = "bikeml.yaml"
 KEYS = ("config_dir", "store")

@@ -36,8 +36,8 @@ from bikeml.config.fields import (
     is_store_of_environment,
 )
 from bikeml.config.project import find_default_store
-from bikeml.config.spelling import join_names
 from bikeml.config.validation import validate
+from bikeml.system.spelling import join_names
 
 EXPERIMENT = "bikeml"
 """The MLflow experiment in which runs stand if nothing names one."""

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from bikeml.config.fields import Section
 from bikeml.config.removed import explain_removed
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import did_you_mean
 
 Typed = TypeVar("Typed", bound=Section)
 

@@ -9,10 +9,10 @@ from sklearn.metrics import get_scorer, get_scorer_names
 
 from bikeml.config.fields import AUTO
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError, DataError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric, is_metric
+from bikeml.system.spelling import did_you_mean, some
 
 DEFAULT_RANK, OF_A_QUANTILE = "r2", "pinball"
 _QUANTILE_MODELS: Mapping[str, tuple[str, float | None]] = {

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.uncertainty.intervals import EXPLAINED, LOSS, Median, OfMeans
+from bikeml.system.spelling import did_you_mean
 
 SMALLEST_SPREAD = 1e-145
 """The squares of smaller differences have no digits left, and below 1e-162 they are 0."""

@@ -13,12 +13,12 @@ from sklearn.preprocessing import TargetEncoder
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.names import names_interactions, takes_names
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD, OBJECTS, find_function, find_object
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
 from bikeml.experiment.trusted.types import NOT_SAVED, TRUSTED_TYPES
+from bikeml.system.spelling import did_you_mean
 
 EXPERIMENTAL = {
     "IterativeImputer": "enable_iterative_imputer",

@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.config.estimators import RandomSearch, Range, Steps
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.target import LEARNED
 from bikeml.experiment.estimators import build, describe, find_forbidden, find_nested, find_problems, validate
 from bikeml.experiment.pipeline import KINDS, PREPROCESSING, REGRESSOR
+from bikeml.system.spelling import did_you_mean, some
 
 AFTER = "after"
 DIGITS = 3

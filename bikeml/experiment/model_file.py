@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.data import DataConfig
-from bikeml.config.spelling import some
 from bikeml.errors import FitError, ModelFileError
 from bikeml.experiment.trusted.arrays import check_arrays
 from bikeml.experiment.trusted.indices import need
@@ -24,6 +23,7 @@ from bikeml.experiment.trusted.schema import read_types
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted, list_types
 from bikeml.system.documents import read_bounded, read_yaml
+from bikeml.system.spelling import some
 
 DESCRIPTION_NAME = "MLmodel"
 WRITTEN_EARLIER: Mapping[str, object] = {

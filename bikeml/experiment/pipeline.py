@@ -14,7 +14,6 @@ from sklearn.utils import get_tags
 
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
-from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, FitError
 from bikeml.experiment.encoding.names import (
     check_names,
@@ -27,6 +26,7 @@ from bikeml.experiment.encoding.parts import Part, build_parts
 from bikeml.experiment.encoding.target import transform_target
 from bikeml.experiment.estimators import build
 from bikeml.experiment.trusted.functions import is_unseeded
+from bikeml.system.spelling import some
 from bikeml.table.columns.matching import match_columns
 from bikeml.table.split import Fold
 

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from bikeml.config.composition import COMPOSITION_ERRORS, choices, explain, hydra_config_of, resolve
 from bikeml.config.overrides import literal, override
 from bikeml.config.schema import Config, typed
-from bikeml.config.spelling import some
 from bikeml.errors import ConfigError
 from bikeml.multirun.sources import refuse_hidden, refuse_unheeded
 from bikeml.records.fingerprint import fingerprint
 from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import some
 
 _OF_THE_JOB = re.compile(r"\$\{(hydra|now):")
 

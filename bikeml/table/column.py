@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.config.spelling import shorten, show
+from bikeml.system.spelling import shorten, show
 from bikeml.table.faults import Fault
 from bikeml.table.reading import dates
 from bikeml.table.reading.cells import GAPS, as_text, to_numbers

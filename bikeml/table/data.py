@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
-from bikeml.config.spelling import show, some
 from bikeml.errors import DataError
 from bikeml.system.printable import program
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import show, some
 from bikeml.table.column import parse
 from bikeml.table.columns.matching import match_columns
 from bikeml.table.labelled import decide_roles, take_labelled, unfit

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bikeml.config.spelling import show, some
+from bikeml.system.spelling import show, some
 
 COLUMNS_SHOWN = 3  # more columns with the same fault are one line
 LINES_SHOWN = 8

@@ -11,8 +11,8 @@ import pyarrow as pa
 from bikeml.config.data import DataConfig
 from bikeml.config.overrides import say_to_quote
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
+from bikeml.system.spelling import did_you_mean, show, some
 from bikeml.table.column import Column, as_integers, parse, parse_dates
 from bikeml.table.columns import decide, decide_dates, decide_target
 from bikeml.table.faults import Fault, tell

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.overrides import override, say_to_quote, shell
-from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
+from bikeml.system.spelling import did_you_mean, show, some
 from bikeml.table.column import Column, parse_dates
 from bikeml.table.faults import COLUMNS_SHOWN, Fault
 from bikeml.table.reading.cells import is_text, unit_of

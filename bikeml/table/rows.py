@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bikeml.config.data import DataConfig
-from bikeml.config.spelling import some
 from bikeml.errors import DataError, ModelFileError
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import some
 from bikeml.table.column import Column, as_category, show_cell
 from bikeml.table.faults import Fault, tell
 from bikeml.table.problems import NAMES_SHOWN, find_non_numbers

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bikeml.config.fields import SQLITE, ColumnName, Section, absolute
 from bikeml.config.schema import Config
-from bikeml.config.spelling import did_you_mean
 from bikeml.destination.local_store import SECONDS, StoredRun, name_metrics, read_runs
 from bikeml.destination.sqlite_faults import explain
 from bikeml.errors import ConfigError, RunNotFoundError, TrackingError
@@ -22,6 +21,7 @@ from bikeml.records.tags import ESTIMATOR_PREFIX, FINGERPRINT
 from bikeml.system.printable import printable, program
 from bikeml.system.redaction import redact
 from bikeml.system.sheets import to_sheet
+from bikeml.system.spelling import did_you_mean
 from bikeml.terminal.clean import with_escapes
 from bikeml.terminal.numbers import show_number
 from bikeml.terminal.progress import progress

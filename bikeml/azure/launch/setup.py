@@ -11,12 +11,12 @@ from bikeml.azure.jobs.service import Request
 from bikeml.azure.launch.snapshot import stage
 from bikeml.azure.workspace.requirements import build_conda, is_installed, pin
 from bikeml.config.schema import LauncherConfig
-from bikeml.config.spelling import some
 from bikeml.errors import DataError
 from bikeml.multirun.composed import PlannedCell
 from bikeml.multirun.sources import ConfigFolder
 from bikeml.records.fingerprint import user_packages
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import some
 from bikeml.table.data import split_name
 from bikeml.table.reading.source import open_source, read_bytes
 from bikeml.terminal.tables import show_notice

@@ -25,10 +25,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition.hydra_section import SECTION, Key, find_links, is_harmless, list_values
 from bikeml.config.composition.options import config_dir
-from bikeml.config.spelling import shorten, some
 from bikeml.errors import ConfigError
 from bikeml.system.documents import read_yaml
 from bikeml.system.printable import printable
+from bikeml.system.spelling import shorten, some
 
 ALLOW_VARIABLE = "BIKEML_ALLOW_HYDRA_CONFIG"
 PROTECTED = "BIKEML_ALLOW"

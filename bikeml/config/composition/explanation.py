@@ -16,9 +16,9 @@ from omegaconf.errors import (
 from bikeml.config.composition.options import config_dir, find_nearby, find_table
 from bikeml.config.overrides import override, shell
 from bikeml.config.removed import explain_removed
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
 from bikeml.system.printable import program
+from bikeml.system.spelling import did_you_mean
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError)
 """What Hydra raises when it cannot compose; :func:`explain` turns each into a ConfigError."""

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import ConfigError
+from bikeml.system.spelling import did_you_mean, show, some
 
 BY_COLUMN = ("categorical_features", "interaction_cst", "monotonic_cst")
 """The arguments of scikit-learn's models that say something of single columns."""

@@ -10,9 +10,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from bikeml.config.spelling import some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import some
 from bikeml.table.column import show_cell
 from bikeml.table.reading.dates import ISO
 from bikeml.table.rows import UnknownValues

@@ -9,8 +9,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bikeml.config.spelling import did_you_mean
 from bikeml.errors import ConfigError
+from bikeml.system.spelling import did_you_mean
 
 GET_METHOD = "hydra.utils.get_method"
 """The `_target_` that stands for a function, as Hydra spells it; its path is the function."""

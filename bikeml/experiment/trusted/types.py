@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from sklearn.base import BaseEstimator
 
-from bikeml.config.spelling import some
 from bikeml.experiment.trusted.functions import KERNELS, SPLITTERS
 from bikeml.experiment.trusted.packages import list_own_packages
+from bikeml.system.spelling import some
 
 _DISTANCES = (
     *("BrayCurtis", "Canberra", "Chebyshev", "Dice", "Euclidean", "Hamming", "Haversine", "Jaccard", "Mahalanobis"),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from bikeml.config.fields import SQLITE
 from bikeml.config.schema import Config
-from bikeml.config.spelling import some
 from bikeml.destination.local_store import StoredRun, read_runs
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import ID_SHOWN
 from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.sweep import Sweep
 from bikeml.records.tags import FINGERPRINT
+from bikeml.system.spelling import some
 from bikeml.terminal.numbers import show_count
 
 

@@ -6,7 +6,6 @@ from functools import partial
 
 import pandas as pd
 
-from bikeml.config.spelling import some
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import AWAITED, TUNED, advise_sweep
@@ -17,6 +16,7 @@ from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.clock import entered
 from bikeml.system.printable import printable, show_path
+from bikeml.system.spelling import some
 from bikeml.terminal.numbers import find_decimals, show_count, show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from bikeml.config.data import DataConfig
-from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
+from bikeml.system.spelling import did_you_mean, show, some
 
 WILDCARDS = "*?["
 

@@ -23,10 +23,10 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from zipfile import BadZipFile, ZipFile
 
-from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import DataError
 from bikeml.system.documents import MOST_EXPANSION
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import did_you_mean, some
 
 DOWNLOAD_TIMEOUT_SECONDS = 60
 MOST_EXPANDED_BYTES = 20_000_000

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from bikeml.config.data import DataConfig
 from bikeml.config.fields import AUTO
-from bikeml.config.spelling import did_you_mean, show, some
 from bikeml.errors import DataError
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import did_you_mean, show, some
 from bikeml.table.reading.cells import is_text
 from bikeml.table.reading.dialect import Dialect, describe_dialect, find_dialect, named_columns
 from bikeml.table.reading.encoding import open_as_utf8

@@ -19,8 +19,8 @@ from sklearn.model_selection import (
 from sklearn.utils import check_random_state, shuffle
 
 from bikeml.config.data import ChronologicalSplit, GroupSplit, RandomSplit, SplitConfig, StratifiedSplit
-from bikeml.config.spelling import some
 from bikeml.errors import DataError
+from bikeml.system.spelling import some
 from bikeml.table.split.splitter import Fold, Held, Rows, Splitter
 
 

@@ -13,11 +13,11 @@ from pydantic import Field
 
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
-from bikeml.config.spelling import some
 from bikeml.errors import ConfigError, DataError, RecordError, RunFolderError
 from bikeml.records.run_folder import CONFIG, RunFolder
 from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import some
 from bikeml.table.reading.source import EMBEDDED
 from bikeml.table.rows import STANDARD_INPUT, Chunk, OtherTableError, read_rows
 from bikeml.tasks.models.interval import Interval, list_files, read_interval

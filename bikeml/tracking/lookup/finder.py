@@ -11,7 +11,6 @@ from mlflow.entities import Dataset, Run, RunData
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.schema import TrackingConfig
-from bikeml.config.spelling import did_you_mean, some
 from bikeml.errors import RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
@@ -19,6 +18,7 @@ from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK,
 from bikeml.system.documents import parse_json
 from bikeml.system.printable import program
 from bikeml.system.redaction import redact
+from bikeml.system.spelling import did_you_mean, some
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
