@@ -18,7 +18,6 @@ from bikeml.evaluation.evaluate import CrossValidation
 from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.encoding.names import name_inputs
-from bikeml.experiment.encoding.target import find_learner
 from bikeml.experiment.fit import Fitted, SearchOutcome
 from bikeml.experiment.model_file import save_pipeline
 from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
@@ -242,7 +241,7 @@ def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
 
 def _explain_tree(fitted: Fitted) -> str | None:
     """Return the rules of the model if it is a single tree; for a large tree, only its first levels."""
-    regressor = find_learner(fitted.pipeline[REGRESSOR])
+    regressor = fitted.pipeline[REGRESSOR]  # one that learns a transformed target has other values in its leaves
     if not isinstance(regressor, BaseDecisionTree):
         return None
     depth = regressor.get_depth() if regressor.get_n_leaves() <= MANY_LEAVES else LEVELS_OF_A_LARGE_TREE

@@ -44,10 +44,8 @@ class Invocation:
     @property
     def name(self) -> str:
         """Return the chosen options joined, such as rf-standard-grid."""
-        words = [self.choices.get(group, "none") for group in ("model", "target", "preprocessing", "search")]
-        return (
-            "-".join(word for word in words if word not in ("none", "identity")) or "run"
-        )  # a given config tells no choices
+        words = [self.choices.get(group) for group in ("model", "target", "preprocessing", "search")]
+        return "-".join(word for word in words if word not in (None, "none", "identity")) or "run"
 
 
 class Dataset(Value):
