@@ -193,7 +193,11 @@ FILES = [
     ("model", "a text\n", r"unknown key 'model.a text'; allowed here: estimator, grid"),
     ("model", MODEL.encode("utf-16"), r"a config file is not UTF-8"),
     ("model", "estimator: \0\n", r"special characters are not allowed\n.*mine.yaml"),
-    ("model", "estimator: *x\n", r"mine.yaml, line 1, column 12: not valid YAML: found undefined alias"),
+    (
+        "model",
+        "estimator: *x\n",
+        r"cannot read .*mine.yaml': its alias \*x names no value, or the one that it stands in; mend it",
+    ),
     ("model", "estimator: !!python/object/apply:os.system ['exit']\n", r"line 1.*could not determine a constructor"),
     ("model", "estimator:\n  _target_: x\n alpha: 1\n", r"mine.yaml, line 3, column 2: not valid YAML"),
     ("model", f"estimator: {{{LASSO}}}\ngrid: {{alpha: [1, 2}}\n", r"mine.yaml, line 2, column 20: not valid YAML"),
@@ -229,7 +233,7 @@ FILES = [
     ("experiment", "seed: 5\n", r"a recipe's file begins with the line # @package _global_"),
     ("data", "name: null\npath: x.csv\ntarget: y\n", r"data.numeric is missing.*\n.*data.categorical is missing"),
     ("split", "test_size: 0.3\n", r"split.kind=null is not one of 'random', 'chronological', 'stratified', 'group'\n"),
-    ("search", "kind: random\n", r"search.kind='random' is not one of 'none', 'grid'"),
+    ("search", "kind: bayes\n", r"search.kind='bayes' is not one of 'none', 'grid', 'random'"),
     ("preprocessing", "numeric: {}\n", r"preprocessing.categorical is missing"),
     ("preprocessing", "numeric: [a]\ncategorical: {}\n", r"preprocessing.numeric=\['a'\] should be a mapping"),
 ]

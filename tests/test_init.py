@@ -154,6 +154,7 @@ def test_an_experiment_finds_the_option(project, capsys, words):
 
 def test_hydra_gets_the_folder_as_its_config_dir_and_so_a_cell_or_a_job_names_it(project):
     assert parse(["data=houses"]).config_dir == str(project / "conf")
+    Path("other").mkdir()
     assert parse(["--config-dir", "other", "data=houses"]).config_dir == "other"
     assert parse(["hydra.searchpath=[other]"]).config_dir is None
 

@@ -182,7 +182,7 @@ def test_the_line_and_the_mean_are_found_whatever_the_size_of_the_numbers(size):
 def test_drawn_candidates_are_points_over_the_two_axes_that_vary_most():
     draw = np.random.default_rng(0)
     params = [
-        {"rate": float(10 ** draw.uniform(-3, 0)), "leaf": int(draw.integers(1, 20)), "weights": "uniform"}
+        {"rate": float(10 ** draw.uniform(-3, 0)), "leaf": int(draw.integers(3, 20)), "weights": "uniform"}
         for _ in range(30)
     ]
     scores = draw.uniform(size=30)

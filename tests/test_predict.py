@@ -559,12 +559,13 @@ def test_an_interrupt_leaves_nothing(call, workdir, monkeypatch):
     assert {*workdir.rglob("*")} == before
 
 
-def test_what_was_allowed_is_the_runs_own_and_not_the_present_configs(call):
+def test_what_was_allowed_is_the_runs_own_and_not_the_present_configs(call, capsysbinary):
     table = pd.DataFrame({"season": ["wet", "dry"] * 30, "size": range(60), "price": range(60)})
     table.to_csv("my.csv", index=False)
     mine = ["data=csv", "data.path=my.csv", "data.target=price", "data.numeric=[size]", "data.categorical=[season]"]
     bikeml.run(*FAST, *mine, "preprocessing=standard", "model=linear", "+data.allowed.season=[wet,dry]")
     table.assign(season=["wet", "frozen"] * 30).to_csv("new.csv", index=False)
+    capsysbinary.readouterr()  # the hints of the run
     status, _, err = call("run=latest", "data.path=new.csv")
     assert status == 0
     assert err.splitlines()[1:] == ["season is 'frozen' in some rows; data.allowed lists 'wet', 'dry' only"]

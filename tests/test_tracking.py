@@ -192,7 +192,7 @@ def assert_nothing_is_lost(workdir):
         ("http://127.0.0.1:1", r"cannot record the run in 'http://127.0.0.1:1': .*; check tracking.uri"),
         ("postgresql://me@127.0.0.1:1/x", r"cannot record the run in 'postgresql://\*\*\*@127.0.0.1:1/x': No module"),
         pytest.param("azureml://x", r"cannot record the run in 'azureml://x'", marks=needs_azure),
-        ("sqlite:///.", r"cannot record the run in 'sqlite:///.*unable to open"),
+        ("sqlite:///.", r"cannot record the run in 'sqlite:///.*it is a folder; name a file in it"),
         ("sqlite:///file/mlflow.db", r"cannot record the run in 'sqlite:////.*/file/mlflow.db'"),
     ],
 )
@@ -205,7 +205,7 @@ def test_a_store_that_cannot_be_reached_loses_nothing(uri, message, workdir):
 
 def test_a_file_that_is_no_database_loses_nothing(workdir):
     (workdir / "mlflow.db").write_text("this is no database, and it is long enough to be read as one\n" * 100)
-    with pytest.raises(TrackingError, match=r"cannot record the run in .*mlflow.db'.*not a database"):
+    with pytest.raises(TrackingError, match=r"cannot record the run in .*mlflow.db': it is no database of SQLite"):
         bikeml.run(*FAST, "hydra.run.dir=out")
     assert_nothing_is_lost(workdir)
 
