@@ -54,7 +54,9 @@ def test_a_notebook_of_the_docs_names_no_place_of_its_author(file):
 
 def test_a_run_in_a_notebook_shows_its_progress_and_its_card(workdir):
     (cell,) = run_cells(workdir, f"import bikeml\nresult = bikeml.run('model=linear', {FAST})\nresult")
-    shown, card = cell.outputs
+    (said,) = [output for output in cell.outputs if output.output_type == "stream"]
+    assert (said.name, said.text.startswith("bikeml: linear: test_r2 ")) == ("stderr", True)
+    shown, card = [output for output in cell.outputs if output.output_type != "stream"]
     assert shown.output_type == "display_data"
     assert shown.data["text/plain"] == ""  # the line of the progress, at the end
     assert card.data["text/plain"].startswith("Result('linear', test_r2=")

@@ -65,6 +65,8 @@ def test_a_run_that_is_recorded_later_equals_one_that_was_recorded_at_once(call,
     assert later.run_id in out
     (one,), (other,) = (runs_of(f"{name}.db", "tags.`bikeml.record` LIKE '%'") for name in ("now", "later"))
     (ours, files), (theirs, others) = contents("now.db", one), contents("later.db", other)
+    places = [str(each.folder) for each in (now, later)]
+    assert [each["tags"].pop("bikeml.folder") for each in (ours, theirs)] == places
     assert ours == theirs
     assert files.keys() == others.keys()
     # what says when, where and how long

@@ -71,7 +71,8 @@ def options_tag(choices: Mapping[str, str]) -> str:
 def options_tag_of_form_1(choices: Mapping[str, str]) -> str:
     """Return the tag as commit 3345f79 wrote it, with the groups that change no figure, and its tracking=local."""
     known = {group: "local" if (group, option) == ("tracking", "auto") else option for group, option in choices.items()}
-    return " ".join(f"{group}={option}" for group, option in sorted(known.items()))
+    later = {"target": "identity"}.items()  # what runs did before there was the group
+    return " ".join(f"{group}={option}" for group, option in sorted(known.items() - later))
 
 
 def identity_tags(identity: Mapping[str, Any]) -> dict[str, str]:

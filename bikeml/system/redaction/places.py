@@ -15,6 +15,8 @@ _HINTS = "pass|secret|token|cred|auth|key|pwd|pw|otp|sas|jwt|pat|sig|code|sess|t
 NAME = rf"(?<![\w.%-])(?=[\w.%-]{{0,200}}?(?:{_HINTS}|bearer|%))([\w.%-]++)"
 """A name, in which something hints at a secret: only then it is looked at more closely."""
 HEADER = r"\b(?:authorization|x-[\w-]{0,30}(?:key|token))"
+BASIC = r"[\w+/-]{16,}={0,2}(?![\w=])|[\w.~+/-]{1,40}:\S{8}"
+"""What follows Basic: base64, or a user and a password; hydra/sweeper=basic may stand before any other word."""
 _BLANKS = 40
 """How many blanks stand at most before a key."""
 
@@ -28,7 +30,8 @@ def _pattern(name: str) -> re.Pattern[str]:
             "end of host": r"[/?#\\]",
             "assigned": rf"{NAME}=",
             "mapped": rf"{NAME}([\"']?)[ \t]{{0,9}}:(?!//)[ \t]{{0,40}}",
-            "login": r"\b(?:bearer\s{1,9}(?=\S{8})|(?:basic|sharedkey(?:lite)?)\s{1,9}(?=\S{16}))([\w.~+/=:-]+)",
+            "login": r"\b(?:bearer\s{1,9}(?=\S{8})|sharedkey(?:lite)?\s{1,9}(?=\S{16})|"
+            rf"basic\s{{1,9}}(?={BASIC}))([\w.~+/=:-]+)",
             "header": rf"{HEADER}\s{{0,9}}:\s{{0,9}}(?:[a-z]{{1,12}}\s{{1,9}})?([^\s'\"]{{4,}})",
             "option": r"(?<![\w-])--[\w-]{0,30}(?:passw|passwd|password|token|secret|key)\s{1,9}([^\s'\"-][^\s'\"]*)",
             "quoted '": r"'((?:[^'\\]|\\.)*+)",
