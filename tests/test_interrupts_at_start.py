@@ -92,14 +92,14 @@ interrupts.heed()
 interrupts.clean_up()
 try:
     Dying()
-    time.sleep(20)
+    time.sleep(600)
 except KeyboardInterrupt as error:
     sys.exit(interrupts.to_status(error))
 """
 
 
 def test_an_interrupt_where_python_drops_errors_comes_once_more():
-    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (143, "")
 
 

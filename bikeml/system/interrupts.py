@@ -94,6 +94,11 @@ def _raise_again(ignored: "sys.UnraisableHookArgs") -> None:
     if isinstance(ignored.exc_value, Interrupt):
         import threading  # noqa: PLC0415  few need it
 
-        threading.Timer(AGAIN_SECONDS, signal.raise_signal, [ignored.exc_value.number]).start()
+        number, main = ignored.exc_value.number, threading.main_thread().ident
+        # to the main thread, which would sleep on if another one got it
+        again = (
+            signal.pthread_kill if hasattr(signal, "pthread_kill") else lambda _, number: signal.raise_signal(number)
+        )
+        threading.Timer(AGAIN_SECONDS, again, [main, number]).start()
     elif _raised is None:  # afterwards it is a part of the interrupt
         sys.__unraisablehook__(ignored)
