@@ -82,6 +82,7 @@ def test_a_locked_store_names_the_process_that_writes(workdir, impatient):
     assert said == f"process {other.pid} writes to it and has not ended; wait for it, or end it"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_writer_that_has_not_ended_is_told_once_and_mlflow_prints_nothing(workdir, capfd):
     client, uri = connect(workdir / "mlflow.db"), f"sqlite:///{workdir}/mlflow.db"

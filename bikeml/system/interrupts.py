@@ -95,10 +95,10 @@ def _raise_again(ignored: "sys.UnraisableHookArgs") -> None:
         import threading  # noqa: PLC0415  few need it
 
         number, main = ignored.exc_value.number, threading.main_thread().ident
-        # to the main thread, which would sleep on if another one got it
-        again = (
-            signal.pthread_kill if hasattr(signal, "pthread_kill") else lambda _, number: signal.raise_signal(number)
-        )
-        threading.Timer(AGAIN_SECONDS, again, [main, number]).start()
+        if hasattr(signal, "pthread_kill"):  # the main thread would sleep on if another one got the signal
+            again = threading.Timer(AGAIN_SECONDS, signal.pthread_kill, [main, number])
+        else:
+            again = threading.Timer(AGAIN_SECONDS, signal.raise_signal, [number])
+        again.start()
     elif _raised is None:  # afterwards it is a part of the interrupt
         sys.__unraisablehook__(ignored)

@@ -205,8 +205,7 @@ def _find_table(expected: str, key: str, given: str | None, *others: str | None)
 def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecord:
     """Run the experiment of resolved `sections` in a process of its own, and return its record."""
     options, out = folder / "options", folder / "run"
-    _write_options(sections, options)
-    overrides = [f"{group}=recorded" for group in _list_groups(sections)]
+    overrides = [f"{group}=recorded" for group in _write_options(sections, options)]
     words = ["bikeml", "--config-dir", str(options), *overrides]
     words += ["tracking=none", override("hydra.run.dir", str(out))]
     # The worktree is the working folder and so comes first. This path adds the user's own estimators.
@@ -220,21 +219,18 @@ def _run(sections: dict[str, Any], place: Path | None, folder: Path) -> RunRecor
     return RunFolder(out).require()
 
 
-def _list_groups(sections: Mapping[str, Any]) -> list[str]:
-    """Return the groups to choose an option of: an earlier commit lacks those that came later."""
-    return [*(group for group in GROUPS if group in sections), "experiment"]
-
-
-def _write_options(sections: dict[str, Any], folder: Path) -> None:
-    """Write a config group's option "recorded" for each section: no default of the present code can get into it."""
+def _write_options(sections: dict[str, Any], folder: Path) -> list[str]:
+    """Write an option "recorded" for each section, so that no default gets into it, and return the config groups."""
     sections = move_elsewhere(sections)
     left_out = {*GROUPS, *names_not_in_result()}
     rest = {name: section for name, section in sections.items() if name not in left_out}
-    for name in _list_groups(sections):
+    groups = [*(group for group in GROUPS if group in sections), "experiment"]  # an earlier commit may lack some
+    for name in groups:
         (folder / name).mkdir(parents=True)
         text = yaml.safe_dump(escape(sections.get(name, rest)), sort_keys=False, allow_unicode=True)
         head = "# @package _global_\n" if name == "experiment" else ""
         (folder / name / "recorded.yaml").write_text(head + text, encoding="utf-8")
+    return groups
 
 
 def _compare(before: RunRecord, after: RunRecord) -> Iterator[Figure]:
