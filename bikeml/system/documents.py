@@ -76,6 +76,8 @@ def parse_yaml(content: str | bytes) -> Any:  # noqa: ANN401  any YAML value
         _count(yaml.parse(content, Loader=loader))
         return yaml.load(content, Loader=loader)  # noqa: S506  a safe loader
     except yaml.YAMLError as error:
+        if "nesting depth" in str(error):  # a newer libyaml has a limit of its own, and reads ahead
+            _check_levels(MOST_LEVELS + 1)
         raise ValueError(_describe(error)) from error
     except (ArithmeticError, AttributeError, LookupError) as error:  # as of `!!timestamp x`, `!!bool x` (PyYAML 6.0)
         raise ValueError(f"it has a value that its type cannot have ({type(error).__name__}: {error})") from error
