@@ -13,7 +13,7 @@ from typing import Any
 
 from bikeml.errors import ConfigError
 from bikeml.system.documents import read_yaml
-from bikeml.system.spelling import did_you_mean
+from bikeml.system.spelling import MAX_SHOWN, did_you_mean, show
 
 FILE = "bikeml.yaml"
 KEYS = ("config_dir", "store")
@@ -73,14 +73,15 @@ def read_project(file: Path) -> Project:
 
 def _check(content: object, file: Path) -> Mapping[str, str | None]:
     if not isinstance(content, dict):
-        raise ConfigError(f"{str(file)!r} should hold lines such as config_dir: conf; it holds {content!r}")
+        raise ConfigError(f"{str(file)!r} should hold lines such as config_dir: conf; it holds {show(content)}")
     for key, value in content.items():
         if key not in KEYS:
             raise ConfigError(
-                f"{str(file)!r}: unknown key {key!r}{did_you_mean(str(key), KEYS)}; allowed here: {', '.join(KEYS)}"
+                f"{str(file)!r}: unknown key {show(key)}{did_you_mean(str(key)[:MAX_SHOWN], KEYS)}; allowed here: "
+                f"{', '.join(KEYS)}"
             )
         if value is not None and not (isinstance(value, str) and value):
-            raise ConfigError(f"{str(file)!r}: {key}={value!r} should be text")
+            raise ConfigError(f"{str(file)!r}: {key}={show(value)} should be text")
     return content
 
 

@@ -214,16 +214,21 @@ def record_failure(config: Config, invocation: Invocation, fingerprint: str, err
 
 
 def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) -> list[str]:
-    """Return how the recorded run differs in what determines the result; `now` are the parameters of the cell."""
+    """
+    Return how the recorded run differs in what determines the result; `now` are the parameters of the cell.
+
+    No value is longer than MLflow lets one be: a store may have been altered.
+    """
     recorded = run.data.params
     found = [
-        f"{key} is {value}, the recorded run has {recorded.get(key, 'nothing')}"
+        f"{key} is {value}, the recorded run has {recorded.get(key, 'nothing')[:PARAM_VALUE]}"
         for key, value in now.items()
         if not _is_same(key, value, recorded)
     ]
     for name, value in identity_tags(identity).items():
         if run.data.tags.get(name, value) != value:
-            found.append(f"{name.removeprefix('bikeml.')} is {value}, the recorded run has {run.data.tags[name]}")
+            there = run.data.tags[name][:PARAM_VALUE]
+            found.append(f"{name.removeprefix('bikeml.')} is {value}, the recorded run has {there}")
     return found
 
 
