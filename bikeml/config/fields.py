@@ -79,8 +79,8 @@ class AddedLater:
     default: object
 
 
-def _either(wanted: str) -> WrapValidator:
-    """Give one message that says what is `wanted`; pydantic has a message for each member of a union."""
+def either(wanted: str) -> WrapValidator:
+    """Return what gives one message that says what is `wanted`; pydantic has a message for each member of a union."""
 
     def check(value: object, accept: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -198,37 +198,37 @@ def _tag_name(name: str) -> str:
 
 
 T = TypeVar("T")
-Value = Annotated[str | int | float | bool, _either("text, a number, true or false")]
+Value = Annotated[str | int | float | bool, either("text, a number, true or false")]
 EstimatorSpec = Annotated[dict[str, Any], AfterValidator(_estimator_spec)]
 """A `_target_` and the keyword arguments of one estimator; checked further by :mod:`bikeml.experiment.pipeline`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)] | None
 Name = Annotated[str, Field(min_length=1)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
-MetricNames = Annotated[list[Name], _either("a list of metrics, such as [r2, mae]")]
+MetricNames = Annotated[list[Name], either("a list of metrics, such as [r2, mae]")]
 Mapped = Annotated[dict[str, T], BeforeValidator(lambda values: {} if values is None else values)]
 """By column. The default in conf/ is null, no entries: Hydra adds no keys to an existing mapping."""
 Target = Annotated[str, BeforeValidator(_target)]
 """A column; empty if none is named. Predicting needs none."""
 Sign = Annotated[
     Annotated[str, BeforeValidator(_separator), Field(min_length=1, max_length=1)] | Literal["auto"],
-    _either("one character, or auto"),
+    either("one character, or auto"),
 ]
 Separator = Sign
 ColumnName = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Columns = Annotated[
     list[ColumnName] | Literal["auto"],
-    _either("a list of columns, such as [temp, hum], or auto; true, false and null as names stand in quotes"),
+    either("a list of columns, such as [temp, hum], or auto; true, false and null as names stand in quotes"),
 ]
-DateColumns = Annotated[Name | list[ColumnName] | None, _either("a column, a list of columns, auto, or null")]
+DateColumns = Annotated[Name | list[ColumnName] | None, either("a column, a list of columns, auto, or null")]
 DateFormat = Annotated[
-    Name | dict[str, Name] | None, _either("a format such as %m/%d/%Y, a mapping of columns to formats, or null")
+    Name | dict[str, Name] | None, either("a format such as %m/%d/%Y, a mapping of columns to formats, or null")
 ]
 TestSize = Annotated[
-    Annotated[int | float, _either("a number: a share such as 0.3, or how many, such as 200")],
+    Annotated[int | float, either("a number: a share such as 0.3, or how many, such as 200")],
     AfterValidator(_test_size),
 ]
 Workers = Annotated[int, AfterValidator(_not_zero)]
-ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], _either("0 or more, or all")]
+ChildRuns = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], either("0 or more, or all")]
 TrackingUri = Annotated[Name, AfterValidator(_tracking_uri)]
 ExperimentId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Tags = dict[Annotated[str, AfterValidator(_tag_name)], Value]

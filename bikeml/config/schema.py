@@ -32,6 +32,7 @@ from bikeml.config.fields import (
     Tags,
     TrackingUri,
     Workers,
+    either,
     find_fault_of_platform,
     is_store_of_environment,
 )
@@ -39,6 +40,7 @@ from bikeml.config.project import find_default_store
 from bikeml.config.validation import validate
 from bikeml.system.spelling import join_names
 
+CELL_LINES = either('a list of lines of overrides, such as ["model=linear", "model=gbr target=sqrt"], or null')
 EXPERIMENT = "bikeml"
 """The MLflow experiment in which runs stand if nothing names one."""
 
@@ -88,6 +90,7 @@ class TrackingConfig(Section):
 class SweepConfig(Section):
     """What a sweep does beyond its cells."""
 
+    cells: Annotated[Annotated[list[Name], Field(min_length=1)] | None, CELL_LINES, AddedLater(None)]
     max_failures: Annotated[int, Field(ge=0)] | None
     rope: Annotated[float, Field(ge=0, allow_inf_nan=False), AddedLater(0.01)]
 

@@ -83,7 +83,7 @@ def refuse_hidden(hydra: HydraConf) -> None:
 
 def refuse_unheeded(master: DictConfig, composed: DictConfig, overrides: Sequence[str]) -> None:
     """
-    Raise ConfigError if a swept file sets what a sweep has only once: its sweeper, its launcher or its folder.
+    Raise ConfigError if a swept file sets what a sweep has only once: its sweeper, launcher, folder or list of cells.
 
     Hydra reads these before it sweeps, and ignores them in `composed`, the config of a cell (hydra 2807, 2946, 3231).
     """
@@ -94,6 +94,12 @@ def refuse_unheeded(master: DictConfig, composed: DictConfig, overrides: Sequenc
                 f"{files or 'a swept option'} sets hydra.{kind}, which a sweep has once and no cell can change; take "
                 f"it out there, and choose it on the command line: hydra/{kind}=NAME"
             )
+    cells = composed.sweep.get("cells")
+    if cells is not None and cells != master.sweep.cells:
+        raise ConfigError(
+            "a swept option or a line of sweep.cells sets sweep.cells, which a sweep has once; choose that option for "
+            "the whole sweep, such as experiment=NAME"
+        )
     folder, own = str(master.hydra.sweep.dir), str(composed.hydra.sweep.dir)
     if folder != own:
         raise ConfigError(

@@ -1,5 +1,6 @@
 """The sweeper that Hydra calls for -m. It imports what a sweep needs only when it sweeps, so Hydra starts fast."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import hydra.plugins.sweeper
@@ -48,7 +49,7 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         parser = OverridesParser.create(config_loader=self._loader)
         axes = [f"{key}={value}" for key, value in self._params.items()]
         overrides = parser.parse_overrides([*axes, *arguments])
-        proposer = self._propose(overrides)
+        proposer = self._propose(overrides, parser)
         try:
             run_sweep(self._loader, self._master, proposer, self._launcher)
         except BikemlError:
@@ -56,19 +57,29 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         except Exception as error:  # Hydra's ValueError and TypeError mean wrong input; here they are a bug
             raise RuntimeError("the sweep broke off") from error
 
-    def _propose(self, overrides: list[Override]) -> "Proposer":
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
+    def _propose(self, overrides: list[Override], parser: OverridesParser) -> "Proposer":
         from bikeml.multirun.proposals import Combinations
+        from bikeml.multirun.sweepers.listed import KEY, read_lines
 
-        for each in overrides:
-            if each.is_interval_sweep():
-                raise ConfigError(
-                    f"{each.input_line}: an interval is no list of values; write choice() or range(), or let "
-                    "hydra/sweeper=bikeml_optuna draw from it"
-                )
-        (combinations,) = BasicSweeper.split_arguments(overrides, None)
-        return Combinations([list(map(as_typed, words)) for words in combinations])
+        common = [each for each in overrides if each.key_or_group != KEY]  # a cell has no list of cells
+        if any(each.key_or_group == KEY and each.is_sweep_override() for each in overrides):
+            raise ConfigError(f"{KEY} has several values, and a sweep has one list of cells: {KEY}=[...]")
+        lines = read_lines(self._master, parser, common)
+        return Combinations([words for line in lines for words in _combine([*common, *line])])
+
+
+def _combine(overrides: Sequence[Override]) -> Iterator[list[str]]:
+    """Yield the words of each combination of the overrides' values, the first axis varying last."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    for each in overrides:
+        if each.is_interval_sweep():
+            raise ConfigError(
+                f"{each.input_line}: an interval is no list of values; write choice() or range(), or let "
+                "hydra/sweeper=bikeml_optuna draw from it"
+            )
+    (combinations,) = BasicSweeper.split_arguments(list(overrides), None)
+    yield from (list(map(as_typed, words)) for words in combinations)
 
 
 def register(sweeper: type[Sweeper], name: str) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from bikeml.config.overrides import as_typed, literal
@@ -37,7 +38,9 @@ class OptunaSweeper(Sweeper):
                 raise ConfigError(f"hydra.sweeper.{name}={value!r} should be a whole number of 1 or more")
         self._n_trials, self._n_jobs, self._seed = n_trials, n_jobs, seed
 
-    def _propose(self, overrides: list[Override]) -> "Proposer":
+    def _propose(self, overrides: list[Override], parser: OverridesParser) -> "Proposer":  # noqa: ARG002
+        if self._master.sweep.get("cells") is not None:
+            raise ConfigError(f"hydra/sweeper={NAME} proposes the cells itself; set sweep.cells=null, or leave it out")
         if self._launcher.keeps_jobs:
             raise ConfigError(
                 f"hydra/sweeper={NAME} needs the score of each cell before it proposes the next, and jobs of a cluster "
