@@ -10,6 +10,7 @@ ROOMS = {
     "system.redaction": set(),
     "errors": set(),
     "system": set(),
+    "system.workers": set(),
     "config": {"hydra", "omegaconf", "pydantic"},
     "config.composition": {"hydra", "omegaconf"},
     "terminal": {"rich"},

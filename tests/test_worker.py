@@ -9,7 +9,7 @@ from concurrent.futures import wait
 import psutil
 import pytest
 
-from bikeml.system.worker import DEAD, Worker
+from bikeml.system.workers.worker import DEAD, Worker
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_killed_call_is_told_as_dead_and_the_next_one_has_a_new_process(worker
 
 ORPHAN = """
 import os, time
-from bikeml.system.worker import Worker
+from bikeml.system.workers.worker import Worker
 worker = Worker()
 print(worker.submit(os.getpid).result(), flush=True)
 worker.submit(time.sleep, 600)

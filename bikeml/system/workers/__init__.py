@@ -1,0 +1,1 @@
+"""Processes that call functions, and can be killed."""
