@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from bikeml.multirun.follower import MANY_JOBS, ClusterJobs, follow
+from bikeml.multirun.display.follower import MANY_JOBS, ClusterJobs, follow
 from bikeml.records.sweep import JobRecord
 from bikeml.records.sweep_folder import write_failure, write_job
 from bikeml.terminal import progress

@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 from bikeml.config.composition import config_dir
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
-from bikeml.experiment import pipeline as built
 from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.encoding import width
 from bikeml.experiment.encoding.names import name_features
 from bikeml.experiment.grid import build_grid
 from bikeml.experiment.model_file import load_pipeline, save_pipeline
@@ -290,7 +290,7 @@ def test_the_shared_search_finds_what_grid_search_cv_finds(model):
 def test_many_encoded_columns_become_sparse_only_for_a_model_that_takes_it(monkeypatch):
     dense = {model: fit(f"model={model}", *FEW_TREES.get(model, ())) for model in ("ridge", "rf", "hist_gbr")}
     assert not any(issparse(pipeline[0].transform(X)) for pipeline in dense.values())
-    monkeypatch.setattr(built, "DENSE_BYTES", 1000)
+    monkeypatch.setattr(width, "DENSE_BYTES", 1000)
     for model, is_sparse in (("ridge", True), ("rf", True), ("hist_gbr", False)):
         pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
         encoded = pipeline[0].transform(X)
@@ -299,8 +299,8 @@ def test_many_encoded_columns_become_sparse_only_for_a_model_that_takes_it(monke
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_allocated(monkeypatch):
-    monkeypatch.setattr(built, "DENSE_BYTES", 1000)
-    monkeypatch.setattr(built.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**10}))
+    monkeypatch.setattr(width, "DENSE_BYTES", 1000)
+    monkeypatch.setattr(width.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**10}))
     with pytest.raises(FitError, match=r"240 training rows with \d+ encoded columns take .* GiB, and .*data.ignored"):
         build_pipeline(config_of(*KINDS, "model=hist_gbr"), X)
     with pytest.raises(FitError, match="'street' alone has 6. levels; choose preprocessing=auto"):

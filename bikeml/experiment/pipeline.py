@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import psutil
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
@@ -14,7 +12,7 @@ from sklearn.utils import get_tags
 
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError, FitError
+from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.names import (
     check_names,
     find_by_column,
@@ -24,6 +22,7 @@ from bikeml.experiment.encoding.names import (
 )
 from bikeml.experiment.encoding.parts import Part, build_parts
 from bikeml.experiment.encoding.target import transform_target
+from bikeml.experiment.encoding.width import is_sparse
 from bikeml.experiment.estimators import build
 from bikeml.experiment.trusted.functions import is_unseeded
 from bikeml.system.spelling import some
@@ -38,11 +37,6 @@ IMPUTER = "imputer"
 """The name of the steps that preprocessing.impute=if_needed leaves out."""
 KINDS = ("numeric", "categorical", "high_cardinality", "date", "text")
 """The kinds of columns in the preprocessing section, which has steps for each."""
-DENSE_BYTES = 2**29
-"""Above it, the encoded columns become a sparse matrix if the model takes one; it does not depend on the machine."""
-
-COPIES, MOST_COLUMNS = 3, 20_000
-"""How often dense columns lie in memory, since parts are joined and models copy; and how many would take hours."""
 
 
 def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) -> Pipeline:
@@ -58,9 +52,9 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     columns = _columns_by_kind(config, [name for name in X.columns if name not in {*chain(*own.values())}], levels)
     if columns["text"] and not config.preprocessing.text:
         raise ConfigError(say_text_has_no_steps(columns["text"]))
-    is_sparse = _is_sparse(config, columns, own, levels, len(X))
+    sparse = is_sparse(config.preprocessing, columns, own, levels, len(X), takes_sparse=_takes(config, "sparse"))
     # trees take gaps in dense arrays only, and HistGradientBoosting of scikit-learn 1.9 fails on a column of gaps alone
-    keep_imputers = is_sparse or _is_empty_in_a_fold(X[[*columns["numeric"], *columns["date"]]], folds)
+    keep_imputers = sparse or _is_empty_in_a_fold(X[[*columns["numeric"], *columns["date"]]], folds)
     steps = steps_by_kind(config, keep_imputers=keep_imputers)
     are_searched = list_searched(config) & {"numeric", "categorical"}
     if steps["numeric"] == steps["categorical"] and not are_searched:  # the same steps keep them in table order
@@ -72,7 +66,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
         for kind, names in columns.items()
         for part in build_parts(kind, _maker(steps[kind]), X[names], config.data.date_format_of, config.data.categories)
     ]
-    threshold = _sparse_threshold(config, is_sparse=is_sparse)
+    threshold = _sparse_threshold(config, is_sparse=sparse)
     preprocessor = ColumnTransformer(
         [*parts, *_build_own_parts(config, own, X)], sparse_threshold=threshold, verbose_feature_names_out=False
     )
@@ -192,48 +186,6 @@ def takes_gaps(config: Config) -> bool:
 def _takes(config: Config, tag: str) -> bool:
     takers = [*(step for _, step in _build_after(config)), build(config.model.estimator)]
     return all(getattr(get_tags(each).input_tags, tag) for each in takers)
-
-
-def _is_sparse(
-    config: Config,
-    columns: Mapping[str, list[str]],
-    own: Mapping[str, list[str]],
-    levels: Mapping[str, int],
-    n_rows: int,
-) -> bool:
-    """Return whether the encoded columns may be a sparse matrix; raises FitError if dense ones would not fit."""
-    encoded = [(getattr(config.preprocessing, kind), names) for kind, names in columns.items()]
-    encoded += [(config.preprocessing.columns[key], names) for key, names in own.items()]
-    n_columns = sum(_count_encoded(steps, names, levels) for steps, names in encoded)
-    size = n_rows * n_columns * np.dtype(float).itemsize
-    if size <= DENSE_BYTES:
-        return False
-    if any(spec.get("sparse_output") for spec in config.preprocessing.categorical.values()) and _takes(
-        config, "sparse"
-    ):
-        return True
-    free = psutil.virtual_memory().available
-    if COPIES * size > free or n_columns > MOST_COLUMNS:
-        widest = max(columns["categorical"], key=lambda name: levels[name], default=None)
-        most = f"; {widest!r} alone has {levels[widest]:,} levels" if widest else ""
-        cure = "choose preprocessing=auto" if config.preprocessing.cardinality_threshold is None else "take fewer rows"
-        raise FitError(
-            f"{n_rows:,} training rows with {n_columns:,} encoded columns take {COPIES * size / 2**30:,.1f} GiB, and "
-            f"{free / 2**30:,.1f} GiB of memory are free{most}; {cure}, or put columns into data.ignored"
-        )
-    return False
-
-
-def _count_encoded(steps: Steps, columns: Sequence[str], levels: Mapping[str, int]) -> int:
-    """Return about how many columns the steps make of these."""
-    for spec in reversed(steps.values()):
-        if spec["_target_"].endswith(".OneHotEncoder"):
-            most = [levels.get(name, 1) for name in columns]
-            return sum(min(level, spec.get("max_categories") or level) for level in most)
-        width = next((spec[name] for name in ("n_components", "max_features", "n_features") if spec.get(name)), None)
-        if isinstance(width, int):
-            return width * len(columns)
-    return len(columns)
 
 
 def _sparse_threshold(config: Config, *, is_sparse: bool) -> float:

@@ -18,8 +18,8 @@ from bikeml.errors import ConfigError, RunFolderError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
 from bikeml.multirun.display.audience import is_watched
+from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
-from bikeml.multirun.follower import follow
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
