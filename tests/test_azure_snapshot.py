@@ -50,6 +50,13 @@ def test_a_file_that_may_hold_a_secret_stays_here_whatever_is_written_of_it(work
     assert secrets == sorted([name, f"deep/er/{name}"])
 
 
+def test_a_link_to_a_secret_stays_here_and_one_to_another_file_goes(workdir: Path) -> None:
+    write(workdir, "home/.ssh/config", "home/notes.yaml", "project/model/mine.yaml")
+    (workdir / "project/key.yaml").symlink_to(workdir / "home/.ssh/config")
+    (workdir / "project/notes.yaml").symlink_to(workdir / "home/notes.yaml")
+    assert list_files(workdir / "project") == (["model/mine.yaml", "notes.yaml"], ["key.yaml"])
+
+
 def test_source_files_are_no_secrets(workdir: Path) -> None:
     write(
         workdir, *(expected := ["credentials.py", "env.py", "key.py", "keyring/token.py", "secrets.py", "tokens.json"])

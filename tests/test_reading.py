@@ -52,6 +52,13 @@ def data_of(path, **keys):
     return DataConfig(path=str(path), **{**missing, **UNSTATED, **keys})
 
 
+def test_a_device_is_no_table_since_it_may_never_end():
+    with pytest.raises(
+        DataError, match="cannot read '/dev/zero': it is a device, which may never end; name a file or a pipe"
+    ):
+        read_table_file(data_of("/dev/zero"))
+
+
 @pytest.fixture
 def read(workdir):
     """Write a file and read it."""

@@ -10,7 +10,10 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
+from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.tracking.artifacts import placed_model
+from tests.builders import run_record, write_run
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -121,6 +124,13 @@ def test_a_sweep_is_recorded_with_its_cells_below_its_own_run(call, bikeml_main,
     assert len(runs_of("mlflow.db")) == 3
     (own,) = [run for run in runs_of("mlflow.db") if run.info.run_id == parent]
     assert (own.info.status, own.data.metrics["cells_finished"]) == ("FINISHED", 2)
+
+
+def test_a_file_beside_the_model_that_the_record_does_not_name_stays_here(workdir):
+    write_run(workdir / "run", run_record(), {"model/MLmodel": b"uuid: a\n", "model/model.skops": b"x"})
+    (workdir / "run" / "model" / "key").write_text("mine")
+    with placed_model(RunFolder(workdir / "run"), "1") as place:
+        assert sorted(file.name for file in place.iterdir()) == ["MLmodel", "model.skops"]
 
 
 def test_only_the_files_of_the_run_leave_its_folder(workdir):

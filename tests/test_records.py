@@ -77,6 +77,36 @@ def test_a_file_that_was_changed_is_refused(workdir):
         folder.read_config()
 
 
+@pytest.mark.parametrize("name", ["evaluate.png", "report.html", "model"])
+@pytest.mark.parametrize("has_digests", [True, False])
+def test_a_link_out_of_a_run_folder_is_refused_before_its_file_is_sent(name, has_digests, workdir):
+    (workdir / "mine").mkdir()
+    (workdir / "mine" / "key").write_text("mine")
+    write_run(workdir / "run", run_record(), {"config.yaml": b"seed: 0\n", "model/key": b"mine"})
+    if not has_digests:  # as in form 1
+        edit(workdir / "run" / "result.json", lambda content: content.update(files={}))
+    shutil.rmtree(workdir / "run" / "model")
+    (workdir / "run" / name).symlink_to(workdir / "mine" / ("key" if "." in name else ""))
+    with pytest.raises(RecordError, match=rf"run/{name}.*' leads out of its folder, of which only its own"):
+        RunFolder(workdir / "run").verify()
+
+
+def test_a_link_to_a_run_folder_and_one_within_it_are_as_good_as_files(workdir):
+    write_run(workdir / "run", run_record(), {"config.yaml": b"seed: 0\n"})
+    (workdir / "run" / "config.yaml").rename(workdir / "run" / "kept.yaml")
+    (workdir / "run" / "config.yaml").symlink_to("kept.yaml")
+    (workdir / "link").symlink_to("run")
+    RunFolder(workdir / "link").verify()
+
+
+def test_a_link_out_of_a_sweep_folder_is_refused_before_its_file_is_sent(workdir):
+    sweep = write_sweep(workdir / "sweep", a=run_record())
+    (workdir / "key").write_text("mine")
+    (workdir / "sweep" / "leaderboard.csv").symlink_to(workdir / "key")
+    with pytest.raises(RecordError, match="leaderboard.csv' leads out of its folder"):
+        sweep.list_files()
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "evaluate.png", "result.json", "store.json", "predictions.csv"])
 def test_a_folder_with_a_file_of_the_same_name_that_is_not_a_runs_is_refused_and_untouched(name, workdir):
     (workdir / name).write_text("mine")

@@ -1,7 +1,7 @@
 """Base classes of the record files: each file is one typed value that one class writes and reads."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -86,6 +86,18 @@ class Record(Value):
         """Write the record to its file in `folder`, completely or not at all; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / self.FILE, self.to_json())
+
+
+def require_own(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the paths of files that are to be sent; raises RecordError if one is a link out of the folder."""
+    files = [folder / name for name in names]
+    for file in files:
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise RecordError(
+                f"{str(file)!r} leads out of its folder, of which only its own files are recorded; put the file itself "
+                "there, or delete it"
+            )
+    return files
 
 
 def _describe(error: ValidationError) -> str:

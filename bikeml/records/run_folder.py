@@ -12,7 +12,7 @@ from typing import Any
 from bikeml.errors import FolderTakenError, RecordError, RunFolderError
 from bikeml.records.params import unplace_model
 from bikeml.records.provenance import read_environment
-from bikeml.records.record import MAX_BYTES
+from bikeml.records.record import MAX_BYTES, require_own
 from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.system.documents import parse_yaml, read_bounded
 from bikeml.system.files import UNFINISHED, move, remove_if_empty
@@ -91,8 +91,9 @@ class RunFolder:
         return (self.path / name).is_file()
 
     def verify(self) -> None:
-        """Compare each file that the record lists, if it exists, with its digest; raises RecordError if one differs."""
+        """Compare each file that the record lists, if it exists, with its digest; raises RecordError as for a link."""
         record = self.require()
+        require_own(self.path, self.list_files(record))
         for name in record.files:
             if self.has(name):
                 self.check_file(name, record)

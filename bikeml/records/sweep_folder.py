@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from bikeml.errors import FolderTakenError, RecordError
 from bikeml.records.fingerprint import check_fingerprint
-from bikeml.records.record import Record
+from bikeml.records.record import Record, require_own
 from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.records.run_folder import CANDIDATES, CONFIG, LOG, PREDICTIONS, RESULT, RunFolder
 from bikeml.records.sweep import COMPLETED, Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
@@ -27,7 +27,7 @@ from bikeml.system.files import remove_if_empty
 from bikeml.system.locks import hold
 from bikeml.system.redaction import redact
 
-LEADERBOARD, PICTURE, PAGE = "leaderboard.csv", "leaderboard.png", "report.html"
+OWN = LEADERBOARD, PICTURE, PAGE = "leaderboard.csv", "leaderboard.png", "report.html"
 SHOWN = (CONFIG, PREDICTIONS, CANDIDATES)
 ADVICE = "choose another hydra.sweep.dir"
 Kind = TypeVar("Kind", bound=Record)
@@ -118,8 +118,8 @@ class SweepFolder:
         return SweepRecord(command="", started=started, cells=cells, rank=_find_rank(found))
 
     def list_files(self) -> list[Path]:
-        """Return the files to record with the sweep's own run."""
-        return [self.path / name for name in (LEADERBOARD, PICTURE, PAGE) if (self.path / name).is_file()]
+        """Return the files to record with the sweep's own run; raises RecordError for a link."""
+        return require_own(self.path, (name for name in OWN if (self.path / name).is_file()))
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -139,7 +139,7 @@ class SweepFolder:
                 remove_if_empty(self.path)
 
     def _refuse_others(self) -> None:
-        ours = (SweepRecord.FILE, StoreRecord.FILE, LEADERBOARD, PICTURE, PAGE)
+        ours = (SweepRecord.FILE, StoreRecord.FILE, *OWN)
         names = [name for name in ours if (self.path / name).exists()]
         with suppress(RecordError):
             if not names or SweepRecord.read(self.path) is not None:

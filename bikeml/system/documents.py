@@ -6,13 +6,14 @@ of values, because an alias repeats what its anchor names ("billion laughs"), so
 """
 
 import json
+import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -52,6 +53,16 @@ def read_bounded(file: Path, most_bytes: float = inf) -> bytes:
     if status.st_size > most_bytes:
         raise ValueError(f"it has {status.st_size:,} bytes, and at most {most_bytes:,} are read")
     return file.read_bytes()
+
+
+def open_stream(file: Path) -> IO[bytes]:
+    """Open a file or a pipe; raises OSError, and ValueError for a device, which may never end, such as /dev/zero."""
+    stream = file.open("rb")
+    mode = os.fstat(stream.fileno()).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        stream.close()
+        raise ValueError("it is a device, which may never end; name a file or a pipe")
+    return stream
 
 
 def read_yaml(file: Path) -> Any:  # noqa: ANN401  any YAML value

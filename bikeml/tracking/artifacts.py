@@ -143,7 +143,11 @@ def log_model(
 def placed_model(folder: RunFolder, run_id: str, model_id: str | None = None) -> Iterator[Path]:
     """Yield a copy of the model of a run folder that says which run of the store, and which logged model, it is of."""
     with TemporaryDirectory(prefix="bikeml-") as temporary:
-        place = Path(shutil.copytree(folder.path / MODEL, Path(temporary) / MODEL))
+        place = Path(temporary) / MODEL
+        for name in folder.list_files(folder.require()):
+            if name.startswith(f"{MODEL}/"):
+                (place.parent / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder.path / name, place.parent / name)
         description = place / MODEL_DESCRIPTION
         description.write_bytes(place_model(description.read_bytes(), run_id, model_id))
         yield place

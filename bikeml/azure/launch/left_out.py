@@ -45,7 +45,13 @@ def list_files(folder: Path) -> tuple[list[str], list[str]]:
     specs = dict(_read_ignored(folder))
     found = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     wanted = [name for name in found if not NEVER.match_file(name) and not _is_ignored(name, specs)]
-    return [name for name in wanted if not is_secret(name)], [name for name in wanted if is_secret(name)]
+    secrets = {name for name in wanted if is_secret(name) or _links_to_secret(folder / name)}
+    return [name for name in wanted if name not in secrets], [name for name in wanted if name in secrets]
+
+
+def _links_to_secret(file: Path) -> bool:
+    """Return whether a file is a link to one that holds a secret by its own name, such as ~/.ssh/id_rsa."""
+    return file.is_symlink() and is_secret(file.resolve().relative_to(file.resolve().anchor).as_posix())
 
 
 def _read_ignored(folder: Path) -> Iterator[tuple[PurePosixPath, GitIgnoreSpec]]:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from zipfile import BadZipFile, ZipFile
 
 from bikeml.errors import DataError
-from bikeml.system.documents import MOST_EXPANSION
+from bikeml.system.documents import MOST_EXPANSION, open_stream
 from bikeml.system.redaction import redact
 from bikeml.system.spelling import did_you_mean, some
 
@@ -75,7 +75,7 @@ def open_table(path: str) -> IO[bytes]:
     if path.startswith(("http://", "https://", "file://")):
         reply: IO[bytes] = urllib.request.urlopen(path, timeout=DOWNLOAD_TIMEOUT_SECONDS)  # noqa: S310  the schemes are listed
         return reply
-    return Path(path).expanduser().open("rb")
+    return open_stream(Path(path).expanduser())
 
 
 @contextmanager
