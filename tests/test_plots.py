@@ -1,6 +1,7 @@
 import io
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bikeml.pages import plots, search_plots
+from bikeml.pages import look_plots, plots, search_plots
+from bikeml.pages.comparison import plots as comparison_plots
+from bikeml.pages.page import to_svg
+from bikeml.pages.sweep import plots as sweep_plots
 from bikeml.records.judgement import GroupImportance, Importance
 
 RNG = np.random.default_rng(0)
@@ -28,6 +32,25 @@ def test_every_figure_can_be_saved_at_any_size(n_rows):
     for figure in draw(n_rows):
         assert isinstance(figure, Figure)
         figure.savefig(io.BytesIO(), format="png")
+
+
+def test_settings_of_matplotlib_change_no_figure():
+    """The working folder may hold a matplotlibrc."""
+    theirs = {"text.usetex": True, "font.size": 30, "axes.grid": True, "font.family": "monospace", "lines.linewidth": 9}
+    drawn = []
+    for settings in ({}, theirs):
+        with mpl.rc_context(settings):
+            drawn.append(to_svg(plots.plot_residuals(np.arange(9.0), np.arange(9.0) ** 2, "rentals"), "", "a"))
+            assert mpl.rcParams["font.size"] == settings.get("font.size", 10)
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("module", [plots, search_plots, look_plots, sweep_plots, comparison_plots])
+def test_every_function_that_draws_has_our_style(module):
+    own = {name: each for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__}
+    drawing = [each for name, each in own.items() if re.match("plot_|draw_|make_pic|make_panel", name)]
+    assert drawing
+    assert all(hasattr(each, "__wrapped__") for each in drawing)
 
 
 def test_axes_and_uncertainty_are_labelled():

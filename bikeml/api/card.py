@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.pages.style import any_glyph
+from bikeml.pages.style import our_style
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import PAGE as RUN_PAGE
 from bikeml.records.sweep import Sweep
@@ -40,7 +40,7 @@ CELL = 120
 def draw_picture(figure: Figure) -> bytes:
     """Return a figure as PNG."""
     content = io.BytesIO()
-    with any_glyph():
+    with our_style():
         FigureCanvasAgg(figure).print_png(content)
     return content.getvalue()
 

@@ -11,7 +11,7 @@ from bikeml.evaluation.metrics import METRICS, find_metric
 from bikeml.pages import plots
 from bikeml.pages.numbers import show_value
 from bikeml.pages.search_plots import plot_search
-from bikeml.pages.style import any_glyph, shorten
+from bikeml.pages.style import our_style, shorten
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import FIGURES, PREDICTIONS, RunFolder
@@ -67,7 +67,7 @@ def save_figure(figure: Figure, file: Path, dpi: int = DPI) -> None:
     """Write a figure as PNG. `savefig` writes the same pixels, but draws twice and compresses slowly for 10 % less."""
     figure.set_dpi(dpi)
     content = io.BytesIO()
-    with any_glyph():
+    with our_style():
         FigureCanvasAgg(figure).print_png(content, pil_kwargs={"compress_level": 3})
     write_bytes(file, content.getvalue())
 

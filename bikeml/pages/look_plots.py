@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bikeml.pages.lines import fit_line
 from bikeml.pages.plots import bin_edges
-from bikeml.pages.style import ACCENT, INK, MUTED, WARM, clean, make_figure, measure, name_style, shorten
+from bikeml.pages.style import ACCENT, INK, MUTED, WARM, clean, make_figure, measure, name_style, our_style, shorten
 from bikeml.table.look import FENCE, Column, Look
 
 WIDTH, HEIGHT = 3.6, 2.7  # inches: about 350 pixels in the page, so that text is legible on a phone too
@@ -29,6 +29,7 @@ PER_ROW = 2  # figures side by side in a picture, which is legible where it is 4
 TICKS = 4
 
 
+@our_style()
 def draw_distribution(axes: Axes, look: Look, column: Column) -> None:
     """Draw how often what occurs: numbers, lengths of texts, periods of dates, or the most frequent levels."""
     cells = look.frame[column.name]
@@ -53,6 +54,7 @@ def draw_distribution(axes: Axes, look: Look, column: Column) -> None:
     clean(axes)
 
 
+@our_style()
 def draw_relation(axes: Axes, look: Look, column: Column) -> None:
     """Draw the target over a column: points and their line, boxes of levels, or the mean of each period."""
     both = look.frame[[column.name, look.target.name]].dropna()
@@ -162,12 +164,14 @@ def _label_dates(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
+@our_style()
 def make_panel() -> tuple[Figure, Axes]:
     """Return a figure of the page's size and its axes."""
     figure, axes = _make_figure(1, 1, (WIDTH, HEIGHT), TOP)
     return figure, axes[0]
 
 
+@our_style()
 def make_picture(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes, one under each title."""
     figure, axes = _make_figure(len(titles), min(PER_ROW, len(titles)), SMALL, TOP + TITLE)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, SURFACE, WARM, any_glyph
+from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, SURFACE, WARM, our_style
 
 _ROLES = {INK: "--ink", MUTED: "--muted", FAINT: "--line", ACCENT: "--accent", WARM: "--warm", SURFACE: "--surface"}
 _REFERENCE = re.compile(r"#([^)]+)")
@@ -75,7 +75,7 @@ def _draw(figure: Figure, salt: str) -> ET.Element:
     """Return a figure as SVG. `savefig` writes the same, but draws twice."""
     file = io.StringIO()
     figure.set_dpi(PIXELS_PER_INCH)
-    with any_glyph(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):  # a browser has its own fonts
+    with our_style(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):  # a browser has its own fonts
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     return ET.fromstring(file.getvalue())  # noqa: S314  written by matplotlib just now
 

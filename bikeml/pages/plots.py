@@ -22,6 +22,7 @@ from bikeml.pages.style import (
     make_figure,
     measure,
     name_style,
+    our_style,
     shorten,
 )
 from bikeml.records.judgement import Importance
@@ -39,6 +40,7 @@ LEGEND = 0.23  # of the height of the axes, above all points
 DENSITY = LinearSegmentedColormap.from_list("density", [to_rgba(POINT, 0.15), to_rgba(POINT)])
 
 
+@our_style()
 def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: str, confidence: float) -> Figure:
     """
     Draw actual against predicted values, both of shape (n_rows,), with the diagonal and the calibration line.
@@ -61,6 +63,7 @@ def plot_evaluate(y_true: np.ndarray, y_pred: np.ndarray, target: str, score: st
     return figure_of(axes)
 
 
+@our_style()
 def plot_residuals(y_true: np.ndarray, y_pred: np.ndarray, target: str) -> Figure:
     """
     Draw residuals (actual - predicted) against predictions, both of shape (n_rows,), and their distribution.
@@ -116,6 +119,7 @@ def bin_edges(values: np.ndarray, bins: int | str) -> np.ndarray:
         return np.array([np.nextafter(values.min(), -np.inf), np.nextafter(values.max(), np.inf)])
 
 
+@our_style()
 def plot_importance(importance: Importance, effect: str) -> Figure:
     """Draw the `effect` of shuffling each column, and columns that go together, with its standard error."""
     names = [*importance.columns, *(" + ".join(group.columns) for group in importance.groups)]

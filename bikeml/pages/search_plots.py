@@ -30,6 +30,7 @@ from bikeml.pages.style import (
     make_figure,
     measure,
     name_style,
+    our_style,
     shorten,
 )
 from bikeml.terminal.numbers import show_number
@@ -42,6 +43,7 @@ MANY_TICKS = 24  # more labels would lie upon each other
 SCORES = LinearSegmentedColormap.from_list("scores", ["#e3edf8", "#74a9e6", ACCENT, "#0f2c4d"])
 
 
+@our_style()
 def plot_search(candidates: pd.DataFrame, scoring: str) -> Figure:
     """
     Draw the scores of a search: a line with the fold spread over one axis, or a heat map over two.

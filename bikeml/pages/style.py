@@ -42,6 +42,9 @@ CJK_FONTS = (
 )
 """Fonts with Chinese, Japanese and Korean characters, as they are called on Linux, macOS and Windows."""
 
+_OF_THE_PROCESS = ("backend", "date.epoch", "interactive", "timezone", "toolbar", "webagg")
+"""The settings of matplotlib that are none of a picture."""
+
 
 def make_figure(width: float, height: float) -> Figure:
     """Return an empty figure of that size in inches."""
@@ -102,8 +105,13 @@ def _cut(text: str, most: int) -> str:
 
 
 @contextmanager
-def any_glyph() -> Iterator[None]:
-    """Draw a box for each character that no font has, without a warning, while the block runs."""
-    with warnings.catch_warnings():
+def our_style() -> Iterator[None]:
+    """
+    Draw as on every machine while the block or the function runs, and a box for each character that no font has.
+
+    A matplotlibrc, which matplotlib also reads in the working folder, changes nothing: it could have TeX read a file.
+    """
+    default = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(_OF_THE_PROCESS)}
+    with warnings.catch_warnings(), mpl.rc_context(default):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

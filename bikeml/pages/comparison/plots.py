@@ -10,7 +10,19 @@ from matplotlib.ticker import MaxNLocator
 
 from bikeml.pages.look_plots import HEIGHT, WIDTH
 from bikeml.pages.plots import bin_edges
-from bikeml.pages.style import ACCENT, FAINT, INK, MUTED, WARM, add_axes, make_figure, measure, name_style, shorten
+from bikeml.pages.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    WARM,
+    add_axes,
+    make_figure,
+    measure,
+    name_style,
+    our_style,
+    shorten,
+)
 from bikeml.records.judgement import Importance
 
 STYLES: list[dict[str, Any]] = [
@@ -27,6 +39,7 @@ MOST_COLUMNS = 15
 LONG_NAME = 22  # characters
 
 
+@our_style()
 def plot_residuals(residuals: Mapping[str, np.ndarray]) -> Figure:
     """Draw how often residuals (actual - predicted), shape (n_rows,) each, occur in each run, by letter."""
     figure, axes = _make_figure(left=0.5, height=HEIGHT)
@@ -44,6 +57,7 @@ def plot_residuals(residuals: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
+@our_style()
 def plot_errors(residuals: Mapping[str, np.ndarray]) -> Figure:
     """Draw the share of the rows whose absolute error is at most so large, in each run, by letter."""
     figure, axes = _make_figure(left=0.5, height=HEIGHT)
@@ -60,6 +74,7 @@ def plot_errors(residuals: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
+@our_style()
 def plot_importance(found: Mapping[str, Importance], effect: str) -> Figure:
     """Draw the `effect` of shuffling each column, in each run, by letter; only the most important columns."""
     means = {letter: dict(zip(each.columns, each.mean, strict=True)) for letter, each in found.items()}

@@ -22,6 +22,7 @@ from bikeml.pages.style import (
     make_figure,
     measure,
     name_style,
+    our_style,
     shorten,
 )
 from bikeml.terminal.numbers import show_count
@@ -68,6 +69,7 @@ def find_limits(means: np.ndarray, stds: np.ndarray, sign: int) -> Limits:
     return Limits(worst, np.inf) if sign > 0 else Limits(-np.inf, worst)
 
 
+@our_style()
 def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, limits: Limits, label: str) -> Figure:
     """
     Draw the cross-validated metric of cells, called `label`, by the value of one key, each cell with its fold spread.
@@ -97,6 +99,7 @@ def plot_group(values: Sequence[str], means: np.ndarray, stds: np.ndarray, limit
     return figure
 
 
+@our_style()
 def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
     """Draw actual against predicted values, both of shape (n_rows,). Predictions far outside lie on the frame."""
     figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
@@ -125,6 +128,7 @@ def plot_predictions(actual: np.ndarray, predicted: np.ndarray) -> Figure:
     return figure
 
 
+@our_style()
 def plot_validation_curve(candidates: pd.DataFrame, axis: str, scoring: str) -> Figure:
     """
     Draw the mean score over one axis of a search with its fold spread, at the best of the other axes.
@@ -175,6 +179,7 @@ def _spread_out(axes: Axes, numbers: np.ndarray) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
 
 
+@our_style()
 def plot_time(seconds: np.ndarray, means: np.ndarray, stds: np.ndarray, limits: Limits, label: str) -> Figure:
     """Draw the cross-validated metric, called `label`, over the seconds of each cell, shape (n_cells,), best first."""
     figure, axes = _make_axes(left=0.55, height=HEIGHT, bottom=0.5, top=0.1)
@@ -206,6 +211,7 @@ def _make_room(axes: Axes) -> None:
     axes.set_position((left, box.y0, box.x1 - left, box.height))
 
 
+@our_style()
 def plot_leaderboard(leaderboard: pd.DataFrame, metric: Metric) -> Figure:
     """Draw the metric of the best cells of a sweep, shape (n_cells, n_columns), with the fold spread."""
     shown = leaderboard.dropna(subset=["rank"]).head(MANY_CELLS)
