@@ -90,6 +90,7 @@ class ModelConfig(Section):
     """One estimator, the axes of its grid, and the space that a random search draws from."""
 
     estimator: EstimatorSpec
+    max_rows: Annotated[Annotated[int, Field(ge=1)] | None, NotInResult, AddedLater(None)]
     grid: Grid
     space: Annotated[Space, AddedLater({})]
 
@@ -106,9 +107,10 @@ class TargetConfig(Section):
 
 
 class NoSearch(Section):
-    """The parameters as they stand."""
+    """The parameters as they stand; a recipe whose sweep has a budget takes it by the same key as a search."""
 
     kind: Literal["none"]
+    budget_seconds: Annotated[Annotated[float, Field(gt=0)] | None, NotInResult, AddedLater(None)]
 
 
 class SearchConfig(Section):

@@ -91,6 +91,7 @@ class SweepConfig(Section):
     """What a sweep does beyond its cells."""
 
     cells: Annotated[Annotated[list[Name], Field(min_length=1)] | None, CELL_LINES, AddedLater(None)]
+    unfit: Annotated[Literal["fail", "leave_out"], AddedLater("fail")]
     max_failures: Annotated[int, Field(ge=0)] | None
     rope: Annotated[float, Field(ge=0, allow_inf_nan=False), AddedLater(0.01)]
 

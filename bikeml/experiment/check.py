@@ -1,5 +1,6 @@
 """Check the estimators of a config, and find which cells they accept, before anything is read or fitted."""
 
+import importlib.util
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,10 @@ from sklearn.compose import ColumnTransformer
 
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
 from bikeml.experiment.encoding.parts import build_parts
+from bikeml.experiment.encoding.target import check_target
 from bikeml.experiment.estimators import build, find_problems
 from bikeml.experiment.grid import find_grid_problems
 from bikeml.experiment.pipeline import (
@@ -48,6 +50,30 @@ def check_estimators(config: Config) -> None:
     problems += find_metric_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def find_missing_package(config: Config) -> str | None:
+    """Return why the model's package cannot be imported; None if it is installed."""
+    target = str(config.model.estimator["_target_"])
+    package = target.partition(".")[0]
+    if importlib.util.find_spec(package) is not None:
+        return None
+    return f"its model is {target}, and {package} is not installed"
+
+
+def check_rows(config: Config, y: np.ndarray, rows: np.ndarray) -> None:
+    """
+    Raise FitError if the model is not made for so many training rows, or cannot learn their target `y`, (n_rows,).
+
+    `rows` are the numbers of these rows in the table, from 1, shape (n_rows,).
+    """
+    limit = config.model.max_rows
+    if limit is not None and len(y) > limit:
+        raise FitError(
+            f"model.max_rows={limit}, and there are {len(y):,} training rows: the time and memory of this model grow "
+            "much faster than its rows; choose another model, or set model.max_rows to more, or null for any number"
+        )
+    check_target(build(config.target.transformer), y, rows)
 
 
 def _group_problems(config: Config) -> Iterator[str]:

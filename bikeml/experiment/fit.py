@@ -19,9 +19,8 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
+from bikeml.experiment.check import check_rows
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
-from bikeml.experiment.encoding.target import check_target
-from bikeml.experiment.estimators import build
 from bikeml.experiment.grid import build_grid, find_parameters
 from bikeml.experiment.pipeline import REGRESSOR, build_pipeline
 from bikeml.table.data import Table
@@ -77,7 +76,7 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     data or its arguments.
     """
     X, y = table.X.iloc[split.train], table.y[split.train]
-    check_target(build(config.target.transformer), y, table.rows[split.train] + 1)
+    check_rows(config, y, table.rows[split.train] + 1)
     pipeline = build_pipeline(config, X, _list_folds(split))
     started = time.perf_counter()
     if config.search.kind == "none":

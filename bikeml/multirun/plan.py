@@ -1,15 +1,17 @@
 """Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bikeml.config.data import DataConfig
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError, DataError, RecordError
+from bikeml.errors import ConfigError, DataError, FitError, RecordError
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics
-from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.check import check_estimators, check_rows, find_missing_package, find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
 from bikeml.multirun.composed import PlannedCell, name_cells
 from bikeml.records.fingerprint import fingerprint, identify
@@ -19,6 +21,7 @@ from bikeml.records.sweep import find_varying
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.redaction import redact
 from bikeml.table.data import read_table
+from bikeml.table.split import find_training_rows
 
 if TYPE_CHECKING:
     from bikeml.tracking.sweeps import SweepStore
@@ -43,24 +46,47 @@ def plan_cells(
     """
     Return the cells that are not among the `earlier` ones; `common` are overrides that do not tell cells apart.
 
-    Raises ConfigError with everything that is wrong in any cell, and DataError if no cell has a table that fits.
+    With sweep.unfit=leave_out, those that cannot be fitted here are left out. Raises ConfigError with everything that
+    is wrong in any cell, and if none is left, and DataError if no cell has a table that fits.
     """
-    _check([*earlier, *composed])
     varies = find_varying(
         [tuple(map(redact, each.overrides)) for each in composed], common and frozenset(map(redact, common))
     )
+    named = [replace(each, varies=varying) for each, varying in zip(composed, varies, strict=True)]
+    installed, absent = _leave_out(named, [find_missing_package(each.config) for each in named])
+    _check([*earlier, *installed])
+    tables = _read_tables(installed)
+    fitting, unfit = _leave_out(installed, [_find_unfit(each.config, tables) for each in installed])
     known = {_key(each): each for each in earlier}
-    cells, repeats, dropped = [], {}, []
-    for each, identity, varying in zip(composed, _identify(composed), varies, strict=True):
-        now = replace(each, identity=identity, varies=varying)
+    cells, repeats, dropped = [], {}, [*absent, *unfit]
+    for each in fitting:
+        now = replace(each, identity=_identify(each.config, tables))
         same = known.setdefault(_key(now), now)
         if same is now:
             cells.append(now)
             continue
         repeats[now.number] = same.number
-        as_earlier = f"is the same experiment as cell {same.number}, {same.cell.name}"
-        dropped.append(f"cell {now.number}, {now.cell.name}, {as_earlier}")
-    return Plan([each.number for each in composed], cells, repeats, dropped)
+        dropped.append(f"{_say(now)}, is the same experiment as cell {same.number}, {same.cell.name}")
+    return Plan([each.number for each in fitting], cells, repeats, dropped)
+
+
+def _leave_out(
+    cells: Sequence[PlannedCell], reasons: Sequence[str | None]
+) -> tuple[Sequence[PlannedCell], Sequence[str]]:
+    """Return the cells without those that have a reason, if the sweep wants that, and a line for each of these."""
+    kept, lines = [], []
+    for each, reason in zip(cells, reasons, strict=True):
+        if reason is None or each.config.sweep.unfit == "fail":
+            kept.append(each)
+        else:
+            lines.append(f"{_say(each)}: {reason}")
+    if not kept:
+        raise ConfigError("\n".join(["no cell of the sweep can be fitted here:", *lines]))
+    return kept, lines
+
+
+def _say(planned: PlannedCell) -> str:
+    return f"cell {planned.number}, {planned.cell.name}"
 
 
 def _key(planned: PlannedCell) -> str:
@@ -90,32 +116,65 @@ def _check(composed: Sequence[PlannedCell]) -> None:
         raise ConfigError(name_cells(problems, [each.overrides for each in composed]))
 
 
-def _identify(composed: Sequence[PlannedCell]) -> Iterator[Mapping[str, Any] | None]:
-    tables: dict[str, tuple[DataConfig, str, str | None] | DataError] = {}
-    keys = []
+@dataclass(frozen=True)
+class _Read:
+    """What the plan keeps of a table."""
+
+    data: DataConfig
+    sha256: str
+    test_sha256: str | None
+    y: np.ndarray
+    """The target of the training rows, shape (n_rows,)."""
+    rows: np.ndarray
+    """The numbers of these rows in the table, from 1, shape (n_rows,)."""
+
+
+def _read_tables(composed: Sequence[PlannedCell]) -> Mapping[str, _Read | None]:
+    """Return the tables by what their reading depends on, and None for one that does not fit its config."""
+    tables: dict[str, _Read | None] = {}
+    faults = []
     for each in composed:
-        keys.append(_describe_reading(each.config))
-        if keys[-1] not in tables:
+        key = _describe_reading(each.config)
+        if key not in tables:
             try:
-                table = read_table(each.config, find_tolerance(each.config))
-                tables[keys[-1]] = table.data, table.sha256, table.test_sha256
+                tables[key] = _read(each.config)
             except DataError as error:
-                tables[keys[-1]] = error
-    if all(isinstance(table, DataError) for table in tables.values()):
-        raise next(table for table in tables.values() if isinstance(table, DataError))
-    for each, key in zip(composed, keys, strict=True):
-        read = tables[key]
-        if isinstance(read, DataError):
-            yield None
-        else:
-            data, sha256, test_sha256 = read
-            decided = decide_metrics(each.config).model_copy(update={"data": data})
-            yield identify(decided, sha256, test_sha256)
+                tables[key] = None
+                faults.append(error)
+    if len(faults) == len(tables):
+        raise faults[0]
+    return tables
+
+
+def _read(config: Config) -> _Read:
+    table = read_table(config, find_tolerance(config))
+    rows = find_training_rows(table, config.split) if table.n_train is None else None
+    if rows is None:  # a test file is held out, or there are too few rows, which the cell tells
+        rows = np.arange(table.n_train or len(table.y))
+    return _Read(table.data, table.sha256, table.test_sha256, table.y[rows], table.rows[rows] + 1)
+
+
+def _find_unfit(config: Config, tables: Mapping[str, _Read | None]) -> str | None:
+    """Return why a model cannot be fitted on its training rows; None if it may be."""
+    read = tables[_describe_reading(config)]
+    try:
+        return None if read is None else check_rows(config, read.y, read.rows)
+    except FitError as error:
+        return str(error)
+
+
+def _identify(config: Config, tables: Mapping[str, _Read | None]) -> Mapping[str, Any] | None:
+    read = tables[_describe_reading(config)]
+    if read is None:
+        return None
+    decided = decide_metrics(config).model_copy(update={"data": read.data})
+    return identify(decided, read.sha256, read.test_sha256)
 
 
 def _describe_reading(config: Config) -> str:
     """Return what the reading of a table depends on; undecided columns depend on the split's training rows too."""
-    decided = "" if config.data.is_decided else config.split.model_dump_json()
+    by_split = not config.data.is_decided or config.sweep.unfit == "leave_out"
+    decided = config.split.model_dump_json() if by_split else ""
     dates = bool(config.preprocessing.date)
     return f"{find_tolerance(config)} {dates} {config.data.model_dump_json()} {decided}"
 
