@@ -158,9 +158,11 @@ def _find_unfit(config: Config, tables: Mapping[str, _Read | None]) -> str | Non
     """Return why a model cannot be fitted on its training rows; None if it may be."""
     read = tables[_describe_reading(config)]
     try:
-        return None if read is None else check_rows(config, read.y, read.rows)
+        if read is not None:
+            check_rows(config, read.y, read.rows)
     except FitError as error:
         return str(error)
+    return None
 
 
 def _identify(config: Config, tables: Mapping[str, _Read | None]) -> Mapping[str, Any] | None:

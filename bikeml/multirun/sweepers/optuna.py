@@ -42,7 +42,7 @@ class OptunaSweeper(Sweeper):
         if self._master.sweep.get("cells") is not None:
             raise ConfigError(f"hydra/sweeper={NAME} proposes the cells itself; set sweep.cells=null, or leave it out")
         if self._master.sweep.unfit == "leave_out":
-            raise ConfigError(f"hydra/sweeper={NAME} needs an outcome of each cell; set sweep.unfit=fail, or leave it out")
+            raise ConfigError(f"hydra/sweeper={NAME} needs each cell's outcome; set sweep.unfit=fail, or leave it out")
         if self._launcher.keeps_jobs:
             raise ConfigError(
                 f"hydra/sweeper={NAME} needs the score of each cell before it proposes the next, and jobs of a cluster "
