@@ -135,7 +135,7 @@ COMMANDS = [
     ("model.estimator._target_=sklearn.base.RegressorMixin", r"is not a regressor class"),
     (
         "model.estimator._target_=xgboost.XGBRegressor",
-        r"is not in an allowed package \(sklearn, skrub\); to allow another",
+        r"is not in an allowed package \(sklearn, skrub, lightgbm, xgboost, catboost\); to allow another",
     ),
     # misspelt and wrong arguments
     ("model=lasso model.estimator.alpha=high", r"'alpha' parameter of Lasso must be a float .* Got 'high'"),

@@ -62,5 +62,5 @@ def test_an_issue_template_asks_at_least_one_thing(name):
 def test_security_names_the_variable_that_widens_what_a_config_may_name():
     from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES, ALLOWED_PACKAGES_VARIABLE
 
-    assert ALLOWED_PACKAGES == ("sklearn", "skrub")
+    assert ALLOWED_PACKAGES == ("sklearn", "skrub", "lightgbm", "xgboost", "catboost")
     assert f"`{ALLOWED_PACKAGES_VARIABLE}`" in SECURITY

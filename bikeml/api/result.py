@@ -10,7 +10,7 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.run import FinishedRun, to_score
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord
-from bikeml.records.run_folder import KEPT, PAGE, PREDICTIONS, RunFolder
+from bikeml.records.run_folder import KEPT, MODEL, PAGE, PREDICTIONS, RunFolder
 from bikeml.system.printable import show_path
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class Result:
 
         if self._pipeline is None:
             from bikeml.experiment.model_folder import check_folder
+            from bikeml.experiment.trusted.mlmodel import FILE_NAME
 
-            self._pipeline = check_folder(self._files.bring_model())
+            self._pipeline = check_folder(self._files.bring_model(), self.record.files.get(f"{MODEL}/{FILE_NAME}"))
         name_dates(self._pipeline)  # a notebook draws it
         return self._pipeline
 

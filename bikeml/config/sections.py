@@ -15,7 +15,10 @@ from bikeml.config.removed import drop_removed, unset_removed
 from bikeml.config.schema import Config
 from bikeml.errors import RecordError
 
-ARGUMENTS_NOT_IN_RESULT = ("n_jobs", "verbose", "pre_dispatch", "backend")
+ARGUMENTS_NOT_IN_RESULT = (
+    *("n_jobs", "verbose", "pre_dispatch", "backend"),
+    *("thread_count", "verbosity", "allow_writing_files"),  # of boosters
+)
 """The arguments of estimators that change no figure."""
 
 Mark = TypeVar("Mark", Elsewhere, AddedLater)

@@ -1,13 +1,12 @@
 """Build the estimators that a config names, only those of allowed packages, and tell what is wrong with them."""
 
 import importlib
-import inspect
 import re
 from collections.abc import Iterator, Mapping, ValuesView
 from typing import Any
 
 from sklearn import __version__ as sklearn_version
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, TransformerMixin, is_regressor
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, is_regressor
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 from sklearn.utils import get_tags
@@ -16,8 +15,15 @@ from sklearn.utils._param_validation import InvalidParameterError
 from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.names import names_interactions, takes_names
 from bikeml.experiment.trusted.functions import FUNCTIONS, GET_METHOD, OBJECTS, find_function, find_object
-from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE, list_packages
-from bikeml.experiment.trusted.types import NOT_SAVED, TRUSTED_TYPES
+from bikeml.experiment.trusted.packages import (
+    ALLOWED_PACKAGES_VARIABLE,
+    ESTIMATORS,
+    advise_install,
+    has_role,
+    list_arguments,
+    list_packages,
+)
+from bikeml.experiment.trusted.types import NOT_SAVED
 from bikeml.system.spelling import did_you_mean
 
 EXPERIMENTAL = {
@@ -108,7 +114,7 @@ def find_class(key: str, target: str, role: type) -> Any:  # noqa: ANN401  a cla
         cure = f"write a function as {{_target_: {GET_METHOD}, path: {target}}}" if listed else widen
         raise ConfigError(f"{where} is not in an allowed package ({', '.join(allowed)}); {cure}")
     found = _import_class(where, module_name, class_name, such_as)
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _has_role(found, role)):
+    if not (isinstance(found, type) and has_role(found, role)):
         kind = {RegressorMixin: "a regressor", TransformerMixin: "a transformer"}.get(role, "an estimator")
         is_pipeline = role is RegressorMixin and class_name in ("Pipeline", "make_pipeline")
         raise ConfigError(f"{where} is not {kind} class; {STEPS_BEFORE if is_pipeline else such_as}")
@@ -117,10 +123,10 @@ def find_class(key: str, target: str, role: type) -> Any:  # noqa: ANN401  a cla
     name = f"{found.__module__}.{found.__name__}"
     if name in NOT_SAVED:
         raise ConfigError(f"{where} cannot be saved with the model; choose another estimator, such as KMeans")
-    if name.startswith("skrub.") and name not in TRUSTED_TYPES:  # the model could be saved and not loaded
-        raise ConfigError(
-            f"{where} is not an estimator that bikeml loads from a model; of skrub it loads DatetimeEncoder"
-        )
+    package = name.partition(".")[0]
+    if found.__name__ != ESTIMATORS.get(package, found.__name__):  # the model could be saved and not loaded
+        loaded = f"of {package} it loads {ESTIMATORS[package]}"
+        raise ConfigError(f"{where} is not an estimator that bikeml loads from a model; {loaded}")
     return found
 
 
@@ -129,22 +135,14 @@ def _import_class(where: str, module_name: str, class_name: str, such_as: str) -
         if class_name in EXPERIMENTAL:  # scikit-learn's own switch
             importlib.import_module(f"sklearn.experimental.{EXPERIMENTAL[class_name]}")
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        top = module_name.partition(".")[0]
-        advice = f"install it: pip install {top}" if getattr(error, "name", None) == top else such_as
+    except (ImportError, OSError, ValueError) as error:  # of a booster, also that its compiled library is not there
+        advice = advise_install(module_name.partition(".")[0], error) or such_as
         raise ConfigError(f"{where} cannot be imported: {error}; {advice}") from error
     found = getattr(module, class_name, None)
     if found is None:
         hint = did_you_mean(class_name, [name for name in dir(module) if name[0].isupper()])
         raise ConfigError(f"{where} does not exist{hint}; {such_as}")
     return found
-
-
-def _has_role(found: type, role: type) -> bool:
-    if role is TransformerMixin:
-        return issubclass(found, role) or hasattr(found, "transform")  # skrub has no mixin
-    is_meta = role is RegressorMixin and issubclass(found, MetaEstimatorMixin) and hasattr(found, "predict")
-    return issubclass(found, role) or is_meta  # a nested search is a regressor if its estimator is one
 
 
 def find_problems(key: str, spec: Mapping[str, Any], role: type) -> Iterator[str]:
@@ -173,15 +171,14 @@ def _function_problems(key: str, spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _argument_problems(key: str, estimator_class: type, arguments: Mapping[str, Any]) -> Iterator[str]:
-    parameters = inspect.signature(estimator_class).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = list_arguments(estimator_class)
     for name in arguments:
         if name.startswith("_"):
             yield f"{key}.{name} is for Hydra's instantiate, and bikeml makes each estimator itself; leave it out"
-        elif name not in parameters and not takes_any:
-            hint = did_you_mean(name, parameters)
+        elif known is not None and name not in known:
+            hint = did_you_mean(name, known)
             yield (
-                f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(parameters)}; "
+                f"{key}.{name}: {estimator_class.__name__} has no such argument{hint}; it has {', '.join(known)}; "
                 f"if the option that you chose sets it, take it away with ~{key}.{name}"
             )
         else:

@@ -175,7 +175,8 @@ def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     """
     parameters = pipeline[REGRESSOR].get_params(deep=True).items()
     threads = {name: None for name, value in parameters if name.split("__")[-1] == "n_jobs" and value not in (None, 1)}
-    pipeline[REGRESSOR].set_params(**threads)
+    if threads:  # a fitted CatBoost takes none
+        pipeline[REGRESSOR].set_params(**threads)
     return pipeline
 
 

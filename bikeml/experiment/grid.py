@@ -108,11 +108,12 @@ def find_grid_problems(config: Config) -> Iterator[str]:
 def _find_problems_of_model(config: Config, name: str, values: Sequence[Any]) -> Iterator[str]:
     key, spec = f"{config.searched_key}.{name}", config.model.estimator
     model = build(spec)
-    if name not in model.get_params():
+    own = {*model.get_params(deep=False), *spec}  # CatBoost's parameters are those that are given and not null
+    if name not in {*own, *model.get_params()}:
         yield _say_unknown(key, name, model)
         return
     for value in values:
-        if name not in model.get_params(deep=False):  # of a part, or a part itself, such as an estimator of a vote
+        if name not in own:  # of a part, or a part itself, such as an estimator of a vote
             yield from _try_value(key, model, name, value)
         else:
             yield from find_problems(key, {**spec, name: value}, RegressorMixin)

@@ -1,6 +1,7 @@
 """Save a fitted pipeline to a file, and load it without running code from the file."""
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel,
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
 from bikeml.experiment.trusted.schema import read_types
 from bikeml.experiment.trusted.scorers import without_scorers
-from bikeml.experiment.trusted.types import is_trusted, list_types
+from bikeml.experiment.trusted.types import is_trusted, list_boosters, list_types
 from bikeml.system.documents import read_bounded, read_yaml
 from bikeml.system.spelling import some
 
@@ -75,7 +76,7 @@ def save_checked(pipeline: Pipeline, example: pd.DataFrame, predicted: np.ndarra
         file = save_pipeline(pipeline, folder)
         types = read_types(file)
         if types not in _LOADED:
-            _compare(predicted, _load(file, "it").predict(example))
+            _compare(predicted, _load(file, "it", hash_model(folder)).predict(example))
     except ModelFileError as error:
         raise FitError(f"the fitted model could not be loaded again, so it is not recorded: {error}") from error
     _LOADED.add(types)
@@ -91,25 +92,28 @@ def _compare(predicted: np.ndarray, loaded: np.ndarray) -> None:
         )
 
 
-def load_pipeline(path: str | Path) -> Pipeline:
+def load_pipeline(path: str | Path, sha256: str | None = None) -> Pipeline:
     """
     Load a pipeline, or a regressor alone, from a model.skops or from its folder.
 
-    Raises ModelFileError if the file is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
+    `sha256` is that of the file as its run recorded it; a file with a booster is loaded only with it. Raises
+    ModelFileError if the file is missing, damaged, or holds a type that is neither scikit-learn's nor trusted.
     """
     file = Path(path)
     file = file / FILE_NAME if file.is_dir() else file
     if not file.is_file():
         raise ModelFileError(f"there is no model at {str(file)!r}; give the path of a {FILE_NAME} or of its folder")
-    return _load(file, repr(str(file)))
+    return _load(file, repr(str(file)), sha256)
 
 
-def _load(file: Path, name: str) -> Pipeline:
+def _load(file: Path, name: str, sha256: str | None) -> Pipeline:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        model = skops.io.load(file, trusted=sorted(filter(is_trusted, read_types(file))))
+        types = read_types(file)
+        trusted = sorted(filter(is_trusted, types))
+        model = skops.io.load(_read_as_recorded(file, name, types, sha256), trusted=trusted)
         need(
             isinstance(model, BaseEstimator) and is_regressor(model),
             f"it holds no regressor, but a {type(model).__name__}",
@@ -121,11 +125,33 @@ def _load(file: Path, name: str) -> Pipeline:
             f"{name} holds types that are not trusted: {list_types(untrusted)}; if you trust who wrote their package, "
             f"name it in {ALLOWED_PACKAGES_VARIABLE}, or load the file with skops.io.load and your own list of types"
         ) from error
+    except ModelFileError:
+        raise
     except Exception as error:  # with a damaged file skops and scikit-learn may raise any error
         raise ModelFileError(
             f"{name} is not a model that bikeml wrote, or is damaged: {type(error).__name__}: {error!s:.500}"
         ) from error
     return model
+
+
+def _read_as_recorded(file: Path, name: str, types: Collection[str], sha256: str | None) -> Path | io.BytesIO:
+    """Return what skops reads: the file, or its content if that has a booster, after its sha256 has been compared."""
+    boosters = ", ".join(list_boosters(types))
+    if not boosters:
+        return file
+    content = read_bounded(file)
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is None:
+        raise ModelFileError(
+            f"{name} holds trees that only the compiled code of {boosters} can read, which checks too little; they are "
+            "loaded only with the sha256 that their run recorded: name the run"
+        )
+    if found != sha256:
+        raise ModelFileError(
+            f"{name} holds trees of {boosters}, and its sha256 is {found}, not the recorded {sha256}; it was changed: "
+            "name another run"
+        )
+    return io.BytesIO(content)
 
 
 @dataclass(frozen=True)
@@ -181,10 +207,11 @@ def read_as_trained(data: DataConfig, description: ModelDescription, given: Coll
         ) from error
 
 
-def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
+def load_recorded(folder: Path, sha256: str | None = None) -> tuple[Pipeline, ModelDescription]:
     """
     Load a recorded model that was fitted with the minor version of scikit-learn that is installed here.
 
+    `sha256` is that of its file, as its run recorded it.
     Raises ModelFileError as :func:`load_pipeline` does, and if the model was fitted with another minor version, since
     fitted models may change between those (https://scikit-learn.org/stable/model_persistence.html).
     """
@@ -194,7 +221,7 @@ def load_recorded(folder: Path) -> tuple[Pipeline, ModelDescription]:
             f"the model was fitted with scikit-learn {description.sklearn_version}, and here {sklearn_version} is "
             f"installed; install scikit-learn=={description.sklearn_version}, or fit the model again"
         )
-    pipeline = load_pipeline(folder)
+    pipeline = load_pipeline(folder, sha256)
     _check_root(folder, pipeline, [*description.inputs])
     return pipeline, description
 

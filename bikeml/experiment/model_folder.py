@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from bikeml.experiment.trusted.mlmodel import (
 )
 from bikeml.experiment.trusted.packages import find_distributions, list_own_packages
 from bikeml.experiment.trusted.types import is_trusted
+from bikeml.records.fingerprint import BOOSTERS, SKRUB
 from bikeml.system.documents import MOST_BYTES, read_bounded, read_json
 from bikeml.system.files import write_text
 from bikeml.table.signature import infer_signature
@@ -46,8 +48,6 @@ REQUIREMENTS = "requirements.txt"
 FILES = (FILE_NAME, DESCRIPTION_NAME, EXAMPLE, SERVING_EXAMPLE, REQUIREMENTS, CONDA, PYTHON_ENV)
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "scipy", "pandas")
 """The packages that a server needs to load any model, in the order of requirements.txt."""
-SKRUB = "skrub"
-"""What it needs beyond them for a model with an estimator of this package."""
 MOST_EXAMPLE_BYTES = 100_000_000
 """Its five rows may hold long texts."""
 _PIN = re.compile(r"([\w.-]+)==[0-9][\w.+!-]*")
@@ -92,6 +92,7 @@ def _find_packages(types: Collection[str]) -> list[str]:
     """Return the distributions that a server needs to load a model of these types."""
     packages = {name.split(".")[0] for name in types}
     own = [name for name in list_own_packages() if name in packages]
+    own += [name for name in BOOSTERS if name in packages]
     found = [*PACKAGES, *([SKRUB] if SKRUB in packages else []), *find_distributions(own)]
     return list(dict.fromkeys(found))
 
@@ -118,16 +119,17 @@ def _read_requirements(folder: Path) -> list[str]:
         raise ModelFileError(f"{str(folder / REQUIREMENTS)!r} cannot be read: {error}; record the run again") from error
 
 
-def check_folder(folder: Path) -> Pipeline:
+def check_folder(folder: Path, sha256: str | None = None) -> Pipeline:
     """
     Return the pipeline in `folder`, after a check that every file there is safe for a server.
 
+    `sha256` is that of its model file, as its run recorded it; a booster is loaded only with it.
     Raises ModelFileError if a file is missing or differs from what bikeml writes, if the model holds a type that is not
     trusted, or if another minor version of scikit-learn fitted it.
     """
     _check_files(folder)
     _check_environments(folder)
-    pipeline, description = load_recorded(folder)
+    pipeline, description = load_recorded(folder, sha256)
     _check_examples(folder, [*description.inputs])
     return pipeline
 
@@ -183,7 +185,7 @@ def _check_files(folder: Path) -> None:
 
 def _check_environments(folder: Path) -> None:
     lines = _read_requirements(folder)
-    known = {*PACKAGES, SKRUB, *find_distributions(list_own_packages())}
+    known = {*PACKAGES, SKRUB, *chain(*BOOSTERS.values()), *find_distributions(list_own_packages())}
     strange = [line for line in lines if not ((pin := _PIN.fullmatch(line)) and pin[1] in known)]
     if strange:
         raise refusal(folder, f"asks for {strange[0]!r} in its {REQUIREMENTS}")

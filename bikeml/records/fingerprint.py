@@ -14,6 +14,7 @@ Two runs with the same fingerprint have the same figures to the last bit on the 
 import hashlib
 import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -58,7 +59,14 @@ RESULT_MODULES = (
 """The rooms and modules of bikeml that can change a figure. A test checks that the others cannot."""
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn")
 SKRUB = "skrub"
-"""Its version counts too if the config names an estimator of it, so that other fingerprints stay."""
+BOOSTERS: Mapping[str, tuple[str, ...]] = {
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost-cpu", "xgboost"),
+    "catboost": ("catboost",),
+}
+"""The packages of the extra `boosting`, each with the names under which pip may have installed it."""
+OPTIONAL = (SKRUB, *BOOSTERS)
+"""Their versions count too if the config names an estimator of them, so that other fingerprints stay."""
 IDENTITY_SCHEMA = 2
 """The version of the identity's form. It is part of the identity: a new number changes all fingerprints."""
 OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerprints have another form"
@@ -69,7 +77,8 @@ version = cache(metadata.version)  # each call reads files, and a sweep makes th
 def identify(config: Config, data_sha256: str, test_sha256: str | None = None) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table, and the test file, with these sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
-    optional = [SKRUB] if SKRUB in _targeted(config.model_dump()) else []
+    named = {*_targeted(config.model_dump())}
+    optional = {name: _find_version(name) for name in OPTIONAL if name in named}
     sections = result_sections(config)
     if test_sha256 is not None:  # the held-out rows are those of the test file
         del sections["split"]["test_size"]
@@ -80,7 +89,7 @@ def identify(config: Config, data_sha256: str, test_sha256: str | None = None) -
         **({} if test_sha256 is None else {"test_sha256": test_sha256}),
         "source": _own_source(),
         "user_source": user_source,
-        "versions": {name: version(name) for name in (*PACKAGES, *optional)},
+        "versions": {name: version(name) for name in PACKAGES} | optional,
     }
 
 
@@ -109,7 +118,21 @@ def is_comparable(run_tags: Mapping[str, str]) -> bool:
 
 def user_packages(config: Config) -> list[str]:
     """Return the top-level packages of the user's own estimators, sorted."""
-    return sorted({*_targeted(config.model_dump())} - {SKRUB})
+    return sorted({*_targeted(config.model_dump())} - {*OPTIONAL})
+
+
+def boosters(config: Config) -> list[str]:
+    """Return the packages of BOOSTERS that a config names, sorted."""
+    return sorted({*_targeted(config.model_dump())} & {*BOOSTERS})
+
+
+def _find_version(package: str) -> str:
+    """Return the version of an optional package; raises PackageNotFoundError."""
+    *others, last = BOOSTERS.get(package, (package,))
+    for name in others:
+        with suppress(metadata.PackageNotFoundError):
+            return version(name)
+    return version(last)
 
 
 def _targeted(value: object) -> Iterator[str]:

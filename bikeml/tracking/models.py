@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from bikeml.errors import ModelFileError
 from bikeml.experiment.model_folder import check_folder
+from bikeml.records.tags import MODEL
 from bikeml.tracking.recorded import RecordedRun
 
 
@@ -18,6 +19,6 @@ def fetch_checked(run: RecordedRun, folder: Path) -> tuple[Path, Pipeline]:
     """
     place = run.fetch_model(folder)
     try:
-        return place, check_folder(place)
+        return place, check_folder(place, run.tags[MODEL])
     except ModelFileError as error:
         raise ModelFileError(f"the model of run {run.run_id} ({run.name}) is refused: {error}") from error

@@ -11,7 +11,7 @@ import yaml
 
 from bikeml.azure.endpoint import score
 from bikeml.azure.workspace.requirements import environment_version
-from bikeml.experiment.model_file import read_description
+from bikeml.experiment.model_file import hash_model, read_description
 from bikeml.experiment.model_folder import REQUIREMENTS, hash_folder
 from bikeml.experiment.trusted.mlmodel import FILE_NAME, PYTHON_ENV
 from bikeml.system.documents import read_yaml
@@ -49,6 +49,7 @@ def prepare(model: Path, folder: Path, image: str) -> Served:
     shutil.copyfile(score.__file__, folder / SCRIPT)
     contract = {
         "file": FILE_NAME,
+        "sha256": hash_model(model),
         "inputs": dict(read_description(model).inputs),
         "trusted_types": sorted(skops.io.get_untrusted_types(file=model / FILE_NAME)),
     }

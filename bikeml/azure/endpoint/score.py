@@ -2,8 +2,8 @@
 Answer requests at an endpoint: the scoring script of azureml-inference-server-http, which needs nothing of bikeml.
 
 Beside it lies model.json, as :mod:`bikeml.azure.endpoint.folder` writes it when a checked model is deployed: the
-columns that the model takes, in their order and with MLflow's names of their types, and the types that its file may
-hold.
+columns that the model takes, in their order and with MLflow's names of their types, the types that its file may hold,
+and the sha256 that it had when it was checked.
 
 Azure ML has a scoring script of its own for MLflow models that come without one. Ours is safer:
 
@@ -15,6 +15,7 @@ Azure ML has a scoring script of its own for MLflow models that come without one
 - Azure's answers all that does not fit with "An unexpected error occurred in scoring script"; ours names the column.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -76,7 +77,13 @@ def _read_contract() -> dict[str, Any]:
 def _load_model() -> Any:  # noqa: ANN401  a scikit-learn pipeline
     contract = _read_contract()
     (file,) = Path(os.environ["AZUREML_MODEL_DIR"]).rglob(contract["file"])
-    return skops.io.load(file, trusted=contract["trusted_types"])
+    content = file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != contract["sha256"]:  # the compiled code of a booster reads its trees without a check
+        raise RuntimeError(
+            f"{contract['file']} has the sha256 {found}, and {contract['sha256']} was checked; deploy again"
+        )
+    return skops.io.loads(content, trusted=contract["trusted_types"])
 
 
 def _read_rows(text: str, names: list[str]) -> pd.DataFrame:

@@ -6,16 +6,21 @@ of the type with any state, call its constructor with any arguments, put it into
 have a function called with any arguments. So each function here is a pure function of numbers, and each class only
 keeps values. A wrong state can make the process crash, or predict nonsense.
 
+The boosters of LightGBM, XGBoost and CatBoost hold their trees in a form that only their own compiled code reads. It
+follows the indices there without a look. So a file with one of them is loaded only if it has the sha256 that the record
+of its run holds; :mod:`bikeml.experiment.model_file` compares it before that code gets a byte.
+
 Left out on purpose: scorers, which call a method of any name, and all that reads or writes files.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sklearn.base import BaseEstimator
 
 from bikeml.experiment.trusted.functions import KERNELS, SPLITTERS
 from bikeml.experiment.trusted.packages import list_own_packages
+from bikeml.records.fingerprint import BOOSTERS
 from bikeml.system.spelling import some
 
 _DISTANCES = (
@@ -28,8 +33,11 @@ _LOSSES = (
 )
 TRUSTED_TYPES = (
     "builtins.dict",
+    "catboost.core.CatBoostRegressor",
     "collections.OrderedDict",  # of LightGBM
     "functools.partial",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.asarray",
     "numpy.clip",  # refuses numbers in columns of text
     "numpy.ascontiguousarray",  # for columns that are not transformed
@@ -68,12 +76,19 @@ TRUSTED_TYPES = (
     *(f"sklearn.neural_network._stochastic_optimizers.{name}Optimizer" for name in ("Adam", "SGD")),
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",  # of HistGradientBoosting with categories
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBRegressor",
 )
 """Types and functions that may be loaded beside skops' own list and scikit-learn's estimators."""
 NOT_SAVED = ("sklearn.cluster._birch.Birch",)
 """The estimators of scikit-learn that skops cannot save."""
 NO_ESTIMATORS = {"conftest", "experimental", "externals", "tests"}
 """Parts of scikit-learn without estimators for a model; nothing is imported from them."""
+
+
+def list_boosters(type_names: Iterable[str]) -> list[str]:
+    """Return the packages of boosters among the types of a model file: their own compiled code reads its trees."""
+    return sorted({*BOOSTERS} & {name.split(".")[0] for name in type_names})
 
 
 def is_trusted(type_name: str) -> bool:
