@@ -15,7 +15,8 @@ PLAIN, ALL = ROOT / "requirements.lock", ROOT / "requirements-all.lock"
 PINNED = re.compile(r"^([\w.-]+)(?:\[.*\])?==([\w.+!-]+)", re.MULTILINE)
 LINE = re.compile(r"^\| ([\w.-]+) \| ([\w.+!-]+) \| (.*?) \|", re.MULTILINE)
 TOLD_ELSEWHERE = {
-    "appnope": "BSD-2-Clause",  # of macOS; the next two are of Windows
+    "appnope": "BSD-2-Clause",  # this and the next of macOS; then two of Windows
+    "xgboost": "Apache-2.0",
     "pywin32": "PSF-2.0",
     "waitress": "ZPL-2.1",
     "huey": "MIT",  # this and the next only in their file LICENSE
