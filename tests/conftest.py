@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from hypothesis import settings
 
 from bikeml.config.composition import compose, config_dir, resolve
 from bikeml.config.schema import Config, typed
+from bikeml.records.fingerprint import BOOSTERS
 from bikeml.system import interrupts
 from bikeml.system.interrupts import INTERRUPTS
 from bikeml.system.redaction import forget
@@ -69,10 +71,17 @@ ROOT = Path(__file__).parent.parent
 CONF = str(config_dir())
 DAILY = ROOT / "bikeml" / "table" / "datasets" / "daily-bike-share.csv"
 
+MISSING = {name for name in BOOSTERS if find_spec(name) is None}
+"""The models that cannot be tried here."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tutorial's story, which takes minutes: at the end, one worker would wait for it."""
     items.sort(key=lambda item: item.path.stem != "test_tutorial_story")
+    for item in items:
+        values = getattr(item, "callspec", None) and item.callspec.params.values()
+        if MISSING.intersection(value for value in values or () if isinstance(value, str)):
+            item.add_marker(pytest.mark.skip(reason="the boosting extra is not installed"))
 
 
 @pytest.fixture(autouse=True)
