@@ -149,6 +149,22 @@ PLACES = [
     ("model.estimator.max_tokens=100", "model.estimator.max_tokens=100"),
     ("data.key=abc", "data.key=abc"),
     ("an experiment takes key=value", "an experiment takes key=value"),
+    ("curl -u me:abc https://h/x", "curl -u me:*** https://h/x"),
+    ("curl --user 'me:abc' https://h/x", "curl --user 'me:***' https://h/x"),
+    ("scp x me:abc@h.org:y", "scp x me:***@h.org:y"),
+    ("oauth2:abc@gitlab.com/x", "oauth2:***@gitlab.com/x"),
+    ("me:a:b@tcp(localhost:3306)/db", "me:***@tcp(localhost:3306)/db"),
+    ("git@h.org:me/x.git", "git@h.org:me/x.git"),
+    ("registry.io/x:latest@sha256:0a1b", "registry.io/x:latest@sha256:0a1b"),
+    ("mail to mailto:me@h.org/", "mail to mailto:me@h.org/"),
+    ("https://h/x;jsessionid=abc", "https://h/x;jsessionid=***"),
+    ("password = abc", "password = ***"),
+    ('token = "a b"', 'token = "***"'),
+    ("if password == abc", "if password == abc"),
+    ("Set-Cookie: sid=abc; Path=/", "Set-Cookie: ***"),
+    ("-----BEGIN RSA PRIVATE KEY-----\nabc\ndef\n-----END", "-----BEGIN RSA PRIVATE KEY-----***-----END"),
+    ("it said: ghp_0123456789abcdefghij", "it said: ***"),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_d", "***"),
     ("password: null", "password: null"),
     ("token: ${oc.env:TOKEN}", "token: ${oc.env:TOKEN}"),
 ]
@@ -315,10 +331,44 @@ def test_tables_facts_and_notices_show_names_in_one_line(capsys):
 
 
 def test_a_spreadsheet_gets_text_and_numbers_as_they_are():
-    cells = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "a=1", "-3.5", "+1e5", "", None, "＝1"]
+    cells = [
+        "=1+1",
+        "+a",
+        "-a",
+        "@a",
+        "\ta",
+        "\ra",
+        "a=1",
+        "-3.5",
+        "+1e5",
+        "",
+        None,
+        "＝1",
+        "a;=1",
+        'a; "@b',
+        "a\n-b",
+        "a;b=1",
+    ]
     table = pd.DataFrame({"text": cells, "number": [-1.5] * len(cells)})
     read = pd.read_csv(io.StringIO(to_sheet(table)), keep_default_na=False, dtype={"text": str})
-    safe = ["'=1+1", "'+a", "'-a", "'@a", "'\ta", "␍a", "a=1", "-3.5", "+1e5", "", "", "'＝1"]
+    safe = [
+        "'=1+1",
+        "'+a",
+        "'-a",
+        "'@a",
+        "'\ta",
+        "␍a",
+        "a=1",
+        "-3.5",
+        "+1e5",
+        "",
+        "",
+        "'＝1",
+        "a;'=1",
+        "a; \"'@b",
+        "a\n'-b",
+        "a;b=1",
+    ]
     assert [*read["text"]] == safe
     assert [*read["number"]] == [-1.5] * len(cells)
     assert table["text"].iloc[0] == "=1+1"

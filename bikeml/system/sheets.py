@@ -1,5 +1,6 @@
 """Write tables for people: a spreadsheet shows the text in them, and takes none of it for a formula."""
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,10 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a cell begins with that a spreadsheet calculates (OWASP, CSV injection), the wide forms of the signs too."""
+
+
+_LATER = re.compile(r"([;\t\n][\"\s]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
+"""A spreadsheet of a language with decimal commas begins a cell at a semicolon, in the middle of one of ours."""
 
 
 def to_sheet(table: "pd.DataFrame") -> str:
@@ -22,7 +27,7 @@ def to_sheet(table: "pd.DataFrame") -> str:
 def _as_text(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
-    cell = cell.replace("\r", "␍")  # no quotes stand around it, and it would begin a row
+    cell = _LATER.sub(r"\1'", cell.replace("\r", "␍"))  # no quotes stand around it, and it would begin a row
     if not cell.startswith(FORMULA):
         return cell
     with suppress(ValueError):

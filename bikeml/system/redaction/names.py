@@ -14,7 +14,9 @@ _WORDS = frozenset({"pwd", "pw", "otp", "sas", "jwt", "pat"})
 """What names a secret as a word of a name."""
 _LAST = frozenset({"key", "sig", "signature", "auth", "pass", "cookie"})
 """What names a secret as the last word of a name that is more than a word of a sentence."""
-_QUERIED = frozenset({"code", "session", "sessionid", "ticket", "assertion", "sid", "hmac", "verifier"})
+_QUERIED = frozenset(
+    {"code", "session", "sessionid", "ticket", "assertion", "sid", "jsessionid", "phpsessid", "hmac", "verifier"}
+)
 """What names a secret in an address alone."""
 _PLACES = frozenset({"file", "path", "dir", "folder", "home", "sock", "url", "uri", "endpoint", "type", "name"})
 """The last words of variables that say where a secret is, and hold none."""

@@ -17,6 +17,12 @@ NAME = rf"(?<![\w.%-])(?=[\w.%-]{{0,200}}?(?:{_HINTS}|bearer|%))([\w.%-]++)"
 HEADER = r"\b(?:authorization|x-[\w-]{0,30}(?:key|token))"
 BASIC = r"[\w+/-]{16,}={0,2}(?![\w=])|[\w.~+/-]{1,40}:\S{8}"
 """What follows Basic: base64, or a user and a password; hydra/sweeper=basic may stand before any other word."""
+SHAPES = (
+    r"(?:gh[opsur]|github_pat|glpat|hf|xox[abprs])[_-][\w-]{16,}"
+    r"|sk-[a-z0-9_]{20,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]+)?"
+)
+"""Tokens that are known by how they begin: of GitHub, GitLab, Hugging Face, Slack and OpenAI, and JSON Web Tokens."""
+SHORTEST_SHAPE = 20
 _BLANKS = 40
 """How many blanks stand at most before a key."""
 
@@ -28,12 +34,17 @@ def _pattern(name: str) -> re.Pattern[str]:
         {
             "address": r"(?:://|(?<=http):/|(?<=https):/|(?<![\w:/.])//)(?P<rest>[^\s<>\"'`]+)",
             "end of host": r"[/?#\\]",
-            "assigned": rf"{NAME}=",
+            "assigned": rf"{NAME}(?:=|[ \t]{{1,9}}=[ \t]{{1,9}})(?!=)",
             "mapped": rf"{NAME}([\"']?)[ \t]{{0,9}}:(?!//)[ \t]{{0,40}}",
             "login": r"\b(?:bearer\s{1,9}(?=\S{8})|sharedkey(?:lite)?\s{1,9}(?=\S{16})|"
             rf"basic\s{{1,9}}(?={BASIC}))([\w.~+/=:-]+)",
             "header": rf"{HEADER}\s{{0,9}}:\s{{0,9}}(?:[a-z]{{1,12}}\s{{1,9}})?([^\s'\"]{{4,}})",
             "option": r"(?<![\w-])--[\w-]{0,30}(?:passw|passwd|password|token|secret|key)\s{1,9}([^\s'\"-][^\s'\"]*)",
+            "user": r"(?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]{0,9}['\"]?[^\s:'\"]{1,80}:(?=\S*[^\d\s])([^\s'\"]+)",
+            "copied": r"(?<![\w.%+@:/-])(?!mailto:)[a-z][\w.%+-]{0,63}:([^\s@/'\"<>]{1,99})@(?!sha\d)[\w.-]{1,99}[:/(]",
+            "cookie": r"\bcookie:\s{0,9}([^\r\n'\"]{4,})",
+            "key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(.*?)(?:-----END|\Z)",
+            "token": rf"(?<![\w.-])({SHAPES})",
             "quoted '": r"'((?:[^'\\]|\\.)*+)",
             'quoted "': r'"((?:[^"\\]|\\.)*+)',
             "parameter": r"[^&#\s\"'<>]*+",
@@ -54,7 +65,7 @@ def find_places(text: str, *, is_code: bool = False) -> list[Span]:
     In code, ``password=password`` is an argument: there only addresses are looked at.
     """
     if "=" not in text and ":" not in text and " " not in text:
-        return []
+        return [] if len(text) < SHORTEST_SHAPE else [*_find(text, "token")]
     found = {*_find_users(text), *_find_assigned(text, only_parameters=is_code)}
     if not is_code:
         found |= {*_find_mapped(text), *_find_logins(text)}
@@ -142,9 +153,13 @@ def _find_mapped(text: str) -> Iterator[Span]:
 
 
 def _find_logins(text: str) -> Iterator[Span]:
-    """Yield the logins in headers, and those that options of a program name."""
-    for kind in ("login", "header", "option"):
-        yield from (found.span(1) for found in _pattern(kind).finditer(text))
+    """Yield the logins in headers, those that options of a program name, and what is a key or a token by itself."""
+    for kind in ("login", "header", "cookie", "option", "user", "copied", "key", "token"):
+        yield from _find(text, kind)
+
+
+def _find(text: str, kind: str) -> Iterator[Span]:
+    return (found.span(1) for found in _pattern(kind).finditer(text))
 
 
 def _match(kind: str, text: str, position: int, group: int = 0) -> Span:
