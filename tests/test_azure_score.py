@@ -57,6 +57,16 @@ def score(served: Served, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+def test_a_model_that_has_changed_since_its_check_is_not_loaded(score, served, monkeypatch, tmp_path):
+    (tmp_path / "model").mkdir()
+    content = (served.code.parent / "models" / "model" / "model.skops").read_bytes()
+    (tmp_path / "model" / "model.skops").write_bytes(content + b" ")
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path))
+    score._load_model.cache_clear()
+    with pytest.raises(RuntimeError, match=r"model.skops has the sha256 \w+, and \w+ was checked; deploy again"):
+        score.init()
+
+
 def request(*rows: list[Any], columns: Any = tuple(INPUTS), **more: Any) -> str:
     return json.dumps({"input_data": {"columns": list(columns), "data": list(rows), **more}})
 

@@ -89,6 +89,9 @@ def run_in(checkout, *words):
         pytest.param(("model=rf", "preprocessing=standard", "model.estimator.n_estimators=20"), marks=pytest.mark.long),
         ("model=gbr", "search=grid", "model.grid={n_estimators: [5, 10]}", "search.checkpoint=true"),
         pytest.param(("split=chronological", "model=lasso", "evaluation.confidence=0.9"), marks=pytest.mark.long),
+        pytest.param(("model=lightgbm", "model.estimator.n_estimators=20"), marks=pytest.mark.long),
+        pytest.param(("model=xgboost", "model.estimator.n_estimators=20"), marks=pytest.mark.long),
+        pytest.param(("model=catboost", "model.estimator.iterations=20", "target=sqrt"), marks=pytest.mark.long),
         ("data=csv", "data.path=my table.csv", "data.target=rentals", "data.numeric=[temp]", "data.categorical=[]"),
     ],
 )

@@ -1,11 +1,17 @@
-"""Alter the arrays and numbers in model files, load them, and predict: refused, or a prediction; no crash and no hang."""
+"""
+Alter the arrays, numbers and bytes in model files, load them, and predict: refused, or a prediction; no crash, no hang.
 
+Each file is loaded with the sha256 that it had before, as the record of its run has it.
+"""
+
+import hashlib
 import io
 import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -34,6 +40,8 @@ def build_pipelines() -> dict[str, Any]:
     from sklearn import cluster, ensemble, neighbors, pipeline, preprocessing, svm, tree
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import Ridge
+
+    from bikeml.records.fingerprint import BOOSTERS
 
     few = {"n_estimators": 3, "random_state": 0}
     rare = preprocessing.OneHotEncoder(min_frequency=16, handle_unknown="infrequent_if_exist")
@@ -64,7 +72,18 @@ def build_pipelines() -> dict[str, Any]:
             neighbors.KNeighborsRegressor(),
         ],
     }
+    models |= {name: [preprocessing.StandardScaler(), _build_booster(name)] for name in BOOSTERS if find_spec(name)}
     return {name: pipeline.make_pipeline(*steps) for name, steps in models.items()}
+
+
+def _build_booster(name: str) -> Any:
+    import importlib
+
+    from bikeml.experiment.trusted.packages import ESTIMATORS
+
+    quiet = {"lightgbm": {"verbosity": -1}, "catboost": {"verbose": False, "allow_writing_files": False}}
+    kind = getattr(importlib.import_module(name), ESTIMATORS[name])
+    return kind(n_estimators=3, random_state=0, max_depth=2, **quiet.get(name, {}))
 
 
 def plan(session: Path, *, is_short: bool) -> list[Case]:
@@ -82,24 +101,24 @@ def plan(session: Path, *, is_short: bool) -> list[Case]:
 def _run(file: Path, X: pd.DataFrame, change: Callable[[Members, Random], str], random: Random):
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    done = change(members, random)
+    done, recorded = change(members, random), hashlib.sha256(file.read_bytes()).hexdigest()
     with TemporaryDirectory() as folder:
         altered = Path(folder) / "model.skops"
         with zipfile.ZipFile(altered, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
-        ending = call(lambda: load_and_predict(altered, X), Path(folder))
+        ending = call(lambda: load_and_predict(altered, X, recorded), Path(folder))
     return done, ending, judge_ending(ending)
 
 
-def load_and_predict(file: Path, X: pd.DataFrame) -> int:
+def load_and_predict(file: Path, X: pd.DataFrame, recorded: str) -> int:
     """Do as predict does: a file that is refused has status 1, and so have rows that the model cannot take."""
     from bikeml.errors import BikemlError
     from bikeml.experiment.fit import estimator_errors
     from bikeml.experiment.model_file import load_pipeline
 
     try:
-        model = load_pipeline(file)
+        model = load_pipeline(file, recorded)
         with estimator_errors():
             sys.stdout.write(f"{model.predict(X)[:3]}\n")
     except BikemlError as error:
@@ -182,6 +201,16 @@ def exchange(members: Members, random: Random) -> str:
     return f"{first} = {second}"
 
 
+def change_bytes(members: Members, random: Random) -> str:
+    """Put other bytes into a member that is no array, such as the trees of a booster."""
+    name = random.choice(sorted({*members} - {*_arrays(members)}))
+    content, n_bytes = bytearray(members[name]), random.choice([1, 1, 4, 16])
+    place = random.randrange(max(1, len(content) - n_bytes))
+    content[place : place + n_bytes] = random.choice([random.randbytes(n_bytes), b"9" * n_bytes, b""])
+    members[name] = bytes(content)
+    return f"{n_bytes} bytes at {place} of {name}"
+
+
 def change_number(members: Members, random: Random) -> str:
     """Put an extreme number into one place of the schema, such as the number of columns."""
     schema = json.loads(members["schema.json"])
@@ -249,6 +278,7 @@ CHANGES: dict[str, Callable[[Members, Random], str]] = {
     "shape": change_shape,
     "type": change_type,
     "exchange": exchange,
+    "bytes": change_bytes,
     "number": change_number,
     "part": change_part,
     "expand": expand,
