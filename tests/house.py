@@ -26,7 +26,7 @@ ROOMS = {
     "experiment.trusted": {"sklearn", "skops"},
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
-    "tracking": {"mlflow", "sklearn"},
+    "tracking": {"fastapi", "mlflow", "sklearn", "uvicorn"},
     "tracking.lookup": {"mlflow"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},
     "pages.run": {"matplotlib"},

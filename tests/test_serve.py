@@ -11,6 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.azureml.processes import free_port, processes_with
@@ -56,23 +57,36 @@ def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdi
         address = re.search(r"http://127.0.0.1:\d+/invocations", lines[1])[0]
         body = json.loads(shlex.split(lines[2])[-1])
         answer = ask(address, body)["predictions"]
-        assert len(processes_with(mark)) > 1
+        assert len(processes_with(mark)) == 1
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (128 + number, "starting the server\nbikeml: interrupted\n")
+    assert (process.returncode, err) == (128 + number, "bikeml: interrupted\n")
     assert processes_with(mark) == []
-    import pandas as pd
-
     assert answer == list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
 
 
 @pytest.mark.slow
-def test_a_server_ends_when_the_command_is_killed(run_id, workdir):
+def test_workers_answer_as_one_does_and_end_when_the_command_is_interrupted_or_killed(run_id, workdir):
+    from bikeml.experiment.model_file import load_pipeline
+
     mark = f"killed-{os.getpid()}"
-    with start("run=latest", f"port={free_port()}", BIKEML_TEST_MARK=mark) as process:
-        assert run_id in process.stdout.readline(), process.stderr.read()
-        assert len(processes_with(mark)) > 1
-        process.kill()
+    for end in (signal.SIGINT, signal.SIGKILL):
+        with start("run=latest", f"port={free_port()}", "workers=2", BIKEML_TEST_MARK=mark) as process:
+            lines = [process.stdout.readline() for _ in range(4)]
+            assert run_id in lines[0], process.stderr.read()
+            address = re.search(r"http://127.0.0.1:\d+/invocations", lines[1])[0]
+            body = json.loads(shlex.split(lines[2])[-1])
+            answers = [ask(address, body)["predictions"] for _ in range(4)]
+            assert len(processes_with(mark)) > 3  # this command, uvicorn's supervisor, and the workers
+            process.send_signal(end)
+            process.communicate(timeout=60)
+        assert process.returncode == (130 if end == signal.SIGINT else -9)
+        expected = list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
+        assert answers == [expected] * 4
+        wait_until_gone(mark)
+
+
+def wait_until_gone(mark):
     for _ in range(100):
         if not processes_with(mark):
             return
@@ -88,7 +102,6 @@ CITY = ("data=csv", "data.path=cities.csv", "data.target=y", "data.numeric=[temp
 @pytest.mark.parametrize("preprocessing", ["standard", "imputed"])
 def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, preprocessing):
     import mlflow
-    import pandas as pd
 
     import bikeml
 
@@ -117,22 +130,17 @@ def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, prepro
 
 
 @pytest.mark.slow
-def test_a_server_that_ends_by_itself_says_what_it_said_last(run_id, workdir):
-    broken = workdir / "broken" / "uvicorn"
-    broken.parent.mkdir()
-    broken.mkdir()
-    (broken / "__init__.py").write_text("raise ImportError('no uvicorn today')\n")
-    (broken / "main.py").write_text("")
-    with start("run=latest", f"port={free_port()}", PYTHONPATH=str(broken.parent)) as process:
+def test_workers_that_end_by_themselves_say_what_they_said_last(run_id, workdir):
+    says = "import os, sys\nif 'uvicorn' in sys.orig_argv: os.write(2, b'no uvicorn today'), os._exit(7)\n"
+    (workdir / "sitecustomize.py").write_text(says)
+    with start("run=latest", f"port={free_port()}", "workers=2", PYTHONPATH=str(workdir)) as process:
         out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (1, "")
-    assert re.match(r"starting the server\nbikeml: the server ended with status 1; it said last:", err)
+    assert re.match(r"starting 2 workers\nbikeml: the server ended with status 7; it said last:", err)
     assert "no uvicorn today" in err
 
 
 def test_the_line_to_try_is_a_shell_s_whatever_the_cells_are():
-    import pandas as pd
-
     from bikeml.tasks.models.serve import _describe
 
     rows = {"columns": ["colour", "a b"], "data": [['l\'été "$HOME" `id`', 1.5], ["x", 2.5]]}
@@ -164,6 +172,7 @@ def test_a_port_that_is_taken_is_one_message_before_anything_else(capsys):
     ("words", "status", "message"),
     [
         (["port=0"], 2, r"port=0 should be greater than or equal to 1"),
+        (["workers=0"], 2, r"workers=0 should be greater than or equal to 1"),
         (["run=best"], 2, r"there is no store at"),
         (["tracking=none"], 2, r"tracking.uri=null names no store"),
     ],
