@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ |= {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}  # one core, and no line is broken
-SHORT, ALL = 25, "all"
+SHORT, ALL = 12, "all"
 CASES = {"records": 900, "models": 600, "surroundings": 300}
 """How many a kind has, if that is not OTHERS."""
 OTHERS = 300

@@ -462,7 +462,7 @@ def user(workdir):
     return Shell(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # some twenty commands, one after another; what each has to say of a name has a test above
 def test_the_whole_story_works_with_any_names(user):
     before = everything_below(user.folder.parent)
     options, data = "--config-dir=it's my $conf", override("data", "it's nasty")
