@@ -1,7 +1,9 @@
 """preprocessing=auto: every kind of column, with gaps, for every model, and the same answers after a saved model is loaded."""
 
+import importlib
 import itertools
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
+from skrub._config import _get_default_data_dir
 
+import bikeml.experiment
 from bikeml.config.composition import config_dir
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
@@ -357,3 +361,12 @@ def test_the_steps_are_of_scikit_learn_numpy_pandas_and_skrub_alone():
     packages = {type(part).__module__.split(".")[0] for part in pipeline.get_params().values()}
     assert packages <= {"sklearn", "skrub", "builtins", "numpy"}
     assert isinstance(pipeline[0], ColumnTransformer)
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
+def test_a_home_that_cannot_be_written_does_not_keep_skrub_from_being_imported(home, monkeypatch):
+    for name, value in (("HOME", home), ("USERPROFILE", home), ("SKB_DATA_DIRECTORY", "")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SKB_DATA_DIRECTORY")
+    importlib.reload(bikeml.experiment)
+    assert Path(_get_default_data_dir()).is_dir()
