@@ -1,0 +1,88 @@
+"""
+Choose the weights of a blend: how often each model counts in the mean of their predictions.
+
+Source: Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble Selection from Libraries of Models (2004), with replacement.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bikeml.evaluation.metric import Metric
+
+MOST_STEPS = 100
+"""A blend has at most so many models, each counted as often as it was chosen."""
+LEAST_GAIN = 1e-9
+"""The share of a score by which it must rise, so that rounding chooses no model."""
+OF_SQUARES = ("r2", "mse", "rmse")
+"""The metrics for which one blend is better than another on the same rows if its mean squared error is lower."""
+LARGEST = 1e300
+
+Scores = Callable[[np.ndarray], np.ndarray]
+"""Takes how often each model counts so far; returns the score if each counted once more; both of shape (n_models,)."""
+
+
+def choose_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
+    """
+    Return how often each model counts, shape (n_models,), in the blend that is best for these rows.
+
+    Begin with the best model, and add the one that makes the mean best, the same again too, until none makes it better.
+    `y` has shape (n_rows,), `predictions` (n_models, n_rows). Each model counts once if the metric is undefined.
+    """
+    find_scores = _score_squares(y, predictions) if metric.name in OF_SQUARES else _score(y, predictions, metric)
+    counts, best = np.zeros(len(predictions), dtype=int), -np.inf
+    for _ in range(MOST_STEPS):
+        scores = np.nan_to_num(find_scores(counts), nan=-np.inf, neginf=-np.inf)
+        chosen = int(scores.argmax())
+        if not scores[chosen] > best + LEAST_GAIN * (abs(best) if np.isfinite(best) else 0):
+            break
+        counts[chosen] += 1
+        best = scores[chosen]
+    return counts if counts.any() else np.ones_like(counts)
+
+
+def choose_fold_weights(
+    y: np.ndarray, predictions: np.ndarray, rows: np.ndarray, folds: np.ndarray, metric: Metric, *, in_order: bool
+) -> np.ndarray:
+    """
+    Return the weights with which each fold is scored, shape (n_folds, n_models), chosen without the rows of the fold.
+
+    `predictions` are out-of-fold ones, shape (n_models, n_predictions); `y`, `rows` and `folds` tell the actual value,
+    the row and the number of the fold of each, shape (n_predictions,). With `in_order` the folds follow each other in
+    time, so weights are chosen on earlier folds only; before the first one nothing is known, and each model counts
+    once.
+    """
+    weights = []
+    for fold in np.unique(folds):
+        known = folds < fold if in_order else ~np.isin(rows, rows[folds == fold])  # repeats predict a row again
+        weights.append(choose_weights(y[known], predictions[:, known], metric))
+    return np.array(weights)
+
+
+def average(predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of predictions, shape (n_models, n_rows), to the bit as a VotingRegressor does."""
+    counted = weights > 0
+    return np.asarray(np.average(predictions[counted].T, axis=1, weights=weights[counted]))
+
+
+def _score_squares(y: np.ndarray, predictions: np.ndarray) -> Scores:
+    """Return what scores a blend by its mean squared error, which the products of the models' errors tell."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = predictions - y
+        products = np.nan_to_num(errors @ errors.T / max(1, len(y)), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST)
+
+    def find_scores(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_blend = products @ counts
+            squares = counts @ of_blend + 2 * of_blend + products.diagonal()
+            return np.asarray(-squares / (counts.sum() + 1) ** 2)
+
+    return find_scores if len(y) else lambda counts: np.full(len(counts), np.nan)
+
+
+def _score(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> Scores:
+    def find_scores(counts: np.ndarray) -> np.ndarray:
+        blends = (counts @ predictions + predictions) / (counts.sum() + 1)
+        return np.array([metric.sign * metric.measure(y, blend) if len(y) else np.nan for blend in blends])
+
+    return find_scores
