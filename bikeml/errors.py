@@ -86,6 +86,10 @@ class TrackingError(BikemlError):
     """A run could not be recorded in the tracking store, or read from it; its run folder is safe."""
 
 
+class BlendError(ConfigError):
+    """The cells of a sweep cannot be blended."""
+
+
 class SweepStoppedError(BikemlError):
     """The cell of a sweep was skipped, since more cells had failed than sweep.max_failures allows."""
 

@@ -33,6 +33,7 @@ ROOMS = {
     "pages.sweep": {"matplotlib", "pandas"},
     "pages.comparison": {"matplotlib", "pandas"},
     "multirun.display": {"pandas"},
+    "multirun.blending": {"pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
     "tasks.tables": {"pandas", "pydantic"},

@@ -95,7 +95,7 @@ def cancel_jobs(folder: Path, overrides: Iterable[str] = ()) -> Iterator[Job]:
 
 
 def _tag(folder: Path) -> str:
-    cells = [cell for cell in SweepFolder(folder).read().cells if not cell.reused]
+    cells = [cell for cell in SweepFolder(folder).read().cells if not cell.reused and not cell.is_blend]
     fingerprints = [cell.fingerprint for cell in cells if cell.fingerprint is not None]
     if not fingerprints:
         raise BikemlError(f"the sweep in {str(folder)!r} has submitted no job; give the folder of one that has")

@@ -58,6 +58,7 @@ TASKS = {
     ),
     "ui": Task("bikeml.tasks.ui:show_pages", "show MLflow's pages of the recorded runs"),
     "reproduce": Task("bikeml.tasks.reproduce:reproduce", "run a recorded run again and compare every figure"),
+    "blend": Task("bikeml.tasks.blend:blend", "blend the finished cells of a sweep", words="folder"),
     "report": Task("bikeml.tasks.report:report", "make the page of a run or a sweep again", has_options=False),
     "record": Task("bikeml.tasks.record:record", "record runs and sweeps in a store later", has_options=False),
     "azure data": Task("bikeml.azure.tasks.data:register_data", "register a table as a data asset"),

@@ -106,6 +106,24 @@ class TargetConfig(Section):
     transformer: EstimatorSpec | None
 
 
+class MemberConfig(Section):
+    """A model of a blend, from what is done with the columns to the target, and how often it counts."""
+
+    name: Annotated[Name, NotInResult]
+    preprocessing: PreprocessingConfig
+    model: ModelConfig
+    target: TargetConfig
+    weight: Annotated[int, Field(ge=0)]
+    fold_weights: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_one_value_for_each_axis(self) -> Self:
+        several = [name for grid in self.model.grids for name, axis in grid.items() if len(axis) > 1]
+        if several or len(self.model.grids) > 1 or self.model.space:
+            raise ValueError("model.grid should have the one value of each axis that a search found; blend cells anew")
+        return self
+
+
 class NoSearch(Section):
     """The parameters as they stand; a recipe whose sweep has a budget takes it by the same key as a search."""
 

@@ -10,6 +10,7 @@ from bikeml.config.azure import AzureConfig
 from bikeml.config.data import DataConfig, SplitConfig
 from bikeml.config.estimators import (
     GridSearch,
+    MemberConfig,
     ModelConfig,
     NoSearch,
     PreprocessingConfig,
@@ -43,6 +44,8 @@ from bikeml.system.spelling import join_names
 CELL_LINES = either('a list of lines of overrides, such as ["model=linear", "model=gbr target=sqrt"], or null')
 EXPERIMENT = "bikeml"
 """The MLflow experiment in which runs stand if nothing names one."""
+FOUND: Mapping[str, Any] = {"kind": "grid", "scoring": None}
+"""Of a member of a blend, a search that has found its one candidate."""
 
 
 class EvaluationConfig(Section):
@@ -92,6 +95,7 @@ class SweepConfig(Section):
 
     cells: Annotated[Annotated[list[Name], Field(min_length=1)] | None, CELL_LINES, AddedLater(None)]
     unfit: Annotated[Literal["fail", "leave_out"], AddedLater("fail")]
+    blend: Annotated[bool, AddedLater(default=False)]
     max_failures: Annotated[int, Field(ge=0)] | None
     rope: Annotated[float, Field(ge=0, allow_inf_nan=False), AddedLater(0.01)]
 
@@ -107,6 +111,7 @@ class Config(Section):
     target: Annotated[TargetConfig, AddedLater({"transformer": None})]
     search: Annotated[NoSearch | GridSearch | RandomSearch, Field(discriminator="kind")]
     evaluation: EvaluationConfig
+    blend: Annotated[list[MemberConfig], AddedLater([])]
     tracking: Annotated[TrackingConfig, NotInResult]
     azure: Annotated[AzureConfig, NotInResult]
     vars: Annotated[dict[Any, Any], NotInResult, AddedLater({})]
@@ -129,6 +134,21 @@ class Config(Section):
         axes = self.model.space.items()
         return [{name: [axis.low, axis.high] if isinstance(axis, Range) else axis for name, axis in axes}]
 
+    @property
+    def members(self) -> list[Self]:
+        """The config of each member of a blend; a grid of one candidate has what a search found. Or else this one."""
+        found, plain = GridSearch.model_construct(**FOUND), NoSearch(kind="none")
+        return [
+            self.model_copy(
+                update={
+                    **{key: getattr(each, key) for key in ("preprocessing", "model", "target")},
+                    "search": found if any(each.model.grids) else plain,
+                    "blend": [],
+                }
+            )
+            for each in self.blend
+        ] or [self]
+
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         dates = self.data.dates if self.preprocessing.date else []
@@ -142,6 +162,14 @@ class Config(Section):
             raise ValueError("split=chronological needs a date column; set data.date")
         if self.evaluation.nested and self.search.kind == "none":
             raise ValueError("evaluation.nested=true judges a search; choose search=grid, or set it to false")
+        lengths = {len(each.fold_weights) for each in self.blend}
+        weights = [[each.weight, *each.fold_weights] for each in self.blend]
+        is_whole = len(lengths) == 1 and all(map(any, zip(*weights, strict=True))) and self.search.kind == "none"
+        if self.blend and not is_whole:
+            raise ValueError(
+                "blend is not as bikeml blend writes it: each member needs a weight for each fold, in each fold one "
+                "must be above 0, and search should be none; blend the sweep again"
+            )
         return self
 
 

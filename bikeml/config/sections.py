@@ -27,12 +27,8 @@ Mark = TypeVar("Mark", Elsewhere, AddedLater)
 def result_sections(config: Config) -> dict[str, Any]:
     """Return the part of `config` that determines its result on a table, as plain values."""
     sections: dict[str, Any] = _without_arguments(keep_result(config.model_dump(), type(config)))
-    for kind, steps in list(sections["preprocessing"].items()):
-        if isinstance(steps, Mapping) and len(steps) > 1:  # their order counts, and equal mappings may have another
-            sections["preprocessing"][f"{kind}_order"] = list(steps)
-    own = sections["preprocessing"].get("columns", {})
-    if own:
-        sections["preprocessing"]["columns_order"] = [[key, *steps] for key, steps in own.items()]
+    for section in (sections, *(each for each in sections.get("blend", ()) if isinstance(each, Mapping))):
+        _keep_order(section["preprocessing"])
     data = sections["data"]
     for role in {"numeric", "categorical", "text"} & data.keys():
         data[role] = sorted(data[role])
@@ -45,6 +41,16 @@ def result_sections(config: Config) -> dict[str, Any]:
     if config.evaluation.importance == "none":  # which is what reads it
         sections["evaluation"].pop("rank", None)
     return sections
+
+
+def _keep_order(preprocessing: dict[str, Any]) -> None:
+    """Add the order of the steps: it counts, and equal mappings may have another."""
+    for kind, steps in list(preprocessing.items()):
+        if isinstance(steps, Mapping) and len(steps) > 1:
+            preprocessing[f"{kind}_order"] = list(steps)
+    own = preprocessing.get("columns", {})
+    if own:
+        preprocessing["columns_order"] = [[key, *steps] for key, steps in own.items()]
 
 
 def names_not_in_result(schema: type[Section] = Config) -> set[str]:
@@ -108,7 +114,9 @@ def move_elsewhere(sections: Mapping[str, Any], schema: type[Section] = Config) 
 
 
 def _below(field: FieldInfo, value: Any, rewrite: Callable[[Mapping[str, Any], type[Section]], Any]) -> Any:  # noqa: ANN401  any YAML value
-    """Return a section, rewritten by the schema of the field or of its kind; any other value unchanged."""
+    """Return a section or a list of them, rewritten by the schema of the field or of its kind; others unchanged."""
+    if isinstance(value, list):
+        return [_below(field, each, rewrite) for each in value]
     if not isinstance(value, Mapping):
         return value
     for member in _members(field):
@@ -119,8 +127,8 @@ def _below(field: FieldInfo, value: Any, rewrite: Callable[[Mapping[str, Any], t
 
 
 def _members(field: FieldInfo) -> Iterator[type[Section]]:
-    """Yield the sections that a field allows: one, or one for each kind."""
-    is_union = get_origin(field.annotation) in (Union, UnionType)
+    """Yield the sections that a field allows: one, one for each kind, or that of a list's items."""
+    is_union = get_origin(field.annotation) in (Union, UnionType, list)
     for option in get_args(field.annotation) if is_union else (field.annotation,):
         if isinstance(option, type) and issubclass(option, Section):
             yield option

@@ -52,6 +52,7 @@ def predict_scale(
 
 def _encode(pipeline: Pipeline, X: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:
     """Return what the scale sees of each row: the prediction, and the columns as the model has them if they are few."""
-    encoded = pipeline[:-1].transform(X)
+    steps = pipeline[:-1] if len(pipeline) > 1 else pipeline[-1].estimators_[0][:-1]  # of the first member of a blend
+    encoded = steps.transform(X)
     seen = [] if issparse(encoded) or encoded.shape[1] > MOST_COLUMNS else [np.asarray(encoded, dtype=float)]
     return np.asarray(np.clip(np.column_stack([predicted, *seen]), -LARGEST, LARGEST))

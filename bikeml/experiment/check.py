@@ -33,6 +33,9 @@ from bikeml.table.problems import Tolerance
 
 def check_estimators(config: Config) -> None:
     """Build every estimator of `config`, and try its grid; raises ConfigError with a list of all problems."""
+    if config.blend:
+        _check_members(config)
+        return
     problems = [*find_problems("model.estimator", config.model.estimator, RegressorMixin)]
     if config.target.transformer:
         problems += find_problems("target.transformer", config.target.transformer, TransformerMixin)
@@ -76,6 +79,18 @@ def check_rows(config: Config, y: np.ndarray, rows: np.ndarray) -> None:
     check_target(build(config.target.transformer), y, rows)
 
 
+def _check_members(config: Config) -> None:
+    """Check each member of a blend as an experiment of its own."""
+    problems = []
+    for number, member in enumerate(config.members):
+        try:
+            check_estimators(member)
+        except ConfigError as error:
+            problems += [f"blend[{number}]: {line}" for line in str(error).splitlines()]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
 def _group_problems(config: Config) -> Iterator[str]:
     """Yield why rows of one group could be on both sides of the split."""
     group = config.data.group
@@ -94,8 +109,13 @@ DATES: Sequence[object] = ("2012-01-01", "2012-02-29", "2012-03-31", "2013-12-31
 SENTENCES: Sequence[object] = ("red wine", "white wine", "dry", "sweet as honey") * 5
 
 
+ALL = Tolerance(text_categories=True, numeric_gaps=True, categorical_gaps=True, date_gaps=True, text_gaps=True)
+
+
 def find_tolerance(config: Config) -> Tolerance:
     """Return which cells the pipeline accepts: try the preprocessing on a few cells, and read the model's tags."""
+    if config.blend:  # each member has read the table alone
+        return ALL
     kinds, gaps_may_pass = kinds_in_use(config), takes_gaps(config)
     steps = {kind: steps for kind, steps in steps_by_kind(config).items() if kind in kinds}
     own = {

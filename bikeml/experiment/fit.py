@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, clone
@@ -22,9 +23,10 @@ from bikeml.evaluation.threads import all_cores
 from bikeml.experiment.check import check_rows
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.grid import build_grid, find_parameters
-from bikeml.experiment.pipeline import REGRESSOR, build_pipeline
+from bikeml.experiment.pipeline import REGRESSOR, build_blend, build_pipeline, is_same, join_members
 from bikeml.table.data import Table
 from bikeml.table.split import Fold, Split
+from bikeml.terminal.numbers import show_count
 from bikeml.terminal.progress import Announce
 
 CONNECT_TIMEOUT_SECONDS = 20
@@ -62,28 +64,41 @@ class Fitted:
 
     pipeline: Pipeline
     outcome: SearchOutcome | None
-    nested: Sequence[BaseEstimator]
-    """With evaluation.nested, an unfitted search for each fold of the cross-validation."""
+    of_folds: Sequence[BaseEstimator]
+    """
+    What each fold of the cross-validation fits; empty if it is a clone of the pipeline.
+
+    With evaluation.nested it is a search, in a blend the members with the weights that were chosen without the fold.
+    """
+    is_tuned: bool
+    """Whether the rows that the folds score chose parameters."""
     seconds: float
     checkpoint: Checkpoint | None = None
 
 
-def fit(config: Config, table: Table, split: Split, name: str, announce: Announce) -> Fitted:
+def fit(
+    config: Config, table: Table, split: Split, name: str, announce: Announce, known: Sequence[Pipeline | None] = ()
+) -> Fitted:
     """
     Return the pipeline of `config`, fitted on the training rows.
 
-    `name` is the fingerprint, which names the folder of the checkpoint. Raises FitError if an estimator refuses the
-    data or its arguments.
+    `name` is the fingerprint, which names the folder of the checkpoint. `known` are the members of a blend that are
+    fitted already. Raises FitError if an estimator refuses the data or its arguments.
     """
     X, y = table.X.iloc[split.train], table.y[split.train]
-    check_rows(config, y, table.rows[split.train] + 1)
-    pipeline = build_pipeline(config, X, _list_folds(split))
     started = time.perf_counter()
+    for each in config.members:
+        check_rows(each, y, table.rows[split.train] + 1)
+    if config.blend:
+        announce("fitting the members")
+        pipeline, of_folds = _fit_blend(config, X, y, split, known)
+        is_tuned = any(each.search.kind != "none" for each in config.members)
+        return Fitted(pipeline, None, of_folds, is_tuned, time.perf_counter() - started)
+    pipeline = build_pipeline(config, X, _list_folds(split))
     if config.search.kind == "none":
         announce("fitting")
-        with estimator_errors(), all_cores(pipeline, len(X)):
-            pipeline.fit(X, y)
-        return Fitted(_on_one_thread(pipeline), None, (), time.perf_counter() - started)
+        pipeline = _fit_alone(pipeline, X, y)
+        return Fitted(pipeline, None, (), is_tuned=False, seconds=time.perf_counter() - started)
     search = _build_search(config, pipeline, split.search_folds)
     if config.search.checkpoint:
         search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
@@ -94,9 +109,41 @@ def fit(config: Config, table: Table, split: Split, name: str, announce: Announc
     _refuse_no_score(search, str(config.search.scoring))
     nested = [_build_search(config, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
-    return Fitted(
-        search.best_estimator_, _outcome(search, find_parameters(config, pipeline)), nested, seconds, search.checkpoint
-    )
+    outcome = _outcome(search, find_parameters(config, pipeline))
+    return Fitted(search.best_estimator_, outcome, nested, not nested, seconds, search.checkpoint)
+
+
+def _fit_alone(pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray) -> Pipeline:
+    with estimator_errors(), all_cores(pipeline, len(X)):
+        pipeline.fit(X, y)
+    return _on_one_thread(pipeline)
+
+
+def _fit_blend(
+    config: Config, X: pd.DataFrame, y: np.ndarray, split: Split, known: Sequence[Pipeline | None]
+) -> tuple[Pipeline, list[Pipeline]]:
+    """Return the fitted blend of `config`, and the unfitted one of each fold, with its weights."""
+    of_folds = [*zip(*(each.fold_weights for each in config.blend), strict=True)]
+    if len(of_folds) != len(split.folds):
+        raise ConfigError(
+            f"blend has weights for {show_count(len(of_folds), 'fold')}, and split makes {len(split.folds)}; blend a "
+            "sweep of this split"
+        )
+    members = [_build_member(each, X, _list_folds(split)) for each in config.members]
+    weights = [each.weight for each in config.blend]
+    fitted = []
+    for number in [number for number, weight in enumerate(weights) if weight > 0]:
+        found = known[number] if known else None
+        is_known = found is not None and is_same(found, members[number])
+        fitted.append(found if is_known else _fit_alone(clone(members[number]), X, y))
+    return join_members(build_blend(members, weights), fitted), [build_blend(members, each) for each in of_folds]
+
+
+def _build_member(config: Config, X: pd.DataFrame, folds: Sequence[Fold]) -> Pipeline:
+    """Return the unfitted pipeline of a member of a blend, with what a search found."""
+    pipeline = _on_one_thread(build_pipeline(config, X, folds))
+    grid = build_grid(config, pipeline) if config.search.kind != "none" else [{}]
+    return pipeline.set_params(**{name: values[0] for name, values in grid[0].items()})
 
 
 def _refuse_no_score(search: ResumableGridSearchCV, scoring: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import Bunch, get_tags
 
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
@@ -76,6 +77,28 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     return Pipeline([*transformers.steps, (REGRESSOR, transform_target(model, build(config.target.transformer)))])
 
 
+def build_blend(members: Sequence[Pipeline], weights: Sequence[int]) -> Pipeline:
+    """Return the unfitted weighted mean of those members, pipelines for the same columns, whose weight is above 0."""
+    counted = [number for number, weight in enumerate(weights) if weight > 0]
+    estimators = [(f"member_{number + 1}", members[number]) for number in counted]
+    return Pipeline([(REGRESSOR, VotingRegressor(estimators, weights=[weights[number] for number in counted]))])
+
+
+def join_members(blend: Pipeline, fitted: Sequence[Pipeline]) -> Pipeline:
+    """Return the `blend` with members that were fitted one by one: what its own fit would make of them."""
+    voting = blend[-1]
+    voting.estimators_ = list(fitted)
+    voting.named_estimators_ = Bunch(**{name: each for (name, _), each in zip(voting.estimators, fitted, strict=True)})
+    voting.feature_names_in_ = fitted[-1].feature_names_in_
+    return blend
+
+
+def is_same(fitted: Pipeline, unfitted: Pipeline) -> bool:
+    """Return whether a fitted pipeline has the steps and arguments of an unfitted one."""
+    shown = (each.__repr__(N_CHAR_MAX=10**9) for each in (fitted, unfitted))
+    return len(set(shown)) == 1
+
+
 def _build_own_parts(config: Config, own: Mapping[str, Sequence[str]], X: pd.DataFrame) -> Iterator[Part]:
     """Yield the entries of a ColumnTransformer for the columns with steps of their own; a key has one for each kind."""
     data = config.data
@@ -112,6 +135,8 @@ def _maker(steps: Steps) -> Callable[[], list[BaseEstimator]]:
 
 def is_reproducible(config: Config) -> bool:
     """Return whether the split and every estimator have a seed; without one a run is not called reproducible."""
+    if config.blend:
+        return all(map(is_reproducible, config.members))
     if not config.split.is_seeded:
         return False
     if any(name.endswith("random_state") and None in axis for grid in config.searched for name, axis in grid.items()):

@@ -64,12 +64,17 @@ def forget(_: str) -> RecordedFolds | None:
 
 
 def run(
-    config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent, recall: Recall = forget
+    config: Config,
+    invocation: Invocation,
+    folder: RunFolder,
+    announce: Announce = silent,
+    recall: Recall = forget,
+    members: Sequence[Pipeline | None] = (),
 ) -> Finished:
     """
     Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
 
-    If the config repeats the folds, those that `recall` returns are not fitted again.
+    The folds that `recall` returns are not fitted again, nor the `members` of a blend that are fitted.
 
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
     FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
@@ -82,7 +87,7 @@ def run(
     _check_fingerprint(invocation.fingerprint, identity)
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
-        fitted = fit(config, table, split, fingerprint(identity), announce)
+        fitted = fit(config, table, split, fingerprint(identity), announce, members)
         known = _recall_folds(config, table, split, identity, recall)
         judged = _judge(config, table, split, fitted, known, announce)
     experiment = Experiment(
@@ -134,8 +139,7 @@ def _recall_folds(
     config: Config, table: Table, split: Split, identity: Mapping[str, Any], recall: Recall
 ) -> KnownFolds:
     """Return what a recorded run has predicted for the first folds; nothing if a fit could differ."""
-    is_repeated = len(split.folds) > config.split.folds
-    if not is_repeated or not is_reproducible(config):
+    if not is_reproducible(config):
         return KnownFolds()
     recorded = recall(hash_folds(identity))
     if recorded is None:
@@ -149,7 +153,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
     started = time.perf_counter()
     rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test])
     X_test, y_test, names = rows.X_test, table.y[split.test], config.evaluation.metrics
-    estimators = fitted.nested or [fitted.pipeline] * len(split.folds)
+    estimators = fitted.of_folds or [fitted.pipeline] * len(split.folds)
     units = _find_units(config, table, split.test)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
@@ -181,7 +185,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         reused=known.describe(),
         importance=importance,
         hints=(
-            *tell_positions(list_by_column(config), fitted.pipeline),
+            *(() if config.blend else tell_positions(list_by_column(config), fitted.pipeline)),
             *find_outlier(y_test, predicted, table.rows[split.test] + 1),
             *find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance),
         ),

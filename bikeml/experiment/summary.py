@@ -103,7 +103,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         rank=config.evaluation.rank,
         undefined=judged.undefined,
         no_interval=judged.no_interval,
-        cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.outcome is not None and not fitted.nested),
+        cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.is_tuned),
         search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),
         hints=judged.hints,

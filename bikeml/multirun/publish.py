@@ -11,7 +11,7 @@ from bikeml.config.schema import Config, typed
 from bikeml.config.sections import complete, names_not_in_result
 from bikeml.destination.caller import describe_destination
 from bikeml.destination.system_metrics import Sample
-from bikeml.errors import ConfigError, RecordError, TrackingError
+from bikeml.errors import ConfigError, RecordError, RunFolderError, TrackingError
 from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import Sweep, SweepRecord
@@ -56,6 +56,17 @@ def kept_safe(folder: Path) -> Iterator[None]:
         raise TrackingError(
             f"{error}; nothing is lost, the result is in {str(folder)!r}: record it later with "
             f"{program()} record {shell(str(folder))}"
+        ) from error
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raise a RunFolderError if the folder of a sweep cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write to {str(folder)!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
         ) from error
 
 
@@ -122,9 +133,18 @@ def _record_sweep(
         yield folder.path, stored
 
 
-def find_config(folder: RunFolder, uri: str | None = None, experiment_name: str | None = None) -> Config:
-    """Return the config of a run, with the store that it is to be recorded in."""
-    recorded, present = complete(folder.read_config()), resolve(compose([]))
+def find_config(
+    folder: RunFolder,
+    uri: str | None = None,
+    experiment_name: str | None = None,
+    present: Mapping[str, object] | None = None,
+) -> Config:
+    """
+    Return the config of a run, with the store that it is to be recorded in.
+
+    `present` are the sections of the default config, for who has composed them already.
+    """
+    recorded, present = complete(folder.read_config()), present or resolve(compose([]))
     destination = folder.require().destination
     wanted = uri or (destination and destination.uri) or _read_uri(recorded)
     if wanted and MASK in wanted:

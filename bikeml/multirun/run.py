@@ -1,6 +1,7 @@
 """Run one experiment, draw its figures, record it, and return its result."""
 
 import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -83,9 +84,20 @@ def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:
         clean_file(file)
 
 
-def run(config: Config, invocation: Invocation, announce: Announce = silent) -> FinishedRun:
+@dataclass(frozen=True)
+class Known:
+    """What the cells of a sweep have computed of their blend."""
+
+    recall: story.Recall
+    members: Sequence[Pipeline | None]
+    """Those that are fitted."""
+
+
+def run(config: Config, invocation: Invocation, announce: Announce = silent, known: Known | None = None) -> FinishedRun:
     """
     Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
+
+    What is `known` is not fitted again.
 
     Raises the errors of :func:`bikeml.experiment.story.run`, FolderTakenError if another process writes to the folder,
     and TrackingError when only the record in the store is missing.
@@ -95,7 +107,8 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         with without_autolog(), sampled(config.tracking) as samples:
-            finished = story.run(config, invocation, folder, announce, _find_recall(config))
+            found = known or Known(_find_recall(config), ())
+            finished = story.run(config, invocation, folder, announce, found.recall, found.members)
         publish(folder, config, announce, samples)
     if config.open:
         open_page(folder.path / PAGE)
@@ -103,8 +116,9 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent) -> 
 
 
 def _find_recall(config: Config) -> story.Recall:
-    """Return what finds the folds that the store of the config has already; reuse=none asks for none."""
-    if config.tracking.uri is None or config.reuse == "none":
+    """Return what finds the folds that the store of the config has already; without repeats, each is fitted."""
+    is_repeated = getattr(config.split, "repeats", 1) > 1
+    if not is_repeated or config.tracking.uri is None or config.reuse == "none":
         return story.forget
     return partial(_recall, config)
 

@@ -1,8 +1,8 @@
 """Run a sweep: compose every cell, plan, launch the cells that must run, and write the leaderboard."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from omegaconf import DictConfig
 from bikeml.destination.caller import CallersRun, describe_destination
 from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
-from bikeml.errors import ConfigError, RunFolderError
+from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import choose_sweep_rank
+from bikeml.multirun.blend import blend_planned
+from bikeml.multirun.blending.members import check_alike
 from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
 from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.follower import follow
@@ -23,7 +25,7 @@ from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.launcher import CellLauncher, launch_cells
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
-from bikeml.multirun.publish import end_sweep
+from bikeml.multirun.publish import end_sweep, writing
 from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.pages.sweep.report import write_cell_pages, write_report
 from bikeml.records.provenance import command_line
@@ -53,7 +55,7 @@ def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, laun
         raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
     launcher.announce(plan.cells)
     with ExitStack() as stack:
-        with _writing(path):
+        with writing(path):
             stack.enter_context(sweep.folder.claim())
         sweep.run(plan)
 
@@ -83,6 +85,8 @@ class _RunningSweep:
             return None
         composed = compose_cells(self.loader, self.master, combinations, self.n_proposed)
         self.n_proposed += len(combinations)
+        if composed[0].config.sweep.blend:
+            check_alike([each.config for each in (*self.planned, *composed)])
         return plan_cells(composed, self.planned, self.proposer.common)
 
     def run(self, plan: Plan) -> None:
@@ -95,7 +99,7 @@ class _RunningSweep:
             stored = self.store.begin(record)
         interrupted = True
         try:
-            with _writing(self.folder.path):
+            with writing(self.folder.path):
                 record.write(self.folder.path)
                 if stored is not None:
                     stored.write(self.folder.path)
@@ -105,10 +109,12 @@ class _RunningSweep:
                 while (batch := self.plan_batch()) is not None:
                     self._clear(batch)
                     record = self._add(batch, record)
-                    with _writing(self.folder.path):
+                    with writing(self.folder.path):
                         record.write(self.folder.path)
                     follower.expect(record)
                     self._launch(batch, run_id)
+            if self.planned[0].config.sweep.blend:
+                record = blend_planned(self.folder, record, {each.number: each.config for each in self.planned})
             interrupted = False
         finally:
             conclude(self.folder, record, self.store, interrupted=interrupted)
@@ -117,7 +123,7 @@ class _RunningSweep:
 
     def _clear(self, plan: Plan) -> None:
         folders = [each.folder for each in plan.cells if not _is_kept(self.launcher, each.cell, self.folder)]
-        with _writing(self.folder.path):
+        with writing(self.folder.path):
             self.folder.clear(folders, goes_on=bool(self.planned))
 
     def _add(self, plan: Plan, record: SweepRecord | None = None) -> SweepRecord:
@@ -180,17 +186,6 @@ def _open_store(planned: Sequence[PlannedCell]) -> "SweepStore | None":
     return SweepStore(*(each.config for each in planned))
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Raise a RunFolderError if the sweep's folder cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write to {str(folder)!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
-        ) from error
-
-
 def _cores_of_a_cell(master: DictConfig) -> int | None:
     """Return a cell's share of the cores if the launcher runs several at once, else None."""
     n_jobs = master.hydra.launcher.get("n_jobs")
@@ -232,7 +227,7 @@ def conclude(
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
             last.callback(end_sweep, store, sweep, leaderboard, status)
-        with _writing(folder.path):
+        with writing(folder.path):
             write_leaderboard(sweep, leaderboard)
             write_cell_pages(sweep, leaderboard)
             write_report(sweep, leaderboard)
@@ -241,7 +236,7 @@ def conclude(
 def conclude_foreign(path: Path) -> Sweep:
     """Conclude the sweep that another sweeper has run at `path`, and return it; raises BikemlError."""
     folder = SweepFolder(path)
-    with _writing(path):
+    with writing(path):
         record = folder.adopt(redact(command_line()))
     conclude(folder, record)
     return folder.look(record)

@@ -62,11 +62,21 @@ class Cell(Value):
     """Whether its outcome was taken from the store."""
     reason: Text | None = None
     """Why no recorded run could be reused, if the sweep was to reuse runs."""
+    is_blend: bool = False
+    """Whether it is made of the other cells, and so has no overrides."""
 
     @property
     def name(self) -> str:
         """Return the overrides that distinguish the cell, in one line."""
+        if self.is_blend:
+            return "blend"
         return printable(" ".join(f"{key}={value}" for key, value in self.varies.items())) or "defaults"
+
+    def list_values(self, keys: Sequence[str]) -> list[str]:
+        """Return its values of the `keys` that vary, for a row of a table; a blend has its name at the first."""
+        if self.is_blend:
+            return [self.name, *[""] * len(keys)][: len(keys)]
+        return [self.varies.get(key, "") for key in keys]
 
 
 class SweepRecord(Record):
@@ -92,7 +102,7 @@ class SweepRecord(Record):
     @property
     def id(self) -> str:
         """Return the unique id of this sweep, so that a store holds it only once."""
-        cells = self.cells if self.n_trials is None else ()
+        cells = [cell for cell in self.cells if not cell.is_blend] if self.n_trials is None else ()
         told = [self.command, self.started, [cell.fingerprint for cell in cells]]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 

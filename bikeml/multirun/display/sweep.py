@@ -34,9 +34,8 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     show = partial(metric.show, decimals=find_decimals(leaderboard[metric.test]))
     rows = []
     for _, row in leaderboard.iterrows():
-        varies = cells[row["cell"]].varies
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
-        values = [varies.get(key, "") for key in keys]
+        values = cells[row["cell"]].list_values(keys)
         rows.append([rank, str(row["cell"]), *values, *_scores(row, metric, show), row["status"]])
     headings = ["rank", "cell", *varied, *scores, "status"]
     title = f"{show_count(len(leaderboard), 'cell')}, by cross-validated {metric.label}"

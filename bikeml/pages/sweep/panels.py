@@ -21,7 +21,8 @@ LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square 
 
 
 def draw_groups(sweep: Sweep, ranked: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
-    """Yield a figure for each key that varies: the metric of the cells by its value."""
+    """Yield a figure for each key that varies: the metric of the cells by its value; a blend has no such keys."""
+    ranked = [entry for entry in ranked if not entry.outcome.cell.is_blend]
     if not ranked:
         return
     means, stds = scores(ranked, metric)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import VotingRegressor
 
-from bikeml.evaluation.blend import average, choose_fold_weights, choose_weights
 from bikeml.evaluation.metrics import find_metric
+from bikeml.multirun.blending.weights import average, choose_fold_weights, choose_weights
 
 R2, MAE = find_metric("r2"), find_metric("mae")
 

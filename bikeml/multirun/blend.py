@@ -1,0 +1,229 @@
+"""Blend the finished cells of a sweep: a run of its own that stands as a further cell beside them."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from bikeml.config.composition import compose, resolve
+from bikeml.config.estimators import NoSearch
+from bikeml.config.overrides import shell
+from bikeml.config.schema import Config
+from bikeml.errors import BlendError, DataError, FitError, ModelFileError, RecordError
+from bikeml.evaluation.metrics import find_metric
+from bikeml.experiment.model_file import load_recorded
+from bikeml.multirun.blending.members import Candidate, check_same_rows
+from bikeml.multirun.blending.weights import average, choose_fold_weights, choose_weights
+from bikeml.multirun.publish import find_config, writing
+from bikeml.multirun.run import Known, run
+from bikeml.records.fingerprint import identify
+from bikeml.records.judgement import RecordedFolds, read_predictions
+from bikeml.records.run import Invocation
+from bikeml.records.run_folder import FOLDS, MODEL, MODEL_FILE, RunFolder
+from bikeml.records.sweep import Cell, Outcome, SweepRecord
+from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.system.printable import program
+from bikeml.table.reading.source import read_bytes
+from bikeml.terminal.progress import Announce, progress, silent
+from bikeml.terminal.status import describe_error
+from bikeml.terminal.tables import show_notice
+
+BLEND = "blend"
+"""The folder of a blend below its sweep's, and the option of the group model that its record has."""
+
+ReadConfig = Callable[[Cell], Config]
+"""Takes a cell with a result; returns its recorded config, with the places of this machine."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Which cells a blend has, and how often each counts."""
+
+    candidates: Sequence[Candidate]
+    weights: np.ndarray
+    """In the blend, shape (n_candidates,)."""
+    fold_weights: np.ndarray
+    """In the blend of each fold, shape (n_folds, n_candidates)."""
+
+    @property
+    def members(self) -> list[int]:
+        """The positions of the candidates that count in the blend, or in that of any fold; the heaviest first."""
+        counted = np.flatnonzero(self.weights + self.fold_weights.sum(axis=0))
+        return [int(each) for each in sorted(counted, key=lambda each: -self.weights[each])]
+
+    def predict(self) -> pd.DataFrame:
+        """Return the out-of-fold predictions of the blend, each fold with its own weights."""
+        table = self.candidates[0].predictions
+        predictions, folds = np.array([each.predicted for each in self.candidates])[self.members], table["fold"]
+        predicted = np.empty(len(table))
+        for number, weights in zip(np.unique(folds), self.fold_weights[:, self.members], strict=True):
+            predicted[folds == number] = average(predictions[:, folds == number], weights)
+        return table.assign(predicted=predicted)
+
+
+def blend_sweep(
+    folder: SweepFolder, plan: SweepRecord, read_config: ReadConfig, announce: Announce = silent
+) -> SweepRecord:
+    """
+    Blend the finished cells of a sweep, whose folder the caller has claimed; return its plan with the blend as a cell.
+
+    A blend that was there already is made anew. A fit that fails is the failure of that cell. Raises BlendError if the
+    cells cannot be blended, DataError if their table is not there, and the errors of :func:`bikeml.multirun.run.run`.
+    """
+    cells = tuple(cell for cell in plan.cells if not cell.is_blend)
+    plan = plan.model_copy(update={"cells": cells})
+    sweep = folder.look(plan)
+    candidates = list(filter(None, (_read(folder, outcome, read_config) for outcome in sweep.outcomes)))
+    check_same_rows(candidates)
+    mixture = _choose(candidates, plan.rank)
+    config = build_config(mixture, plan.rank)
+    _check_table(config, candidates[0])
+    number = max(cell.number for cell in cells) + 1
+    cell = Cell(number=number, overrides=(), folder=BLEND, varies={}, is_blend=True)
+    command = f"{program()} {shell('blend', str(folder.path))}"
+    invocation = Invocation(
+        folder=folder.path / BLEND,
+        command=command,
+        choices={**_find_shared_choices(candidates), "model": BLEND, "search": "none"},
+        is_prepared=False,
+        fingerprint=None,
+        parent_run_id=sweep.run_id,
+    )
+    folder.clear([BLEND], goes_on=True)
+    try:
+        finished = run(config, invocation, announce, _find_known(folder, mixture, config))
+    except FitError as error:
+        write_failure(invocation.folder, describe_error(error), (), command=command)
+    else:
+        cell = cell.model_copy(update={"fingerprint": finished.record.fingerprint})
+    plan = plan.model_copy(update={"cells": (*cells, cell)})
+    with writing(folder.path):
+        plan.write(folder.path)
+    return plan
+
+
+def blend_planned(folder: SweepFolder, plan: SweepRecord, configs: Mapping[int, Config]) -> SweepRecord:
+    """
+    Blend the cells of a sweep that this process has run with these configs, by their number, as sweep.blend asks.
+
+    If they cannot be blended, say why: the sweep itself is complete.
+    """
+    present = resolve(compose([]))
+
+    def read_config(cell: Cell) -> Config:
+        planned = configs[cell.number]
+        recorded = find_config(folder.folder_of(cell), planned.tracking.uri, present=present)
+        places = {key: getattr(planned.data, key) for key in ("path", "test_path")}
+        data = recorded.data.model_copy(update=places)
+        return recorded.model_copy(update={"data": data, "tracking": planned.tracking, "azure": planned.azure})
+
+    try:
+        with progress() as announce:
+            return blend_sweep(folder, plan, read_config, announce)
+    except BlendError as error:
+        show_notice(f"no blend: {error}")
+        return plan
+
+
+def _read(folder: SweepFolder, outcome: Outcome, read_config: ReadConfig) -> Candidate | None:
+    """Return a cell with its predictions; None, and say why, if they are broken. One without a result has no words."""
+    if outcome.record is None:
+        return None
+    reason = outcome.problem
+    try:
+        predictions = read_predictions(folder.folder_of(outcome.cell), FOLDS)
+        if not np.isfinite(predictions["predicted"]).all():
+            reason = reason or "it predicts values that are not finite"
+        if reason is None:
+            return Candidate(outcome.cell, outcome.record, read_config(outcome.cell), predictions)
+    except RecordError as error:
+        reason = str(error)
+    show_notice(f"cell {outcome.cell.number} ({outcome.cell.name}) is left out of the blend: {reason}")
+    return None
+
+
+def _choose(candidates: Sequence[Candidate], rank: str) -> Mixture:
+    table, metric = candidates[0].predictions, find_metric(rank)
+    y, rows, folds = (table[name].to_numpy() for name in ("actual", "row", "fold"))
+    predictions = np.array([each.predicted for each in candidates])
+    in_order = candidates[0].config.split.kind == "chronological"
+    of_folds = choose_fold_weights(y, predictions, rows, folds, metric, in_order=in_order)
+    return Mixture(candidates, choose_weights(y, predictions, metric), of_folds)
+
+
+def build_config(mixture: Mixture, rank: str) -> Config:
+    """Return the config of a blend: that of its heaviest member, with all members, ranked as the sweep is."""
+    chosen = [mixture.candidates[number] for number in mixture.members]
+    members = [
+        mixture.candidates[number].describe(int(mixture.weights[number]), mixture.fold_weights[:, number].tolist())
+        for number in mixture.members
+    ]
+    first = chosen[0].config
+    metrics = list(dict.fromkeys([*first.evaluation.metrics, rank]))
+    with_dates = next((each.config.preprocessing for each in chosen if each.config.preprocessing.date), None)
+    return first.model_copy(
+        update={
+            "blend": members,
+            "preprocessing": with_dates or first.preprocessing,  # of all members it only tells which columns are read
+            "search": NoSearch(kind="none"),
+            "evaluation": first.evaluation.model_copy(update={"metrics": metrics, "rank": rank}),
+            "tracking": first.tracking.model_copy(update={"run_name": None}),
+            "open": False,
+        }
+    )
+
+
+def _find_shared_choices(candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    """Return the chosen options that all cells have."""
+    first, *others = (each.record.choices.items() for each in candidates)
+    return dict(item for item in first if all(item in other for other in others))
+
+
+def _check_table(config: Config, candidate: Candidate) -> None:
+    """Raise DataError if the table, or the test file, is not the one that the cells had."""
+    dataset = candidate.record.dataset
+    for key, path, expected in (
+        ("path", config.data.path, dataset.sha256),
+        ("test_path", config.data.test_path, dataset.test_sha256),
+    ):
+        if path is not None and hashlib.sha256(read_bytes(path)).hexdigest() != expected:
+            raise DataError(
+                f"data.{key}={path!r} is not the table of the cells, whose sha256 is {expected}; set data.{key} to "
+                "where that is"
+            )
+
+
+def _find_known(folder: SweepFolder, mixture: Mixture, config: Config) -> Known | None:
+    """Return what the cells have computed, if the present code and packages would make the same of it."""
+    chosen = [mixture.candidates[number] for number in mixture.members]
+    if not all(_is_present(each, config) for each in chosen):
+        return None
+    predicted = RecordedFolds(", ".join(str(each.record.id)[:12] for each in chosen), mixture.predict())
+    models = [_load(folder.folder_of(each.cell), each) for each in chosen]
+    return Known(lambda _: predicted, models)
+
+
+def _is_present(candidate: Candidate, config: Config) -> bool:
+    """Return whether the code and the packages are those of a cell."""
+    then: Mapping[str, Any] = candidate.record.identity or {}
+    now = identify(config, candidate.record.dataset.sha256)
+    versions = {name: now["versions"].get(name) for name in then.get("versions", {})}
+    sources = [{**each.get("source", {}), **each.get("user_source", {})} for each in (then, now)]
+    return then.get("versions") == versions and sources[0].items() <= sources[1].items()
+
+
+def _load(folder: RunFolder, candidate: Candidate) -> Pipeline | None:
+    """Return the fitted model of a cell; None if it is not here, or was fitted elsewhere: then it is fitted again."""
+    name = f"{MODEL}/{MODEL_FILE}"
+    if not folder.has(name):
+        return None
+    try:
+        folder.check_file(name, candidate.record)
+        return load_recorded(folder.path / MODEL)[0]
+    except (RecordError, ModelFileError) as error:
+        show_notice(f"cell {candidate.cell.number} ({candidate.cell.name}) is fitted again: {error}")
+        return None
