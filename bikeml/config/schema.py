@@ -137,7 +137,7 @@ class Config(Section):
     @property
     def members(self) -> list[Self]:
         """The config of each member of a blend; a grid of one candidate has what a search found. Or else this one."""
-        found, plain = GridSearch.model_construct(**FOUND), NoSearch(kind="none")
+        found, plain = GridSearch.model_construct(**FOUND), NoSearch.model_validate({"kind": "none"})
         return [
             self.model_copy(
                 update={

@@ -63,18 +63,25 @@ def forget(_: str) -> RecordedFolds | None:
     return None
 
 
+@dataclass(frozen=True)
+class Known:
+    """What recorded runs have computed of an experiment."""
+
+    recall: Recall = forget
+    members: Sequence[Pipeline | None] = ()
+    """Those of a blend that are fitted."""
+
+
+NOTHING = Known()
+
+
 def run(
-    config: Config,
-    invocation: Invocation,
-    folder: RunFolder,
-    announce: Announce = silent,
-    recall: Recall = forget,
-    members: Sequence[Pipeline | None] = (),
+    config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent, known: Known = NOTHING
 ) -> Finished:
     """
     Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
 
-    The folds that `recall` returns are not fitted again, nor the `members` of a blend that are fitted.
+    The folds and the members of a blend that are `known` are not fitted again.
 
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
     FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
@@ -87,9 +94,9 @@ def run(
     _check_fingerprint(invocation.fingerprint, identity)
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
-        fitted = fit(config, table, split, fingerprint(identity), announce, members)
-        known = _recall_folds(config, table, split, identity, recall)
-        judged = _judge(config, table, split, fitted, known, announce)
+        fitted = fit(config, table, split, fingerprint(identity), announce, known.members)
+        folds = _recall_folds(config, table, split, identity, known.recall)
+        judged = _judge(config, table, split, fitted, folds, announce)
     experiment = Experiment(
         config=config,
         invocation=invocation,

@@ -16,10 +16,11 @@ from bikeml.config.schema import Config
 from bikeml.errors import BlendError, DataError, FitError, ModelFileError, RecordError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment.model_file import load_recorded
+from bikeml.experiment.story import Known
 from bikeml.multirun.blending.members import Candidate, check_same_rows
 from bikeml.multirun.blending.weights import average, choose_fold_weights, choose_weights
 from bikeml.multirun.publish import find_config, writing
-from bikeml.multirun.run import Known, run
+from bikeml.multirun.run import run
 from bikeml.records.fingerprint import identify
 from bikeml.records.judgement import RecordedFolds, read_predictions
 from bikeml.records.run import Invocation
@@ -169,7 +170,7 @@ def build_config(mixture: Mixture, rank: str) -> Config:
         update={
             "blend": members,
             "preprocessing": with_dates or first.preprocessing,  # of all members it only tells which columns are read
-            "search": NoSearch(kind="none"),
+            "search": NoSearch.model_validate({"kind": "none"}),
             "evaluation": first.evaluation.model_copy(update={"metrics": metrics, "rank": rank}),
             "tracking": first.tracking.model_copy(update={"run_name": None}),
             "open": False,

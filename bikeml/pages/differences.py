@@ -8,6 +8,9 @@ from bikeml.config.sections import complete, names_not_in_result
 from bikeml.errors import RecordError
 from bikeml.records.run_folder import CONFIG, RunFolder
 
+OF_MEMBERS = ("preprocessing", "model", "target", "search")
+"""The sections that each member of a blend has for itself."""
+
 
 class Difference(NamedTuple):
     """A value of a config that is different in the best cell."""
@@ -39,7 +42,9 @@ def find_differences(best: Any, here: Any, path: str = "") -> Iterator[Differenc
         yield Difference(path, _class_name(best) if is_class else _describe(best), _describe(here))
         return
     for key in dict.fromkeys([*best, *here]):
-        if (path, key) != ("model", "grid"):  # the parameters that the search found show it
+        is_of_members = not path and key in OF_MEMBERS and (best.get("blend") or here.get("blend"))
+        # the parameters that the search found show its grid
+        if (path, key) != ("model", "grid") and not is_of_members:
             below = f"{path}.{key}" if path else str(key)
             yield from find_differences(best.get(key), here.get(key), below)
 
@@ -50,6 +55,8 @@ def _describe(value: Any) -> str:  # noqa: ANN401  any YAML value
         return f"{_class_name(value)}({', '.join(arguments)})"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_describe(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "fold_weights" in each for each in value):
+        return ", ".join(f"{each['weight']} × {each['name']}" for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from bikeml.config.composition import compose, resolve
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
-from bikeml.errors import DataError
+from bikeml.errors import ConfigError, DataError
 from bikeml.multirun.blend import blend_sweep
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.story import conclude
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.printable import program
 from bikeml.table.reading.source import read_bytes
 from bikeml.terminal.progress import progress
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Options(Section):
     """The keys of conf/task/blend.yaml."""
 
-    folder: Name
+    folder: Name | None
 
 
 def blend(config: Config, options: Options) -> None:
@@ -36,6 +37,8 @@ def blend(config: Config, options: Options) -> None:
     The table is the one that the cells name, or that of `config`. Raises RecordError if there is no sweep, BlendError
     if its cells cannot be blended, DataError if their table is not there, and the errors of a run.
     """
+    if options.folder is None:
+        raise ConfigError(f"blend takes the folder of a sweep, as the sweep has printed it: {program()} blend FOLDER")
     folder = SweepFolder(Path(options.folder).expanduser().absolute())
     record = folder.read()
     with writing(folder.path), folder.claim():

@@ -38,7 +38,7 @@ def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
     if best is None or best.record is None:
         return ""
     searched = any(outcome.record and outcome.record.search for outcome in sweep.outcomes)
-    if not searched and best.record.choices.get("model") not in WITHOUT_TUNING:
+    if not searched and not best.cell.is_blend and best.record.choices.get("model") not in WITHOUT_TUNING:
         return _again(best.record, "search=grid")
     return advise_predict(sweep.record.command, best.run_id) if best.run_id else ""
 

@@ -10,6 +10,7 @@ from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import AWAITED, TUNED, advise_sweep
 from bikeml.multirun.display.same import tell_same_cells
+from bikeml.pages.sweep.blend import describe_blend
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.records.run import StoreRecord
 from bikeml.records.sweep import Outcome, Sweep
@@ -60,8 +61,9 @@ def tell_sweep(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
         told.append(f"the best is {best.cell.name}, {metric.mean} {metric.show(leaderboard[metric.mean].iloc[0])}")
     show_notice(f"{', '.join(told)}; {show_path(sweep.folder)}")
     hints = best.record.hints if best and best.record else ()
+    blend = describe_blend(sweep, leaderboard)
     left_out = [f"left out: {line}" for line in sweep.record.dropped]
-    for line in (*left_out, *hints, *filter(None, [tell_same_cells(sweep)])):
+    for line in (*([f"blend: {blend}"] if blend else []), *left_out, *hints, *filter(None, [tell_same_cells(sweep)])):
         show_notice(line)
 
 
@@ -123,6 +125,9 @@ def _enumerate(words: pd.Series) -> str:
 def _explain(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if leaderboard["indistinguishable"].sum() > 1:  # the best itself is one
         yield "~", "cannot be told from the best; the 95 % intervals of the differences hold for all cells at once"
+    blend = describe_blend(sweep, leaderboard)
+    if blend:
+        yield "blend", blend
     advice = advise_repeats(sweep)
     if advice:
         yield "to decide", "\n".join(filter(None, advice))

@@ -15,6 +15,7 @@ from bikeml.pages.numbers import show_plain, show_seconds, show_value
 from bikeml.pages.page import Panel, embed, render
 from bikeml.pages.run.columns import MANY_COLUMNS, list_columns
 from bikeml.pages.run.environment import describe_environment
+from bikeml.pages.run.members import list_members
 from bikeml.pages.run.metrics import DIGITS, MANY_FOLDS, list_cautions, list_metrics, summarize
 from bikeml.pages.run.settings import list_changes, list_commands
 from bikeml.records.run import RunRecord, StoreRecord
@@ -74,6 +75,7 @@ def render_run_page(folder: RunFolder, figures: Mapping[str, Figure]) -> str:
         cautions=list(list_cautions(folder, record)),
         figures=list(panels.values()),
         searched=searched,
+        members=list_members(config),
         candidates=candidates[:MANY_CANDIDATES],
         columns=list_columns(record, units)[:MANY_COLUMNS],
         many_notes=MANY_NOTES,

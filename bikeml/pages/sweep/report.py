@@ -18,6 +18,7 @@ from bikeml.pages.numbers import show_seconds, show_value
 from bikeml.pages.page import render
 from bikeml.pages.run.environment import describe_environment
 from bikeml.pages.run.report import write_run_page
+from bikeml.pages.sweep.blend import describe_blend
 from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.pages.sweep.panels import (
@@ -98,6 +99,7 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         total_seconds=float(leaderboard["seconds"].sum()),
         longest=float(leaderboard["seconds"].max()),
         lead=describe_lead(leaderboard),
+        blend=describe_blend(sweep, leaderboard),
         close=[entry for entry in ranked[1:] if entry.row["indistinguishable"]],
         advice=advise_repeats(sweep),
         unfinished=[entry for entry in entries if entry.outcome.has_failed],
