@@ -1,7 +1,6 @@
 """Run one experiment, draw its figures, record it, and return its result."""
 
 import math
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -84,16 +83,9 @@ def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:
         clean_file(file)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the cells of a sweep have computed of their blend."""
-
-    recall: story.Recall
-    members: Sequence[Pipeline | None]
-    """Those that are fitted."""
-
-
-def run(config: Config, invocation: Invocation, announce: Announce = silent, known: Known | None = None) -> FinishedRun:
+def run(
+    config: Config, invocation: Invocation, announce: Announce = silent, known: story.Known | None = None
+) -> FinishedRun:
     """
     Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
 
@@ -107,8 +99,7 @@ def run(config: Config, invocation: Invocation, announce: Announce = silent, kno
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         with without_autolog(), sampled(config.tracking) as samples:
-            found = known or Known(_find_recall(config), ())
-            finished = story.run(config, invocation, folder, announce, found.recall, found.members)
+            finished = story.run(config, invocation, folder, announce, known or story.Known(_find_recall(config)))
         publish(folder, config, announce, samples)
     if config.open:
         open_page(folder.path / PAGE)
