@@ -210,7 +210,7 @@ def test_the_error_is_that_of_the_mean_of_the_rows():
     """Without each single row, the jackknife of a mean is its standard error to the last digits."""
     losses = np.random.default_rng(0).exponential(size=20)
     parts = divide(Units.of("rows", np.arange(20)))
-    values = leave_out(OfMeans([losses], lambda mean: mean), parts)
+    values = leave_out(OfMeans([losses], lambda mean: mean), parts, np.ones(len(losses)))
     assert find_error(values) == pytest.approx(losses.std(ddof=1) / np.sqrt(20))
 
 

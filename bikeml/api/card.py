@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.pages.style import our_style
+from bikeml.records.judgement import find_weight
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import PAGE as RUN_PAGE
 from bikeml.records.sweep import Sweep
@@ -56,10 +57,11 @@ def draw_run(record: RunRecord, folder: Path, run_id: str | None) -> str:
              f"{metric.show(record.metrics.get(metric.mean))} ± {metric.show(record.metrics.get(metric.std))}")
         )  # fmt: skip
     confidence = f"{100 * (record.confidence or 0.95):g}% interval"
+    weight = find_weight(record.dataset.roles)
     return _render(
         title=record.run_name,
         lead=f"{record.dataset.name}: {record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out; "
-        f"ranked by {ranked.label}",
+        f"{f'weighted by {weight}; ' if weight else ''}ranked by {ranked.label}",
         headings=("metric", "held out", confidence, f"mean ± sd of {len(record.cv.n_fit)} folds"),
         rows=rows,
         notes=[*record.hints, *record.dataset.notes],

@@ -122,7 +122,7 @@ class Result:
     @property
     def predictions(self) -> "pd.DataFrame":
         """
-        The held-out rows, shape (n_test, 3 or 4): row (from 1), actual, predicted, and scale if there is one.
+        The held-out rows, shape (n_test, 3 to 5): row (from 1), actual, predicted, and scale and weight if there are.
 
         After :func:`bikeml.run` or :func:`bikeml.sweep` of a DataFrame of pandas, the index is that of its rows.
         """

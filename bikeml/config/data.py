@@ -50,6 +50,7 @@ NO_ROLES = {
     "date": None,
     "text": AUTO,
     "group": None,
+    "weight": None,
     "test_path": None,
 }
 """The model knows its columns."""
@@ -87,6 +88,7 @@ class DataConfig(Section):
     text: Annotated[Columns, AddedLater([])]
     ignored: Annotated[Columns, AddedLater([]), NotInResult]  # what is left out changes no figure
     group: Annotated[ColumnName | None, AddedLater(None)]
+    weight: Annotated[ColumnName | None, AddedLater(None)]
     categories: Annotated[Literal["text", "inferred"], AddedLater("inferred")]
     date_format: DateFormat
     units: Annotated[Mapped[Name], AddedLater({})]
@@ -120,6 +122,7 @@ class DataConfig(Section):
             "date": self.dates,
             "text": _listed(self.text),
             "ignored": _listed(self.ignored),
+            "weight": [self.weight] if self.weight else [],
         }
         is_listed = self.group is None or any(self.group in names for names in roles.values())
         return roles if is_listed else {**roles, "group": [str(self.group)]}
@@ -159,6 +162,8 @@ class DataConfig(Section):
             raise ValueError(f"gives columns more than one role: {shown}; take each from all but one")
         if self.group is not None and self.group == self.target:
             raise ValueError(f"has {self.group!r} for both target and group; set data.group to another column")
+        if self.group is not None and self.group == self.weight:
+            raise ValueError(f"has {self.group!r} for both weight and group; set data.weight to another column")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, DataError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric, is_metric
+from bikeml.evaluation.weights import ask_for_weights
 from bikeml.system.spelling import did_you_mean, some
 
 DEFAULT_RANK, OF_A_QUANTILE = "r2", "pinball"
@@ -94,14 +95,16 @@ def find_scoring_problems(config: Config) -> Iterator[str]:
         yield f"search.scoring={scoring!r} is not a scorer for regression: {str(error).splitlines()[0]}"
 
 
-def find_scorer(name: str) -> Any:  # noqa: ANN401  scikit-learn has no types
+def find_scorer(name: str, *, is_weighted: bool = False) -> Any:  # noqa: ANN401  scikit-learn has no types
     """
     Return what scikit-learn takes as `scoring`: a name of its own, or a scorer that is made of a metric.
 
     It is made of a metric that has no such name, or that may be undefined, for which scikit-learn's own would raise.
+    With `is_weighted` it is a scorer that asks for the weights of the rows.
     """
     metric = _find_by_scorer(name)
-    return metric.make_scorer() if metric is not None and (metric.need or metric.scorer is None) else name
+    scorer = metric.make_scorer() if metric is not None and (metric.need or metric.scorer is None) else name
+    return ask_for_weights(scorer) if is_weighted else scorer
 
 
 def explain_no_score(name: str) -> str:

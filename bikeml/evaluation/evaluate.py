@@ -17,6 +17,7 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.threads import all_cores
 from bikeml.evaluation.uncertainty.intervals import FEWEST, Interval, Precision, find_intervals
 from bikeml.evaluation.uncertainty.units import Units
+from bikeml.evaluation.weights import fit
 from bikeml.table.split import Fold
 from bikeml.terminal.numbers import show_count
 
@@ -34,14 +35,20 @@ class CrossValidation:
     n_score: tuple[int, ...]
     """The number of rows that each fold was scored on."""
     folds: str
-    """The sha256 of the folds' rows; if two configurations have the same, their scores can be compared in pairs."""
+    """
+    The sha256 of the folds' rows, and of their weights if they have some.
+
+    If two configurations have the same, their scores can be compared in pairs.
+    """
     predictions: tuple[np.ndarray, ...]
     """For the rows that each fold was scored on, shape (n_score,) each."""
 
 
-def measure(y_true: np.ndarray, y_pred: np.ndarray, names: Iterable[str]) -> dict[str, float]:
-    """Return the metrics of predictions, both of shape (n_rows,), by name; NaN if one is undefined."""
-    return {name: find_metric(name).measure(y_true, y_pred) for name in names}
+def measure(
+    y_true: np.ndarray, y_pred: np.ndarray, names: Iterable[str], weights: np.ndarray | None = None
+) -> dict[str, float]:
+    """Return the metrics of predictions, all of shape (n_rows,), by name; NaN if one is undefined."""
+    return {name: find_metric(name).measure(y_true, y_pred, weights) for name in names}
 
 
 def find_undefined(y_true: np.ndarray, y_pred: np.ndarray, names: Iterable[str]) -> dict[str, str]:
@@ -58,7 +65,7 @@ def intervals(y_true: np.ndarray, y_pred: np.ndarray, config: EvaluationConfig, 
     undefined, is left out.
     """
     y_true, y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
-    found = {name: find_metric(name).find_statistic(y_true, y_pred) for name in config.metrics}
+    found = {name: find_metric(name).find_statistic(y_true, y_pred, units.weights) for name in config.metrics}
     return find_intervals(
         {name: statistic for name, statistic in found.items() if statistic is not None},
         units,
@@ -98,7 +105,8 @@ def judge_rows(
     def rename(found: Mapping[str, T]) -> dict[str, T]:
         return {getattr(find_metric(name), which): each for name, each in found.items()}
 
-    values, found = measure(y_true, y_pred, config.metrics), intervals(y_true, y_pred, config, units)
+    values = measure(y_true, y_pred, config.metrics, units.weights)
+    found = intervals(y_true, y_pred, config, units)
     return Figures(
         rename(values),
         rename(found),
@@ -144,40 +152,48 @@ def cross_validation(
     names: Iterable[str],
     n_jobs: int | None = None,
     known: Sequence[np.ndarray] = (),
+    weights: np.ndarray | None = None,
 ) -> CrossValidation:
     """
-    Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), and y, shape (n_rows,).
+    Fit and score a clone of each estimator on its fold of X, shape (n_rows, n_features), y and weights, (n_rows,).
 
     Each fold has its own estimator, since the folds of a nested search depend on the rows that the search is given.
     `names` are the metrics. `n_jobs` folds are judged at once, each as if it were alone. `known` are the predictions of
     the first folds, which are not fitted again.
     """
     predict, pending = delayed(_predict_fold), list(zip(estimators, folds, strict=True))[len(known) :]
-    predicted = [*known, *Parallel(n_jobs)(predict(each, X, y, fold) for each, fold in pending)]
-    pairs = [(y[score], each) for (_, score), each in zip(folds, predicted, strict=True)]
+    predicted = [*known, *Parallel(n_jobs)(predict(each, X, y, weights, fold) for each, fold in pending)]
+    scored = [
+        (y[score], each, None if weights is None else weights[score])
+        for (_, score), each in zip(folds, predicted, strict=True)
+    ]
     return CrossValidation(
-        {name: tuple(find_metric(name).measure(*pair) for pair in pairs) for name in names},
+        {name: tuple(find_metric(name).measure(*fold) for fold in scored) for name in names},
         tuple(len(fit) for fit, _ in folds),
         tuple(len(score) for _, score in folds),
-        _digest(folds),
+        _digest(folds, weights),
         tuple(predicted),
     )
 
 
-def _predict_fold(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray, fold: Fold) -> np.ndarray:
+def _predict_fold(
+    estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray, weights: np.ndarray | None, fold: Fold
+) -> np.ndarray:
     """Return the predictions for the rows that a fold scores."""
-    fit, score = fold
+    rows, score = fold
     estimator = clone(estimator)
     # One BLAS thread also in a worker, since the last digits of a product depend on the number of threads.
     with threadpool_limits(limits=1, user_api="blas"):
-        with all_cores(estimator, len(fit)):
-            estimator.fit(X.iloc[fit], y[fit])
+        with all_cores(estimator, len(rows)):
+            fit(estimator, X.iloc[rows], y[rows], None if weights is None else weights[rows])
         predicted = estimator.predict(X.iloc[score])
     return np.asarray(predicted, dtype=float)
 
 
-def _digest(folds: Sequence[Fold]) -> str:
+def _digest(folds: Sequence[Fold], weights: np.ndarray | None) -> str:
     digest = hashlib.sha256()
+    if weights is not None:
+        digest.update(np.ascontiguousarray(weights, dtype="<f8").tobytes())
     for rows in chain.from_iterable(folds):
         digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
         digest.update(b"|")

@@ -91,8 +91,8 @@ def compute_importance(
     if is_sample:
         # max_samples of permutation_importance would compare with the score of all rows, and not of the sample
         rows = np.sort(np.random.default_rng(config.random_state).choice(len(X), n_rows, replace=False))
-        X, y, units = X.iloc[rows], y[rows], Units.of(units.kind, units.labels[rows])
-    scores = _Scores(find_metric(config.rank), divide(units))
+        X, y, units = X.iloc[rows], y[rows], units.take(rows)
+    scores = _Scores(find_metric(config.rank), units)
     # an undefined score is no number, and neither is its distance from another; for few rows, threads wait longer than
     # they work
     with np.errstate(invalid="ignore"), threadpool_limits(limits=1 if is_sample else None):
@@ -142,18 +142,20 @@ def find_groups(X: pd.DataFrame) -> list[list[str]]:
 class _Scores:
     """Scores predictions by a metric, on all rows and without each part of them."""
 
-    def __init__(self, metric: Metric, parts: np.ndarray) -> None:
-        self._metric, self._parts = metric, parts
+    def __init__(self, metric: Metric, units: Units) -> None:
+        self._metric, self._units, self._parts = metric, units, divide(units)
 
     def __call__(self, estimator: Any, X: Any, y: np.ndarray) -> dict[str, float]:  # noqa: ANN401  of scikit-learn
         return self.of(y, np.asarray(estimator.predict(X), dtype=float))
 
     def of(self, y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         """Return the scores of predictions, shape (n_rows,); only that of all rows if the metric has no means."""
-        sign, statistic = self._metric.sign, self._metric.find_statistic(y, predicted)
-        scores = {WHOLE: sign * self._metric.measure(y, predicted)}
+        sign, weights = self._metric.sign, self._units.weights
+        statistic = self._metric.find_statistic(y, predicted, weights)
+        scores = {WHOLE: sign * self._metric.measure(y, predicted, weights)}
         if isinstance(statistic, OfMeans) and self._parts.max() > 0:
-            scores |= {f"without {n}": sign * value for n, value in enumerate(leave_out(statistic, self._parts))}
+            without = leave_out(statistic, self._parts, self._units.weight_of_rows)
+            scores |= {f"without {n}": sign * value for n, value in enumerate(without)}
         return scores
 
 

@@ -1,5 +1,6 @@
 """What bikeml has to know of a metric."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,11 @@ from bikeml.evaluation.uncertainty.intervals import Statistic
 from bikeml.terminal.numbers import DIGITS, show_number, show_score
 
 Formula = Callable[..., Statistic]
-"""Takes the actual and the predicted values, shape (n_rows,), and the metric's own arguments."""
+"""
+Takes the actual and the predicted values, shape (n_rows,), and the metric's own arguments.
+
+If it takes sample_weight, it gets the weights; otherwise only the means over its terms are weighted.
+"""
 Need = Callable[[np.ndarray, np.ndarray], str]
 """
 Takes the actual and the predicted values; returns why the metric is undefined for them, or "" if it is not.
@@ -66,11 +71,16 @@ class Metric:
         """1 if greater is better, else -1: a value times it is a score, of which the greatest is the best."""
         return 1 if self.greater_is_better else -1
 
-    def measure(self, y_true: np.ndarray, y_pred: np.ndarray) -> float:
-        """Return the metric of predictions, both of shape (n_rows,); NaN if it is undefined."""
+    def measure(self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        """
+        Return the metric of predictions, all of shape (n_rows,); NaN if it is undefined.
+
+        The weights are above 0; a maximum needs none.
+        """
         if self.explain_undefined(y_true, y_pred):
             return math.nan
-        return float(_find_function(self.function)(y_true, y_pred, **self.arguments))
+        function = _find_function(self.function)
+        return float(function(y_true, y_pred, **self.arguments, **_hand_on(function, sample_weight)))
 
     def describe_need(self) -> str:
         """Return which values leave the metric undefined, in general; "" if none do."""
@@ -80,15 +90,17 @@ class Metric:
         """Return why the metric is undefined for these values; "" if it is not."""
         return self.need(y_true, y_pred) if self.need else ""
 
-    def find_statistic(self, y_true: np.ndarray, y_pred: np.ndarray) -> Statistic | None:
+    def find_statistic(
+        self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> Statistic | None:
         """Return what the interval is made of; None if the metric has none, or is undefined for these values."""
         if self.formula is None or self.explain_undefined(y_true, y_pred):
             return None
-        return self.formula(y_true, y_pred, **self.arguments)
+        return self.formula(y_true, y_pred, **self.arguments, **_hand_on(self.formula, sample_weight))
 
-    def score(self, estimator: Any, X: Any, y: np.ndarray) -> float:  # noqa: ANN401  of scikit-learn
+    def score(self, estimator: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:  # noqa: ANN401  of scikit-learn
         """Return the metric of a fitted estimator as a score, of which the greatest is the best."""
-        return self.sign * self.measure(y, np.asarray(estimator.predict(X), dtype=float))
+        return self.sign * self.measure(y, np.asarray(estimator.predict(X), dtype=float), sample_weight)
 
     def make_scorer(self) -> Any:  # noqa: ANN401  scikit-learn has no types
         """Return a scorer of scikit-learn's kind, whose score is NaN if the metric is undefined."""
@@ -105,6 +117,12 @@ class Metric:
         if self.unit == "none":
             return show_score(value, digits, missing)
         return show_number(value, missing, decimals)
+
+
+def _hand_on(function: Callable[..., object], weights: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return the weights as an argument of a function that takes some."""
+    takes_weights = weights is not None and "sample_weight" in inspect.signature(function).parameters
+    return {"sample_weight": weights} if weights is not None and takes_weights else {}
 
 
 def _find_function(function: str | Callable[..., float]) -> Any:  # noqa: ANN401  scikit-learn has no types

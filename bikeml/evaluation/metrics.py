@@ -11,7 +11,7 @@ from scipy.special import xlogy
 
 from bikeml.errors import ConfigError
 from bikeml.evaluation.metric import Metric
-from bikeml.evaluation.uncertainty.intervals import EXPLAINED, LOSS, Median, OfMeans
+from bikeml.evaluation.uncertainty.intervals import EXPLAINED, LOSS, Median, OfMeans, find_weighted_quantiles
 from bikeml.system.spelling import did_you_mean
 
 SMALLEST_SPREAD = 1e-145
@@ -64,9 +64,15 @@ def _pinball(y_true: np.ndarray, y_pred: np.ndarray, alpha: float) -> OfMeans:
     return _mean(_lose(y_true - y_pred, alpha))
 
 
-def _d2_pinball(y_true: np.ndarray, y_pred: np.ndarray, alpha: float = 0.5) -> OfMeans:
+def _d2_pinball(
+    y_true: np.ndarray, y_pred: np.ndarray, alpha: float = 0.5, sample_weight: np.ndarray | None = None
+) -> OfMeans:
     """Keep the quantile of all rows in each draw: near it, where the loss is least, the loss hardly changes."""
-    best = np.quantile(y_true, alpha, method="averaged_inverted_cdf")  # as d2_pinball_score of scikit-learn 1.9
+    # as d2_pinball_score of scikit-learn 1.9
+    if sample_weight is None or np.ptp(sample_weight) == 0:
+        best = np.quantile(y_true, alpha, method="averaged_inverted_cdf")
+    else:
+        best = find_weighted_quantiles(y_true, sample_weight, alpha)
     terms = [_lose(y_true - y_pred, alpha), _lose(y_true - best, alpha)]
     return OfMeans(terms, lambda loss, least: 1 - loss / least, EXPLAINED)
 

@@ -4,21 +4,25 @@ import importlib.util
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+import yaml
 from sklearn.base import RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 
+from bikeml.config.composition import config_dir
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
+from bikeml.evaluation.weights import find_unweighted, takes_weights
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.encoding.target import check_target
-from bikeml.experiment.estimators import build, find_problems
+from bikeml.experiment.estimators import build, find_class, find_nested, find_problems
 from bikeml.experiment.grid import find_grid_problems
 from bikeml.experiment.pipeline import (
     REGRESSOR,
@@ -51,6 +55,8 @@ def check_estimators(config: Config) -> None:
     if not problems and config.search.kind != "none":
         problems += [*find_scoring_problems(config), *find_grid_problems(config)]
     problems += find_metric_problems(config)
+    if not problems and config.data.weight is not None:
+        problems += _weight_problems(config)
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -101,6 +107,29 @@ def _group_problems(config: Config) -> Iterator[str]:
             f"data.group={group!r} names groups, and split={config.split.kind} would put rows of one group on both "
             "sides; choose split=group, or set data.group=null"
         )
+
+
+def _weight_problems(config: Config) -> Iterator[str]:
+    """Yield which models could not be fitted with the weights of data.weight."""
+    values = [value for grid in config.searched for axis in grid.values() for value in axis]
+    specs = [config.model.estimator, *(spec for value in values for _, spec in find_nested("", {"": value}))]
+    models = [each for each in map(build, specs) if isinstance(each, RegressorMixin)]
+    names = dict.fromkeys(name for model in models for name in find_unweighted(model))
+    if names:
+        verb = "takes" if len(names) == 1 else "take"
+        yield (
+            f"data.weight={config.data.weight!r}: {' and '.join(names)} {verb} no sample_weight in a pipeline; models "
+            f"that do are {', '.join(_list_weighted_options())}; choose one of them, or set data.weight=null"
+        )
+
+
+def _list_weighted_options() -> Iterator[str]:
+    """Yield the options of the group model whose estimator takes weights; not those that are made of other models."""
+    for file in sorted((config_dir() / "model").glob("*.yaml")):
+        spec = yaml.safe_load(file.read_text(encoding="utf-8"))["estimator"]
+        with suppress(ConfigError):  # of a package that is not installed
+            if takes_weights(find_class(file.stem, spec["_target_"], RegressorMixin)):
+                yield file.stem
 
 
 NUMBERS: Sequence[object] = (1.0, 2.0, 3.0, 4.0) * 5

@@ -20,6 +20,7 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
+from bikeml.evaluation.weights import fit as fit_weighted
 from bikeml.experiment.check import check_rows
 from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
 from bikeml.experiment.grid import build_grid, find_parameters
@@ -30,6 +31,8 @@ from bikeml.terminal.numbers import show_count
 from bikeml.terminal.progress import Announce
 
 CONNECT_TIMEOUT_SECONDS = 20
+TrainingRows = tuple[pd.DataFrame, np.ndarray, np.ndarray | None]
+"""Features, shape (n_rows, n_features), target and weights, shape (n_rows,); None without weights."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,19 @@ def fit(
     `name` is the fingerprint, which names the folder of the checkpoint. `known` are the members of a blend that are
     fitted already. Raises FitError if an estimator refuses the data or its arguments.
     """
-    X, y = table.X.iloc[split.train], table.y[split.train]
+    X, y, weights = table.X.iloc[split.train], table.y[split.train], table.weights_of(split.train)
     started = time.perf_counter()
     for each in config.members:
         check_rows(each, y, table.rows[split.train] + 1)
     if config.blend:
         announce("fitting the members")
-        pipeline, of_folds = _fit_blend(config, X, y, split, known)
+        pipeline, of_folds = _fit_blend(config, (X, y, weights), split, known)
         is_tuned = any(each.search.kind != "none" for each in config.members)
         return Fitted(pipeline, None, of_folds, is_tuned, time.perf_counter() - started)
     pipeline = build_pipeline(config, X, _list_folds(split))
     if config.search.kind == "none":
         announce("fitting")
-        pipeline = _fit_alone(pipeline, X, y)
+        pipeline = _fit_alone(pipeline, (X, y, weights))
         return Fitted(pipeline, None, (), is_tuned=False, seconds=time.perf_counter() - started)
     search = _build_search(config, pipeline, split.search_folds)
     if config.search.checkpoint:
@@ -105,7 +108,7 @@ def fit(
     label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
     search.on_progress = lambda done, total: announce(label, done, total)
     with _workers(config.search), estimator_errors():
-        search.fit(X, y)
+        fit_weighted(search, X, y, weights)
     _refuse_no_score(search, str(config.search.scoring))
     nested = [_build_search(config, pipeline, folds) for folds in split.nested_folds]
     seconds = time.perf_counter() - started
@@ -113,14 +116,14 @@ def fit(
     return Fitted(search.best_estimator_, outcome, nested, not nested, seconds, search.checkpoint)
 
 
-def _fit_alone(pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray) -> Pipeline:
-    with estimator_errors(), all_cores(pipeline, len(X)):
-        pipeline.fit(X, y)
+def _fit_alone(pipeline: Pipeline, rows: TrainingRows) -> Pipeline:
+    with estimator_errors(), all_cores(pipeline, len(rows[0])):
+        fit_weighted(pipeline, *rows)
     return _on_one_thread(pipeline)
 
 
 def _fit_blend(
-    config: Config, X: pd.DataFrame, y: np.ndarray, split: Split, known: Sequence[Pipeline | None]
+    config: Config, rows: TrainingRows, split: Split, known: Sequence[Pipeline | None]
 ) -> tuple[Pipeline, list[Pipeline]]:
     """Return the fitted blend of `config`, and the unfitted one of each fold, with its weights."""
     of_folds = [*zip(*(each.fold_weights for each in config.blend), strict=True)]
@@ -129,13 +132,13 @@ def _fit_blend(
             f"blend has weights for {show_count(len(of_folds), 'fold')}, and split makes {len(split.folds)}; blend a "
             "sweep of this split"
         )
-    members = [_build_member(each, X, _list_folds(split)) for each in config.members]
+    members = [_build_member(each, rows[0], _list_folds(split)) for each in config.members]
     weights = [each.weight for each in config.blend]
     fitted = []
     for number in [number for number, weight in enumerate(weights) if weight > 0]:
         found = known[number] if known else None
         is_known = found is not None and is_same(found, members[number])
-        fitted.append(found if is_known else _fit_alone(clone(members[number]), X, y))
+        fitted.append(found if is_known else _fit_alone(clone(members[number]), rows))
     return join_members(build_blend(members, weights), fitted), [build_blend(members, each) for each in of_folds]
 
 
@@ -171,7 +174,7 @@ def _build_search(config: Config, pipeline: Pipeline, folds: Sequence[Fold]) -> 
     return ResumableGridSearchCV(
         _on_one_thread(clone(pipeline)),
         build_grid(config, pipeline),
-        scoring=find_scorer(str(search.scoring)),
+        scoring=find_scorer(str(search.scoring), is_weighted=config.data.weight is not None),
         cv=folds,
         n_jobs=search.n_jobs,
         return_train_score=True,

@@ -169,6 +169,7 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
             *(estimators, rows.X_train, rows.y_train, split.folds, names),
             n_jobs=config.evaluation.n_jobs,
             known=known.predictions,
+            weights=table.weights_of(split.train),
         )
         scale = fit_scale(fitted.pipeline, rows.X_train, rows.y_train, split.folds, cv.predictions)
         scales = None if scale is None else predict_scale(scale, fitted.pipeline, X_test, predicted)
@@ -194,16 +195,17 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         hints=(
             *(() if config.blend else tell_positions(list_by_column(config), fitted.pipeline)),
             *find_outlier(y_test, predicted, table.rows[split.test] + 1),
-            *find_hints(config, rows, measure(y_test, predicted, ["r2"])["r2"], importance),
+            *find_hints(config, rows, measure(y_test, predicted, ["r2"], units.weights)["r2"], importance),
         ),
         seconds=time.perf_counter() - started,
     )
 
 
 def _find_units(config: Config, table: Table, rows: np.ndarray) -> Units:
-    """Return which of these rows are drawn together: the kind of the split says which ones are alike."""
+    """Return which of these rows are drawn together, as the kind of the split says, and how much each counts."""
+    weights = table.weights_of(rows)
     if config.split.kind == "chronological" and table.dates is not None:
-        return Units.of("dates", table.dates.iloc[rows])
+        return Units.of("dates", table.dates.iloc[rows], weights)
     if config.split.kind == "group" and table.groups is not None:
-        return Units.of("groups", table.groups.iloc[rows])
-    return Units.of("rows", rows)
+        return Units.of("groups", table.groups.iloc[rows], weights)
+    return Units.of("rows", rows, weights)

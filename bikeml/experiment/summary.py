@@ -205,12 +205,11 @@ def write_files(experiment: Experiment, folder: Path) -> None:
     if judged.scale is not None:
         held_out[SCALES] = judged.scales
         save_pipeline(judged.scale, folder, SCALE)
-    held_out.to_csv(folder / PREDICTIONS, index=False)
+    judgement.add_weights(held_out, table.weights_of(split.test)).to_csv(folder / PREDICTIONS, index=False)
     _list_fold_predictions(experiment).to_csv(folder / FOLDS, index=False)
     if fitted.outcome:
         write_text(folder / CANDIDATES, to_sheet(fitted.outcome.candidates))
-    rules = _explain_tree(fitted)
-    if rules is not None:
+    if (rules := _explain_tree(fitted)) is not None:
         write_text(folder / RULES, rules)
     config = yaml.safe_dump(mask(experiment.config.model_dump()), sort_keys=False, allow_unicode=True)
     write_text(folder / CONFIG, config)
@@ -229,7 +228,7 @@ def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
     table, split = experiment.table, experiment.split
     scored = [split.train[score] for _, score in split.folds]
     rows = np.concatenate(scored)
-    return pd.DataFrame(
+    predictions = pd.DataFrame(
         {
             "row": table.rows[rows] + 1,
             "fold": np.repeat(np.arange(len(scored)) + 1, [len(each) for each in scored]),
@@ -237,6 +236,7 @@ def _list_fold_predictions(experiment: Experiment) -> pd.DataFrame:
             "predicted": np.concatenate(experiment.judged.cv.predictions),
         }
     )
+    return judgement.add_weights(predictions, table.weights_of(rows))
 
 
 def _explain_tree(fitted: Fitted) -> str | None:

@@ -39,6 +39,7 @@ RESULT_MODULES = (
     "evaluation/uncertainty/intervals",
     "evaluation/uncertainty/jackknife",
     "evaluation/uncertainty/units",
+    "evaluation/weights",
     "experiment/check",
     "experiment/checkpoint",
     "experiment/encoding",

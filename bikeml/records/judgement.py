@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bikeml.records.run_folder import RunFolder
 
 
+WEIGHT = "weight"
+"""The role of the column of weights, and its name in a file of predictions, which has none without weights."""
+
+
 class Reused(Value):
     """Folds that a recorded run of the same experiment with other split.repeats has fitted."""
 
@@ -101,11 +105,27 @@ class Importance(Value):
     """Columns that go together, shuffled together; empty in an earlier record."""
 
 
+def find_weight(roles: Mapping[str, str]) -> str | None:
+    """Return the column, of those with roles, that says how much each row counts; None if all rows count alike."""
+    return next((name for name, role in roles.items() if role == WEIGHT), None)
+
+
+def add_weights(predictions: "pd.DataFrame", weights: "np.ndarray | None") -> "pd.DataFrame":
+    """Return a table of predictions with the weights of its rows, shape (n_rows,), if there are some."""
+    return predictions if weights is None else predictions.assign(**{WEIGHT: weights})
+
+
+def read_weights(predictions: "pd.DataFrame") -> "np.ndarray | None":
+    """Return the weight of each row of a file of predictions, shape (n_rows,); None of a run without weights."""
+    return predictions[WEIGHT].to_numpy() if WEIGHT in predictions else None
+
+
 def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
     """
-    Return a file of predictions, shape (n_rows, 3 or 4): row (from 1), actual, predicted, and a fourth column.
+    Return a file of predictions, shape (n_rows, 3 to 5): row (from 1), actual, predicted, and what else there is.
 
-    That is the fold of out-of-fold predictions, and the scale of the errors of held-out rows, which earlier runs lack.
+    That is the fold of out-of-fold predictions, the scale of the errors of held-out rows, which earlier runs lack, and
+    the weight of each row, if the run has weights.
 
     Raises RecordError if the file is missing, was changed, or holds no predictions.
     """
@@ -114,6 +134,7 @@ def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
     try:
         # float() reads each number to the last bit, in every version of pandas
         exact = {"actual": float, "predicted": float}
-        return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=exact).astype({"row": int, **exact})
+        converters = {**exact, WEIGHT: float}
+        return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=converters).astype({"row": int, **exact})
     except (ValueError, KeyError) as error:
         raise RecordError(f"{str(folder.path / name)!r} holds no predictions: {error}; restore it") from error

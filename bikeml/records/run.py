@@ -60,7 +60,7 @@ class Dataset(Value):
     columns: Mapping[str, Text]
     """The type of each feature and of the target, by column."""
     roles: Mapping[str, Text]
-    """target, numeric, categorical, date, text, group or ignored, by column."""
+    """target, numeric, categorical, date, text, group, weight or ignored, by column."""
     n_train: Count
     n_test: Count
     gaps: Mapping[str, Count]

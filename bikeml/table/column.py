@@ -61,7 +61,7 @@ class Column:
 def parse(cells: pa.ChunkedArray, name: str, role: str, data: DataConfig, index: pd.Index) -> Column:
     """Return a column of a `role`; `index` counts the rows of the file."""
     wrong = np.zeros(len(cells), dtype=bool)
-    if role in ("target", "numeric"):
+    if role in ("target", "numeric", "weight"):
         values, wrong = to_numbers(cells, data, name)
     elif role == "allowed" or (role == "categorical" and data.categories == "inferred"):
         values = infer(cells, data, name)

@@ -47,10 +47,16 @@ class Table:
     """What was decided, for people."""
     groups: pd.Series | None = None
     """The group of each row, shape (n_rows,); None unless data.group names a column."""
+    weights: np.ndarray | None = None
+    """The weight of each row, above 0, shape (n_rows,); None unless data.weight names a column."""
     n_train: int | None = None
     """How many rows stand before those of the test file; None if there is no such file."""
     test_sha256: str | None = None
     """Of the test file; None if there is none."""
+
+    def weights_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the weights of the rows at these positions; None without weights."""
+        return None if self.weights is None else self.weights[rows]
 
 
 def read_table(config: Config, tolerance: Tolerance) -> Table:
@@ -105,6 +111,7 @@ def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
         y=labelled.y,
         dates=labelled.dates,
         groups=labelled.groups,
+        weights=labelled.weights,
         rows=labelled.rows,
         data=data,
         notes=[*file.notes, *labelled.notes],
@@ -142,12 +149,16 @@ def _append(table: Table, test: Table) -> Table:
             )
     pairs = ((table.dates, test.dates), (table.groups, test.groups))
     dates, groups = (None if a is None or b is None else pd.concat([a, b], ignore_index=True) for a, b in pairs)
+    weights = None
+    if table.weights is not None and test.weights is not None:
+        weights = np.concatenate([table.weights, test.weights])
     return replace(
         table,
         X=pd.concat([table.X, test.X[table.X.columns]], ignore_index=True),
         y=np.concatenate([table.y, test.y]),
         dates=dates,
         groups=groups,
+        weights=weights,
         rows=np.concatenate([table.rows, test.rows]),
         notes=[*table.notes, *test.notes, f"{len(test.y):,} rows of {test.source} are held out"],
         n_train=len(table.y),

@@ -52,6 +52,14 @@ class Labelled:
         return self.target.parsed.to_numpy() if whole is None else whole
 
     @property
+    def weights(self) -> np.ndarray | None:
+        """The weight of each row, shape (n_rows,); None unless data.weight names a column."""
+        name = self.data.weight
+        if name is None or name not in self.cells.column_names:
+            return None
+        return parse(self.cells[name], name, "weight", self.data, pd.Index(self.rows)).parsed.to_numpy(float)
+
+    @property
     def dates(self) -> pd.Series | None:
         """The date of each row, shape (n_rows,); None unless data.date names a column."""
         name = next(iter(self.data.dates), None)
@@ -82,7 +90,7 @@ class Labelled:
 
 def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_target: bool = False) -> Labelled:
     """
-    Return the rows that have a target; with data.missing_target=refuse all rows.
+    Return the rows that have a target and a weight above 0; with data.missing_target=refuse also those without target.
 
     Raises DataError if the table lacks the target, unless the roles are decided: then it is named with all problems.
     """
@@ -95,14 +103,23 @@ def take_labelled(cells: pa.Table, data: DataConfig, source: str, *, needs_targe
         raise DataError(f"{source} has no rows below its column names; add rows, or name another table")
     data, notes = decide_target(cells, data)
     target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
-    if data.missing_target == "refuse" or not target.is_gap.any():
-        return Labelled(source, cells, rows, target, data, notes)
-    rows = np.flatnonzero(~target.is_gap)
-    kept = cells.take(pa.array(rows))
-    n_gaps = cells.num_rows - len(rows)
-    notes.append(f"{n_gaps:,} of {cells.num_rows:,} rows have no {data.target!r} and are left out")
-    target = parse(kept[data.target], data.target, "target", data, pd.Index(rows))
-    return Labelled(source, kept, rows, target, data, notes)
+    labelled = Labelled(source, cells, rows, target, data, notes)
+    if data.missing_target == "drop":
+        labelled = _leave_out(labelled, target.is_gap, f"have no {data.target!r}")
+    weights = labelled.weights
+    if weights is not None and weights.any():  # or else it is told that none is above 0
+        labelled = _leave_out(labelled, weights == 0, f"have the weight 0 in {data.weight!r}")
+    return labelled
+
+
+def _leave_out(labelled: Labelled, is_out: np.ndarray, why: str) -> Labelled:
+    if not is_out.any():
+        return labelled
+    data, kept = labelled.data, np.flatnonzero(~is_out)
+    cells, rows = labelled.cells.take(pa.array(kept)), labelled.rows[kept]
+    note = f"{is_out.sum():,} of {len(is_out):,} rows {why} and are left out"
+    target = parse(cells[data.target], data.target, "target", data, pd.Index(rows))
+    return replace(labelled, cells=cells, rows=rows, target=target, notes=[*labelled.notes, note])
 
 
 def decide_roles(labelled: Labelled, config: Config, *, needs_folds: bool = True) -> Labelled:

@@ -64,7 +64,7 @@ class Column:
     @property
     def is_feature(self) -> bool:
         """Whether a model may learn from it."""
-        return self.role not in ("target", "group", "ignored")
+        return self.role not in ("target", "group", "weight", "ignored")
 
 
 @dataclass(frozen=True)

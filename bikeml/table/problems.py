@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -65,8 +66,10 @@ def find_problems(
         yield from find_target_faults(column)
         yield from find_constant_target(column)
         yield from column.describe("is missing", column.is_gap, "leave these rows out, or set data.missing_target=drop")
-    for column in roles["numeric"]:
-        yield from find_non_numbers(column, "fix the cells, or list the column in data.categorical")
+    yield from chain.from_iterable(map(find_weight_faults, roles["weight"]))
+    yield from chain.from_iterable(
+        find_non_numbers(column, "fix the cells, or list the column in data.categorical") for column in roles["numeric"]
+    )
     yield from _find_gaps(roles["numeric"], "numeric", lambda column: tolerance.of(column).numeric_gaps)
     for column in roles["categorical"]:
         if not tolerance.of(column).text_categories:
@@ -98,6 +101,16 @@ def find_constant_target(column: Column) -> Iterator[str]:
         if len(column.cells) == 1:
             advice = "there is nothing to learn from one row; add rows"
         yield f"target {show(column.name)} is {value} in every row; {advice}"
+
+
+def find_weight_faults(column: Column) -> Iterator[Fault | str]:
+    """Yield what makes a column useless as weights, which are 0 or more."""
+    yield from find_non_numbers(column, "weights are numbers; fix the cells, or set data.weight=null", offers_gap=False)
+    yield from column.describe("is missing", column.is_gap, "give each row a weight, or 0 to leave it out")
+    weights = column.parsed.to_numpy(float)
+    yield from column.describe("is negative", weights < 0, "weights are 0 or more; fix the cells")
+    if len(weights) and not weights.any():
+        yield f"weight {show(column.name)} is 0 in every row; set data.weight to another column, or to null"
 
 
 def find_missing(names: Sequence[str], data: DataConfig) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bikeml.evaluation.metrics import find_metric
+from bikeml.records.judgement import find_weight
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import PAGE, RunFolder
 from bikeml.system.printable import printable
@@ -29,6 +30,8 @@ def describe_run(folder: RunFolder, run: RunRecord) -> str:
     tuned = ", tuned on these rows" if run.cv.tuned_on_these_rows else ""
     spread = f"{metric.show(run.metrics[metric.mean])} ± {metric.show(run.metrics[metric.std])}"
     score = f"{metric.label} {metric.show(run.metrics.get(metric.test))}{interval} on {table.n_test:,} held-out rows"
+    weight = find_weight(table.roles)
+    score += f", weighted by {escape(weight)}" if weight else ""
     folds = f"{spread} over {len(run.cv.n_fit)} folds of {table.n_train:,} rows{tuned}"
     lines = [
         f"**{escape(run.run_name)}** predicts {escape(table.target or 'the target')} of {escape(table.name)}.",

@@ -81,17 +81,33 @@ class Median:
 
         Source: Woodruff, Confidence Intervals for Medians and Other Position Measures (1952).
         """
-        is_below = (self.values <= np.median(self.values)) - 0.5
-        sums = units.sum(is_below - is_below.mean())
+        is_below = (self.values <= self._find_quantiles(units.weights, 0.5)) - 0.5
+        sums = units.sum(is_below - np.average(is_below, weights=units.weights))
         memory = _find_memory(sums, units)
-        error = math.sqrt(units.n_units * memory.variance) / len(self.values)
+        error = math.sqrt(units.n_units * memory.variance) / units.weight_of_rows.sum()
         n_blocks = units.n_units / memory.length
         width = error * stdtrit(max(1, n_blocks - 1), (1 + confidence) / 2)  # Student's t
-        low, high = np.quantile(self.values, np.clip([0.5 - width, 0.5 + width], 0, 1))
+        low, high = self._find_quantiles(units.weights, np.clip([0.5 - width, 0.5 + width], 0, 1))
         return float(low), float(high)
+
+    def _find_quantiles(self, weights: np.ndarray | None, shares: np.ndarray | float) -> np.ndarray:
+        if weights is None or np.ptp(weights) == 0:
+            return np.asarray(np.quantile(self.values, shares))
+        return find_weighted_quantiles(self.values, weights, shares)
 
 
 Statistic = OfMeans | Median
+
+
+def find_weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: np.ndarray | float) -> np.ndarray:
+    """
+    Return the quantiles of values, shape (n_rows,), that have these shares of the weights below them.
+
+    Between two values that are both such a quantile it is the middle, as in scikit-learn's weighted metrics.
+    """
+    low = np.quantile(values, shares, method="inverted_cdf", weights=weights)
+    high = -np.quantile(-values, 1 - np.asarray(shares), method="inverted_cdf", weights=weights)
+    return np.asarray((low + high) / 2)
 
 
 class Sample(NamedTuple):
@@ -111,7 +127,7 @@ class Sample(NamedTuple):
     sums: np.ndarray
     """Of the terms, centred and in steps, over each block, shape (n_units, n_terms)."""
     sizes: np.ndarray
-    """The number of rows in each block, shape (n_units,)."""
+    """The number of rows in each block, or the sum of their weights, shape (n_units,)."""
 
     def find_point(self) -> Interval | None:
         """Return an interval of no width at the statistic; None if it is not finite."""
@@ -182,15 +198,15 @@ def take(statistic: OfMeans, units: Units) -> Sample:
 
     Source of the influence: Davison and Hinkley, Bootstrap Methods and their Application (1997), section 2.7.
     """
-    sizes, n_rows = units.sum(np.ones(len(units.labels))), len(units.labels)
+    sizes, total = units.sum(np.ones(len(units.labels))), units.weight_of_rows.sum()
     sums = np.column_stack([units.sum(term) for term in statistic.terms])
-    means = sums.sum(axis=0) / n_rows
+    means = sums.sum(axis=0) / total
     sums -= sizes[:, None] * means
     steps = np.abs(sums).max(axis=0)
     steps[steps == 0] = 1
     sums /= steps
     value, slopes = statistic.linearise(means[None], steps)
-    influence = sums @ slopes[0] / n_rows
+    influence = sums @ slopes[0] / total
     memory = _find_memory(influence, units)
     error = math.sqrt(units.n_units * memory.variance)
     blocks = sum_blocks(np.column_stack([sums, sizes]), memory.length)

@@ -19,12 +19,13 @@ def divide(units: Units) -> np.ndarray:
     return np.asarray(units.labels * n_parts // units.n_units if units.is_series else units.labels % n_parts)
 
 
-def leave_out(statistic: OfMeans, parts: np.ndarray) -> np.ndarray:
-    """Return a statistic of the rows without each of the parts, shape (n_parts,)."""
-    sizes = np.bincount(parts)
-    terms = np.array([(term.sum() - np.bincount(parts, weights=term)) for term in statistic.terms])
+def leave_out(statistic: OfMeans, parts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return a statistic of the rows, each counted by its weight, without each of the parts, shape (n_parts,)."""
+    sizes = np.bincount(parts, weights=weights)
+    weighted = [term * weights for term in statistic.terms]
+    terms = np.array([(term.sum() - np.bincount(parts, weights=term)) for term in weighted])
     with np.errstate(all="ignore"):  # what is left may be constant
-        return np.asarray(statistic.value(*(terms / (len(parts) - sizes))))
+        return np.asarray(statistic.value(*(terms / (weights.sum() - sizes))))
 
 
 def find_error(values: np.ndarray) -> np.ndarray:

@@ -32,14 +32,16 @@ class Units:
     """Shape (n_rows,), integers from 0; of dates, in their order."""
     n_units: int
     kind: Kind
+    weights: np.ndarray | None = None
+    """How much each row counts in a mean, shape (n_rows,), above 0; None if all count alike."""
 
     @classmethod
-    def of(cls, kind: Kind, names: "pd.Series | np.ndarray") -> Self:
+    def of(cls, kind: Kind, names: "pd.Series | np.ndarray", weights: np.ndarray | None = None) -> Self:
         """Return a unit for each different name, such as the position of a row, its group or its date: (n_rows,)."""
         import pandas as pd  # a metric is shown without it
 
         labels, unique = pd.factorize(names, sort=kind == "dates")
-        return cls(labels, len(unique), kind)
+        return cls(labels, len(unique), kind, weights)
 
     @property
     def is_series(self) -> bool:
@@ -56,11 +58,21 @@ class Units:
         if self.n_units <= MANY_UNITS:
             return self
         place = np.arange(self.n_units) if self.is_series else rng.permutation(self.n_units)
-        return Units((place * SETS // self.n_units)[self.labels], SETS, self.kind)
+        return Units((place * SETS // self.n_units)[self.labels], SETS, self.kind, self.weights)
+
+    def take(self, rows: np.ndarray) -> "Units":
+        """Return the units of the rows at these positions."""
+        return Units.of(self.kind, self.labels[rows], None if self.weights is None else self.weights[rows])
+
+    @property
+    def weight_of_rows(self) -> np.ndarray:
+        """How much each row counts, shape (n_rows,): 1 without weights."""
+        return np.ones(len(self.labels)) if self.weights is None else self.weights
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums over the rows of each unit of values of shape (n_rows,)."""
-        return np.bincount(self.labels, weights=values, minlength=self.n_units)
+        """Return the sums over the rows of each unit of values of shape (n_rows,), each times its weight."""
+        weighted = values if self.weights is None else values * self.weights
+        return np.bincount(self.labels, weights=weighted, minlength=self.n_units)
 
 
 def sum_draws(tables: Sequence[np.ndarray], n_drawn: int, n_draws: int, rng: np.random.Generator) -> list[np.ndarray]:

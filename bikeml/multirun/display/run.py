@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import TUNED, advise_run
+from bikeml.records.judgement import find_weight
 from bikeml.records.run import RunRecord, Search, StoreRecord
 from bikeml.records.run_folder import LOG, PAGE
 from bikeml.system.clock import entered
@@ -47,6 +48,8 @@ def _figures(record: RunRecord) -> "Table":
     published = {name: PUBLISHED_LINEAR[name] for name in compared}
     confidence = f"{100 * (record.confidence or 0):g}%"
     rows = f"{record.dataset.n_train:,} rows to train, {record.dataset.n_test:,} held out"
+    weight = find_weight(record.dataset.roles)
+    rows += f"\nweighted by {printable(weight)}" if weight else ""
     title = f"{printable(record.run_name)} on {printable(record.dataset.name)}\n{rows}"
     numbers = ["value", f"{confidence} interval", *(["published"] if published else [])]
     ranked = find_metric(record.rank)

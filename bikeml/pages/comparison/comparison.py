@@ -16,6 +16,7 @@ from bikeml.evaluation.uncertainty.units import Units
 from bikeml.pages.comparison.aspects import Aspect, find_aspects
 from bikeml.pages.numbers import is_rounding_error
 from bikeml.pages.sweep.entries import DEPENDENT, read_split
+from bikeml.records.judgement import find_weight, read_weights
 from bikeml.records.run import RunRecord
 
 LETTERS = "ABCDEF"
@@ -37,7 +38,7 @@ class ComparedRun:
     config: Mapping[str, Any]
     """Its sections that can change a figure."""
     predictions: pd.DataFrame
-    """Of the held-out rows, shape (n_test, 3 or 4): row (from 1), actual, predicted."""
+    """Of the held-out rows, shape (n_test, 3 to 5): row (from 1), actual, predicted."""
 
 
 class Difference(NamedTuple):
@@ -163,9 +164,15 @@ def _explain_apart(first: ComparedRun, other: ComparedRun) -> str:
     rows, first_rows = (set(run.predictions["row"]) for run in (other, first))
     if rows != first_rows or sizes != (len(rows), len(first_rows)):
         return f"it held out other rows: {sizes[0]:,}, of which {len(rows & first_rows):,} are among A's {sizes[1]:,}"
-    if not np.array_equal(_sorted(other)["actual"], _sorted(first)["actual"]):
-        return "its held-out rows have other actual values than A's"
-    return ""
+    weights = [find_weight(each.roles) for each in (ours, theirs)]
+    if weights[0] != weights[1]:
+        return f"its rows {_tell_weight(weights[0])}, and A's {_tell_weight(weights[1])}"
+    is_same = np.array_equal(_sorted(other)["actual"], _sorted(first)["actual"])
+    return "" if is_same else "its held-out rows have other actual values than A's"
+
+
+def _tell_weight(column: str | None) -> str:
+    return f"are weighted by {column!r}" if column else "have no weights"
 
 
 def _sorted(run: ComparedRun) -> pd.DataFrame:
@@ -193,7 +200,10 @@ def _compare_on_rows(first: ComparedRun, other: ComparedRun, metric: Metric) -> 
         return None, f"{metric.label} is undefined for one of them"
     plain, kind = Difference(values[1] - values[0]), str(read_split(first.record).get("kind"))
     tables = _sorted(first), _sorted(other)
-    statistics = [metric.find_statistic(table["actual"].to_numpy(), table["predicted"].to_numpy()) for table in tables]
+    weights = read_weights(tables[0])
+    statistics = [
+        metric.find_statistic(table["actual"].to_numpy(), table["predicted"].to_numpy(), weights) for table in tables
+    ]
     theirs, ours = statistics
     if not isinstance(theirs, OfMeans) or not isinstance(ours, OfMeans):
         return plain, f"{metric.label} is no mean over the rows, so that the difference has no interval"
@@ -201,7 +211,7 @@ def _compare_on_rows(first: ComparedRun, other: ComparedRun, metric: Metric) -> 
         return plain, f"{APART[kind]}, so that the difference has no interval"
     if len(tables[0]) < FEWEST_ROWS:
         return plain, "the held-out rows are too few for an interval"
-    compared = compare_on_rows(ours, theirs, Units.of("rows", tables[0]["row"].to_numpy()))
+    compared = compare_on_rows(ours, theirs, Units.of("rows", tables[0]["row"].to_numpy(), weights))
     if compared is None:
         return plain, "the interval is undefined for these rows"
     return Difference.between(values[0], values[1], compared[0], compared[2]), ""

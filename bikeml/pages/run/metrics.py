@@ -7,6 +7,7 @@ from bikeml.evaluation.meaning import explain_metric
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
 from bikeml.pages.numbers import show_value
+from bikeml.records.judgement import find_weight
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import LOG, RunFolder
 
@@ -75,6 +76,8 @@ def show_interval(record: RunRecord, metric: Metric, name: str) -> str:
 def summarize(record: RunRecord) -> str:
     """Return how good a run is on its held-out rows, in one plain sentence."""
     target, rows = record.dataset.target or "the target", f"{record.dataset.n_test:,} held-out rows"
+    weight = find_weight(record.dataset.roles)
+    rows += f", weighted by {weight}," if weight else ""
     metric = find_metric(record.rank)
     value, off = record.metrics.get(metric.test), record.metrics.get("test_mae")
     interval = show_interval(record, metric, metric.test)

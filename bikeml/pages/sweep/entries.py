@@ -15,7 +15,7 @@ from bikeml.evaluation.uncertainty.comparison import compare_on_rows
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.pages.differences import Difference, find_differences, read_config
-from bikeml.records.judgement import read_predictions
+from bikeml.records.judgement import read_predictions, read_weights
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import FOLDS, PAGE, RunFolder
 from bikeml.records.sweep import Outcome, Sweep
@@ -91,8 +91,8 @@ def compare_rows(sweep: Sweep, entries: Sequence[Entry], metric: Metric) -> list
     found = {}
     for entry in leading[1:] if best else ():
         ours = _find_out_of_fold(sweep, entry, metric)
-        if best and ours and np.array_equal(ours.rows, best.rows):
-            compared = compare_on_rows(ours.statistic, best.statistic, Units.of("rows", best.rows))
+        if best and ours and ours.is_on_rows_of(best):
+            compared = compare_on_rows(ours.statistic, best.statistic, Units.of("rows", best.rows, best.weights))
             found[entry.row["cell"]] = RowDifference(*compared) if compared else None
     return [replace(entry, on_rows=found.get(entry.row["cell"])) for entry in entries]
 
@@ -103,6 +103,13 @@ class _OutOfFold(NamedTuple):
     rows: np.ndarray
     """Shape (n_predictions,), sorted; a row is there once for each repeat."""
     statistic: OfMeans
+    weights: np.ndarray | None
+    """Of the rows; None without weights."""
+
+    def is_on_rows_of(self, other: "_OutOfFold") -> bool:
+        """Return whether both are of the same rows with the same weights."""
+        ours, theirs = (np.ones(len(each.rows)) if each.weights is None else each.weights for each in (self, other))
+        return np.array_equal(self.rows, other.rows) and np.array_equal(ours, theirs)
 
 
 def _find_out_of_fold(sweep: Sweep, entry: Entry, metric: Metric) -> _OutOfFold | None:
@@ -111,11 +118,11 @@ def _find_out_of_fold(sweep: Sweep, entry: Entry, metric: Metric) -> _OutOfFold 
         table = read_predictions(RunFolder(sweep.folder / entry.outcome.cell.folder), FOLDS)
     except RecordError:
         return None
-    rows, y, predicted = (
-        table.sort_values("row", kind="stable")[name].to_numpy() for name in ("row", "actual", "predicted")
-    )
-    statistic = metric.find_statistic(y, predicted)
-    return _OutOfFold(rows, statistic) if isinstance(statistic, OfMeans) else None
+    table = table.sort_values("row", kind="stable")
+    rows, y, predicted = (table[name].to_numpy() for name in ("row", "actual", "predicted"))
+    weights = read_weights(table)
+    statistic = metric.find_statistic(y, predicted, weights)
+    return _OutOfFold(rows, statistic, weights) if isinstance(statistic, OfMeans) else None
 
 
 def read_split(record: RunRecord) -> Mapping[str, Any]:

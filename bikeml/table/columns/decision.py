@@ -108,6 +108,8 @@ def _look_at_named(cells: pa.Table, data: DataConfig, name: str, role: str, rows
         return in_rows(find_dates(cells[name], data, name), rows) or Kind("date", "named")
     if role == "group":
         return Kind("ignored", "the group of each row")
+    if role == "weight":
+        return Kind("ignored", "the weight of each row")
     kind = Kind("ignored", "in data.ignored") if role == "ignored" else look_at(cells[name], data, name, rows)
     return replace(kind, role=role, unit=None, formats=(), gaps=(), notes=())  # type: ignore[arg-type] # a role of roles
 

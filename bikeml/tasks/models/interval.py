@@ -10,7 +10,7 @@ import pandas as pd
 from bikeml.config.data import DataConfig, check_range
 from bikeml.errors import ConfigError, RecordError
 from bikeml.evaluation.uncertainty.conformal import conformal_interval, conformal_width
-from bikeml.records.judgement import read_predictions
+from bikeml.records.judgement import read_predictions, read_weights
 from bikeml.records.run_folder import PREDICTIONS, SCALE, SCALES, RunFolder
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Interval:
             yield "all rows have one width, since the run recorded no scale of its errors"
         else:
             yield f"intervals of {mean_width:.6g} on average, wider where errors are larger, {of_whom}"
+        if (column := params.get("data.weight")) not in (None, "None"):
+            yield f"the held-out rows are weighted by {column!r}: the interval is for rows drawn by such weights"
         if params.get("split.kind") == "chronological":
             yield "the held-out rows are the latest ones: of later rows the interval promises nothing"
         if params.get("split.kind") == "group":
@@ -71,7 +73,8 @@ def read_interval(recorded: RunFolder, level: float, data: DataConfig, given: Se
         from bikeml.experiment.model_file import load_pipeline
 
         scale, scales = load_pipeline(recorded.path / SCALE), held_out[SCALES].to_numpy(float)
-    return Interval(level, conformal_width(actual - predicted, level, scales), scale, possible or UNLIMITED)
+    width = conformal_width(actual - predicted, level, scales, read_weights(held_out))
+    return Interval(level, width, scale, possible or UNLIMITED)
 
 
 def list_files(recorded: RunFolder) -> list[str]:

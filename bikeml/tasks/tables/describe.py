@@ -66,7 +66,7 @@ def _list_lines(
         *([schema] if schema else []),
         "defaults: [csv, _self_]",
         *_write({"name": name, "path": data.path, "target": data.target, "missing_target": data.missing_target}),
-        *_write({key: value for key, value in (("test_path", data.test_path), ("group", data.group)) if value}),
+        *_write({key: value for key, value in _kept(data) if value}),
     ]
     about = {}
     for column in looked:
@@ -79,6 +79,10 @@ def _list_lines(
     written = data.describe_writing()
     lines += _write({key: written[key] for key in HOW_WRITTEN if key not in ROLES} | {"allowed": dict(data.allowed)})
     return lines
+
+
+def _kept(data: DataConfig) -> list[tuple[str, str | None]]:
+    return [("test_path", data.test_path), ("group", data.group), ("weight", data.weight)]
 
 
 def describe(column: "Column") -> str:
