@@ -17,6 +17,7 @@ ROOMS = {
     "table.reading": {"pandas"},
     "table.columns": {"pandas", "scipy"},
     "table.split": {"pandas", "sklearn"},
+    "table.structure": {"pandas", "scipy", "sklearn"},
     "table": {"pandas", "scipy", "sklearn"},
     "evaluation.uncertainty": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},

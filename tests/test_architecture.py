@@ -105,7 +105,16 @@ def test_records_are_read_without_the_heavy_libraries():
 def test_every_module_that_a_result_passes_through_is_fingerprinted():
     from bikeml.records.fingerprint import RESULT_MODULES
 
-    carries_or_shows = {"errors", "config", "records", "system", "system.redaction", "terminal", "table.datasets"}
+    carries_or_shows = {
+        "errors",
+        "config",
+        "config.composition",
+        "records",
+        "system",
+        "system.redaction",
+        "terminal",
+        "table.datasets",
+    }
     # what is said of a result changes none of it, nor what is said of a table that is refused
     carries_or_shows |= {"evaluation.hints", "table.faults"}
     carries_or_shows |= {"experiment.trusted"}  # what may be named changes no result of what is named

@@ -37,7 +37,7 @@ def conformal_width(
     """
     n_rows = len(residuals)
     weights = np.ones(n_rows) if weights is None else weights
-    of_new_row = float(np.average(weights, weights=weights))
+    of_new_row = float(np.average(weights, weights=weights)) if n_rows else 1.0
     below = level * (weights.sum() + of_new_row) * (1 - ROUNDING)
     if below > weights.sum():
         needed = math.ceil(round(level / (1 - level), 9))
