@@ -42,7 +42,9 @@ def conformal_width(
     if below > weights.sum():
         needed = math.ceil(round(level / (1 - level), 9))
         counts_as = weights.sum() / of_new_row
-        have = f"{n_rows:,}" + (f", which count as {counts_as:.1f} by their weights" if np.ptp(weights) > 0 else "")
+        have = f"{n_rows:,}" + (
+            f", which count as {counts_as:.1f} by their weights" if n_rows and np.ptp(weights) > 0 else ""
+        )
         raise ConfigError(
             f"interval={level} needs {needed:,} held-out rows at least, and the run has {have}; set a lower one"
         )
