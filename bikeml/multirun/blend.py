@@ -22,7 +22,7 @@ from bikeml.multirun.blending.weights import average, choose_fold_weights, choos
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.run import run
 from bikeml.records.fingerprint import identify
-from bikeml.records.judgement import RecordedFolds, read_predictions
+from bikeml.records.judgement import RecordedFolds, read_predictions, read_weights
 from bikeml.records.run import Invocation
 from bikeml.records.run_folder import FOLDS, MODEL, MODEL_FILE, RunFolder
 from bikeml.records.sweep import Cell, Outcome, SweepRecord
@@ -152,8 +152,9 @@ def _choose(candidates: Sequence[Candidate], rank: str) -> Mixture:
     y, rows, folds = (table[name].to_numpy() for name in ("actual", "row", "fold"))
     predictions = np.array([each.predicted for each in candidates])
     in_order = candidates[0].config.split.kind == "chronological"
-    of_folds = choose_fold_weights(y, predictions, rows, folds, metric, in_order=in_order)
-    return Mixture(candidates, choose_weights(y, predictions, metric), of_folds)
+    of_rows = read_weights(table)
+    of_folds = choose_fold_weights(y, predictions, rows, folds, metric, of_rows, in_order=in_order)
+    return Mixture(candidates, choose_weights(y, predictions, metric, of_rows), of_folds)
 
 
 def build_config(mixture: Mixture, rank: str) -> Config:

@@ -22,14 +22,18 @@ Scores = Callable[[np.ndarray], np.ndarray]
 """Takes how often each model counts so far; returns the score if each counted once more; both of shape (n_models,)."""
 
 
-def choose_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
+def choose_weights(
+    y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
     """
     Return how often each model counts, shape (n_models,), in the blend that is best for these rows.
 
     Begin with the best model, and add the one that makes the mean best, the same again too, until none makes it better.
-    `y` has shape (n_rows,), `predictions` (n_models, n_rows). Each model counts once if the metric is undefined.
+    `y` and the weights of the rows have shape (n_rows,), `predictions` (n_models, n_rows). Each model counts once if
+    the metric is undefined.
     """
-    find_scores = _score_squares(y, predictions) if metric.name in OF_SQUARES else _score(y, predictions, metric)
+    score = _score_squares if metric.name in OF_SQUARES else _score
+    find_scores = score(y, predictions, metric, sample_weight)
     counts, best = np.zeros(len(predictions), dtype=int), -np.inf
     for _ in range(MOST_STEPS):
         scores = np.nan_to_num(find_scores(counts), nan=-np.inf, neginf=-np.inf)
@@ -42,7 +46,14 @@ def choose_weights(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> np
 
 
 def choose_fold_weights(
-    y: np.ndarray, predictions: np.ndarray, rows: np.ndarray, folds: np.ndarray, metric: Metric, *, in_order: bool
+    y: np.ndarray,
+    predictions: np.ndarray,
+    rows: np.ndarray,
+    folds: np.ndarray,
+    metric: Metric,
+    sample_weight: np.ndarray | None = None,
+    *,
+    in_order: bool,
 ) -> np.ndarray:
     """
     Return the weights with which each fold is scored, shape (n_folds, n_models), chosen without the rows of the fold.
@@ -55,7 +66,8 @@ def choose_fold_weights(
     weights = []
     for fold in np.unique(folds):
         known = folds < fold if in_order else ~np.isin(rows, rows[folds == fold])  # repeats predict a row again
-        weights.append(choose_weights(y[known], predictions[:, known], metric))
+        of_rows = None if sample_weight is None else sample_weight[known]
+        weights.append(choose_weights(y[known], predictions[:, known], metric, of_rows))
     return np.array(weights)
 
 
@@ -65,10 +77,12 @@ def average(predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.average(predictions[counted].T, axis=1, weights=weights[counted]))
 
 
-def _score_squares(y: np.ndarray, predictions: np.ndarray) -> Scores:
+def _score_squares(y: np.ndarray, predictions: np.ndarray, _: Metric, sample_weight: np.ndarray | None) -> Scores:
     """Return what scores a blend by its mean squared error, which the products of the models' errors tell."""
     with np.errstate(over="ignore", invalid="ignore"):
         errors = predictions - y
+        if sample_weight is not None:
+            errors = errors * np.sqrt(sample_weight)  # a factor that all scores share changes no choice
         products = np.nan_to_num(errors @ errors.T / max(1, len(y)), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST)
 
     def find_scores(counts: np.ndarray) -> np.ndarray:
@@ -80,9 +94,11 @@ def _score_squares(y: np.ndarray, predictions: np.ndarray) -> Scores:
     return find_scores if len(y) else lambda counts: np.full(len(counts), np.nan)
 
 
-def _score(y: np.ndarray, predictions: np.ndarray, metric: Metric) -> Scores:
+def _score(y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None) -> Scores:
     def find_scores(counts: np.ndarray) -> np.ndarray:
         blends = (counts @ predictions + predictions) / (counts.sum() + 1)
-        return np.array([metric.sign * metric.measure(y, blend) if len(y) else np.nan for blend in blends])
+        return np.array(
+            [metric.sign * metric.measure(y, blend, sample_weight) if len(y) else np.nan for blend in blends]
+        )
 
     return find_scores
