@@ -280,6 +280,7 @@ def test_runs_of_the_same_config_code_and_data_differ_in_nothing():
         (list("aaaaaaa"), r"runs=\[.*\] "),
         (["a", "./nothing"], r"'./nothing' is not there; give the folder of a run"),
         (["a", "."], r"'.' is no folder of a run|there is no store at"),
+        (["a", "b", "output=a/result.json"], r"output='a/result.json' should end in .html, as a page does"),
         (["a", "b", "output=a/result.json/x.html"], r"cannot write 'a/result.json/x.html': .*; set output to another"),
     ],
 )

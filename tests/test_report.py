@@ -346,3 +346,9 @@ def test_a_folder_of_runs_is_no_sweep(workdir, call_task):
         == "bikeml: 'outputs' is no sweep, but holds 2 runs; give one, such as 'outputs/b', or compare them with: python -m bikeml compare\n"
     )
     assert not (workdir / "outputs" / "report.html").exists()
+
+
+def test_a_folder_in_the_place_of_a_record_is_no_run(workdir, call_task):
+    (workdir / "out" / "result.json").mkdir(parents=True)
+    status, _, err = call_task("report", "out")
+    assert (status, "there is no sweep in 'out'" in err) == (2, True)

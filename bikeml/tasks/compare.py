@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bikeml.config.fields import ColumnName, Name, Section
 from bikeml.config.schema import Config
@@ -32,6 +32,13 @@ class Options(Section):
 
     runs: Annotated[list[ColumnName], Field(max_length=len(LETTERS))]
     output: Name | None
+
+    @field_validator("output")
+    @classmethod
+    def _is_a_page(cls, output: str | None) -> str | None:
+        if output is not None and not output.lower().endswith((".html", ".htm")):  # it would replace a table, say
+            raise ValueError("should end in .html, as a page does")
+        return output
 
 
 def show_comparison(config: Config, options: Options) -> None:

@@ -67,7 +67,11 @@ def _refuse_runs(path: Path) -> None:
     from bikeml.records.sweep import SweepRecord
 
     is_sweep = any((path / name).is_file() for name in (SweepRecord.FILE, HYDRAS_RECORD))
-    runs = [] if is_sweep or next(path.rglob(SweepRecord.FILE), None) else [file.parent for file in path.rglob(RESULT)]
+    runs = (
+        []
+        if is_sweep or next(path.rglob(SweepRecord.FILE), None)
+        else [file.parent for file in path.rglob(RESULT) if file.is_file()]
+    )
     if runs:
         raise RecordError(
             f"{str(path)!r} is no sweep, but holds {len(runs)} runs; give one, such as {str(max(runs))!r}, or compare "
