@@ -26,6 +26,7 @@ ROOMS = {
     "destination": {"mlflow"},
     "experiment.trusted": {"sklearn", "skops"},
     "experiment.encoding": {"pandas", "sklearn"},
+    "experiment.searching": {"optuna", "pandas", "pydantic", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "tracking": {"fastapi", "mlflow", "sklearn", "uvicorn"},
     "tracking.lookup": {"mlflow"},

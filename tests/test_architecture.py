@@ -112,6 +112,7 @@ def test_every_module_that_a_result_passes_through_is_fingerprinted():
         "records",
         "system",
         "system.redaction",
+        "system.workers",
         "terminal",
         "table.datasets",
     }

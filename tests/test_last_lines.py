@@ -17,7 +17,8 @@ from bikeml.multirun.display.run import show_run
 from bikeml.multirun.display.same import tell_same, tell_same_cells
 from bikeml.multirun.display.sweep import show_places
 from bikeml.pages.sweep.leaderboard import build_leaderboard
-from bikeml.records.run import Destination, Search, StoreRecord
+from bikeml.records.judgement import Search
+from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.sweep import FailureRecord
 from bikeml.system.clock import enter
 from bikeml.terminal.numbers import show_parts

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 import bikeml
 from bikeml.errors import ConfigError, FitError
-from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
+from bikeml.experiment.searching.checkpoint import Checkpoint
+from bikeml.experiment.searching.search import ResumableSearchCV
 from tests.conftest import config_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -29,7 +29,7 @@ GRID = {"n_estimators": [2, 4], "learning_rate": [0.1, 0.3]}
 
 
 def search(folder=None, **arguments):
-    made = ResumableGridSearchCV(GradientBoostingRegressor(random_state=0), GRID, cv=3, **arguments)
+    made = ResumableSearchCV(GradientBoostingRegressor(random_state=0), GRID, cv=3, **arguments)
     made.checkpoint = folder and Checkpoint(folder)
     return made
 
@@ -68,7 +68,7 @@ def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jo
     again = search(workdir / "kept").fit(X, y)
     assert again.n_fits_resumed_ == 4
     assert_same(whole, again)
-    monkeypatch.setattr("bikeml.experiment.checkpoint.evaluate_group", None)
+    monkeypatch.setattr("bikeml.experiment.searching.runner.evaluate", None)
     assert_same(whole, search(workdir / "kept").fit(X, y))
 
 
@@ -96,10 +96,10 @@ def test_a_file_of_a_checkpoint_that_no_search_has_written_is_fitted_again(workd
 
 
 def test_of_a_fit_that_failed_nothing_is_kept(workdir):
-    made = ResumableGridSearchCV(Ridge(), {"alpha": [1.0, "no number"]}, cv=3, error_score=-9.0)
+    made = ResumableSearchCV(Ridge(), {"alpha": [1.0, "no number"]}, cv=3, error_score=-9.0)
     made.checkpoint = Checkpoint(workdir / "kept")
-    with pytest.warns(FitFailedWarning):
-        made.fit(X, y)
+    made.fit(X, y)
+    assert [params for params, _ in made.failures_] == [{"alpha": "no number"}]
     assert len(list((workdir / "kept").iterdir())) == 3
 
 
@@ -108,7 +108,7 @@ def test_a_checkpoint_holds_any_kind_of_score_to_the_last_bit(workdir):
     for number, scoring in enumerate(["r2", ["r2", "neg_mean_absolute_error"], lambda model, X, y: float("nan")]):
         searches = []
         for _ in range(2):
-            made = ResumableGridSearchCV(Ridge(), grid, cv=3, scoring=scoring, refit=False, return_train_score=True)
+            made = ResumableSearchCV(Ridge(), grid, cv=3, scoring=scoring, refit=False, return_train_score=True)
             made.checkpoint = Checkpoint(workdir / str(number))
             with np.errstate(all="ignore"):
                 import warnings
@@ -121,7 +121,7 @@ def test_a_checkpoint_holds_any_kind_of_score_to_the_last_bit(workdir):
 
 
 def test_a_search_with_nothing_to_share_is_scikit_learns():
-    ours = ResumableGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y)
+    ours = ResumableSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y)
     assert_same(ours, GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, y))
 
 
@@ -171,7 +171,7 @@ def test_a_checkpoint_is_kept_where_renames_are_refused(workdir, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)
     bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
     whole = search(workdir / "mine").fit(X, y)
-    monkeypatch.setattr("bikeml.experiment.checkpoint.evaluate_group", None)
+    monkeypatch.setattr("bikeml.experiment.searching.runner.evaluate", None)
     assert_same(whole, search(workdir / "mine").fit(X, y))
 
 

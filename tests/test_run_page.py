@@ -23,8 +23,8 @@ from bikeml.pages.run.metrics import summarize
 from bikeml.pages.run.report import save, write_run_page
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.pages.sweep.report import write_cell_pages, write_report
-from bikeml.records.judgement import GroupImportance, Importance
-from bikeml.records.run import Candidate, CrossValidation, Dataset, Search, StoreRecord
+from bikeml.records.judgement import Candidate, GroupImportance, Importance, Search
+from bikeml.records.run import CrossValidation, Dataset, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RunFolder
 from bikeml.terminal.browser import open_page
 from tests.builders import SHA256, run_record, write_run, write_sweep

@@ -1,5 +1,6 @@
 """The sections that say which pipeline is fitted: the preprocessing, the model, its target and the search."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,8 @@ from bikeml.config.fields import (
     Workers,
 )
 
+N_SAMPLES = "n_samples"
+"""Scikit-learn's word for the rows, as the resource of a search by halving."""
 PASSTHROUGH, DROP = "passthrough", "drop"
 """Scikit-learn's words for a step that changes nothing, and for one that leaves columns out."""
 
@@ -131,13 +134,30 @@ class NoSearch(Section):
     budget_seconds: Annotated[Annotated[float, Field(gt=0)] | None, NotInResult, AddedLater(None)]
 
 
+def _name_nan(value: object) -> object:
+    return "nan" if isinstance(value, float) and math.isnan(value) else value  # as Hydra reads it
+
+
+ErrorScore = Annotated[Literal["nan", "raise"], BeforeValidator(_name_nan)]
+"""The score of a candidate that cannot be fitted, or that the search ends with its error."""
+
+
 class SearchConfig(Section):
-    """Candidates that are scored by cross-validation."""
+    """
+    Candidates that are scored by cross-validation.
+
+    `budget_seconds` decides where the search stops. What it has evaluated by then is recorded as `evaluated`, the
+    numbers of the candidates in the order in which they were proposed, in place of the seconds.
+    """
 
     scoring: Name | None
     folds: Annotated[int, Field(ge=2)]
     n_jobs: Annotated[Workers | None, NotInResult]
     scheduler: Annotated[Name | None, Elsewhere(None)]
+    # Runs of earlier versions raised: those that ended had no candidate that failed.
+    error_score: Annotated[ErrorScore, AddedLater("nan")]
+    budget_seconds: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, AddedLater(None)]
+    evaluated: Annotated[list[Annotated[int, Field(ge=0)]] | None, AddedLater(None)]
     child_runs: Annotated[ChildRuns, NotInResult]
     checkpoint: Annotated[bool, Elsewhere(value=False)]
     checkpoint_dir: Annotated[Name, NotInResult]
@@ -149,9 +169,42 @@ class GridSearch(SearchConfig):
     kind: Literal["grid"]
 
 
-class RandomSearch(SearchConfig):
+class DrawnSearch(SearchConfig):
     """Candidates drawn from the model's space, or from its grid if it has no space."""
 
-    kind: Literal["random"]
     n_candidates: Annotated[int, Field(ge=1)]
     random_state: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class RandomSearch(DrawnSearch):
+    """Candidates drawn independently of each other."""
+
+    kind: Literal["random"]
+
+
+class HalvingSearch(DrawnSearch):
+    """Candidates drawn independently of each other, of which the best get more and more of a resource."""
+
+    kind: Literal["halving"]
+    factor: Annotated[int, Field(ge=2)]
+    resource: Name
+    min_resources: Annotated[int, Field(ge=1)] | Literal["exhaust", "smallest"]
+    max_resources: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if (self.resource == N_SAMPLES) is not (self.max_resources is None):
+            raise ValueError(
+                f"resource={self.resource!r} with max_resources={self.max_resources}: set max_resources for an "
+                f"argument of the model, such as n_estimators, and leave it null for {N_SAMPLES}, the rows"
+            )
+        return self
+
+
+class OptunaSearch(DrawnSearch):
+    """Candidates that Optuna's TPE proposes one by one, after the scores of all earlier ones."""
+
+    kind: Literal["optuna"]
+
+
+Search = NoSearch | GridSearch | RandomSearch | HalvingSearch | OptunaSearch

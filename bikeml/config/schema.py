@@ -9,13 +9,14 @@ from pydantic import BeforeValidator, Field, model_validator
 from bikeml.config.azure import AzureConfig
 from bikeml.config.data import DataConfig, SplitConfig
 from bikeml.config.estimators import (
+    DrawnSearch,
     GridSearch,
     MemberConfig,
     ModelConfig,
     NoSearch,
     PreprocessingConfig,
-    RandomSearch,
     Range,
+    Search,
     TargetConfig,
 )
 from bikeml.config.fields import (
@@ -109,7 +110,7 @@ class Config(Section):
     preprocessing: PreprocessingConfig
     model: ModelConfig
     target: Annotated[TargetConfig, AddedLater({"transformer": None})]
-    search: Annotated[NoSearch | GridSearch | RandomSearch, Field(discriminator="kind")]
+    search: Annotated[Search, Field(discriminator="kind")]
     evaluation: EvaluationConfig
     blend: Annotated[list[MemberConfig], AddedLater([])]
     tracking: Annotated[TrackingConfig, NotInResult]
@@ -121,8 +122,8 @@ class Config(Section):
 
     @property
     def searched_key(self) -> str:
-        """The key of the axes that the search varies: a random search draws from the grid if there is no space."""
-        return "model.space" if self.search.kind == "random" and self.model.space else "model.grid"
+        """The key of the axes that the search varies: candidates are drawn from the grid if there is no space."""
+        return "model.space" if isinstance(self.search, DrawnSearch) and self.model.space else "model.grid"
 
     @property
     def searched(self) -> list[dict[str, list[Any]]]:

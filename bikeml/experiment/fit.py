@@ -2,17 +2,16 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.estimators import SearchConfig
@@ -22,9 +21,12 @@ from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
 from bikeml.evaluation.weights import fit as fit_weighted
 from bikeml.experiment.check import check_rows
-from bikeml.experiment.checkpoint import Checkpoint, ResumableGridSearchCV
-from bikeml.experiment.grid import build_grid, find_parameters
+from bikeml.experiment.grid import build_grid, build_proposer, find_parameters
 from bikeml.experiment.pipeline import REGRESSOR, build_blend, build_pipeline, is_same, join_members
+from bikeml.experiment.searching.budget import build_budget
+from bikeml.experiment.searching.checkpoint import Checkpoint
+from bikeml.experiment.searching.outcome import SearchOutcome, build_outcome
+from bikeml.experiment.searching.search import ResumableSearchCV
 from bikeml.table.data import Table
 from bikeml.table.split import Fold, Split
 from bikeml.terminal.numbers import show_count
@@ -33,32 +35,6 @@ from bikeml.terminal.progress import Announce
 CONNECT_TIMEOUT_SECONDS = 20
 TrainingRows = tuple[pd.DataFrame, np.ndarray, np.ndarray | None]
 """Features, shape (n_rows, n_features), target and weights, shape (n_rows,); None without weights."""
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """The result of a search on the training rows."""
-
-    best_params: Mapping[str, Any]
-    """The chosen value of each axis, by its name in the config."""
-    best_score: float
-    candidates: pd.DataFrame
-    """GridSearchCV's cv_results_, one row per candidate; `params` has the names of the axes."""
-    n_fits: int
-    """Models fitted to score the candidates on the folds."""
-    n_fits_avoided: int
-    """Models that GridSearchCV would have fitted in addition."""
-    n_fits_resumed: int
-    """How many of `n_fits` were read from the checkpoint of a killed search."""
-
-    def counts(self) -> dict[str, int]:
-        """Return the numbers of candidates, fits, avoided fits and resumed fits."""
-        return {
-            "candidates": len(self.candidates),
-            "fits": self.n_fits,
-            "fits_avoided": self.n_fits_avoided,
-            "fits_resumed": self.n_fits_resumed,
-        }
 
 
 @dataclass(frozen=True)
@@ -80,13 +56,20 @@ class Fitted:
 
 
 def fit(
-    config: Config, table: Table, split: Split, name: str, announce: Announce, known: Sequence[Pipeline | None] = ()
+    config: Config,
+    table: Table,
+    split: Split,
+    name: str,
+    announce: Announce,
+    known: Sequence[Pipeline | None] = (),
+    begun: float | None = None,
 ) -> Fitted:
     """
     Return the pipeline of `config`, fitted on the training rows.
 
     `name` is the fingerprint, which names the folder of the checkpoint. `known` are the members of a blend that are
-    fitted already. Raises FitError if an estimator refuses the data or its arguments.
+    fitted already. `begun` is when the budget of a search began, by time.monotonic(); None for now. Raises FitError if
+    an estimator refuses the data or its arguments.
     """
     X, y, weights = table.X.iloc[split.train], table.y[split.train], table.weights_of(split.train)
     started = time.perf_counter()
@@ -102,17 +85,25 @@ def fit(
         announce("fitting")
         pipeline = _fit_alone(pipeline, (X, y, weights))
         return Fitted(pipeline, None, (), is_tuned=False, seconds=time.perf_counter() - started)
-    search = _build_search(config, pipeline, split.search_folds)
+    search = _build_search(config, pipeline, split.search_folds, config.search.evaluated)
+    search.budget = build_budget(config, table, split, time.monotonic() if begun is None else begun)
     if config.search.checkpoint:
         search.checkpoint = Checkpoint(Path(config.search.checkpoint_dir).expanduser() / name)
-    label = f"searching {len(ParameterGrid(search.param_grid))} candidates"
-    search.on_progress = lambda done, total: announce(label, done, total)
+    search.on_progress = lambda done, total: announce("searching", done, total)
     with _workers(config.search), estimator_errors():
         fit_weighted(search, X, y, weights)
-    _refuse_no_score(search, str(config.search.scoring))
-    nested = [_build_search(config, pipeline, folds) for folds in split.nested_folds]
-    seconds = time.perf_counter() - started
-    outcome = _outcome(search, find_parameters(config, pipeline))
+    return _describe_search(config, pipeline, search, split, time.perf_counter() - started)
+
+
+def _describe_search(
+    config: Config, pipeline: Pipeline, search: ResumableSearchCV, split: Split, seconds: float
+) -> Fitted:
+    """Return what a search has fitted, with one of the same candidates for each fold of a nested cross-validation."""
+    scoring = str(cast(SearchConfig, config.search).scoring)
+    _refuse_no_score(search, scoring)
+    evaluated = search.evaluated_ if search.n_not_evaluated_ else None
+    nested = [_build_search(config, pipeline, folds, evaluated) for folds in split.nested_folds if search.evaluated_]
+    outcome = build_outcome(search, find_parameters(config, pipeline), scoring)
     return Fitted(search.best_estimator_, outcome, nested, not nested, seconds, search.checkpoint)
 
 
@@ -149,10 +140,10 @@ def _build_member(config: Config, X: pd.DataFrame, folds: Sequence[Fold]) -> Pip
     return pipeline.set_params(**{name: values[0] for name, values in grid[0].items()})
 
 
-def _refuse_no_score(search: ResumableGridSearchCV, scoring: str) -> None:
+def _refuse_no_score(search: ResumableSearchCV, scoring: str) -> None:
     """Raise FitError if the metric that scores a search is undefined for each candidate: none is the best one."""
     reason = explain_no_score(scoring)
-    if reason and math.isnan(search.best_score_):
+    if reason and search.evaluated_ and math.isnan(search.best_score_):
         raise FitError(
             f"no candidate has a score by search.scoring={scoring}, which is undefined with {reason}; set "
             "search.scoring=r2, or another that takes such values"
@@ -169,16 +160,20 @@ def _list_folds(split: Split) -> list[Fold]:
     return [*split.folds, *split.search_folds, *within]
 
 
-def _build_search(config: Config, pipeline: Pipeline, folds: Sequence[Fold]) -> ResumableGridSearchCV:
+def _build_search(
+    config: Config, pipeline: Pipeline, folds: Sequence[Fold], evaluated: Sequence[int] | None
+) -> ResumableSearchCV:
     search = cast(SearchConfig, config.search)
-    return ResumableGridSearchCV(
+    return ResumableSearchCV(
         _on_one_thread(clone(pipeline)),
         build_grid(config, pipeline),
+        proposer=build_proposer(config, pipeline),
+        evaluated=evaluated,
         scoring=find_scorer(str(search.scoring), is_weighted=config.data.weight is not None),
         cv=folds,
         n_jobs=search.n_jobs,
         return_train_score=True,
-        error_score="raise",
+        error_score="raise" if search.error_score == "raise" else math.nan,
     )
 
 
@@ -228,20 +223,3 @@ def _on_one_thread(pipeline: Pipeline) -> Pipeline:
     if threads:  # a fitted CatBoost takes none
         pipeline[REGRESSOR].set_params(**threads)
     return pipeline
-
-
-def _outcome(search: ResumableGridSearchCV, parameters: Mapping[str, str]) -> SearchOutcome:
-    axes = {parameter: name for name, parameter in parameters.items()}
-
-    def by_axis(params: Mapping[str, Any]) -> dict[str, Any]:
-        return {axes[parameter]: value for parameter, value in params.items()}
-
-    candidates = pd.DataFrame(search.cv_results_)
-    return SearchOutcome(
-        best_params=by_axis(search.best_params_),
-        best_score=float(search.best_score_),
-        candidates=candidates.assign(params=candidates["params"].map(by_axis)),
-        n_fits=search.n_fits_,
-        n_fits_avoided=search.n_fits_avoided_,
-        n_fits_resumed=search.n_fits_resumed_,
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
 
-from bikeml.config.estimators import RandomSearch, Range, Steps
+from bikeml.config.estimators import N_SAMPLES, DrawnSearch, HalvingSearch, Range, Steps
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError
 from bikeml.experiment.encoding.target import LEARNED
 from bikeml.experiment.estimators import build, describe, find_forbidden, find_nested, find_problems, validate
 from bikeml.experiment.pipeline import KINDS, PREPROCESSING, REGRESSOR
+from bikeml.experiment.searching.rounds import Halving, Proposer
 from bikeml.system.spelling import did_you_mean, some
 
 AFTER = "after"
@@ -26,7 +28,7 @@ PASSTHROUGH = "passthrough"
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A distribution as ParameterSampler wants it: the numbers of a range."""
+    """A distribution as ParameterSampler and Tpe want it: the numbers of a range."""
 
     range: Range
 
@@ -35,27 +37,79 @@ class _Drawn:
         ends = np.array([low - 0.5, high + 0.5] if is_whole else [low, high], dtype=float)  # each whole number alike
         forth, back = (np.log, np.exp) if self.range.log else (np.asarray, np.asarray)
         number = float(np.clip(back(random_state.uniform(*forth(ends))), low, high))
-        return round(number) if is_whole else float(f"{number:.{DIGITS}g}")
+        return round(number) if is_whole else _shorten(number)
+
+    def suggest(self, trial: Any, name: str) -> float | int:  # noqa: ANN401  a trial of Optuna, an extra
+        """Return the number that a trial proposes."""
+        low, high, log = self.range.low, self.range.high, self.range.log
+        if isinstance(low * high, int):
+            return int(trial.suggest_int(name, low, high, log=log))
+        return float(np.clip(_shorten(trial.suggest_float(name, low, high, log=log)), low, high))
+
+
+def _shorten(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")
 
 
 def build_grid(config: Config, pipeline: Pipeline) -> list[dict[str, list[Any]]]:
     """
-    Return the grids of `config` for a search over `pipeline`; a random search has one of a single candidate for each.
+    Return the grids of `config` for a search over `pipeline`; where candidates are drawn, one of each candidate.
 
-    Raises ConfigError for an axis that the pipeline has no step for.
+    A search by Optuna has none: see :func:`build_proposer`. Raises ConfigError for an axis that the pipeline has no
+    step for.
     """
+    if config.search.kind == "optuna":
+        return []
     parameters = find_parameters(config, pipeline)
     return [
         {parameters[name]: [build(value, name) for value in values] for name, values in grid.items()}
-        for grid in (_draw(config, config.search) if config.search.kind == "random" else config.searched)
+        for grid in (_draw(config, config.search) if isinstance(config.search, DrawnSearch) else config.searched)
     ]
 
 
-def _draw(config: Config, search: RandomSearch) -> list[dict[str, list[Any]]]:
+def build_proposer(config: Config, pipeline: Pipeline) -> Proposer | None:
+    """Return what proposes the candidates of a search in rounds; None if all of :func:`build_grid` are evaluated."""
+    search = config.search
+    if search.kind == "halving":
+        return Halving(
+            list(ParameterGrid(build_grid(config, pipeline))),
+            search.factor,
+            find_parameters(config, pipeline).get(search.resource, N_SAMPLES),
+            search.min_resources,
+            search.max_resources,
+            fewest=2 * search.folds if search.resource == N_SAMPLES else 1,  # as in scikit-learn
+        )
+    if search.kind == "optuna":
+        return _build_tpe(config, pipeline, search)
+    return None
+
+
+def _build_tpe(config: Config, pipeline: Pipeline, search: DrawnSearch) -> Proposer:
+    from bikeml.experiment.searching.tpe import Choice, Tpe  # noqa: PLC0415  an extra
+
+    parameters = find_parameters(config, pipeline)
+    spaces = [
+        {
+            parameters[name]: _Drawn(axis) if isinstance(axis, Range) else Choice([build(each, name) for each in axis])
+            for name, axis in axes.items()
+        }
+        for axes in _list_axes(config)
+    ]
+    return Tpe(spaces, search.n_candidates, search.random_state)
+
+
+def _list_axes(config: Config) -> list[dict[str, Any]]:
+    """Return the axes to draw from; the resource of a search by halving is not drawn."""
+    left_out = config.search.resource if isinstance(config.search, HalvingSearch) else None
+    spaces = [config.model.space] if config.searched_key == "model.space" else config.model.grids
+    return [{name: axis for name, axis in axes.items() if name != left_out} for axes in spaces]
+
+
+def _draw(config: Config, search: DrawnSearch) -> list[dict[str, list[Any]]]:
     """Return the candidates of a random search; as many as there are if that is fewer than it asks for."""
     space: list[dict[str, Any]] = [
-        {name: _Drawn(axis) if isinstance(axis, Range) else axis for name, axis in (config.model.space or grid).items()}
-        for grid in config.searched
+        {name: _Drawn(axis) if isinstance(axis, Range) else axis for name, axis in axes.items()}
+        for axes in _list_axes(config)
     ]
     are_lists = not any(isinstance(axis, _Drawn) for axes in space for axis in axes.values())
     n_candidates = min(search.n_candidates, len(ParameterGrid(space))) if are_lists else search.n_candidates
@@ -64,8 +118,10 @@ def _draw(config: Config, search: RandomSearch) -> list[dict[str, list[Any]]]:
 
 
 def find_parameters(config: Config, pipeline: Pipeline) -> dict[str, str]:
-    """Return the parameter of `pipeline` that each axis of the grid varies, by the name of the axis."""
+    """Return the parameter of `pipeline` that each axis of the grid varies, and the resource, by the axis's name."""
     names = [name for grid in config.searched for name in grid]
+    if isinstance(config.search, HalvingSearch) and config.search.resource != N_SAMPLES:
+        names.append(config.search.resource)
     model = REGRESSOR if config.target.transformer is None else f"{REGRESSOR}__{LEARNED}"
     return {
         name: _find_parameter(name, config, pipeline) if _is_of_steps(name) else f"{model}__{name}" for name in names
@@ -99,6 +155,8 @@ def _find_step(pipeline: Pipeline, steps: Steps, wanted: str) -> str:
 
 def find_grid_problems(config: Config) -> Iterator[str]:
     """Yield what is wrong with the axes of the grid and their values."""
+    if config.search.kind == "optuna" and find_spec("optuna") is None:
+        yield "search=optuna needs Optuna; install it with: pip install 'bikeml[optuna]'"
     for grid in config.searched:
         for name, values in grid.items():
             find = _find_problems_of_steps if _is_of_steps(name) else _find_problems_of_model

@@ -86,15 +86,16 @@ def run(
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
     FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
     """
-    started = time.time()
+    started, begun = time.time(), time.monotonic()
     check_estimators(config)
     announce("reading the table")
     config, table, split = _read_rows(decide_metrics(config))
-    identity = identify(config, table.sha256, table.test_sha256)
-    _check_fingerprint(invocation.fingerprint, identity)
+    asked = _check_fingerprint(invocation.fingerprint, identify(config, table.sha256, table.test_sha256))
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
     with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
-        fitted = fit(config, table, split, fingerprint(identity), announce, known.members)
+        fitted = fit(config, table, split, asked, announce, known.members, begun)
+        config = fitted.outcome.settle(config) if fitted.outcome else config
+        identity = identify(config, table.sha256, table.test_sha256)  # a budget has changed it
         folds = _recall_folds(config, table, split, identity, known.recall)
         judged = _judge(config, table, split, fitted, folds, announce)
     experiment = Experiment(
@@ -103,6 +104,7 @@ def run(
         table=table,
         split=split,
         identity=identity,
+        asked=asked,
         fitted=fitted,
         judged=judged,
         provenance=provenance.gather(),
@@ -126,8 +128,8 @@ def _read_rows(config: Config) -> tuple[Config, Table, Split]:
     return config.model_copy(update={"data": table.data}), table, split
 
 
-def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> None:
-    """Raise FingerprintError if the experiment does not have the `expected` fingerprint."""
+def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> str:
+    """Return the fingerprint of the experiment; raises FingerprintError if it is not the `expected` one."""
     found = fingerprint(identity)
     if expected not in (None, found):
         versions, asked = identity["versions"], provenance.describe_checkout().get("versions", {})
@@ -140,6 +142,7 @@ def _check_fingerprint(expected: str | None, identity: Mapping[str, Any]) -> Non
         raise FingerprintError(
             f"this experiment has the fingerprint {found}, and {FINGERPRINT}={expected} was asked for: {reason}"
         )
+    return found
 
 
 def _recall_folds(

@@ -1,7 +1,7 @@
 """Build the record of a fitted and judged experiment, and write the files beside it."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ from bikeml.evaluation.evaluate import CrossValidation
 from bikeml.evaluation.importance import Importance
 from bikeml.experiment import model_folder
 from bikeml.experiment.encoding.names import name_inputs
-from bikeml.experiment.fit import Fitted, SearchOutcome
+from bikeml.experiment.fit import Fitted
 from bikeml.experiment.model_file import save_pipeline
 from bikeml.experiment.pipeline import REGRESSOR, is_reproducible
+from bikeml.experiment.searching.outcome import describe_search
 from bikeml.records import judgement
 from bikeml.records import run as records
 from bikeml.records.fingerprint import fingerprint
 from bikeml.records.provenance import Provenance
-from bikeml.records.record import as_json, as_score
+from bikeml.records.record import as_score
 from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import CANDIDATES, CONFIG, DIFF, FOLDS, MODEL, PREDICTIONS, RULES, SCALE, SCALES
 from bikeml.system.files import write_bytes, write_text
@@ -72,6 +73,8 @@ class Experiment:
     table: Table
     split: Split
     identity: Mapping[str, Any]
+    asked: str
+    """The fingerprint before the search; a budget that ends it changes it."""
     fitted: Fitted
     judged: Judged
     provenance: Provenance
@@ -94,6 +97,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         started=experiment.started,
         seconds={"fit": fitted.seconds, "judge": judged.seconds, "total": experiment.seconds},
         fingerprint=fingerprint(experiment.identity),
+        asked=experiment.asked if experiment.asked != fingerprint(experiment.identity) else None,
         identity=dict(experiment.identity),
         reproducible=is_reproducible(config),
         metrics={name: as_score(value) for name, value in judged.metrics.items()},
@@ -104,7 +108,7 @@ def build_record(experiment: Experiment) -> RunRecord:
         undefined=judged.undefined,
         no_interval=judged.no_interval,
         cv=_describe_folds(judged.cv, judged.reused, is_tuned=fitted.is_tuned),
-        search=_describe_search(config, fitted.outcome) if fitted.outcome else None,
+        search=describe_search(fitted.outcome) if fitted.outcome else None,
         importance=_describe_importance(judged.importance),
         hints=judged.hints,
         dataset=_describe_table(config, experiment.table, experiment.split),
@@ -146,26 +150,6 @@ def _describe_importance(importance: Importance) -> judgement.Importance:
         error=error,
         groups=groups,
     )
-
-
-def _describe_search(config: Config, outcome: SearchOutcome) -> records.Search:
-    return records.Search(
-        scoring=config.search.scoring if config.search.kind != "none" else None,
-        best_params={name: as_json(value) for name, value in outcome.best_params.items()},
-        best_score=as_score(outcome.best_score),
-        candidates=tuple(_describe_candidates(outcome.candidates)),
-        counts=outcome.counts(),
-    )
-
-
-def _describe_candidates(table: pd.DataFrame) -> Iterator[records.Candidate]:
-    scores = [str(name) for name in table if str(name).startswith(("mean_", "std_"))]
-    for row in table.to_dict("records"):
-        yield records.Candidate(
-            params={name: as_json(value) for name, value in row["params"].items()},
-            rank=int(row["rank_test_score"]),
-            scores={name: as_score(row[name]) for name in scores},
-        )
 
 
 def _describe_table(config: Config, table: Table, split: Split) -> records.Dataset:

@@ -199,7 +199,9 @@ def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path, *, failures:
         return replace(planned, reason="its table cannot be read")
     if not is_reproducible(planned.config):
         return replace(planned, reason="a random_state is null, so that no two runs are the same")
-    found = store.find(cell.fingerprint, failures=failures)
+    search = planned.config.search
+    has_budget = search.kind != "none" and search.budget_seconds is not None
+    found = store.find(cell.fingerprint, failures=failures, has_budget=has_budget)
     if found is None:
         return replace(planned, reason=store.explain(planned.identity, planned.choices))
     if found.error is not None:

@@ -38,7 +38,7 @@ def draw(folder: RunFolder) -> dict[str, Figure]:
         metric = find_metric(record.rank)
         effect = f"{'fall' if metric.greater_is_better else 'rise'} of the test {metric.label}"
         figures[IMPORTANCE] = plots.plot_importance(record.importance, effect)
-    if record.search is not None:
+    if record.search is not None and record.search.candidates:
         figures[SEARCH] = plot_search(_list_candidates(record), _describe_scoring(record))
     return figures
 
@@ -74,6 +74,6 @@ def save_figure(figure: Figure, file: Path, dpi: int = DPI) -> None:
 
 def _list_candidates(record: RunRecord) -> pd.DataFrame:
     """Return the candidates of a search as a table of scores and params, shape (n_candidates, n_scores + 1)."""
-    candidates = record.search.candidates if record.search else ()
+    candidates = record.search.standings if record.search else ()
     scores = pd.DataFrame([dict(candidate.scores) for candidate in candidates]).astype(float)
     return scores.assign(params=pd.Series([dict(candidate.params) for candidate in candidates], dtype=object))

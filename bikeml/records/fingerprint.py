@@ -41,12 +41,12 @@ RESULT_MODULES = (
     "evaluation/uncertainty/units",
     "evaluation/weights",
     "experiment/check",
-    "experiment/checkpoint",
     "experiment/encoding",
     "experiment/estimators",
     "experiment/fit",
     "experiment/grid",
     "experiment/pipeline",
+    "experiment/searching",
     "experiment/story",
     "search",
     "table/column",
@@ -66,8 +66,9 @@ BOOSTERS: Mapping[str, tuple[str, ...]] = {
     "catboost": ("catboost",),
 }
 """The packages of the extra `boosting`, each with the names under which pip may have installed it."""
-OPTIONAL = (SKRUB, *BOOSTERS)
-"""Their versions count too if the config names an estimator of them, so that other fingerprints stay."""
+OPTUNA = "optuna"
+OPTIONAL = (SKRUB, *BOOSTERS, OPTUNA)
+"""Their versions count too if the config names an estimator of them, or searches by them; others stay as they are."""
 IDENTITY_SCHEMA = 2
 """The version of the identity's form. It is part of the identity: a new number changes all fingerprints."""
 OF_AN_EARLIER_VERSION = "recorded by an earlier version of bikeml, whose fingerprints have another form"
@@ -78,7 +79,7 @@ version = cache(metadata.version)  # each call reads files, and a sweep makes th
 def identify(config: Config, data_sha256: str, test_sha256: str | None = None) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table, and the test file, with these sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
-    named = {*_targeted(config.model_dump())}
+    named = {*_targeted(config.model_dump()), config.search.kind}
     optional = {name: _find_version(name) for name in OPTIONAL if name in named}
     sections = result_sections(config)
     if test_sha256 is not None:  # the held-out rows are those of the test file
@@ -172,6 +173,6 @@ def _hash_files(files: list[Path]) -> str:
 
 def check_fingerprint(record: RunRecord, expected: str) -> None:
     """Raise RecordError if a record does not have the `expected` fingerprint, and so is of another experiment."""
-    if record.fingerprint != expected:
+    if not record.answers(expected):
         found = f"its fingerprint is {record.fingerprint[:16]}, not {expected[:16]}"
         raise RecordError(f"{RunRecord.FILE} is of another experiment: {found}")

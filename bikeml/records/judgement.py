@@ -1,11 +1,12 @@
 """What the judging of a run leaves: the scores of the folds, the importance of the columns, and the predictions."""
 
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from bikeml.errors import RecordError
 from bikeml.records.record import Count, Text, Value
@@ -138,3 +139,46 @@ def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
         return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=converters).astype({"row": int, **exact})
     except (ValueError, KeyError) as error:
         raise RecordError(f"{str(folder.path / name)!r} holds no predictions: {error}; restore it") from error
+
+
+class Candidate(Value):
+    """One candidate of a search."""
+
+    params: Mapping[str, JsonValue]
+    """Arguments of the estimator, without the step's prefix. What JSON cannot express is stored as its repr."""
+    rank: Count
+    scores: Mapping[str, float | None]
+    """The columns of cv_results_ that begin with mean_ or std_."""
+    n_resources: Count | None = None
+    """What a search by halving gave to it in this round; its candidates stand here once for each of their rounds."""
+
+
+class Search(Value):
+    """The result of a search on the training rows."""
+
+    scoring: Text | None
+    best_params: Mapping[str, JsonValue]
+    best_score: float | None
+    candidates: tuple[Candidate, ...]
+    """Empty in a record of form 1, which has only their number."""
+    counts: Mapping[str, Count]
+    """Number of candidates, and of fits: made, avoided by sharing, and found in the checkpoint."""
+    failures: tuple[Text, ...] = ()
+    """The first candidates that could not be fitted, each with the reason."""
+
+    def describe_rest(self) -> Iterator[str]:
+        """Yield what a budget has left out, and which candidates failed."""
+        not_evaluated, failed = self.counts.get("not_evaluated", 0), self.counts.get("failed", 0)
+        if not_evaluated:
+            none = "" if self.candidates else "; these are the model's own parameters"
+            yield f"search.budget_seconds ended it before {not_evaluated:,} more candidates{none}"
+        if failed:
+            yield f"{failed:,} failed, the first one with {self.failures[0]}" if self.failures else f"{failed:,} failed"
+
+    @property
+    def standings(self) -> tuple[Candidate, ...]:
+        """Return the candidates, the best first, each once: as it stood in its last round."""
+        found: dict[str, Candidate] = {}
+        for each in sorted(self.candidates, key=lambda each: each.rank):
+            found.setdefault(json.dumps(dict(each.params), sort_keys=True), each)
+        return tuple(found.values())

@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue, model_validator
 from pydantic_core import from_json
 
 from bikeml.errors import RecordError
-from bikeml.records.judgement import CrossValidation, Importance
+from bikeml.records.judgement import CrossValidation, Importance, Search
 from bikeml.records.record import MAX_BYTES, Count, Digest, Record, Seconds, Text, Value
 from bikeml.system.documents import read_bounded
 
@@ -72,28 +72,6 @@ class Dataset(Value):
     test_sha256: Digest | None = None
 
 
-class Candidate(Value):
-    """One candidate of a search."""
-
-    params: Mapping[str, JsonValue]
-    """Arguments of the estimator, without the step's prefix. What JSON cannot express is stored as its repr."""
-    rank: Count
-    scores: Mapping[str, float | None]
-    """The columns of cv_results_ that begin with mean_ or std_."""
-
-
-class Search(Value):
-    """The result of a search on the training rows."""
-
-    scoring: Text | None
-    best_params: Mapping[str, JsonValue]
-    best_score: float | None
-    candidates: tuple[Candidate, ...]
-    """Empty in a record of form 1, which has only their number."""
-    counts: Mapping[str, Count]
-    """Number of candidates, and of fits: made, avoided by sharing, and found in the checkpoint."""
-
-
 class Environment(Value):
     """Where a result came from: code, packages and machine."""
 
@@ -140,6 +118,8 @@ class RunRecord(Record):
     seconds: Mapping[str, Seconds]
     """By phase: fit, judge and total."""
     fingerprint: Digest
+    asked: Digest | None = None
+    """The fingerprint before a search, if its budget has changed it."""
     identity: Mapping[str, JsonValue] | None
     """What determines the result; the fingerprint is its hash."""
     reproducible: bool
@@ -180,6 +160,10 @@ class RunRecord(Record):
         if self.identity is not None and hash_identity(self.identity) != self.fingerprint:
             raise ValueError("fingerprint is not the hash of identity")
         return self
+
+    def answers(self, fingerprint: str | None) -> bool:
+        """Return whether it is the run of this fingerprint; that of a search with a budget changes at its end."""
+        return fingerprint is not None and fingerprint in (self.fingerprint, self.asked)
 
     @property
     def score(self) -> float | None:

@@ -172,7 +172,7 @@ def is_collected(folder: RunFolder, fingerprint: str | None) -> bool:
     """Return whether the folder holds the complete result with this fingerprint, of a job that is Completed."""
     try:
         job, record = JobRecord.read(folder.path), folder.read()
-        if job is None or record is None or job.status != COMPLETED or record.fingerprint != fingerprint:
+        if job is None or record is None or job.status != COMPLETED or not record.answers(fingerprint):
             return False
         folder.verify()
     except RecordError:

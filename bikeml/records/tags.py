@@ -1,6 +1,8 @@
 """Names of the tags and parameters that bikeml writes or reads, in a tracking store and in a workspace."""
 
 FINGERPRINT = "bikeml.fingerprint"
+ASKED = "bikeml.asked"
+"""The fingerprint before the search, of a run whose budget has changed it."""
 """The full fingerprint of a run. A job, a model and a deployment have the fingerprint of their run."""
 RECORD = "bikeml.record"
 """The id of a run or a sweep, so that it is recorded only once."""

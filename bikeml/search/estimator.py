@@ -18,9 +18,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from bikeml.search.cache import PROCESS_CACHE
-from bikeml.search.evaluate import Outcome, evaluate_group
+from bikeml.search.evaluate import Outcome, Scored, evaluate_group
 from bikeml.search.layers import Data
-from bikeml.search.plan import Group, Params, Plan, make_plan
+from bikeml.search.plan import Group, Plan, make_plan
 from bikeml.search.sharing import Fold, Job, Result
 
 
@@ -159,16 +159,18 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
             error_score=self.error_score,
             verbose=self.verbose,
         )
-        # Ordered by fold and then by setting, so that one slot of the cache is enough.
-        tasks = list(product(folds, plan.groups))
-        candidates = list(ParameterGrid(self.param_grid))
-        self._announce(len(tasks), len(candidates))
-        results = self._collect(tasks, self._evaluate(tasks, X, y, job), len(candidates))
-        self._rank(candidates, results, refit_metric)
+        self._rank(self._score(plan, X, y, folds, job), refit_metric)
         if self.refit:
             self._refit(X, y, routed.estimator.fit)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers  # noqa: SLF001 as there
         return self
+
+    def _score(self, plan: Plan, X: Data, y: Data, folds: list[Fold], job: Job) -> Scored:
+        # Ordered by fold and then by setting, so that one slot of the cache is enough.
+        tasks = list(product(folds, plan.groups))
+        candidates = list(ParameterGrid(self.param_grid))
+        self._announce(len(tasks), len(candidates))
+        return Scored(candidates, self._collect(tasks, self._evaluate(tasks, X, y, job), len(candidates)), {})
 
     def _split(self, X: Data, y: Data, split_params: Mapping[str, object]) -> list[Fold]:
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -218,12 +220,13 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
         self.n_fits_avoided_ = n_candidates * self.n_splits_ - self.n_fits_
         return [ordered[position] for position in range(len(ordered))]
 
-    def _rank(self, candidates: list[Params], results: list[Result], refit_metric: Any) -> None:  # noqa: ANN401 str or callable
+    def _rank(self, scored: Scored, refit_metric: Any) -> None:  # noqa: ANN401 str or callable
         """Fill cv_results_ and choose the best, with GridSearchCV's own functions."""
+        candidates, results, columns = scored
         _warn_or_raise_about_fit_failures(results, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(results, self.error_score)
-        self.cv_results_ = self._format_results(candidates, self.n_splits_, results)
+        self.cv_results_ = self._format_results(candidates, self.n_splits_, results, columns)
         first = results[0]["test_scores"]
         self.multimetric_ = isinstance(first, dict)
         if callable(self.scoring) and self.multimetric_:

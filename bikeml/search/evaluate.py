@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection._validation import _fit_and_score
 
 from bikeml.search.layers import Data, Estimator
-from bikeml.search.plan import Group
+from bikeml.search.plan import Group, Params
 from bikeml.search.sharing import Fold, Job, Result, Sharing
 
 
@@ -31,6 +31,25 @@ class Outcome(NamedTuple):
 
     results: list[Result]
     n_fits: int
+
+
+class Scored(NamedTuple):
+    """
+    All candidates of a search.
+
+    Attributes
+    ----------
+    candidates : list of mapping
+        Their parameters.
+    results : list of dict
+        One for each candidate and fold, by candidate and then by fold.
+    columns : mapping of str to list
+        More columns of cv_results_.
+    """
+
+    candidates: list[Params]
+    results: list[Result]
+    columns: Mapping[str, list[Any]]
 
 
 def evaluate_group(estimator: Estimator, X: Data, y: Data, group: Group, fold: Fold, job: Job) -> Outcome:

@@ -82,6 +82,7 @@ def build_tags(
     ours = {
         names.RECORD: record_id(run),
         names.FINGERPRINT: run.fingerprint,
+        **({names.ASKED: run.asked} if run.asked else {}),
         names.OPTIONS: options_tag(run.choices),
         names.DESCRIPTION: describe_run(folder, run),
         names.MODEL: folder.digest(f"{MODEL}/{MODEL_FILE}"),

@@ -187,7 +187,7 @@ def _best_candidates(folder: RunFolder, run: RunRecord) -> Iterator[tuple[int, d
     if run.search is None or not run.search.candidates:
         return
     wanted = folder.read_config()["search"]["child_runs"]
-    best = sorted(run.search.candidates, key=lambda candidate: candidate.rank)
+    best = run.search.standings
     for candidate in best if wanted == "all" else best[: int(wanted)]:
         params = {name.rpartition("__")[2]: str(value) for name, value in candidate.params.items()}
         yield candidate.rank, {"scores": candidate.scores, "params": params}

@@ -118,12 +118,18 @@ class SweepStore:
                 self._client.set_tag(run_id, names.DESCRIPTION, shorten(text, self._place.limits.tag))
             self._client.set_terminated(run_id, status)
 
-    def find(self, fingerprint: str, *, failures: bool) -> Recorded | None:
-        """Return the latest run of this fingerprint that finished or, with `failures`, failed in the model's code."""
+    def find(self, fingerprint: str, *, failures: bool, has_budget: bool = False) -> Recorded | None:
+        """
+        Return the latest run of this fingerprint that finished or, with `failures`, failed in the model's code.
+
+        A run of a search that `has_budget` may have another fingerprint than the one it was started with.
+        """
         same = f"tags.`{names.FINGERPRINT}` = '{fingerprint}'"
+        asked = [f"tags.`{names.ASKED}` = '{fingerprint}'"] if has_budget else []
         with store.store_errors(self.uri, "look for recorded runs"):
-            for run in self._search(f"{same} and attributes.status = 'FINISHED'", most=1):
-                return Recorded(str(run.info.run_id), None)
+            for condition in [same, *asked]:
+                for run in self._search(f"{condition} and attributes.status = 'FINISHED'", most=1):
+                    return Recorded(str(run.info.run_id), None)
             for run in self._search(f"{same} and attributes.status = 'FAILED'", most=RELATIVES) if failures else ():
                 if names.ERROR in run.data.tags:
                     return Recorded(str(run.info.run_id), str(run.data.tags[names.ERROR]))

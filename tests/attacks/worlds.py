@@ -69,7 +69,7 @@ def _make(session: Path, name: str) -> World:
 def _fill(folder: Path) -> None:
     """Run one experiment of each kind; the checkpoint of the search stays, as if the search had been killed."""
     _run(folder, *LASSO, "hydra.run.dir=lasso")
-    with patch("bikeml.experiment.checkpoint.Checkpoint.remove"):
+    with patch("bikeml.experiment.searching.checkpoint.Checkpoint.remove"):
         _run(folder, *RF, *CHECKPOINTS, "hydra.run.dir=rf")
     _run(folder, *SWEEP, "hydra.sweep.dir=sweep", status=1)
     _submit(folder / SUBMITTED)

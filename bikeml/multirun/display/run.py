@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import TUNED, advise_run
-from bikeml.records.judgement import find_weight
-from bikeml.records.run import RunRecord, Search, StoreRecord
+from bikeml.records.judgement import Search, find_weight
+from bikeml.records.run import RunRecord, StoreRecord
 from bikeml.records.run_folder import LOG, PAGE
 from bikeml.system.clock import entered
 from bikeml.system.printable import printable, show_path
@@ -133,8 +133,10 @@ def _describe_search(search: Search) -> Iterator[tuple[str, str]]:
     best = ", ".join(printable(f"{name}={value}") for name, value in search.best_params.items())
     counts = search.counts
     resumed = f", {counts['fits_resumed']} found in the checkpoint" if counts["fits_resumed"] else ""
-    yield "best", f"{best} (of {counts['candidates']} candidates)"
+    yield "best", f"{best or 'none found'} (of {counts['candidates']} candidates)"
     yield "fits", f"{counts['fits']} made, {counts['fits_avoided']} avoided by sharing{resumed}"
+    if told := "; ".join(search.describe_rest()):
+        yield "search", printable(told)
 
 
 def _describe_sample(record: RunRecord) -> str:

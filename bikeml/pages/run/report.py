@@ -62,7 +62,7 @@ def render_run_page(folder: RunFolder, figures: Mapping[str, Figure]) -> str:
     metrics, rank = list_metrics(record, units), find_metric(record.rank)
     panels = {name: _make_panel(name, figure, record) for name, figure in figures.items()}
     searched = [panels.pop(SEARCH)] if SEARCH in panels else []
-    candidates = sorted(record.search.candidates, key=lambda each: each.rank) if record.search else []
+    candidates = record.search.standings if record.search else ()
     return render(
         "run.html.j2",
         {"seconds": show_seconds, "number": show_plain, "one_line": as_one_line},
