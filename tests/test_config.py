@@ -48,6 +48,7 @@ def test_every_option_composes_into_a_typed_config_and_a_pipeline(group, option)
     check_estimators(config)
     assert build_pipeline(config, pd.DataFrame(columns=config.data.features)).named_steps.keys() == {
         "preprocessor",
+        *config.preprocessing.after,
         "regressor",
     }
 

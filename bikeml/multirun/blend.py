@@ -225,7 +225,7 @@ def _load(folder: RunFolder, candidate: Candidate) -> Pipeline | None:
         return None
     try:
         folder.check_file(name, candidate.record)
-        return load_recorded(folder.path / MODEL)[0]
+        return load_recorded(folder.path / MODEL, candidate.record.files.get(name))[0]
     except (RecordError, ModelFileError) as error:
         show_notice(f"cell {candidate.cell.number} ({candidate.cell.name}) is fitted again: {error}")
         return None

@@ -81,9 +81,10 @@ def _build_booster(name: str) -> Any:
 
     from bikeml.experiment.trusted.packages import ESTIMATORS
 
-    quiet = {"lightgbm": {"verbosity": -1}, "catboost": {"verbose": False, "allow_writing_files": False}}
+    # a forked process waits for ever for the threads of its parent
+    more = {"catboost": {"verbose": False, "allow_writing_files": False, "thread_count": 1}}
     kind = getattr(importlib.import_module(name), ESTIMATORS[name])
-    return kind(n_estimators=3, random_state=0, max_depth=2, **quiet.get(name, {}))
+    return kind(n_estimators=3, random_state=0, max_depth=2, **more.get(name, {"verbosity": 0, "n_jobs": 1}))
 
 
 def plan(session: Path, *, is_short: bool) -> list[Case]:
