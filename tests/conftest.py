@@ -156,6 +156,12 @@ def _once(method: Callable[..., object]) -> Callable[..., object]:
 
 
 @pytest.fixture(autouse=True)
+def _cells_run_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a sweep run its cells here unless a test sets hydra.launcher.n_jobs: workers import for seconds."""
+    monkeypatch.setattr("bikeml.multirun.local.launcher.count_cores", lambda: 1)
+
+
+@pytest.fixture(autouse=True)
 def _no_secret_is_known() -> Iterator[None]:
     """Forget the secrets of a test: a new process knows none."""
     yield

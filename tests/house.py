@@ -37,6 +37,7 @@ ROOMS = {
     "multirun.display": {"pandas"},
     "multirun.blending": {"pandas"},
     "multirun": {"hydra", "omegaconf", "pandas", "sklearn"},
+    "multirun.local": {"hydra", "omegaconf", "sklearn"},
     "multirun.sweepers": {"hydra", "omegaconf", "optuna"},
     "tasks.tables": {"pandas", "pydantic"},
     "tasks.models": {"pandas", "pydantic"},

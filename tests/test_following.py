@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from bikeml.multirun.display.follower import MANY_JOBS, ClusterJobs, follow
-from bikeml.records.sweep import JobRecord
-from bikeml.records.sweep_folder import write_failure, write_job
+from bikeml.records.sweep import JobRecord, write_job
+from bikeml.records.sweep_folder import write_failure
 from bikeml.terminal import progress
 from tests.builders import write_sweep
 

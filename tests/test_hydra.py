@@ -23,6 +23,7 @@ from bikeml.config.composition import compose, config_dir
 from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import ConfigError, PlannedError
 from bikeml.multirun import story
+from bikeml.multirun.composed import Job
 from bikeml.multirun.sources import find_folders
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.redaction import redact
@@ -90,7 +91,7 @@ def test_a_cell_reads_hydras_config_as_the_plan_did(bikeml_main, workdir):
 def test_the_number_of_a_cell_is_the_same_in_every_batch_and_where_others_are_reused(bikeml_main, workdir, monkeypatch):
     monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)
     words = (*FAST, "model=tree", "model.estimator.max_depth=2,3,4", "seed=${hydra:job.num}")
-    assert bikeml_main("-m", *words, "sweep.max_failures=0", "hydra.sweep.dir=first") == 0
+    assert bikeml_main("-m", *words, "hydra/launcher=basic", "sweep.max_failures=0", "hydra.sweep.dir=first") == 0
     found = [each["identity"]["config"]["seed"] for each in results(workdir / "first")]
     assert found == [0, 1, 2]
     again = (*words[:3], "model.estimator.max_depth=2,7,4", words[-1])
@@ -110,9 +111,9 @@ def test_the_number_of_a_cell_is_the_same_with_another_launcher(bikeml_main, wor
 
 
 def test_a_cell_that_is_resolved_otherwise_than_planned_does_not_run(bikeml_main, workdir, monkeypatch):
-    job = story._job
-    monkeypatch.setattr(story, "_job", lambda *arguments: [*job(*arguments), "seed=7"])
-    assert bikeml_main("-m", *UNTRACKED, "model=linear,tree") == 1
+    words = Job.words.fget
+    monkeypatch.setattr(Job, "words", property(lambda job: [*words(job), "seed=7"]))
+    assert bikeml_main("-m", *UNTRACKED, "hydra/launcher=basic", "model=linear,tree") == 1
     (board,) = {*pd.read_csv(workdir / "sweep" / "leaderboard.csv")["status"]}
     assert board == "failed"
 

@@ -65,5 +65,6 @@ def test_the_jobs_of_a_sweep_are_counted_from_zero(bikeml_main, monkeypatch):
         launch(self, job_overrides, initial_job_idx)
 
     monkeypatch.setattr(PlainLauncher, "launch", count)
-    assert bikeml_main("-m", *FAST, "tracking=none", "hydra.sweep.dir=sweep", "model=linear,tree") == 0
+    words = ("tracking=none", "hydra.sweep.dir=sweep", "hydra/launcher=basic", "model=linear,tree")
+    assert bikeml_main("-m", *FAST, *words) == 0
     assert counted == [(2, 0)]

@@ -89,7 +89,7 @@ def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkey
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch):
     monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 3)  # the last cells are launched with the second batch
     values = [FAILS, FITS, "[1,1]", "[0,0,0,0,0,0,0,0,0,0]", "[1,1,1]"]
-    assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={','.join(values)}") == 1
+    assert bikeml_main("-m", *UNTRACKED, "hydra/launcher=basic", "model=tree", f"{TREES}={','.join(values)}") == 1
     board = board_of(workdir / "sweep")
     assert list(board["status"]) == ["failed", "finished"] * 2 + ["failed"]
     assert board["note"][[0, 2, 4]].str.contains("monotonic_cst has shape").all()

@@ -147,7 +147,7 @@ class Leaderboard:
     def _explain(self, outcome: Outcome) -> str:
         if outcome.failure is not None:
             return name_frame(outcome.failure.error, self.folder)
-        return outcome.problem or f"it is {outcome.status}"
+        return outcome.problem or (outcome.left_out.reason if outcome.left_out else f"it is {outcome.status}")
 
 
 @contextmanager

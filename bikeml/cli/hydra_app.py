@@ -23,7 +23,7 @@ from bikeml.errors import ConfigError
 from bikeml.system.printable import program
 
 SWEEPER, OPTUNA = "hydra_plugins.bikeml.Sweeper", "hydra_plugins.bikeml.OptunaSweeper"
-LAUNCHER = "hydra_plugins.bikeml.AzureMLLauncher"
+LAUNCHER, LOCAL_LAUNCHER = "hydra_plugins.bikeml.AzureMLLauncher", "hydra_plugins.bikeml.LocalLauncher"
 """Their names in conf/: Hydra 1.3 takes none that is not in hydra_plugins."""
 _begun: ContextVar[list["BegunSweep"]] = ContextVar("begun")
 """The sweep that the present command has begun. Hydra makes its callbacks without arguments."""
@@ -65,11 +65,13 @@ def register_plugins() -> None:
     """Make our sweepers, launcher and search path known to Hydra."""
     Plugins.instance()  # scans Hydra's own plugins, which the sweeper is made of
     from bikeml.azure.launch import launcher
+    from bikeml.multirun.local import launcher as local_launcher
     from bikeml.multirun.sweepers import basic, optuna
 
     basic.register(basic.Sweeper, SWEEPER)
     basic.register(optuna.OptunaSweeper, OPTUNA)
     launcher.register(LAUNCHER)
+    local_launcher.register(LOCAL_LAUNCHER)
     Plugins.instance().register(OurSearchPath)
 
 

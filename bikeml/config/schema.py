@@ -97,6 +97,7 @@ class SweepConfig(Section):
     cells: Annotated[Annotated[list[Name], Field(min_length=1)] | None, CELL_LINES, AddedLater(None)]
     unfit: Annotated[Literal["fail", "leave_out"], AddedLater("fail")]
     blend: Annotated[bool, AddedLater(default=False)]
+    budget_seconds: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, AddedLater(None)]
     max_failures: Annotated[int, Field(ge=0)] | None
     rope: Annotated[float, Field(ge=0, allow_inf_nan=False), AddedLater(0.01)]
 

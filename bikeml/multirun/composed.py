@@ -1,6 +1,8 @@
 """Compose the cells of a sweep, before anything runs."""
 
+import pickle
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +41,8 @@ class PlannedCell:
     identity: Mapping[str, Any] | None = None
     """What determines its result; None if its table does not fit. Then the cell itself reports the error."""
     varies: Mapping[str, str] = field(default_factory=dict)
+    packed: bytes = field(default=b"", repr=False)
+    """What Hydra has composed; empty if the launcher composes it once more."""
     reused: bool = False
     reason: str | None = None
 
@@ -56,19 +60,46 @@ class PlannedCell:
         )
 
 
+@dataclass(frozen=True)
+class Job:
+    """A cell that is to run, and what its environment tells it."""
+
+    planned: PlannedCell
+    environment: Mapping[str, str]
+
+    @property
+    def words(self) -> list[str]:
+        """The overrides for a launcher that composes the config: those of the cell, its folder and environment."""
+        told = [f"+hydra.job.env_set.{name}='{value}'" for name, value in self.environment.items()]
+        return [*self.planned.overrides, subdir_override(self.planned.folder), *told]
+
+    def compose(self) -> DictConfig:
+        """Return the config of the plan with the cell's folder and environment."""
+        config: DictConfig = pickle.loads(zlib.decompress(self.planned.packed))  # noqa: S301  of the sweep's own process
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.sweep.subdir = self.planned.folder
+            config.hydra.job.env_set = {**config.hydra.job.env_set, **self.environment}
+        return config
+
+
 def compose_cells(
-    loader: ConfigLoader, master: DictConfig, combinations: Sequence[Sequence[str]], first: int = 0
+    loader: ConfigLoader,
+    master: DictConfig,
+    combinations: Sequence[Sequence[str]],
+    first: int = 0,
+    *,
+    keep: bool = False,
 ) -> list[PlannedCell]:
     """
     Compose and type every combination, a list of overrides to `master`; `first` is the number of the first.
 
-    Raises ConfigError with the problems of all of them.
+    With `keep`, what Hydra has composed is kept. Raises ConfigError with the problems of all of them.
     """
     composed = []
     problems: dict[str, list[int]] = {}  # many cells have the same problem
     for number, overrides in enumerate(combinations):
         try:
-            composed.append(_compose(loader, master, first + number, overrides))
+            composed.append(_compose(loader, master, first + number, overrides, keep=keep))
         except ConfigError as error:
             for line in str(error).splitlines():
                 problems.setdefault(line, []).append(number)
@@ -93,7 +124,9 @@ def name_cells(problems: Mapping[str, Sequence[int]], combinations: Sequence[Seq
     return "\n".join(lines)
 
 
-def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str]) -> PlannedCell:
+def _compose(
+    loader: ConfigLoader, master: DictConfig, number: int, overrides: Sequence[str], *, keep: bool
+) -> PlannedCell:
     try:
         composed = loader.load_sweep_config(master, list(overrides))
         refuse_hidden(composed.hydra)
@@ -113,7 +146,8 @@ def _compose(loader: ConfigLoader, master: DictConfig, number: int, overrides: S
     options = choices(composed.hydra.runtime.choices)
     raw: Any = OmegaConf.to_container(composed)
     resolved = {key: f"++{key}={literal(value)}" for key, value in _find_resolved(raw, sections)}
-    return PlannedCell(number, tuple(overrides), folder, typed(sections), options, resolved)
+    packed = zlib.compress(pickle.dumps(composed), 1) if keep else b""
+    return PlannedCell(number, tuple(overrides), folder, typed(sections), options, resolved, packed=packed)
 
 
 def _find_resolved(raw: Mapping[Any, Any], values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

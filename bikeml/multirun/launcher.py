@@ -10,8 +10,8 @@ from bikeml.errors import BikemlError, ConfigError
 from bikeml.terminal.status import describe_error
 
 if TYPE_CHECKING:
-    from bikeml.multirun.composed import PlannedCell  # imports scikit-learn, too slow for the command line
-    from bikeml.records.sweep import Cell
+    from bikeml.config.schema import Config
+    from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.records.sweep_folder import SweepFolder
 
 SERIAL_BATCH = 20
@@ -24,6 +24,12 @@ class CellLauncher(Protocol):
 
     keeps_jobs: bool
     """Whether a cell becomes a job of a service that keeps it, so that the same sweep finds it again."""
+    takes_composed: bool = False
+    """Whether it runs the configs of the plan, and does not compose them once more from overrides."""
+
+    def warm_up(self, n_cells: int) -> None:  # noqa: ARG002  most launchers need no time for it
+        """Prepare to run so many cells, while they are planned."""
+        return
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """
@@ -35,8 +41,19 @@ class CellLauncher(Protocol):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> object:
         """Run a cell for each list of overrides, each in the folder that they name, and wait for all."""
 
+    def launch_cells(self, folder: "SweepFolder", jobs: "Sequence[Job]") -> None:
+        """Run the cells that must run. If one breaks the launcher itself, launch the unfinished ones one by one."""
+        try:
+            self.launch([job.words for job in jobs], initial_job_idx=0)
+        except BikemlError:
+            raise
+        except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost
+            for job in jobs:
+                if not _has_ended(folder, job):
+                    _launch_alone(self, folder, job)
 
-class PlainLauncher:
+
+class PlainLauncher(CellLauncher):
     """A launcher of Hydra that knows nothing of bikeml: Hydra's own, joblib's, submitit's or a user's."""
 
     keeps_jobs = False
@@ -45,12 +62,9 @@ class PlainLauncher:
         self._launcher = launcher
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
-        """Raise ConfigError if recorded runs are to be reused and nothing is recorded."""
-        config = planned[0].config
-        if config.reuse not in (None, "none") and config.tracking.uri is None:
-            raise ConfigError(
-                f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=null"
-            )
+        """Raise ConfigError for what such a launcher cannot do: reuse what is not recorded, and end in time."""
+        check_reuse(planned[0].config)
+        refuse_budget(planned[0].config, "leave the budget out")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
         """Run the cells, and drop what Hydra returns."""
@@ -64,29 +78,30 @@ def adapt(launcher: Launcher | CellLauncher) -> CellLauncher:
     return launcher if isinstance(launcher, CellLauncher) else PlainLauncher(launcher)
 
 
-def launch_cells(launcher: CellLauncher, folder: "SweepFolder", jobs: "Sequence[tuple[Cell, list[str]]]") -> None:
-    """Launch the cells that must run. If one breaks the launcher itself, launch the unfinished ones one by one."""
-    if not jobs:
-        return
+def check_reuse(config: "Config") -> None:
+    """Raise ConfigError if recorded runs are to be reused and nothing is recorded."""
+    if config.reuse not in (None, "none") and config.tracking.uri is None:
+        raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=null")
+
+
+def refuse_budget(config: "Config", instead: str) -> None:
+    """Raise ConfigError if a launcher that cannot stop its cells has a budget; `instead` says what to do."""
+    if config.sweep.budget_seconds is not None:
+        raise ConfigError(
+            f"sweep.budget_seconds={config.sweep.budget_seconds:g} needs hydra/launcher=local, which can stop a cell; "
+            f"choose it, or {instead}"
+        )
+
+
+def _has_ended(folder: "SweepFolder", job: "Job") -> bool:
+    return folder.read_outcome(job.planned.cell).status in ("finished", "failed")
+
+
+def _launch_alone(launcher: CellLauncher, folder: "SweepFolder", job: "Job") -> None:
     try:
-        launcher.launch([job for _, job in jobs], initial_job_idx=0)
-    except BikemlError:
-        raise
-    except Exception:  # noqa: BLE001  a worker that was killed, say; what the launcher knew of the others is lost too
-        for cell, job in jobs:
-            if not _has_ended(folder, cell):
-                _launch_alone(launcher, folder, cell, job)
-
-
-def _has_ended(folder: "SweepFolder", cell: "Cell") -> bool:
-    return folder.read_outcome(cell).status in ("finished", "failed")
-
-
-def _launch_alone(launcher: CellLauncher, folder: "SweepFolder", cell: "Cell", job: list[str]) -> None:
-    try:
-        launcher.launch([job], initial_job_idx=0)
+        launcher.launch([job.words], initial_job_idx=0)
     except Exception as error:  # noqa: BLE001  this cell broke it
         from bikeml.records.sweep_folder import write_failure  # its imports are too slow for the command line
 
-        if not _has_ended(folder, cell):
-            write_failure(folder.path / cell.folder, f"the launcher broke: {describe_error(error)}", job)
+        if not _has_ended(folder, job):
+            write_failure(folder.path / job.planned.folder, f"the launcher broke: {describe_error(error)}", job.words)

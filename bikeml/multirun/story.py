@@ -18,11 +18,11 @@ from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.blend import blend_planned
 from bikeml.multirun.blending.members import check_alike
-from bikeml.multirun.composed import PlannedCell, compose_cells, subdir_override
+from bikeml.multirun.composed import Job, PlannedCell, compose_cells
 from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
-from bikeml.multirun.launcher import CellLauncher, launch_cells
+from bikeml.multirun.launcher import CellLauncher
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
 from bikeml.multirun.publish import end_sweep, writing
@@ -83,7 +83,8 @@ class _RunningSweep:
         combinations = self.proposer.ask()
         if not combinations:
             return None
-        composed = compose_cells(self.loader, self.master, combinations, self.n_proposed)
+        keep = self.launcher.takes_composed
+        composed = compose_cells(self.loader, self.master, combinations, self.n_proposed, keep=keep)
         self.n_proposed += len(combinations)
         if composed[0].config.sweep.blend:
             check_alike([each.config for each in (*self.planned, *composed)])
@@ -165,8 +166,9 @@ class _RunningSweep:
         """Launch the cells of a batch that must run, and tell the outcomes of all that were proposed."""
         planned = {each.number: each for each in self.planned}
         new = [planned[each.number] for each in plan.cells]
-        jobs = [(each.cell, _job(each, run_id, self.cores)) for each in new if not each.reused]
-        launch_cells(self.launcher, self.folder, jobs)
+        jobs = [Job(each, _environment(each, run_id, self.cores)) for each in new if not each.reused]
+        if jobs:
+            self.launcher.launch_cells(self.folder, jobs)
         cells = [planned[plan.repeats.get(number, number)].cell for number in plan.numbers]
         self.proposer.tell([self.folder.read_outcome(cell) for cell in cells])
 
@@ -197,16 +199,15 @@ def _cores_of_a_cell(master: DictConfig) -> int | None:
         raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
 
 
-def _job(planned: PlannedCell, run_id: str | None, cores: int | None) -> list[str]:
-    """Return the overrides of a cell's job: its own, its folder, and what its environment tells it."""
+def _environment(planned: PlannedCell, run_id: str | None, cores: int | None) -> dict[str, str]:
+    """Return what its environment tells a cell."""
     environment = {
         CELL: planned.number,  # Hydra counts the cells that it is handed, without those that are reused
         FINGERPRINT: planned.cell.fingerprint,
         PARENT_RUN_ID: run_id,
         "LOKY_MAX_CPU_COUNT": cores,  # estimators with n_jobs=-1 heed it
     }
-    told = [f"+hydra.job.env_set.{name}='{value}'" for name, value in environment.items() if value is not None]
-    return [*planned.overrides, subdir_override(planned.folder), *told]
+    return {name: str(value) for name, value in environment.items() if value is not None}
 
 
 def conclude(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,7 +18,9 @@ from bikeml.system.printable import printable
 
 COMPLETED = "Completed"
 """The status of a job that has succeeded, as Azure ML spells it."""
-Status = Literal["finished", "reused", "failed", "broken", "interrupted", "submitted", "not fetched", "not run"]
+Status = Literal[
+    "finished", "reused", "failed", "broken", "interrupted", "submitted", "not fetched", "left out", "not run"
+]
 
 
 NAME_BYTES = 255
@@ -127,6 +130,14 @@ class FailureRecord(Record):
     """The run in the store that holds the failure."""
 
 
+class LeftOutRecord(Record):
+    """Why a cell was not begun or not ended, although nothing is wrong with it: the sweep had no time left."""
+
+    FILE: ClassVar[str] = "left_out.json"
+
+    reason: Text
+
+
 class JobRecord(Record):
     """The state of a cell's job on a cluster."""
 
@@ -143,6 +154,15 @@ class JobRecord(Record):
     """Why the result is not here yet: what the job waits for, or why the result could not be fetched."""
 
 
+def write_job(folder: Path, name: str, status: str, studio: str, reason: str | None = None) -> None:
+    """
+    Write job.json: the name of a cell's job on a cluster, its status as the service spells it, and its page.
+
+    `reason` says why the result is not here yet, although nothing is lost.
+    """
+    JobRecord(name=name, status=status, studio=studio, seen=time.time(), reason=reason).write(folder)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What the folder of a cell holds so far."""
@@ -151,6 +171,7 @@ class Outcome:
     record: RunRecord | None = None
     failure: FailureRecord | None = None
     job: JobRecord | None = None
+    left_out: LeftOutRecord | None = None
     run_id: str | None = None
     """The run in the store that holds the result or the failure."""
     problem: str | None = None
@@ -166,14 +187,16 @@ class Outcome:
             return "failed"
         if self.problem is not None:
             return "broken"
+        if self.left_out is not None:
+            return "left out"
         if self.job is not None:
             return "not fetched" if self.job.status == COMPLETED else "submitted"
         return "interrupted" if self.has_begun else "not run"
 
     @property
     def has_failed(self) -> bool:
-        """Return whether the cell has no result, or one that could not be recorded."""
-        return self.record is None or self.failure is not None
+        """Return whether the cell has no result and was not left out, or one that could not be recorded."""
+        return (self.record is None and self.status != "left out") or self.failure is not None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ Read and write the folder of a sweep: its plan, and the files of each cell.
     <hydra.sweep.dir>/store.json          the sweep's own run in the store
     <hydra.sweep.dir>/<cell>/result.json  the cell is done
     <hydra.sweep.dir>/<cell>/failure.json the cell failed, and why
+    <hydra.sweep.dir>/<cell>/left_out.json the sweep had no time left for the cell
     <hydra.sweep.dir>/<cell>/job.json     the state of its job on a cluster
 
 These files are the only state of a sweep. It can be read after any process was killed, and from a copy of the folder.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -22,13 +22,22 @@ from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.record import Record, require_own
 from bikeml.records.run import RunRecord, StoreRecord, read_run_id
 from bikeml.records.run_folder import CANDIDATES, CONFIG, LOG, PREDICTIONS, RESULT, RunFolder
-from bikeml.records.sweep import COMPLETED, Cell, FailureRecord, JobRecord, Outcome, Sweep, SweepRecord, find_varying
+from bikeml.records.sweep import (
+    COMPLETED,
+    Cell,
+    FailureRecord,
+    JobRecord,
+    LeftOutRecord,
+    Outcome,
+    Sweep,
+    SweepRecord,
+    find_varying,
+)
 from bikeml.system.files import remove_if_empty
 from bikeml.system.locks import hold
 from bikeml.system.redaction import redact
 
 OWN = LEADERBOARD, PICTURE, PAGE = "leaderboard.csv", "leaderboard.png", "report.html"
-SHOWN = (CONFIG, PREDICTIONS, CANDIDATES)
 ADVICE = "choose another hydra.sweep.dir"
 Kind = TypeVar("Kind", bound=Record)
 
@@ -58,10 +67,10 @@ class SweepFolder:
     def read_outcome(self, cell: Cell) -> Outcome:
         """Return the outcome of one cell. A file that is broken or of another experiment becomes its `problem`."""
         reader = _CellReader(self.folder_of(cell), cell)
-        failure, job = reader.read(FailureRecord), reader.read(JobRecord)
+        failure, job, left_out = reader.read(FailureRecord), reader.read(JobRecord), reader.read(LeftOutRecord)
         record = reader.read_result()
         run_id = failure.run_id if failure is not None else reader.read_run_id() if record is not None else None
-        return Outcome(cell, record, failure, job, run_id, reader.problem, reader.folder.path.is_dir())
+        return Outcome(cell, record, failure, job, left_out, run_id, reader.problem, reader.folder.path.is_dir())
 
     def look(self, record: SweepRecord | None = None) -> Sweep:
         """Return the sweep with the outcome of each cell; `record` is its plan if known already; raises RecordError."""
@@ -74,7 +83,7 @@ class SweepFolder:
         if outcome.record is None or outcome.problem is not None:
             return outcome
         try:
-            for name in SHOWN:
+            for name in (CONFIG, PREDICTIONS, CANDIDATES):
                 if name in outcome.record.files and folder.has(name):
                     folder.check_file(name, outcome.record)
         except RecordError as error:
@@ -164,7 +173,7 @@ class SweepFolder:
             (self.path / StoreRecord.FILE).unlink(missing_ok=True)
         for folder in folders.values():
             folder.clear()
-            for name in (FailureRecord.FILE, JobRecord.FILE, LOG):
+            for name in (FailureRecord.FILE, JobRecord.FILE, LeftOutRecord.FILE, LOG):
                 (folder.path / name).unlink(missing_ok=True)
 
 
@@ -239,12 +248,3 @@ def write_failure(
         command=command and redact(command),
         run_id=run_id,
     ).write(folder)
-
-
-def write_job(folder: Path, name: str, status: str, studio: str, reason: str | None = None) -> None:
-    """
-    Write job.json: the name of a cell's job on a cluster, its status as the service spells it, and its page.
-
-    `reason` says why the result is not here yet, although nothing is lost.
-    """
-    JobRecord(name=name, status=status, studio=studio, seen=time.time(), reason=reason).write(folder)

@@ -72,12 +72,12 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted(numbers: Sequence[int] = INTERRUPTS) -> Iterator[None]:
     """Ignore interrupts while the block runs, such as a second Ctrl-C during the clean-up after the first."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread gets interrupts
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:

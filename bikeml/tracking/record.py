@@ -20,6 +20,9 @@ from bikeml.tracking import artifacts, entities, store
 from bikeml.tracking.backends import Store, open_store
 from bikeml.tracking.description import escape
 
+ATTEMPTS = 3
+"""To log a table that another process logs at the same time (MLflow 3.15 looks for it first, and then adds it)."""
+
 
 def record(
     folder: RunFolder, config: Config, destination: Destination | None = None, samples: Sequence[Sample] = ()
@@ -128,9 +131,20 @@ class _Recording:
         for batch in entities.build_system_metrics(self.samples):
             self.client.log_batch(run_id, batch)
         if self.place.takes_datasets:
-            self.client.log_inputs(run_id, entities.build_datasets(self.run))
+            self._log_datasets(run_id)
         self._send_files(run_id, has_model=model_id is not None)
         self._record_children(experiment_id, run_id)
+
+    def _log_datasets(self, run_id: str) -> None:
+        """Log the table; two cells that are the first with it make an entry of it both, and one is told so."""
+        for attempt in range(ATTEMPTS):
+            try:
+                self.client.log_inputs(run_id, entities.build_datasets(self.run))
+            except MlflowException as error:
+                if "datasets" not in str(error) or attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def _send_files(self, run_id: str, *, has_model: bool) -> None:
         """Send the files of the run folder, result.json last, and the model unless the store has it already."""

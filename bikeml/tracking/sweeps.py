@@ -105,8 +105,9 @@ class SweepStore:
         return store.begin_run(self._client, experiment, name, fitting, sweep.started)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
-        """Record the files and metrics of the sweep's run, and end it as FINISHED, FAILED or KILLED."""
+        """Record the files and metrics of the sweep's run; end it, as FINISHED, FAILED or KILLED, and dead ones."""
         with store.store_errors(self.uri, "end the sweep"):
+            self._end_runs_of_dead_processes()  # workers that were killed, say
             now = int(time.time() * 1000)
             self._client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
             page = None

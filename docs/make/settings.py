@@ -98,7 +98,7 @@ def _describe_hydra() -> str:
         title = f"### {group}={file.stem}\n\n{_read_purpose(file)}.\n"
         if file.parent.name in ("launcher", "sweeper"):
             keys = [key for key in read_keys(file) if key.name != "_target_"]
-            schema = LauncherConfig if file.parent.name == "launcher" else None
+            schema = LauncherConfig if file.stem == "azureml" else None
             title += "\n" + _describe_keys(keys, f"{group.replace('/', '.')}.", schema, {})
         parts.append(title)
     return "\n".join(parts)

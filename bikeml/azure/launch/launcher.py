@@ -11,7 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from bikeml.errors import ConfigError
-from bikeml.multirun.launcher import CellLauncher
+from bikeml.multirun.launcher import CellLauncher, refuse_budget
 
 if TYPE_CHECKING:
     from bikeml.multirun.composed import PlannedCell
@@ -45,6 +45,7 @@ class AzureMLLauncher(Launcher, CellLauncher):
         from bikeml.multirun.sources import find_folders
 
         find_folders(self._master.hydra)
+        refuse_budget(planned[0].config, "limit what the cluster may take with hydra.launcher.max_node_hours")
         check(planned, self._options)
         self._planned = planned
 

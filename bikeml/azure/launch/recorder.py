@@ -7,7 +7,8 @@ from bikeml.azure.jobs.service import Job, Request
 from bikeml.errors import DetachedError, SweepStoppedError
 from bikeml.multirun.composed import PlannedCell
 from bikeml.records.provenance import command_line
-from bikeml.records.sweep_folder import write_failure, write_job
+from bikeml.records.sweep import write_job
+from bikeml.records.sweep_folder import write_failure
 from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 

@@ -117,7 +117,7 @@ class Follower:
         self._folder, self._shown, self._jobs = folder, shown, jobs
         self._task = shown.add_task("starting")
         self._waiting: dict[int, Cell] = {}
-        self._last, self._done, self._failed = -1, 0, 0
+        self._last, self._done, self._failed, self._left_out = -1, 0, 0, 0
         self.expect(record)
         self._metric = find_metric(record.rank)
         self._best: tuple[float, str] | None = None
@@ -139,7 +139,10 @@ class Follower:
         begun, jobs = 0, list[tuple[str, JobRecord]]()
         for cell in list(self._waiting.values()):
             outcome = self._folder.read_outcome(cell)
-            if outcome.record is not None or outcome.failure is not None:
+            if outcome.left_out is not None:
+                del self._waiting[cell.number]
+                self._left_out += 1
+            elif outcome.record is not None or outcome.failure is not None:
                 del self._waiting[cell.number]
                 self._done += 1
                 self._tell_end(outcome)
@@ -151,8 +154,9 @@ class Follower:
             self._print(line)
         best = f", best {self._metric.show(self._best[0])} {self._best[1]}" if self._best else ""
         running = f"{begun + self._jobs.n_running} running{self._jobs.count_waiting()}"
-        text = f"{self._done - self._failed} done, {running}, {self._failed} failed{best}"
-        self._shown.update(self._task, completed=self._done, description=text)
+        left_out = f", {self._left_out} left out" if self._left_out else ""
+        text = f"{self._done - self._failed} done, {running}, {self._failed} failed{left_out}{best}"
+        self._shown.update(self._task, completed=self._done + self._left_out, description=text)
 
     def _tell_end(self, outcome: Outcome) -> None:
         line = f"[{self._done}/{self._n_cells}] {outcome.cell.name}: "

@@ -110,7 +110,7 @@ def _causes(leaderboard: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if noted.empty:
         return
     parts = noted["note"].str.partition(" (log: ")
-    labels = noted["status"].where(noted["status"].isin(["failed", "broken", *AWAITED]), "why")
+    labels = noted["status"].where(noted["status"].isin(["failed", "broken", "left out", *AWAITED]), "why")
     for (label, cause), rows in noted.groupby([labels, parts[0]], sort=False):
         names, logs = rows["name"], parts.loc[rows.index, 2].str.removesuffix(")")
         log = f"\n(log: {_enumerate(logs)})" if logs.any() else ""

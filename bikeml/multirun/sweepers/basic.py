@@ -44,12 +44,13 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         Raises the errors of :func:`bikeml.multirun.story.run_sweep`, and MachineError.
         """
         check_memory()
-        from bikeml.multirun.story import run_sweep
-
         parser = OverridesParser.create(config_loader=self._loader)
         axes = [f"{key}={value}" for key, value in self._params.items()]
         overrides = parser.parse_overrides([*axes, *arguments])
         proposer = self._propose(overrides, parser)
+        self._launcher.warm_up(proposer.n_at_once)
+        from bikeml.multirun.story import run_sweep  # its imports take seconds
+
         try:
             run_sweep(self._loader, self._master, proposer, self._launcher)
         except BikemlError:

@@ -82,12 +82,12 @@ class Proposals:
         self._study, self._swept, self._words = study, swept, list(common)
         self.common: frozenset[str] | None = frozenset(common)
         self.n_trials: int | None = n_trials
-        self._left, self._n_jobs = n_trials, n_jobs
+        self._left, self.n_at_once = n_trials, n_jobs
         self._batch: list[Trial] = []
 
     def ask(self) -> Sequence[Sequence[str]]:
         """Return the next cells, at most n_jobs."""
-        size = min(self._left, self._n_jobs)
+        size = min(self._left, self.n_at_once)
         self._left -= size
         self._batch = [self._study.ask(dict(self._swept)) for _ in range(size)]
         return [[*self._words, *self._describe(trial)] for trial in self._batch]
@@ -108,8 +108,8 @@ class Proposals:
                 self._study.tell(trial, state=TrialState.FAIL)
             else:
                 self._study.tell(trial, score)
-        if any(outcome.status == "not run" for outcome in outcomes):
-            self._left = 0  # sweep.max_failures is reached
+        if any(outcome.status in ("not run", "left out") for outcome in outcomes):
+            self._left = 0  # sweep.max_failures or sweep.budget_seconds is reached
 
 
 def _shorten(value: float, distribution: Any) -> float:  # noqa: ANN401  Optuna's three classes share no attributes

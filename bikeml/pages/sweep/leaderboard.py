@@ -154,15 +154,16 @@ def _row(outcome: Outcome, metric: Metric, others: Sequence[str]) -> dict[str, A
 
 
 def _note(outcome: Outcome) -> str:
-    """Return why a cell failed, is broken or is delayed, or why no recorded run could be reused for it."""
+    """Return why a cell failed, is broken, was left out or is delayed, or why no recorded run could be reused."""
     if outcome.failure is not None:
         log = f" (log: {outcome.cell.folder}/{outcome.failure.log})" if outcome.failure.log else ""
         return outcome.failure.error + log
     if outcome.problem is not None:
         return outcome.problem
-    if outcome.job is not None:
-        return outcome.job.reason or ""  # the job may be an earlier one; Cell.reason does not apply then
-    return outcome.cell.reason or ""
+    if outcome.left_out is not None:
+        return outcome.left_out.reason
+    job = outcome.job  # it may be an earlier one; Cell.reason does not apply then
+    return (job.reason if job else outcome.cell.reason) or ""
 
 
 def _explain_no_rank(record: RunRecord | None, metric: Metric) -> str:

@@ -1,0 +1,1 @@
+"""Run the cells of a sweep on this machine, several at a time and in time."""

@@ -1,0 +1,183 @@
+"""Run the cells of a sweep in several workers: in order, in time, and each once more if its worker is killed."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection
+from typing import Any
+
+import psutil
+
+from bikeml.multirun.composed import Job
+from bikeml.multirun.local.budget import Budget
+from bikeml.multirun.local.job import publish_in_worker, run_in_worker
+from bikeml.records.run_folder import PAGE, RESULT, STORE, RunFolder
+from bikeml.records.sweep import LeftOutRecord
+from bikeml.records.sweep_folder import SweepFolder, write_failure
+from bikeml.system.processes import GRACE_SECONDS, uninterrupted
+from bikeml.system.workers.warm import DeadWorkerError, WarmServer, WarmWorker
+
+ATTEMPTS = 2
+WORKER_BYTES = 400_000_000
+"""What a worker takes with its libraries and a small table."""
+LOOK_SECONDS = 0.1
+RECORDING_SECONDS = 3.0
+"""How long a cell that has its result may draw and record it when the time is up."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell that waits for a worker, or has one."""
+
+    job: Job
+    deaths: int = 0
+    is_judged: bool = False
+    """Whether its result is in its folder, and only has to be recorded."""
+    began: float = 0.0
+    """Unix time."""
+
+    @property
+    def number(self) -> int:
+        """The number of its cell."""
+        return self.job.planned.number
+
+
+@dataclass
+class Crew:
+    """The workers of a sweep, at most `size` at once."""
+
+    server: WarmServer
+    size: int
+    packed: bytes
+    """The surroundings of a job."""
+    folder: SweepFolder
+    budget: Budget
+    _busy: dict[WarmWorker, Task] = field(default_factory=dict)
+    _idle: list[WarmWorker] = field(default_factory=list)
+    _waiting: deque[Task] = field(default_factory=deque)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Run the cells; what becomes of each is in its folder. An interrupt reaches each of them, to clean up."""
+        self._waiting.extend(map(Task, jobs))
+        try:
+            while self._waiting or self._busy:
+                self._assign()
+                self._take_answers()
+                self._stop_late()
+        except BaseException:
+            with uninterrupted():
+                self._interrupt()
+            raise
+        finally:
+            with uninterrupted():
+                for worker in (*self._busy, *self._idle):
+                    worker.kill()
+
+    def _assign(self) -> None:
+        while self._waiting and len(self._busy) < self.size:
+            task = self._waiting[0]
+            reason = None if task.is_judged else self.budget.find_reason(task.job.planned.varies)
+            if reason is not None and not self.budget.has_finished and self._busy:
+                return  # one of those that run may be the only one to finish
+            if reason is not None and self.budget.has_finished:
+                self._leave_out(self._waiting.popleft(), reason)
+                continue
+            if self._busy and not self._idle and not self._has_memory():
+                return
+            self._begin(self._waiting.popleft())
+
+    def _begin(self, task: Task) -> None:
+        worker = self._idle.pop() if self._idle else self.server.start()
+        self._busy[worker] = replace(task, began=time.time())
+        if task.is_judged:
+            worker.call(publish_in_worker, self.packed, self._folder_of(task), task.job.planned.config)
+        else:
+            worker.call(run_in_worker, self.packed, task.job)
+
+    def _has_memory(self) -> bool:
+        """Return whether there is memory for one more worker that takes as much as the largest so far."""
+        taken = [WORKER_BYTES]
+        for worker in self._busy:
+            with suppress(psutil.Error):
+                taken.append(psutil.Process(worker.pid).memory_info().rss)
+        return int(psutil.virtual_memory().available) > max(taken)
+
+    def _take_answers(self) -> None:
+        links: dict[Any, WarmWorker] = {worker.connection: worker for worker in self._busy}
+        late = self.budget.left <= 0
+        timeout = LOOK_SECONDS if late else min(self.budget.left, 3600.0)
+        for link in connection.wait(list(links), timeout):
+            worker = links[link]
+            task = self._busy.pop(worker)
+            try:
+                answer = worker.read()
+            except DeadWorkerError as error:
+                worker.kill()
+                self._retry(task, error)
+                continue
+            self._idle.append(worker)
+            sys.stderr.write(answer.said)
+            self._end(task, answer.error)
+
+    def _end(self, task: Task, error: str | None) -> None:
+        """Note a cell whose worker has answered; an `error` is none of the cell, which would be in its folder."""
+        status = self.folder.read_outcome(task.job.planned.cell).status
+        if error is not None and status not in ("finished", "failed"):
+            write_failure(self._folder_of(task).path, f"the launcher broke: {error}", task.job.words)
+        if status == "finished":
+            self.budget.see(task.job.planned.varies, time.time() - task.began)
+
+    def _retry(self, task: Task, error: DeadWorkerError) -> None:
+        folder = self._folder_of(task)
+        is_judged = folder.has(RESULT)
+        if is_judged and folder.has(PAGE) and (folder.has(STORE) or task.job.planned.config.tracking.uri is None):
+            self.budget.has_finished = True
+        elif task.deaths + 1 < ATTEMPTS:
+            self._waiting.appendleft(replace(task, deaths=task.deaths + 1, is_judged=is_judged))
+        else:
+            write_failure(folder.path, _explain(error), task.job.words)
+
+    def _stop_late(self) -> None:
+        """Stop the cells that still run when the time is up, with their processes."""
+        left = self.budget.left
+        if left > 0:
+            return
+        first = min((task.number for task in self._busy.values()), default=None)
+        for worker, task in list(self._busy.items()):
+            is_recording = self._folder_of(task).has(RESULT) and left > -RECORDING_SECONDS
+            is_awaited = task.number == first and not self.budget.has_finished  # one is needed, whatever it takes
+            if not is_recording and not is_awaited:
+                del self._busy[worker]
+                worker.kill()
+                self._leave_out(task, self.budget.explain_stop(time.time() - task.began))
+
+    def _leave_out(self, task: Task, reason: str) -> None:
+        folder = self._folder_of(task)
+        if folder.has(RESULT):  # it was stopped while it was recorded
+            return
+        if folder.path.exists():
+            with folder.claim(is_prepared=True):  # removes what is unfinished
+                pass
+        LeftOutRecord(reason=reason).write(folder.path)
+
+    def _interrupt(self) -> None:
+        for worker in self._busy:
+            worker.terminate()
+        until = time.time() + GRACE_SECONDS
+        for worker in self._busy:
+            worker.join(max(0.0, until - time.time()))
+
+    def _folder_of(self, task: Task) -> RunFolder:
+        return self.folder.folder_of(task.job.planned.cell)
+
+
+def _explain(error: DeadWorkerError) -> str:
+    (code,) = error.args
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+    return (
+        f"its process {how}, {ATTEMPTS} times; the system kills a process that takes too much memory: take fewer rows, "
+        "or set hydra.launcher.n_jobs=1"
+    )

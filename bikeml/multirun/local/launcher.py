@@ -1,0 +1,119 @@
+"""The launcher that Hydra finds for the cells of this machine. It imports what it needs only when it launches."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
+
+from bikeml.errors import ConfigError
+from bikeml.multirun.launcher import CellLauncher, check_reuse
+from bikeml.system.clock import entered
+from bikeml.system.workers.warm import WarmServer
+
+if TYPE_CHECKING:
+    from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.multirun.local.budget import Budget
+    from bikeml.records.sweep_folder import SweepFolder
+
+CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "bikeml.pages.run.report", "sklearn.ensemble")
+RECORD = "bikeml.tracking.record"
+"""What a cell imports; the second only if it is recorded."""
+
+
+class LocalLauncher(BasicLauncher, CellLauncher):
+    """
+    Run the cells of a sweep on this machine, `n_jobs` at a time: None for as many as cores, -1 as well.
+
+    One at a time runs in this process, unless sweep.budget_seconds must be able to stop it.
+    """
+
+    keeps_jobs = False
+    takes_composed = True
+
+    def __init__(self, n_jobs: int | None) -> None:
+        super().__init__()
+        if n_jobs is not None and (
+            not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < -1 or not n_jobs
+        ):
+            raise ConfigError(
+                f"hydra.launcher.n_jobs={n_jobs!r} should be how many cells run at a time, such as 2; null takes every "
+                "core"
+            )
+        self._n_jobs = None if n_jobs == -1 else n_jobs
+        self._began = time.time()
+        self._server: WarmServer | None = None
+        self._budget: Budget | None = None
+
+    def warm_up(self, n_cells: int) -> None:
+        """Begin to import what the workers of a sweep need."""
+        assert self.config is not None  # noqa: S101  Hydra has set it up
+        if self._count_workers(n_cells) > 1 or self.config.sweep.budget_seconds is not None:
+            self._server = WarmServer([*CELL, *([] if self.config.tracking.uri is None else [RECORD])])
+
+    def announce(self, planned: "Sequence[PlannedCell]") -> None:
+        """Take the cells of a sweep; raises ConfigError if recorded runs are to be reused and nothing is recorded."""
+        check_reuse(planned[0].config)
+        from bikeml.multirun.local.budget import Budget
+
+        self._budget = Budget(planned[0].config.sweep.budget_seconds, entered(self._began))
+
+    def launch_cells(self, folder: "SweepFolder", jobs: "Sequence[Job]") -> None:
+        """Run the cells, and wait for all."""
+        from bikeml.multirun.local.job import run_here
+
+        assert self._budget is not None  # noqa: S101  they were announced
+        assert self.hydra_context is not None  # noqa: S101
+        assert self.task_function is not None  # noqa: S101
+        size = self._count_workers(len(jobs))
+        if size > 1 or self._budget.seconds is not None:
+            self._launch_in_workers(folder, jobs, size)
+            return
+        for job in jobs:
+            run_here(self.hydra_context, self.task_function, job)
+
+    def _launch_in_workers(self, folder: "SweepFolder", jobs: "Sequence[Job]", size: int) -> None:
+        from bikeml.multirun.local.crew import Crew
+        from bikeml.multirun.local.job import Surroundings, without_loader
+        from bikeml.records.run_folder import RESULT
+
+        assert self.hydra_context is not None  # noqa: S101
+        assert self.task_function is not None  # noqa: S101
+        assert self.config is not None  # noqa: S101
+        assert self._budget is not None  # noqa: S101
+        surroundings = Surroundings(
+            context=without_loader(self.hydra_context),
+            task=self.task_function,
+            name=str(self.config.hydra.job.name),
+            variables=share_cores(os.environ, size),
+            folder=os.getcwd(),  # noqa: PTH109
+        )
+        if self._server is None:
+            self.warm_up(len(jobs))
+        assert self._server is not None  # noqa: S101
+        self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
+        Crew(self._server, size, surroundings.pack(), folder, self._budget).run(jobs)
+
+    def _count_workers(self, n_cells: int) -> int:
+        return max(1, min(n_cells, self._n_jobs or count_cores()))
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    from joblib import cpu_count  # scikit-learn's word for it: affinity, a container's share, and LOKY_MAX_CPU_COUNT
+
+    return int(cpu_count())
+
+
+def share_cores(variables: Mapping[str, str], size: int) -> dict[str, str]:
+    """Return the variables with which each of `size` workers has its share of the cores, for n_jobs=-1 and OpenMP."""
+    share = str(max(1, count_cores() // size))
+    return {"OMP_NUM_THREADS": share, **variables, "LOKY_MAX_CPU_COUNT": share}
+
+
+def register(name: str) -> None:
+    """Make the launcher known to Hydra as `name`; Hydra 1.3 itself looks only in hydra_plugins packages."""
+    Plugins.instance().register(LocalLauncher)
+    Plugins.instance().class_name_to_class[name] = LocalLauncher

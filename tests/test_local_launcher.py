@@ -1,0 +1,163 @@
+"""The local launcher: cells in several processes, each once, in time, and whatever is killed."""
+
+import math
+import time
+
+import pytest
+
+from bikeml.errors import ConfigError
+from bikeml.multirun.composed import Job, PlannedCell
+from bikeml.multirun.local import crew as crews
+from bikeml.multirun.local.budget import Budget
+from bikeml.multirun.local.crew import Crew
+from bikeml.multirun.local.launcher import LocalLauncher, share_cores
+from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.workers.warm import WarmServer
+from tests import acts
+from tests.conftest import config_of
+
+UNTRACKED = config_of("tracking=none")
+
+
+@pytest.fixture(scope="module")
+def server():
+    return WarmServer(["bikeml.multirun.local.crew"])
+
+
+@pytest.fixture
+def run(server, workdir, monkeypatch):
+    """Run cells that do what their words say; return their statuses, and the cells in the order in which they began."""
+    monkeypatch.setattr(crews, "run_in_worker", acts.act)
+
+    def run(*cells, size=2, budget=None, clock=time.time):
+        environment = {"folder": str(workdir / "sweep"), "done": str(workdir / "done")}
+        planned = [
+            PlannedCell(number, tuple(words.split()), str(number), UNTRACKED, {}, varies={"model": words})
+            for number, words in enumerate(cells)
+        ]
+        folder = SweepFolder(workdir / "sweep")
+        SweepRecord(command="", started=0.0, cells=tuple(each.cell for each in planned)).write(folder.path)
+        limit = Budget(budget, clock(), clock)
+        Crew(server, size, b"", folder, limit).run([Job(each, environment) for each in planned])
+        begun = (workdir / "done").read_text().split() if (workdir / "done").exists() else []
+        return [folder.read_outcome(each.cell).status for each in planned], list(map(int, begun))
+
+    return run
+
+
+def read_reason(workdir, cell):
+    outcome = SweepFolder(workdir / "sweep").look().outcomes[cell]
+    return outcome.left_out.reason if outcome.left_out else outcome.failure.error
+
+
+def test_each_cell_runs_once_and_the_first_begin_first(run, workdir):
+    statuses, begun = run(*["quick=1"] * 5)
+    assert statuses == ["finished"] * 5, read_reason(workdir, 0)
+    assert sorted(begun) == list(range(5))
+    assert set(begun[:2]) == {0, 1}
+
+
+def test_several_cells_run_at_a_time(run):
+    assert run(*["until_begun=3"] * 3, size=3)[0] == ["finished"] * 3
+
+
+def test_a_cell_whose_worker_is_killed_is_tried_once_more(run):
+    statuses, begun = run("die=1", "quick=1", size=1)
+    assert statuses == ["finished", "finished"]
+    assert begun == [0, 0, 1]
+
+
+def test_a_cell_whose_worker_is_killed_twice_fails_and_costs_no_other(run, workdir):
+    statuses, begun = run("die=9", "quick=1", size=1)
+    assert statuses == ["failed", "finished"]
+    assert begun == [0, 0, 1]
+    assert read_reason(workdir, 0).startswith("its process was killed by signal 9, 2 times; the system kills")
+
+
+def test_a_result_whose_worker_is_killed_is_recorded_and_not_run_again(run, workdir, monkeypatch):
+    monkeypatch.setattr(crews, "run_in_worker", acts.die_judged)
+    monkeypatch.setattr(crews, "publish_in_worker", acts.publish)
+    statuses, begun = run("quick=1", size=1)
+    assert statuses == ["finished"]
+    assert begun == [0]
+    assert (workdir / "sweep" / "0" / "published").exists()
+
+
+def test_a_cell_that_outlasts_the_budget_is_stopped_and_left_out_with_those_after_it(run, workdir):
+    statuses, begun = run("quick=1", "sleep=600", "quick=2", size=1, budget=3.0)
+    assert statuses == ["finished", "left out", "left out"]
+    assert begun == [0, 1]
+    assert read_reason(workdir, 1).startswith("stopped after ")
+    assert read_reason(workdir, 1).endswith(" s, when sweep.budget_seconds=3 was used up")
+    assert read_reason(workdir, 2) == "sweep.budget_seconds=3 was used up before it began"
+    assert not SweepFolder(workdir / "sweep").look().has_failures
+
+
+def test_the_first_cell_runs_to_its_end_whatever_the_budget(run):
+    statuses, _ = run("sleep=1.5", "sleep=600", "quick=1", budget=0.01)
+    assert statuses == ["finished", "left out", "left out"]
+
+
+def test_until_a_cell_has_finished_the_next_one_runs(run):
+    statuses, _ = run("die=9", "sleep=0.5", "quick=1", size=1, budget=0.01)
+    assert statuses == ["failed", "finished", "left out"]
+
+
+def test_an_interrupt_ends_the_workers(run, monkeypatch):
+    seen = []
+
+    def interrupt(self):
+        if self._busy:
+            time.sleep(0.5)
+            seen.extend(worker for worker in self._busy)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Crew, "_take_answers", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run("sleep=600", "sleep=600")
+    assert [worker._process.is_alive() for worker in seen] == [False, False]
+
+
+def test_with_too_little_memory_one_cell_runs_at_a_time(run, monkeypatch):
+    monkeypatch.setattr(crews, "WORKER_BYTES", math.inf)
+    statuses, begun = run(*["quick=1"] * 3, size=3)
+    assert statuses == ["finished"] * 3
+    assert begun == [0, 1, 2]
+
+
+def budget_of(seconds, *seen, now=0.0):
+    budget = Budget(seconds, 0.0, lambda: now)
+    for varies, took in seen:
+        budget.see(varies, took)
+    return budget
+
+
+def test_a_cell_is_judged_by_those_that_share_most_with_it():
+    rf, knn = {"model": "rf", "target": "sqrt"}, {"model": "knn", "target": "sqrt"}
+    seen = [(rf, 30.0), ({"model": "rf", "target": "log1p"}, 20.0), (knn, 1.0)]
+    late = budget_of(60.0, *seen, now=50.0)  # 3 s are kept for the end
+    assert late.find_reason(knn) is None
+    assert late.find_reason({"model": "rf", "target": "quantile"}) == (
+        "7.0 s of sweep.budget_seconds=60 were left, and the cell most like it took 20.0 s"
+    )
+    assert late.find_reason({"model": "svr", "target": "identity"}) is None  # the quickest of all
+    assert budget_of(60.0, *seen, now=30.0).find_reason({"model": "rf"}) is None
+
+
+def test_without_a_budget_every_cell_is_begun():
+    budget = budget_of(None, ({"model": "rf"}, 1e9), now=1e12)
+    assert budget.left == math.inf
+    assert budget.find_reason({"model": "rf"}) is None
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, "two", True])
+def test_a_number_of_jobs_that_is_none_is_refused(n_jobs):
+    with pytest.raises(ConfigError, match="hydra.launcher.n_jobs=.* should be how many cells run at a time, such as 2"):
+        LocalLauncher(n_jobs)
+
+
+def test_workers_share_the_cores_and_the_user_s_word_on_openmp_stays(monkeypatch):
+    monkeypatch.setattr("bikeml.multirun.local.launcher.count_cores", lambda: 8)
+    assert share_cores({"HOME": "x"}, 3) == {"HOME": "x", "OMP_NUM_THREADS": "2", "LOKY_MAX_CPU_COUNT": "2"}
+    assert share_cores({"OMP_NUM_THREADS": "5"}, 16)["OMP_NUM_THREADS"] == "5"

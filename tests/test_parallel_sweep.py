@@ -1,0 +1,107 @@
+"""Sweeps in several processes, for real: the same bits, each cell once, and nothing left, whatever is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+from mlflow import MlflowClient
+
+from bikeml.records.sweep_folder import SweepFolder
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unrendered")]
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance=none", "hydra.sweep.dir=sweep")
+TWO = "hydra.launcher.n_jobs=2"
+
+
+def start(*words, cwd):
+    command = [sys.executable, "-m", "bikeml", "-m", *FAST, *words]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def find_workers(process, folder, n_cells):
+    """Wait until cells have begun; return the workers, each the leader of a group of its own."""
+    until = time.time() + 300
+    while time.time() < until and sum(path.name.isdigit() for path in folder.glob("*")) < n_cells:
+        time.sleep(0.02)
+    below = psutil.Process(process.pid).children(recursive=True)
+    return [each for each in below if os.getpgid(each.pid) == each.pid]
+
+
+def statuses_of(workdir):
+    client = MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    return sorted(run.info.status for run in runs)
+
+
+def assert_gone(processes):
+    psutil.wait_procs(processes, timeout=30)
+    assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
+
+
+def test_two_at_a_time_give_the_bits_of_one_at_a_time(bikeml_main, workdir):
+    words = ("-m", *FAST[:2], "tracking=none", "model=gbr,linear,hist_gbr,lasso")
+    assert bikeml_main(*words, "hydra.sweep.dir=one", "hydra.launcher.n_jobs=1") == 0
+    assert bikeml_main(*words, "hydra.sweep.dir=two", TWO) == 0
+    for number in "0123":
+        for name in ("predictions.csv", "folds.csv"):
+            assert (workdir / "one" / number / name).read_bytes() == (workdir / "two" / number / name).read_bytes()
+        one, two = (SweepFolder(workdir / name).look().outcomes[int(number)].record for name in ("one", "two"))
+        assert (one.metrics | {"seconds_total": 0}) == (two.metrics | {"seconds_total": 0})
+        assert one.command == two.command
+    boards = [pd.read_csv(workdir / name / "leaderboard.csv") for name in ("one", "two")]
+    assert list(boards[0]["name"]) == list(boards[1]["name"])
+
+
+SCRIPT = """
+import bikeml
+print("once")
+board = bikeml.sweep("model=baseline,linear", "tracking=none", "hydra.sweep.dir=sweep", "hydra.launcher.n_jobs=2")
+print(len(board), board.failures)
+"""
+
+
+def test_a_script_without_a_guard_runs_once(workdir):
+    (workdir / "script.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, "script.py"], check=False, capture_output=True, text=True, timeout=600)
+    assert done.stdout.splitlines() == ["once", "2 {}"], done.stderr
+
+
+def test_a_killed_worker_costs_nothing_but_time(workdir):
+    cells = ("model=linear,lasso,ridge", "preprocessing=none,standard", "tracking=local", TWO)
+    process = start(*cells, cwd=workdir)
+    killed = find_workers(process, workdir / "sweep", 3)
+    os.kill(killed[0].pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
+    board = pd.read_csv(workdir / "sweep" / "leaderboard.csv")
+    assert list(board["status"]) == ["finished"] * 6
+    assert board["run_id"].nunique() == 6
+    assert [status for status in statuses_of(workdir) if status != "KILLED"] == ["FINISHED"] * 7
+    assert_gone(killed)
+
+
+def test_ctrl_c_ends_the_workers_and_leaves_no_run_running(workdir):
+    process = start("model=svr,rf,gbr,extra_trees", "tracking=local", TWO, cwd=workdir)
+    workers = find_workers(process, workdir / "sweep", 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 130, out + err
+    assert err.splitlines()[-1] == "bikeml: interrupted"
+    assert "Traceback" not in err
+    assert len(workers) == 2
+    assert_gone(workers)
+    assert "RUNNING" not in statuses_of(workdir)
+
+
+def test_a_budget_of_a_second_has_a_result(workdir):
+    process = start("model=linear,rf,gbr,svr", "tracking=none", "sweep.budget_seconds=1", TWO, cwd=workdir)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
+    board = pd.read_csv(workdir / "sweep" / "leaderboard.csv").sort_values("cell")
+    assert list(board["status"]) == ["finished", "left out", "left out", "left out"]
+    assert "left out  model=" in out

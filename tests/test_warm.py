@@ -1,0 +1,87 @@
+"""Workers that are forked from a process which has the libraries: what they answer, and that nothing of them stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bikeml.system.workers.warm import CAN_FORK, DeadWorkerError, WarmServer
+
+METHODS = ["forkserver", pytest.param("spawn", marks=pytest.mark.slow)] if CAN_FORK else ["spawn"]
+
+
+def call(worker, *function_and_args):
+    worker.call(*function_and_args)
+    return worker.read()
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def server(request):
+    return WarmServer(["decimal", "no_such_module"], request.param)
+
+
+@pytest.fixture
+def worker(server):
+    worker = server.start()
+    yield worker
+    worker.kill()
+
+
+def test_a_worker_answers_with_what_a_call_returns_raises_and_says(worker):
+    assert call(worker, divmod, 7, 2) == ((3, 1), None, "")
+    assert call(worker, divmod, 7, 0) == (None, "ZeroDivisionError: integer division or modulo by zero", "")
+    assert call(worker, sys.excepthook, ValueError, ValueError("lost"), None) == (None, None, "ValueError: lost\n")
+
+
+def test_a_worker_that_is_killed_or_crashes_is_told_with_its_exit_code(server):
+    worker = server.start()
+    worker.call(os._exit, 3)
+    with pytest.raises(DeadWorkerError, match="3"):
+        worker.read()
+    worker = server.start()
+    worker.call(time.sleep, 600)
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(DeadWorkerError, match="-9"):
+        worker.read()
+
+
+def test_terminate_interrupts_a_call(worker):
+    worker.call(time.sleep, 600)
+    worker.terminate()
+    worker.join(20)
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_kill_ends_the_processes_that_a_call_has_started_too(server):
+    worker = server.start()
+    worker.call(subprocess.run, ["sleep", "600"])
+    until, children = time.time() + 20, []
+    while not children and time.time() < until:
+        children = psutil.Process(worker.pid).children()
+    worker.kill()
+    assert len(children) == 1
+    psutil.wait_procs(children, timeout=20)
+    assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in children)
+
+
+SCRIPT = """
+import os, time
+from bikeml.system.workers.warm import WarmServer
+worker = WarmServer([]).start()
+print(worker.pid, flush=True)
+worker.call(time.sleep, 600)
+time.sleep(600)
+"""
+
+
+def test_a_script_without_a_guard_has_workers_and_they_end_with_it_when_it_is_killed(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    with subprocess.Popen([sys.executable, "script.py"], stdout=subprocess.PIPE, text=True) as process:
+        worker = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+    psutil.wait_procs([worker], timeout=20)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
