@@ -10,8 +10,8 @@ import numpy as np
 
 from bikeml.evaluation.metric import Metric
 
-MOST_STEPS = 100
-"""A blend has at most so many models, each counted as often as it was chosen."""
+STEPS = 25
+"""So many models are chosen at most, the same again too; more hardly change a blend (docs/models.md)."""
 LEAST_GAIN = 1e-9
 """The share of a score by which it must rise, so that rounding chooses no model."""
 OF_SQUARES = ("r2", "mse", "rmse")
@@ -28,21 +28,22 @@ def choose_weights(
     """
     Return how often each model counts, shape (n_models,), in the blend that is best for these rows.
 
-    Begin with the best model, and add the one that makes the mean best, the same again too, until none makes it better.
-    `y` and the weights of the rows have shape (n_rows,), `predictions` (n_models, n_rows). Each model counts once if
-    the metric is undefined.
+    Begin with the best model, and at each step add the one with which the mean is best; the best step of all counts.
+    At the first that gains nothing the second model would have to be worth half of the blend, so go on: the same model
+    again leaves the mean as it is, and less weight to the next. `y` and the weights of the rows have shape (n_rows,),
+    `predictions` (n_models, n_rows). Each model counts once if the metric is undefined.
     """
     score = _score_squares if metric.name in OF_SQUARES else _score
     find_scores = score(y, predictions, metric, sample_weight)
     counts, best = np.zeros(len(predictions), dtype=int), -np.inf
-    for _ in range(MOST_STEPS):
+    found = np.ones_like(counts)
+    for _ in range(STEPS):
         scores = np.nan_to_num(find_scores(counts), nan=-np.inf, neginf=-np.inf)
         chosen = int(scores.argmax())
-        if not scores[chosen] > best + LEAST_GAIN * (abs(best) if np.isfinite(best) else 0):
-            break
         counts[chosen] += 1
-        best = scores[chosen]
-    return counts if counts.any() else np.ones_like(counts)
+        if scores[chosen] > best + LEAST_GAIN * (abs(best) if np.isfinite(best) else 0):
+            best, found = scores[chosen], counts.copy()
+    return found
 
 
 def choose_fold_weights(
