@@ -6,7 +6,10 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
+import bikeml
 from bikeml.config.estimators import Range
+from bikeml.config.schema import typed
+from bikeml.config.sections import complete, take_known
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import decide_metrics
 from bikeml.experiment.check import check_estimators, find_tolerance
@@ -16,6 +19,9 @@ from bikeml.experiment.searching.budget import Budget, spread
 from bikeml.experiment.searching.rounds import Halving
 from bikeml.experiment.searching.runner import _send
 from bikeml.experiment.searching.tpe import Choice, Tpe
+from bikeml.records.fingerprint import fingerprint, identify
+from bikeml.records.record import as_json
+from bikeml.records.run_folder import RunFolder
 from bikeml.table.data import read_table
 from bikeml.table.split import split_table
 from bikeml.terminal.progress import silent
@@ -175,6 +181,7 @@ def test_a_budget_that_has_passed_leaves_the_parameters_of_the_model():
     words = ("model=tree", "preprocessing=none", "search=grid", "search.budget_seconds=1")
     config, fitted = search(*words, begun=time.monotonic() - 1)
     assert config.search.evaluated == []
+    assert not fitted.is_tuned
     assert fitted.outcome.best_params == {}
     assert fitted.pipeline[-1].get_params()["max_depth"] is None
     assert search(config=config)[0].search.evaluated == []
@@ -205,9 +212,38 @@ def test_candidates_from_all_over_a_grid_are_seen_first():
     assert sorted(spread(11)) == [*range(11)]
 
 
+def test_a_budget_and_a_cluster_exclude_each_other():
+    with pytest.raises(
+        ConfigError, match=r"budget_seconds=9 stops processes of this machine, not those of scheduler='tcp"
+    ):
+        config_of("search=grid", "search.budget_seconds=9", "search.scheduler=tcp://127.0.0.1:1")
+
+
 def test_optuna_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("bikeml.experiment.grid.find_spec", lambda _: None)
     with pytest.raises(
         ConfigError, match=r"search=optuna needs Optuna; install it with: pip install 'bikeml\[optuna\]'"
     ):
         check_estimators(config_of("search=optuna"))
+
+
+@pytest.mark.parametrize("kind", ["halving", "optuna", "random"])
+def test_a_run_of_each_search_is_recorded_loaded_and_repeated_from_its_record(kind, workdir, inline, monkeypatch):
+    monkeypatch.setattr(Budget, "is_over", property(lambda budget: budget._spent > 0))
+    fast = ("evaluation.bootstrap_samples=100", "evaluation.importance=none", "tracking=none")
+    words = ("model=tree", "preprocessing=none", f"search={kind}", "search.n_candidates=4", *fast)
+    result = bikeml.run(*words, "search.budget_seconds=60", "hydra.run.dir=first")
+    folder = RunFolder(workdir / "first")
+    record = folder.require()
+    assert record.search.counts["not_evaluated"] > 0
+    assert record.asked not in (None, record.fingerprint)
+    assert record.answers(record.asked)
+    assert (
+        len(bikeml.load(workdir / "first").pipeline.predict(read_table(config_of(), find_tolerance(config_of())).X))
+        > 700
+    )
+    config, again = search(config=typed(complete(take_known(folder.read_config()))))
+    assert fingerprint(identify(config, record.dataset.sha256)) == record.fingerprint == result.fingerprint
+    assert as_json(again.outcome.best_params) == record.search.best_params
+    found = [each.scores["mean_test_score"] for each in record.search.candidates]
+    assert [*again.outcome.candidates["mean_test_score"]] == found

@@ -162,6 +162,15 @@ class SearchConfig(Section):
     checkpoint: Annotated[bool, Elsewhere(value=False)]
     checkpoint_dir: Annotated[Name, NotInResult]
 
+    @model_validator(mode="after")
+    def _can_end_in_time(self) -> Self:
+        if self.budget_seconds is not None and self.scheduler is not None:
+            raise ValueError(
+                f"budget_seconds={self.budget_seconds:g} stops processes of this machine, not those of "
+                f"scheduler={self.scheduler!r}; set one of them to null"
+            )
+        return self
+
 
 class GridSearch(SearchConfig):
     """Every combination of the model's grid."""

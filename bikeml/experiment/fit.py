@@ -104,7 +104,8 @@ def _describe_search(
     evaluated = search.evaluated_ if search.n_not_evaluated_ else None
     nested = [_build_search(config, pipeline, folds, evaluated) for folds in split.nested_folds if search.evaluated_]
     outcome = build_outcome(search, find_parameters(config, pipeline), scoring)
-    return Fitted(search.best_estimator_, outcome, nested, not nested, seconds, search.checkpoint)
+    is_tuned = bool(search.evaluated_) and not nested
+    return Fitted(search.best_estimator_, outcome, nested, is_tuned, seconds, search.checkpoint)
 
 
 def _fit_alone(pipeline: Pipeline, rows: TrainingRows) -> Pipeline:

@@ -92,7 +92,8 @@ class TimedWork:
     def _sort(self, tasks: Sequence[Task]) -> list[Task]:
         groups = list({id(task.group): None for task in tasks})
         order = [groups[number] for number in spread(len(groups))] if self._budget.spreads else groups
-        return sorted(tasks, key=lambda task: (order.index(id(task.group)), task.fold.number))
+        places = {group: place for place, group in enumerate(order)}
+        return sorted(tasks, key=lambda task: (places[id(task.group)], task.fold.number))
 
     def _start(self, task: Task, limit: float) -> bool:
         if limit <= time.monotonic():
