@@ -4,7 +4,8 @@ Measure a tracked sweep against the tutorial's style and against the bare work, 
     python scripts/bench_sweep.py [--only PART ...] [--repeat N] [--cells N]
 
 style        10 cells as whole processes, in turns: ours, and a plain @hydra.main script with autolog and log_model
-tax          what a cell of ours takes beyond its fits, predictions and Hydra's composition, measured in turns
+cores        the same 10 cells on every core, and with the whole command on one core
+tax          what a cell of ours takes beyond its fits, predictions and importance, one cell at a time, in turns
 leaderboard  the leaderboard of --cells recorded cells, after imports
 memory       a sweep of --cells cells: growth of the resident memory and of the time per cell
 """
@@ -27,7 +28,14 @@ PREPROCESSINGS = ["none", "standard"]
 AXES = [f"model={','.join(MODELS)}", f"preprocessing={','.join(PREPROCESSINGS)}"]
 N_CELLS = len(MODELS) * len(PREPROCESSINGS)
 SWEEP = ["-m", "bikeml", "-m"]
-WANTED_TAX = 0.35
+ALONE = "hydra.launcher.n_jobs=1"
+WANTED_TAX = 0.20
+ON_ONE_CORE = """
+import os, runpy, sys
+
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+runpy.run_module("bikeml", run_name="__main__", alter_sys=True)
+"""
 
 
 def compare_style(folder: Path, repeat: int) -> None:
@@ -37,6 +45,14 @@ def compare_style(folder: Path, repeat: int) -> None:
     theirs = partial(measure, style, folder)
     alternate(ours, theirs, 1)
     compare(f"style, {N_CELLS} cells", alternate(ours, theirs, repeat), at_least=10)
+
+
+def compare_cores(folder: Path, repeat: int) -> None:
+    """Sweep in turns on every core and on one of them, after a sweep that makes the store."""
+    every = partial(measure, [*SWEEP, *AXES, "hydra.sweep.dir=cores"], folder)
+    one = partial(measure, ["-c", ON_ONE_CORE, "-m", *AXES, "hydra.sweep.dir=cores"], folder)
+    every()
+    compare(f"cores, {N_CELLS} cells", alternate(every, one, repeat), at_least=1.6)
 
 
 def make_bare_cells() -> None:
@@ -64,8 +80,7 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
     from bikeml.table.split import split_table
 
     started = time.perf_counter()
-    for _ in range(2):  # Hydra composes each job of a sweep twice: to see whether it can be composed, and to run it
-        composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
+    composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
     composing = time.perf_counter() - started
     config = typed(resolve(composed))
     table = read_table(config, find_tolerance(config))
@@ -88,15 +103,15 @@ def measure_tax(folder: Path, repeat: int) -> None:
     rounds = []
     for number in range(repeat):
         sweep = folder / f"tax{number}"
-        measure([*SWEEP, "model=baseline", "hydra.sweep.dir=warm"], folder)
-        measure([*SWEEP, f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}"], folder)
+        measure([*SWEEP, ALONE, "model=baseline", "hydra.sweep.dir=warm"], folder)
+        measure([*SWEEP, ALONE, f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}"], folder)
         written = [(sweep / str(cell) / "result.json").stat().st_mtime for cell in range(1, N_CELLS + 2)]
         bare = json.loads(measure(code("bench_sweep.make_bare_cells"), folder).out)
         parts = [sum(part) / N_CELLS for part in zip(*bare, strict=True)]
         rounds.append(((written[-1] - written[0]) / N_CELLS, *parts))
-    names = ("a cell", "composing", "fits and predictions", "permutation importance")
+    names = ("a cell", "composing, while it is planned", "fits and predictions", "permutation importance")
     figures = [f"{name} {median(part):.2f} s" for name, part in zip(names, zip(*rounds, strict=True), strict=True)]
-    tax = spread(whole - sum(parts) for whole, *parts in rounds)
+    tax = spread(whole - sum(parts) for whole, _, *parts in rounds)
     show("tax", *figures, f"tax {tax} s", wanted=f"at most {WANTED_TAX}")
 
 
@@ -119,7 +134,7 @@ def measure_leaderboard(folder: Path, n_cells: int) -> None:
 
 def measure_memory(folder: Path, n_cells: int) -> None:
     """Look at a sweep as it goes on, and compare its beginning, its middle and its end."""
-    command = [sys.executable, *SWEEP, "model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many"]
+    command = [sys.executable, *SWEEP, ALONE, "model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many"]
     process = psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     samples: list[tuple[int, float, float]] = []
     while process.poll() is None:
@@ -137,10 +152,11 @@ def measure_memory(folder: Path, n_cells: int) -> None:
 
 def main() -> None:
     cells = {"type": int, "default": 500, "help": "of the sweeps for leaderboard and memory"}
-    arguments = parse(__doc__, ["style", "tax", "leaderboard", "memory"], repeat=3, cells=cells)
+    arguments = parse(__doc__, ["style", "cores", "tax", "leaderboard", "memory"], repeat=3, cells=cells)
     with TemporaryDirectory() as name:
         for part, bench in {
             "style": partial(compare_style, repeat=arguments.repeat),
+            "cores": partial(compare_cores, repeat=arguments.repeat),
             "tax": partial(measure_tax, repeat=arguments.repeat),
             "leaderboard": partial(measure_leaderboard, n_cells=arguments.cells),
             "memory": partial(measure_memory, n_cells=arguments.cells),

@@ -51,11 +51,10 @@ def read_reason(workdir, cell):
     return outcome.left_out.reason if outcome.left_out else outcome.failure.error
 
 
-def test_each_cell_runs_once_and_the_first_begin_first(run, workdir):
+def test_each_cell_runs_once(run, workdir):
     statuses, begun = run(*["quick=1"] * 5)
     assert statuses == ["finished"] * 5, read_reason(workdir, 0)
     assert sorted(begun) == list(range(5))
-    assert set(begun[:2]) == {0, 1}
 
 
 def test_several_cells_run_at_a_time(run):
@@ -154,7 +153,7 @@ def test_without_a_budget_every_cell_is_begun():
 @pytest.mark.parametrize("n_jobs", [0, -2, 1.5, "two", True])
 def test_a_number_of_jobs_that_is_none_is_refused(n_jobs):
     with pytest.raises(ConfigError, match="hydra.launcher.n_jobs=.* should be how many cells run at a time, such as 2"):
-        LocalLauncher(n_jobs)
+        LocalLauncher(n_jobs).setup(hydra_context=None, task_function=None, config=None)
 
 
 def test_workers_share_the_cores_and_the_user_s_word_on_openmp_stays(monkeypatch):

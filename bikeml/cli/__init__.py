@@ -136,6 +136,7 @@ def run_multirun(words: Sequence[str]) -> Path:
     Raises what ends the sweep; a cell that fails ends nothing.
     """
     argv = ["-m", *words]
+    enter()
     from bikeml.multirun.display.audience import unwatched
     from bikeml.multirun.story import conclude_foreign
 

@@ -20,11 +20,11 @@ def all_cores(estimator: BaseEstimator, n_rows: int) -> Iterator[None]:
 
     Each tree has a seed of its own, so the forest is the same. Predict after the block: on several threads, a forest
     adds the predictions of its trees in the order in which they finish, and the last digits vary. A worker process of
-    joblib keeps to one core, since there are others.
+    joblib keeps to one core, since there are others; a sweep's has its share of them.
     """
     forest = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     is_forest = isinstance(forest, RandomForestRegressor | ExtraTreesRegressor)
-    is_worker = multiprocessing.parent_process() is not None
+    is_worker = multiprocessing.current_process().name.startswith("Loky")
     if n_rows <= ROWS_FOR_THREADS or not is_forest or forest.n_jobs is not None or is_worker:
         yield
         return

@@ -95,7 +95,7 @@ def refuse_unheeded(master: DictConfig, composed: DictConfig, overrides: Sequenc
                 f"it out there, and choose it on the command line: hydra/{kind}=NAME"
             )
     cells = composed.sweep.get("cells")
-    if cells is not None and cells != master.sweep.cells:
+    if cells is not None and cells != master.sweep.get("cells"):
         raise ConfigError(
             "a swept option or a line of sweep.cells sets sweep.cells, which a sweep has once; choose that option for "
             "the whole sweep, such as experiment=NAME"

@@ -49,7 +49,7 @@ def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, laun
     path = Path(str(master.hydra.sweep.dir)).absolute()
     if "${" in str(path):
         raise ConfigError(f"{str(path)!r} has ${{ in it, which Hydra would resolve; choose another hydra.sweep.dir")
-    sweep = _RunningSweep(loader, master, proposer, launcher, SweepFolder(path), _cores_of_a_cell(master))
+    sweep = _RunningSweep(loader, master, proposer, launcher, SweepFolder(path), _cores_of_a_cell(master, launcher))
     plan = sweep.plan_batch()
     if plan is None:
         raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
@@ -188,10 +188,10 @@ def _open_store(planned: Sequence[PlannedCell]) -> "SweepStore | None":
     return SweepStore(*(each.config for each in planned))
 
 
-def _cores_of_a_cell(master: DictConfig) -> int | None:
-    """Return a cell's share of the cores if the launcher runs several at once, else None."""
+def _cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
+    """Return a cell's share of the cores if a launcher of Hydra runs several, else None; ours shares them itself."""
     n_jobs = master.hydra.launcher.get("n_jobs")
-    if n_jobs is None:
+    if n_jobs is None or launcher.takes_composed:
         return None
     try:
         return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))

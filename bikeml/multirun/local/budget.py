@@ -4,8 +4,9 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-END_SECONDS, END_SHARE = 1.0, 0.05
-"""What is kept for the leaderboard, the page and the record after the cells: so many seconds, or that share if more."""
+END_SECONDS, END_SHARE, BLEND_SHARE = 1.0, 0.05, 0.1
+"""What is kept for the leaderboard, the page and the record after the cells: so many seconds, or that share if more.
+A blend takes its share too."""
 
 
 class Budget:
@@ -16,9 +17,12 @@ class Budget:
     the quickest counts, since time that is left unused is lost anyway.
     """
 
-    def __init__(self, seconds: float | None, began: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, seconds: float | None, began: float, clock: Callable[[], float] = time.time, *, has_blend: bool = False
+    ) -> None:
         self.seconds, self._clock = seconds, clock
-        self._deadline = math.inf if seconds is None else began + seconds - max(END_SECONDS, END_SHARE * seconds)
+        keep = max(END_SECONDS, (END_SHARE + has_blend * BLEND_SHARE) * (seconds or 0))
+        self._deadline = math.inf if seconds is None else began + seconds - keep
         self._seen: list[tuple[Mapping[str, str], float]] = []
         self.has_finished = False
         """Whether any cell has a result; until then one is run, whatever it takes."""

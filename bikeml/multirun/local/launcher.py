@@ -3,10 +3,12 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, check_reuse
@@ -35,6 +37,15 @@ class LocalLauncher(BasicLauncher, CellLauncher):
 
     def __init__(self, n_jobs: int | None) -> None:
         super().__init__()
+        self._n_jobs = n_jobs
+        self._began = time.time()
+        self._server: WarmServer | None = None
+        self._budget: Budget | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra gives; raises ConfigError for a wrong n_jobs."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        n_jobs = self._n_jobs
         if n_jobs is not None and (
             not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < -1 or not n_jobs
         ):
@@ -42,23 +53,22 @@ class LocalLauncher(BasicLauncher, CellLauncher):
                 f"hydra.launcher.n_jobs={n_jobs!r} should be how many cells run at a time, such as 2; null takes every "
                 "core"
             )
-        self._n_jobs = None if n_jobs == -1 else n_jobs
-        self._began = time.time()
-        self._server: WarmServer | None = None
-        self._budget: Budget | None = None
 
     def warm_up(self, n_cells: int) -> None:
         """Begin to import what the workers of a sweep need."""
-        assert self.config is not None  # noqa: S101  Hydra has set it up
-        if self._count_workers(n_cells) > 1 or self.config.sweep.budget_seconds is not None:
-            self._server = WarmServer([*CELL, *([] if self.config.tracking.uri is None else [RECORD])])
+        budget, uri = (
+            OmegaConf.select(cast(DictConfig, self.config), key) for key in ("sweep.budget_seconds", "tracking.uri")
+        )
+        if self._count_workers(n_cells) > 1 or budget is not None:
+            self._server = WarmServer([*CELL, *([] if uri is None else [RECORD])])
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """Take the cells of a sweep; raises ConfigError if recorded runs are to be reused and nothing is recorded."""
         check_reuse(planned[0].config)
         from bikeml.multirun.local.budget import Budget
 
-        self._budget = Budget(planned[0].config.sweep.budget_seconds, entered(self._began))
+        sweep = planned[0].config.sweep
+        self._budget = Budget(sweep.budget_seconds, entered(self._began), has_blend=sweep.blend)
 
     def launch_cells(self, folder: "SweepFolder", jobs: "Sequence[Job]") -> None:
         """Run the cells, and wait for all."""
@@ -97,7 +107,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         Crew(self._server, size, surroundings.pack(), folder, self._budget).run(jobs)
 
     def _count_workers(self, n_cells: int) -> int:
-        return max(1, min(n_cells, self._n_jobs or count_cores()))
+        return max(1, min(n_cells, count_cores() if self._n_jobs in (None, -1) else self._n_jobs))
 
 
 def count_cores() -> int:
