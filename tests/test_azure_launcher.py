@@ -24,6 +24,8 @@ from bikeml.azure.workspace import requirements
 from bikeml.config.sections import names_not_in_result
 from bikeml.records.params import flatten
 from bikeml.records.provenance import describe_checkout, find_project_commit
+from bikeml.records.run_folder import KEPT
+from bikeml.records.sweep_folder import SweepFolder
 from tests.azureml import Behaviour, LoopbackAzureML
 from tests.azureml.lifecycle import PREEMPTION
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
@@ -48,7 +50,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def summary_of(result: Any) -> dict[str, Any]:
-    return dict(json.loads((result.folder / "result.json").read_text()))
+    return summary_of_folder(result.folder)
+
+
+def summary_of_folder(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "result.json").read_text()))
 
 
 @pytest.fixture
@@ -177,6 +183,28 @@ def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothi
     assert sweep("model=linear,tree") == 0
     assert {"jobs.put", "codes.put", "data.put", "computes.get"} & {*workspace.log.counts()} == set()
     assert (SWEEP / "leaderboard.csv").read_text() == first
+
+
+def test_the_client_blends_what_it_has_fetched_to_the_figures_of_the_local_blend(
+    sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
+) -> None:
+    words = ("model=linear,tree", "sweep.blend=true", "evaluation.importance=none", "evaluation.bootstrap_samples=100")
+    assert bikeml_main("-m", *words, "tracking=none", "hydra.sweep.dir=local") == 0
+    local = {cell.fingerprint: Path("local", cell.folder) for cell in SweepFolder(Path("local")).read().cells}
+
+    def behave(job: Any) -> Behaviour:
+        folder = local[job.spec["tags"]["bikeml.fingerprint"]]
+        files = {name: (folder / name).read_bytes() for name in KEPT if (folder / name).is_file()}
+        return Behaviour(seconds=0, files={"default": files})
+
+    workspace.lifecycle.behave = behave
+    assert sweep(*words) == 0
+    assert len(names(workspace)) == 2, "the blend is no job"
+    assert not (SWEEP / "0" / "model").exists(), "the models stay on the cluster, so members are fitted here"
+    ours, theirs = (summary_of_folder(folder / "blend") for folder in (SWEEP, Path("local")))
+    assert [ours[key] for key in ("metrics", "intervals", "cv", "fingerprint")] == [
+        theirs[key] for key in ("metrics", "intervals", "cv", "fingerprint")
+    ]
 
 
 @pytest.mark.slow
