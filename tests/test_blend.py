@@ -10,6 +10,7 @@ import pytest
 import yaml
 from sklearn.ensemble import VotingRegressor
 
+import bikeml
 from bikeml.cli import start
 from bikeml.experiment.model_file import load_pipeline
 from bikeml.multirun.blending.members import Candidate, check_alike
@@ -205,3 +206,18 @@ def test_weights_that_fit_no_folds_are_refused(blended, call_task, workdir):
     file.write_text("# @package _global_\n" + yaml.safe_dump({"blend": sections["blend"]}))
     status, _, err = call_task("--config-dir", "conf", "experiment=own", "tracking=none", "split.folds=4")
     assert (status, "blend has weights for 3 folds, and split makes 4" in err) == (2, True), err
+
+
+@pytest.mark.parametrize("split", [("split=group", "data.group=shop"), ("split=chronological", "data.date=day")])
+def test_a_leaderboard_in_python_is_blended_whatever_its_split(split, workdir, unrendered):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "z": rng.normal(size=60)})
+    frame["price"] = frame["x"] ** 2 + frame["z"] + rng.normal(0, 0.1, 60)
+    frame["shop"], frame["day"] = np.arange(60) // 6, pd.date_range("2026-01-01", periods=60)
+    words = (*CHEAP, "model=linear,tree", "data.numeric=[x,z]", "data.categorical=[]", *split)
+    board = bikeml.sweep(*words, data=frame, target="price")
+    mixed = board.blend()
+    assert (len(board), len(mixed), mixed[2].record.run_name) == (2, 3, "blend")
+    assert mixed[2].predict(frame)["predicted"].notna().all()
+    if split[0] == "split=chronological":
+        assert [member["fold_weights"][0] for member in members_of(mixed.folder)] == [1, 1]

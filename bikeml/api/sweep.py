@@ -14,17 +14,21 @@ import skops.io  # noqa: F401  whole, before the sweep imports the lean form, wi
 
 from bikeml.api.files import LocalFiles
 from bikeml.api.frame import index_of
-from bikeml.api.given import command_words, name_frame
+from bikeml.api.given import command_words, name_frame, one_message
 from bikeml.api.result import Result
 from bikeml.cli import run_multirun
+from bikeml.cli.command import compose_task
+from bikeml.config.overrides import override
 from bikeml.errors import CellNotFoundError, FitError, RunNotFoundError
 from bikeml.evaluation.metrics import find_metric
+from bikeml.multirun.display.audience import unwatched
 from bikeml.multirun.display.sweep import tell_sweep
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE, SweepFolder
 from bikeml.system.printable import show_path
 from bikeml.system.spelling import shorten, some
+from bikeml.tasks import blend as task
 from bikeml.terminal.numbers import show_count
 
 
@@ -100,6 +104,19 @@ class Leaderboard:
     def run_id(self) -> str | None:
         """The id of the sweep's own run in the store, the parent of the cells' runs; None if it is in none."""
         return self._sweep.run_id
+
+    def blend(self) -> "Leaderboard":
+        """
+        Blend the finished cells, and return the leaderboard with the blend as a further cell.
+
+        Raises BlendError if they cannot be blended, DataError if their table is not there any more, and the errors of
+        :func:`bikeml.run`.
+        """
+        with one_message(), unwatched():
+            task.blend(*compose_task("blend", task.Options, [override("folder", str(self.folder))]))
+        board = Leaderboard(SweepFolder(self.folder).look(), self._index)
+        tell_sweep(board._sweep, board.to_frame())
+        return board
 
     def __getitem__(self, cell: int) -> Result:
         """

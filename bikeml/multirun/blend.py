@@ -21,6 +21,7 @@ from bikeml.multirun.blending.members import Candidate, check_same_rows
 from bikeml.multirun.blending.weights import average, choose_fold_weights, choose_weights
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.run import run
+from bikeml.pages.differences import OF_MEMBERS
 from bikeml.records.fingerprint import identify
 from bikeml.records.judgement import RecordedFolds, read_predictions, read_weights
 from bikeml.records.run import Invocation
@@ -89,7 +90,7 @@ def blend_sweep(
     invocation = Invocation(
         folder=folder.path / BLEND,
         command=command,
-        choices={**_find_shared_choices(candidates), "model": BLEND, "search": "none"},
+        choices={**_find_shared_choices(candidates), "model": BLEND},
         is_prepared=False,
         fingerprint=None,
         parent_run_id=sweep.run_id,
@@ -180,9 +181,9 @@ def build_config(mixture: Mixture, rank: str) -> Config:
 
 
 def _find_shared_choices(candidates: Sequence[Candidate]) -> Mapping[str, str]:
-    """Return the chosen options that all cells have."""
+    """Return the chosen options that all cells have, but for those of the members."""
     first, *others = (each.record.choices.items() for each in candidates)
-    return dict(item for item in first if all(item in other for other in others))
+    return dict(item for item in first if all(item in other for other in others) and item[0] not in OF_MEMBERS)
 
 
 def _check_table(config: Config, candidate: Candidate) -> None:
