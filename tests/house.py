@@ -28,6 +28,7 @@ ROOMS = {
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment.searching": {"optuna", "pandas", "pydantic", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
+    "recorded": {"sklearn"},
     "tracking": {"fastapi", "mlflow", "sklearn", "uvicorn"},
     "tracking.lookup": {"mlflow"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},

@@ -30,7 +30,7 @@ from bikeml.errors import (
     RecordError,
     RunNotFoundError,
 )
-from bikeml.tracking.recorded import RecordedRun
+from bikeml.recorded.run import RecordedRun
 from tests.conftest import DAILY
 
 pytestmark = pytest.mark.usefixtures("unrendered")

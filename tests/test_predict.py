@@ -170,6 +170,15 @@ def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, 
 
 
 @pytest.mark.slow
+def test_a_run_that_is_named_by_its_folder_needs_no_store_and_no_mlflow(recorded, workdir):
+    words = ["predict", f"run={recorded[0] / 'daily'}", "tracking=none", "output=out.csv"]
+    code = "import sys; from bikeml.cli import start; start(sys.argv[1:]); print('mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    np.testing.assert_array_equal(pd.read_csv("out.csv")["predicted"], expected(recorded))
+
+
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(store):
     command = f"{sys.executable} -m bikeml predict 2> err | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)

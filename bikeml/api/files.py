@@ -13,7 +13,7 @@ from bikeml.records.run_folder import MODEL, RunFolder
 
 if TYPE_CHECKING:
     from bikeml.config.schema import Config
-    from bikeml.tracking.recorded import RecordedRun
+    from bikeml.recorded.run import RecordedRun
 
 
 class Files(Protocol):

@@ -68,8 +68,8 @@ def load_run(which: object, overrides: Sequence[str]) -> Result:
         if folder.has(RESULT):  # this needs no store, and so no import of mlflow
             folder.require()
             return Result(LocalFiles(folder))
+        from bikeml.recorded.folder import find_folder
         from bikeml.tracking import lookup
-        from bikeml.tracking.lookup.folder import find_folder
 
         find_folder(os.fspath(which))  # says what is wrong with a path
         if isinstance(which, os.PathLike):

@@ -32,7 +32,7 @@ from bikeml.tasks.worktree import restore
 from bikeml.terminal.progress import Announce, progress
 
 if TYPE_CHECKING:
-    from bikeml.tracking.recorded import RecordedRun
+    from bikeml.recorded.run import RecordedRun
 
 GROUPS = ("data", "split", "preprocessing", "model", "target", "search")
 """The sections of a config that are chosen as one option each."""

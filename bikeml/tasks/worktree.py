@@ -13,7 +13,7 @@ from bikeml.system.processes import uninterrupted
 from bikeml.system.redaction import redact
 
 if TYPE_CHECKING:
-    from bikeml.tracking.recorded import RecordedRun
+    from bikeml.recorded.run import RecordedRun
 
 
 @dataclass(frozen=True)

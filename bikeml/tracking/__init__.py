@@ -7,9 +7,8 @@ Record runs in an MLflow store, and find them again. The only package that impor
     description   describe a run in Markdown, for MLflow's pages
     record        record the folder of a run
     sweeps        record a sweep's own run, and find recorded runs to reuse in a sweep
-    recorded      a recorded run, and how to fetch its files
-    lookup        find a recorded run by id, alias, folder, "best" or "latest", and list all; a room of its own
-    models        fetch the model of a recorded run, checked, and answer requests with it
+    lookup        find a recorded run by id, alias, "best" or "latest", and list all; a room of its own
+    application   answer requests with the model of a recorded run
     backends      what bikeml needs from a store, and which class provides it; imported when it is used
     mlflow_store  MLflow's own stores, and their registry of models
 """

@@ -6,7 +6,7 @@ The model is MLflow 3's logged model if the store has them, or else a folder amo
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,10 @@ class RunFiles:
     run: Run
     uri: str
     """The address of its store."""
+
+    def reach(self, what: str) -> AbstractContextManager[None]:
+        """Raise TrackingError if the store fails in the block."""
+        return store.store_errors(self.uri, what, store.ADVICE)
 
     def find(self, path: str) -> str | None:
         """Return where a file or folder of the run folder lies, or None if it is missing."""

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from bikeml.config.fields import AZUREML
 from bikeml.config.schema import Config
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.params import Limits
-from bikeml.tracking.recorded import RecordedRun
 
 BACKENDS: Mapping[str, str] = {AZUREML: "bikeml.azure.workspace.store:WorkspaceStore"}
 """The "module:Class" of a store, by the scheme of its tracking.uri. It is imported only when it is used."""

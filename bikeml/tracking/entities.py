@@ -3,18 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, cast
 from urllib.parse import urlsplit
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
 from bikeml.config.fields import SQLITE
 from bikeml.config.schema import TrackingConfig
-from bikeml.config.sections import names_not_in_result
 from bikeml.destination.system_metrics import Sample
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import hash_folds
-from bikeml.records.params import Limits, describe, fit_tags, identity_tags, options_tag, result_choices
+from bikeml.records.params import Limits, fit_tags, identity_tags, options_tag
 from bikeml.records.run import Dataset as TableOfRun
 from bikeml.records.run import RunRecord, record_id
 from bikeml.records.run_folder import MODEL, MODEL_FILE, RunFolder
@@ -49,25 +47,6 @@ def build_system_metrics(samples: Sequence[Sample]) -> Iterator[list[Metric]]:
     )
     while batch := list(islice(metrics, METRICS_OF_A_BATCH)):
         yield batch
-
-
-def build_params(folder: RunFolder, run: RunRecord) -> dict[str, str]:
-    """Return the chosen options, what a search has found, and the values of the config; the found ones among them."""
-    values = result_choices(run.choices)
-    sections = describe(_result_sections(folder, run))
-    if run.search:
-        found = {name: str(value) for name, value in run.search.best_params.items()}
-        values |= {f"{names.BEST_PREFIX}{name}": value for name, value in found.items()}
-        sections |= {names.of_axis(name): value for name, value in found.items()}
-    return {**values, **sections}
-
-
-def _result_sections(folder: RunFolder, run: RunRecord) -> Mapping[str, Any]:
-    """Return the sections of the config that determine the result; a run of form 1 has them only in config.yaml."""
-    if run.identity is not None:
-        return cast(Mapping[str, Any], run.identity["config"])
-    left_out = names_not_in_result()
-    return {name: section for name, section in folder.read_config().items() if name not in left_out}
 
 
 def to_params(values: Mapping[str, str], limits: Limits) -> list[Param]:

@@ -13,6 +13,7 @@ from bikeml.config.fields import LOCAL_STORE, absolute
 from bikeml.config.overrides import override, shell
 from bikeml.config.project import find_default_store
 from bikeml.config.schema import Config
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.params import OF_MLFLOW
 from bikeml.records.tags import FINGERPRINT, MODEL_VERSIONS
 from bikeml.system.documents import parse_json
@@ -20,7 +21,6 @@ from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 from bikeml.tracking import store
 from bikeml.tracking.backends import Registration, Store, Version
-from bikeml.tracking.recorded import ADVICE, RecordedRun
 
 PAGE = 100
 
@@ -77,7 +77,7 @@ class MlflowStore(Store):
         return [(_describe(version), alias) for version, alias in found if version is not None]
 
     def register(self, run: RecordedRun, folder: Path, name: str, alias: str | None) -> Registration:  # noqa: ARG002
-        with store.store_errors(self.uri, f"register the model of run {run.run_id}", ADVICE):
+        with store.store_errors(self.uri, f"register the model of run {run.run_id}", store.ADVICE):
             version, is_new = self._find_or_make(run, name)
             previous = self._set_alias(name, alias, version) if alias else None
         return Registration(name, version, alias, previous, is_new)

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from bikeml.config.schema import Config, TrackingConfig
 from bikeml.destination.system_metrics import Sample
+from bikeml.recorded.params import build_params
 from bikeml.records import tags as names
 from bikeml.records.run import Destination, RunRecord, StoreRecord, record_id
 from bikeml.records.run_folder import MODEL, RunFolder
@@ -121,7 +122,7 @@ class _Recording:
         return run_id
 
     def _fill(self, experiment_id: str, run_id: str, known: Collection[str] = ()) -> None:
-        values = entities.build_params(self.folder, self.run)
+        values = build_params(self.folder, self.run)
         params = [param for param in entities.to_params(values, self.place.limits) if param.key not in known]
         model_id = None
         if self.place.takes_models:
@@ -165,7 +166,7 @@ class _Recording:
         if there.data.metrics:
             return
         run_id = str(there.info.run_id)
-        params = entities.to_params(entities.build_params(self.folder, self.run), self.place.limits)
+        params = entities.to_params(build_params(self.folder, self.run), self.place.limits)
         self.client.log_batch(run_id, [], params, [RunTag(name, value) for name, value in self._tags.items()])
         self._record_children(str(there.info.experiment_id), run_id)
         self.client.log_batch(run_id, entities.build_metrics(self.run, self._times[0]), [], [])

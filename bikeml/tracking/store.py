@@ -52,11 +52,12 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's error codes if nothing has the name; it calls some names invalid."""
 # A refused connection is an OSError, a missing database driver an ImportError, an unreadable answer a ParseError.
 STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, ParseError)
+ADVICE = "check tracking.uri"
 
 
 @contextlib.contextmanager
 def store_errors(
-    uri: str, what: str = "record the run", advice: str = "check tracking.uri, or choose tracking=none"
+    uri: str, what: str = "record the run", advice: str = f"{ADVICE}, or choose tracking=none"
 ) -> Iterator[None]:
     """Raise TrackingError, which says that `what` failed and why, for any error of the store in the block."""
     try:

@@ -46,7 +46,7 @@ MODULES = (
         "tasks.models.serve",
     ),
     *("tasks.report", "tasks.record", "tasks.runs", "tasks.compare"),
-    *("tracking.record", "tracking.sweeps", "tracking.models", "azure.launch.launcher"),
+    *("tracking.record", "tracking.sweeps", "tracking.application", "azure.launch.launcher"),
 )
 """Of bikeml, imported once; lean_skops comes before skops."""
 LIBRARIES = (

@@ -22,10 +22,10 @@ from bikeml.config.azure import AzureName
 from bikeml.config.fields import ModelName, Name, Section
 from bikeml.config.schema import Config
 from bikeml.experiment.model_folder import read_example
+from bikeml.recorded.model import fetch_checked
 from bikeml.terminal import tables
 from bikeml.terminal.progress import Announce, progress
 from bikeml.tracking import lookup
-from bikeml.tracking.models import fetch_checked
 
 CLOSE = 1e-6
 """The relative difference allowed to the prediction here: another CPU adds in another order."""

@@ -10,9 +10,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from bikeml.azure.workspace.client import Workspace
 from bikeml.azure.workspace.refusals import service_errors
 from bikeml.experiment.model_folder import hash_folder
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.tags import ALIAS_PREFIX, FINGERPRINT, MODEL, RUN
 from bikeml.tracking.backends import Version
-from bikeml.tracking.recorded import RecordedRun
 
 
 def run_tags(run: RecordedRun) -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bikeml.config.fields import AZUREML
 from bikeml.config.schema import Config
 from bikeml.errors import ClusterError, TrackingError
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.params import OF_AZURE_ML
 from bikeml.tracking.backends import Registration, Store, Version
-from bikeml.tracking.recorded import RecordedRun
 
 if TYPE_CHECKING:
     from bikeml.azure.workspace.models import Models

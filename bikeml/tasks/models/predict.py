@@ -26,7 +26,7 @@ from bikeml.terminal.numbers import show_number
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
-    from bikeml.tracking.recorded import RecordedRun
+    from bikeml.recorded.run import RecordedRun
 
 Ends = tuple[np.ndarray, np.ndarray]
 
@@ -57,16 +57,16 @@ def predict(config: Config, options: Options) -> None:
     import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
     from bikeml.experiment.encoding.unseen import Unseen  # seconds of imports from here on
     from bikeml.experiment.model_file import read_as_trained, read_description
-    from bikeml.tracking import lookup, models
+    from bikeml.recorded.model import fetch_checked
 
     # the stack is outside, so that the progress line is gone when the predictions are printed
     with TemporaryDirectory(prefix="bikeml-") as folder, ExitStack() as stack, progress() as announce:
         announce("looking for the run")
-        run = lookup.find(config, options.run)
+        run = _find(config, options.run)
         stack.enter_context(run.named_in_errors())
         stack.enter_context(_naming_tables(config, run))
         announce("loading the model")
-        recorded, (model, pipeline) = run.fetch_record(Path(folder), CONFIG), models.fetch_checked(run, Path(folder))
+        recorded, (model, pipeline) = run.fetch_record(Path(folder), CONFIG), fetch_checked(run, Path(folder))
         description = read_description(model)
         interval = None
         if options.interval is not None:
@@ -89,6 +89,18 @@ def predict(config: Config, options: Options) -> None:
         print(line, file=sys.stderr)
 
 
+def _find(config: Config, which: str) -> "RecordedRun":
+    """Return the run that `which` names; a folder needs no store, whose import takes seconds."""
+    from bikeml.recorded.folder import find_folder, read_folder
+
+    folder = find_folder(which)
+    if folder is not None:
+        return read_folder(folder, which)
+    from bikeml.tracking import lookup
+
+    return lookup.find(config, which)
+
+
 def _check_output(config: Config, options: Options) -> None:
     """Raise ConfigError or RunFolderError if the output is wrong. This comes before imports that take seconds."""
     output = Path(options.output)
@@ -105,11 +117,11 @@ def _check_output(config: Config, options: Options) -> None:
 @contextmanager
 def _naming_tables(config: Config, run: "RecordedRun") -> Iterator[None]:
     """Name the table of the run in the error for rows of another one, and the run that they fit, if there is one."""
-    from bikeml.tracking.lookup import find_fitting
-
     try:
         yield
     except OtherTableError as error:
+        from bikeml.tracking.lookup import find_fitting
+
         other = find_fitting(config, error.names)
         looks = f" look like the table {printable(other.table)}" if other and other.table else " are of another table"
         cure = (

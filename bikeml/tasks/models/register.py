@@ -13,8 +13,8 @@ from bikeml.system.printable import program
 from bikeml.terminal.progress import progress
 
 if TYPE_CHECKING:
+    from bikeml.recorded.run import RecordedRun
     from bikeml.tracking.backends import Registration, Store
-    from bikeml.tracking.recorded import RecordedRun
 
 RESERVED = ("best", "latest")
 """The values of `run=` with a meaning of their own."""
@@ -66,7 +66,7 @@ def register_run(store: "Store", run: "RecordedRun", name: str, alias: str | Non
     The registry belongs to the run's store: MLflow's registry, or the models of the workspace. Raises RunNotFoundError
     if the run has no model, ModelFileError if the model cannot be trusted, TrackingError and ClusterError.
     """
-    from bikeml.tracking.models import fetch_checked
+    from bikeml.recorded.model import fetch_checked
 
     with TemporaryDirectory(prefix="bikeml-") as folder:
         model, _ = fetch_checked(run, Path(folder))

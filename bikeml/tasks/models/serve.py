@@ -42,9 +42,10 @@ def serve(config: Config, options: Options) -> None:
     """
     check_port(options.port)
     from bikeml.experiment.model_folder import read_example
+    from bikeml.recorded.model import fetch_checked
     from bikeml.terminal import tables
     from bikeml.tracking import lookup
-    from bikeml.tracking.models import answer, fetch_checked
+    from bikeml.tracking.application import answer
 
     with TemporaryDirectory(prefix="bikeml-") as folder:
         with progress() as announce:
@@ -78,7 +79,7 @@ def _describe(run: str, port: int, example: "pd.DataFrame") -> dict[str, str]:
 
 def _let_answer(model: Path, sha256: str, options: Options, log: Path, tell: Callable[[], None]) -> None:
     """Let several processes answer requests, and end them with an interrupt."""
-    from bikeml.tracking.models import SERVED, SERVED_SHA256
+    from bikeml.tracking.application import SERVED, SERVED_SHA256
 
     with _workers({SERVED: str(model), SERVED_SHA256: sha256}, options, log) as server:
         with progress(lines=True) as announce:
@@ -90,7 +91,7 @@ def _let_answer(model: Path, sha256: str, options: Options, log: Path, tell: Cal
 
 @contextmanager
 def _workers(model: Mapping[str, str], options: Options, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    from bikeml.tracking.models import build_served
+    from bikeml.tracking.application import build_served
 
     factory = f"{build_served.__module__}:{build_served.__name__}"
     words = ["uvicorn", "--factory", factory, "--host", HOST, "--port", str(options.port), "--log-level", "warning"]

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
-from math import inf, isnan, nan
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, Run, RunData
@@ -14,6 +13,7 @@ from bikeml.config.schema import TrackingConfig
 from bikeml.errors import RunNotFoundError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.tags import COMPARABLE, ERROR, FINGERPRINT, FOLD_FITS, RANK, TABLE
 from bikeml.system.documents import parse_json
 from bikeml.system.printable import program
@@ -23,7 +23,7 @@ from bikeml.terminal.tables import show_notice
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import Store, Version
-from bikeml.tracking.recorded import RecordedRun, explain_apart
+from bikeml.tracking.lookup.scores import explain_apart, find_score
 
 PREFIX = re.compile(r"[0-9a-f]{7,31}")
 PAGE = 100
@@ -118,13 +118,13 @@ class Finder:
         for run in self._find_on_same_target(latest.data, metric):
             reason = explain_apart(run.data, latest.data)
             if reason:
-                left_out.append((_score(run, metric), reason))
+                left_out.append((find_score(run, metric), reason))
                 continue
             # of equal scores the first is the newest
-            best = run if best is latest or _score(run, metric) > _score(best, metric) else best
+            best = run if best is latest or find_score(run, metric) > find_score(best, metric) else best
             if self._store.can_order:
                 break
-        better = Counter(reason for score, reason in left_out if score > _score(best, metric))
+        better = Counter(reason for score, reason in left_out if score > find_score(best, metric))
         if better:
             told = ", ".join(f"{count} {reason}" for reason, count in better.items())
             show_notice(
@@ -239,11 +239,6 @@ def _columns_of(run: Run) -> tuple[str, ...]:
         return tuple(str(column["name"]) for column in parse_json(schema or "")["mlflow_colspec"])
     except (ValueError, KeyError, TypeError):  # recorded by another program
         return ()
-
-
-def _score(run: Run, metric: Metric) -> float:
-    score = float(run.data.metrics.get(metric.mean, nan))
-    return -inf if isnan(score) else metric.sign * score
 
 
 def _show(runs: Sequence[Run]) -> str:

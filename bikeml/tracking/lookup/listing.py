@@ -8,7 +8,6 @@ from bikeml.destination.local_store import StoredRun
 from bikeml.records.tags import FINGERPRINT
 from bikeml.tracking import store
 from bikeml.tracking.backends import Store, open_store
-from bikeml.tracking.recorded import ADVICE
 
 PAGE = 1000
 """The most runs that one request brings."""
@@ -21,7 +20,7 @@ def list_stored(config: Config) -> list[StoredRun]:
     Raises TrackingError if the store cannot be reached, and ClusterError if a workspace cannot.
     """
     place = open_store(config)
-    with store.store_errors(place.uri, "list the runs", ADVICE):
+    with store.store_errors(place.uri, "list the runs", store.ADVICE):
         client = store.connect(place.uri)
         experiment = store.find_experiment(client, config.tracking)
         found = _search(client, str(experiment.experiment_id)) if experiment else []

@@ -9,6 +9,8 @@ from bikeml.config.fields import SQLITE
 from bikeml.config.overrides import shell
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, RunNotFoundError
+from bikeml.recorded.folder import find_folder, read_folder
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
@@ -17,8 +19,6 @@ from bikeml.system.printable import program
 from bikeml.tracking import store
 from bikeml.tracking.backends import open_store
 from bikeml.tracking.lookup.finder import Finder
-from bikeml.tracking.lookup.folder import find_folder, read_folder
-from bikeml.tracking.recorded import ADVICE, RecordedRun
 
 
 def find(config: Config, which: str, *, in_store: bool = False) -> RecordedRun:
@@ -81,7 +81,7 @@ def _searching(config: Config, which: str) -> Iterator[Finder]:
     uri = place.uri
     if _is_missing(uri):
         raise RunNotFoundError(f"there is no store at {uri!r}; record a run first ({program()}), or set tracking.uri")
-    with store.store_errors(uri, f"look for run {which!r}", ADVICE):
+    with store.store_errors(uri, f"look for run {which!r}", store.ADVICE):
         yield Finder(place, config.tracking)
 
 
@@ -112,7 +112,7 @@ def _finding(config: Config, what: str) -> Iterator[Finder | None]:
     if place is None or _is_missing(place.uri):
         yield None
         return
-    with store.store_errors(place.uri, what, ADVICE):
+    with store.store_errors(place.uri, what, store.ADVICE):
         yield Finder(place, config.tracking)
 
 

@@ -1,12 +1,10 @@
 """A recorded run: its values, and methods that fetch its files and its model."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-from mlflow.entities import LoggedModel, RunData
+from typing import Any, Protocol
 
 from bikeml.config.fields import SQLITE
 from bikeml.errors import BikemlError, ModelFileError, RecordError, RunNotFoundError
@@ -14,15 +12,15 @@ from bikeml.records.fingerprint import check_fingerprint
 from bikeml.records.run import record_id
 from bikeml.records.run_folder import MODEL as MODEL_FOLDER
 from bikeml.records.run_folder import MODEL_FILE, RESULT, RunFolder
-from bikeml.records.tags import CV, FOLDER, FOLDS, MODEL, RECORD, SPLIT_PREFIX, TEST_TABLE
+from bikeml.records.tags import FOLDER, MODEL, RECORD
 from bikeml.system.printable import printable
-from bikeml.tracking import store
-
-ADVICE = "check tracking.uri"
 
 
 class Files(Protocol):
-    """The files of a run, by their paths in the run folder, wherever they lie; the methods raise STORE_ERRORS."""
+    """The files of a run, by their paths in the run folder, wherever they lie."""
+
+    def reach(self, what: str) -> AbstractContextManager[None]:
+        """Raise TrackingError, which says that `what` failed and why, if the place of the files fails in the block."""
 
     def find(self, path: str) -> str | None:
         """Return where a file or folder of the run folder lies, or None if it is missing."""
@@ -34,8 +32,8 @@ class Files(Protocol):
         """Bring what `find` has found to a local `folder`, and return its path there."""
 
     @property
-    def model(self) -> LoggedModel | None:
-        """The logged model of the run; None if it has none."""
+    def model(self) -> Any:  # noqa: ANN401  its class is mlflow's, which takes seconds to import
+        """MLflow's LoggedModel of the run; None if it has none."""
 
     @property
     def model_address(self) -> str:
@@ -99,7 +97,7 @@ class RecordedRun:
 
     def holds(self, path: str) -> bool:
         """Return whether the run has an artifact: a file or a folder of the run folder; raises TrackingError."""
-        with store.store_errors(self.uri, f"list the files of run {self.run_id}", ADVICE):
+        with self.files.reach(f"list the files of run {self.run_id}"):
             return self.files.find(path) is not None
 
     def fetch(self, path: str, folder: Path) -> Path:
@@ -109,7 +107,7 @@ class RecordedRun:
         An artifact is a file or a folder of the run folder, such as "model". Raises RunNotFoundError if the run has
         none of that name, and TrackingError.
         """
-        with store.store_errors(self.uri, f"fetch {path} of run {self.run_id}", ADVICE):
+        with self.files.reach(f"fetch {path} of run {self.run_id}"):
             place = self.files.find(path)
             if place is None:
                 present = self.files.list_names()
@@ -167,22 +165,3 @@ class RecordedRun:
         except RecordError as error:
             told = str(error).replace(f"{brought.path}/", "")
             raise RecordError(f"run {self.run_id} ({self.name}): {told}") from error
-
-
-def explain_apart(ours: RunData, latest: RunData) -> str:
-    """Return why the score of a run cannot be compared with that of the latest run; "" if it can."""
-    if not _has_same_folds(ours, latest):
-        return "on other folds"
-    if ours.tags.get(TEST_TABLE) != latest.tags.get(TEST_TABLE):
-        return "with another test file"
-    if (CV in ours.tags) == (CV in latest.tags):
-        return ""
-    return "tuned on these rows, which flatters (evaluation.nested=true does not)" if CV in ours.tags else "not tuned"
-
-
-def _has_same_folds(ours: RunData, latest: RunData) -> bool:
-    """Return whether two runs of one table were scored on the same folds. Of earlier runs their parameters say it."""
-    if FOLDS in ours.tags and FOLDS in latest.tags:
-        return bool(ours.tags[FOLDS] == latest.tags[FOLDS])
-    shared = [key for key in ours.params.keys() & latest.params.keys() if key.startswith(SPLIT_PREFIX)]
-    return all(ours.params[key] == latest.params[key] for key in shared)

@@ -2,17 +2,18 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bikeml.errors import RecordError, RunNotFoundError
+from bikeml.errors import RecordError, RunNotFoundError, TrackingError
+from bikeml.recorded.params import build_params
+from bikeml.recorded.run import RecordedRun
 from bikeml.records.run import RunRecord, record_id
 from bikeml.records.run_folder import MODEL, MODEL_FILE, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.tags import IDENTITY_SCHEMA, TABLE, TEST_TABLE
 from bikeml.records.tags import MODEL as MODEL_TAG
-from bikeml.tracking import entities
-from bikeml.tracking.recorded import RecordedRun
 
 MARKS = ("./", "../", "~/", "/")
 """What the path of a folder begins with, if it is not known by what it holds."""
@@ -20,7 +21,7 @@ MARKS = ("./", "../", "~/", "/")
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """The files of a run folder, as :class:`~bikeml.tracking.recorded.Files` has them."""
+    """The files of a run folder, as :class:`~bikeml.recorded.run.Files` has them."""
 
     folder: Path
     model = None
@@ -29,6 +30,14 @@ class FolderFiles:
     def model_address(self) -> str:
         """Where the model lies."""
         return str(self.folder / MODEL)
+
+    @contextmanager
+    def reach(self, what: str) -> Iterator[None]:
+        """Raise TrackingError if the folder cannot be read in the block."""
+        try:
+            yield
+        except OSError as error:
+            raise TrackingError(f"cannot {what} in {str(self.folder)!r}: {error.strerror or error}") from error
 
     def find(self, path: str) -> str | None:
         """Return the path if there is such a file or folder."""
@@ -73,7 +82,7 @@ def read_folder(folder: Path, which: str) -> RecordedRun:
     place = RunFolder(folder)
     record = place.require()
     try:
-        params = entities.build_params(place, record)
+        params = build_params(place, record)
     except (KeyError, TypeError, AttributeError) as error:  # an identity that no run has written
         raise RecordError(f"{str(folder / RESULT)!r} is broken: its identity has no config; restore it") from error
     return RecordedRun(

@@ -1,4 +1,4 @@
-"""Fetch the model of a recorded run, check it, and answer requests with it."""
+"""Answer requests with the model of a recorded run, by MLflow's own scoring application."""
 
 import os
 import signal
@@ -14,30 +14,13 @@ from mlflow.models import Model
 from mlflow.pyfunc import PyFuncModel, scoring_server
 from sklearn.pipeline import Pipeline
 
-from bikeml.errors import ModelFileError
 from bikeml.experiment.model_folder import check_folder
-from bikeml.records.tags import MODEL
 from bikeml.system.interrupts import HANGUP
 from bikeml.system.processes import GRACE_SECONDS
 from bikeml.system.servers import HOST
-from bikeml.tracking.recorded import RecordedRun
 
 SERVED, SERVED_SHA256 = "BIKEML_SERVED_MODEL", "BIKEML_SERVED_MODEL_SHA256"
 """The environment variables that tell a worker of a server the folder of its model, and the recorded hash of that."""
-
-
-def fetch_checked(run: RecordedRun, folder: Path) -> tuple[Path, Pipeline]:
-    """
-    Download the model of a run below `folder`, check that a server can load it, and return its folder and pipeline.
-
-    Raises RunNotFoundError if the run has no model, ModelFileError if the model is not as bikeml writes models, and
-    TrackingError.
-    """
-    place = run.fetch_model(folder)
-    try:
-        return place, check_folder(place, run.tags[MODEL])
-    except ModelFileError as error:
-        raise ModelFileError(f"the model of run {run.run_id} ({run.name}) is refused: {error}") from error
 
 
 def answer(folder: Path, pipeline: Pipeline, port: int, tell: Callable[[], None]) -> None:
