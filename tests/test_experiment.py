@@ -35,6 +35,8 @@ LEAST = {"baseline": -0.1, "svr": -0.1, "gamma": 0.0, "elastic_net": 0.0}
 SMALL["extra_trees"] = SMALL["rf"]
 SMALL["lightgbm"] = SMALL["xgboost"] = ["model.grid.n_estimators=[5,10]", "model.grid.learning_rate=[0.2]"]
 SMALL["catboost"] = ["model.estimator.iterations=50", "model.grid.iterations=[30,50]", "model.grid.depth=[4]"]
+SMALL["stacking"] = ["model.estimator.cv=2", "model.grid.passthrough=[true]", "split.folds=2"]
+SMALL["voting"] = ["model.grid.weights=[[0,1,1]]", "split.folds=2"]
 SMALL["hist_gbr"] = [
     "model.estimator.max_iter=20",
     "model.grid.max_iter=[10,20]",
