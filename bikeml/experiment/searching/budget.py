@@ -21,6 +21,8 @@ as long, and a Gaussian process, which needs eight times as long.
 """
 OVERHEAD_SECONDS = 1.0
 """What an experiment takes after its search for intervals, the scale of errors and the files, whatever the model is."""
+POWER_OF_FEW_ROWS = 0.5
+"""The same for the first round of a search by halving, of few rows: much of a fit's time is the same for any number."""
 NOTHING = float("-inf")
 
 
@@ -42,6 +44,9 @@ class Budget:
     """Whether a search that stops early should have seen candidates from all over their list."""
     _reserve: float = 0.0
     _best: float = field(default=NOTHING)
+    _best_share: float = 0.0
+    _seen: dict[float, list[float]] = field(default_factory=dict)
+    """The seconds of fits, by their share of the rows."""
     _spent: float = 0.0
 
     @property
@@ -55,27 +60,38 @@ class Budget:
         """Whether the search must end."""
         return time.monotonic() >= self.deadline
 
-    def limit(self, n_fits: int, share: float) -> float:
+    def limit(self, n_fits: int) -> float:
         """
         Return the moment when a fit that begins now must have ended: it is then too slow to become the result.
 
-        `n_fits` are those that its candidate still needs, this one included, each on `share` of the rows.
+        `n_fits` are those that its candidate still needs, this one included. On few rows a fit may be too slow, too:
+        on more of them it is hardly faster.
         """
         now = time.monotonic()
         left = self.end - now - self.overhead_seconds - self.n_nested * self._spent
-        return min(self.deadline, now + left / ((1 + self.n_nested) * n_fits + self._scale(share)))
+        return min(self.deadline, now + left / ((1 + self.n_nested) * n_fits + self._scale(1.0)))
 
     def learn(self, score: float, fit_seconds: float, score_seconds: float, n_fits: int, share: float) -> None:
         """Take the mean score of a candidate, and the seconds of its slowest fit and scoring of `n_fits`."""
         self._spent += n_fits * (fit_seconds + score_seconds)
-        if score > self._best:
-            self._best = score
+        self._seen.setdefault(share, []).append(fit_seconds)
+        if score > self._best or share > self._best_share:  # the best of a later round is the result
+            self._best, self._best_share = score, share
             self._reserve = fit_seconds * self._scale(share) + score_seconds * self.later_scorings
 
     def _scale(self, share: float) -> float:
+        """Return how often a fit on this share of the rows could be made in the time that follows the search."""
         # As long as nothing is found, the model itself must be fitted after all, and is hardly faster.
         power = 1.0 if self._best == NOTHING else POWER
-        return float(sum((rows / share) ** power for rows in self.later_rows))
+        return float(sum(rows**power for rows in self.later_rows)) * float(share ** -self._find_power())
+
+    def _find_power(self) -> float:
+        """Return how the seconds grow with the share of the rows, as far as two rounds have told it."""
+        *_, before, last = (0.0, 0.0, *sorted(self._seen))
+        if not before:
+            return POWER_OF_FEW_ROWS
+        seconds = [max(float(np.mean(self._seen[share])), 1e-6) for share in (before, last)]
+        return min(POWER, max(0.0, float(np.log(seconds[1] / seconds[0]) / np.log(last / before))))
 
 
 def spread(n: int) -> list[int]:

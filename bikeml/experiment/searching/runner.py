@@ -124,7 +124,7 @@ class Runner:
         yield from known.items()
         self.n_fits += sum(outcome.n_fits for outcome in known.values())
         waiting = [task for task in tasks if task.number not in known]
-        work = timed.evaluate(waiting, job, len(self.folds), proposed.share) if timed else self._work(waiting, job)
+        work = timed.evaluate(waiting, job, len(self.folds)) if timed else self._work(waiting, job)
         for number, outcome in work:
             yield number, outcome
             self.n_fits += outcome.n_fits

@@ -65,7 +65,7 @@ class TimedWork:
     def _warm(self, worker: Worker) -> None:
         self._running[worker.submit(_warm_up)] = _Running(worker, self._budget.deadline, None)
 
-    def evaluate(self, tasks: Sequence[Task], job: Job, n_folds: int, share: float) -> Iterator[tuple[int, Outcome]]:
+    def evaluate(self, tasks: Sequence[Task], job: Job, n_folds: int) -> Iterator[tuple[int, Outcome]]:
         """Yield the outcomes by number as they come, STOPPED for each fit that is killed, until the time is up."""
         self._job = job
         waiting = deque(self._sort(tasks))
@@ -76,7 +76,7 @@ class TimedWork:
                 n_fits = n_folds - task.fold.number
                 if id(task.group) in stopped:
                     yield task.number, STOPPED
-                elif not self._start(task, self._budget.limit(n_fits, share)):
+                elif not self._start(task, self._budget.limit(n_fits)):
                     waiting.clear()
             if not self._running:
                 return
