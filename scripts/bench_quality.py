@@ -7,7 +7,7 @@ The tables are those of tables_quality.py. Each is cut by the same five folds of
 the training rows and one processor core, and then the other rows without their target. With a budget of 60 s all five
 folds count, with one of 600 s the first. The tools take turns. FOLDER keeps tables and environments, one for each
 rival. What is measured is added to docs/quality.jsonl; what is there is not measured again, so that a run that was
-stopped goes on where it was. `--page` writes docs/quality.md out of that file, and measures nothing.
+stopped goes on where it was. `--page` prints docs/quality.md, and measures nothing.
 
 All of it takes about three hours for 60 s, and four for 600 s, on an idle core. Two at once, each with a --core of its
 own and other tables, disturb each other little.
@@ -33,7 +33,6 @@ from sklearn.model_selection import KFold
 from tables_quality import BENCHMARK, TABLES, write_table
 
 RESULTS = ROOT / "docs" / "quality.jsonl"
-PAGE = ROOT / "docs" / "quality.md"
 REQUIREMENTS = {
     "flaml": ["flaml[automl]==2.7.0"],
     "autogluon": ["torch==2.13.0", "autogluon.tabular[all]==1.6.3"],
@@ -52,12 +51,12 @@ Key = tuple[str, int, int, str]
 def main() -> None:
     options = parse()
     if options.page:
-        PAGE.write_text("\n".join(write_page(list(read_results(RESULTS)))) + "\n", encoding="utf-8")
+        print(*write_page(list(read_results(options.results))), sep="\n")
         return
     os.sched_setaffinity(0, {options.core})  # what is started here stays on that core
     os.environ |= {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     options.folder.mkdir(parents=True, exist_ok=True)
-    known = {find_key(row) for row in read_results(options.results)}
+    known = {find_key(row) for row in read_results(options.results) if row["r2"] is not None}
     for key in plan(options):
         if key not in known:
             row = measure(key, options.folder.resolve())
@@ -75,7 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", nargs="+", type=int, default=list(FOLDS), help="the budgets: 60 600")
     parser.add_argument("--core", type=int, default=0, help="the processor core that every tool gets: 0")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that results are added to")
-    parser.add_argument("--page", action="store_true", help="write docs/quality.md")
+    parser.add_argument("--page", action="store_true", help="print docs/quality.md")
     return parser.parse_args()
 
 
@@ -84,7 +83,7 @@ def plan(options: argparse.Namespace) -> Iterator[Key]:
     for seconds in options.seconds:
         for fold in FOLDS.get(seconds, range(1)):
             for table in options.table:
-                tools = [tool for tool in options.tool if tool in BUDGETED or seconds == min(FOLDS)]
+                tools = [tool for tool in options.tool if tool in BUDGETED or seconds == min(options.seconds)]
                 yield from ((table, seconds, fold, tool) for tool in tools)
 
 
@@ -219,7 +218,7 @@ def show(score: float | None, *, is_best: bool = False) -> str:
 
 PREFACE = """# How good is `experiment=auto`?
 
-`python scripts/bench_quality.py FOLDER --page` writes this page from docs/quality.jsonl, which the same script fills.
+`python scripts/bench_quality.py FOLDER --page` prints this page from docs/quality.jsonl, which the same script fills.
 R² on rows that no tool has seen, each tool on the same folds and with one processor core; `auto`, `flaml` and
 `autogluon` (its `best_quality`) have the budget of time, `lightgbm` and `catboost` run as they come. The tables are
 public, out of packages of PyPI (`scripts/tables_quality.py`); none of them has decided anything about `auto`."""

@@ -44,8 +44,8 @@ def predict_catboost(train: pd.DataFrame, test: pd.DataFrame, target: str, secon
     """CatBoost as it comes; words are its own categories."""
     from catboost import CatBoostRegressor
 
-    words = list(train.drop(columns=target).select_dtypes(exclude="number").columns)
-    X, X_test = (table.assign(**{name: table[name].astype(str) for name in words}) for table in (train, test))
+    words = list(train.select_dtypes(exclude="number").columns)
+    X, X_test = (table.assign(**{name: table[name].fillna("") for name in words}) for table in (train, test))
     model = CatBoostRegressor(cat_features=words, thread_count=1, random_seed=0, verbose=False)
     return model.fit(X.drop(columns=target), train[target]).predict(X_test)
 
@@ -55,9 +55,15 @@ def _categorize(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, 
     words = train.select_dtypes(exclude="number").columns
     kinds = {name: pd.CategoricalDtype(train[name].dropna().astype(str).unique()) for name in words}
     return tuple(  # type: ignore[return-value]
-        table.assign(**{name: table[name].astype("str").astype(kind) for name, kind in kinds.items()})
-        for table in (train, test)
+        table.assign(**{name: table[name].astype(kind) for name, kind in kinds.items()}) for table in (train, test)
     )
+
+
+def read_tables(train: str, test: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables, a column of words in the training rows as words in both, and one of numbers as numbers."""
+    tables = pd.read_csv(train, low_memory=False), pd.read_csv(test, low_memory=False, dtype="object")
+    known = tables[0].select_dtypes("number").columns.intersection(tables[1].columns)
+    return tables[0], tables[1].assign(**{name: pd.to_numeric(tables[1][name], errors="coerce") for name in known})
 
 
 PACKAGES = {"flaml": "flaml", "autogluon": "autogluon.tabular", "lightgbm": "lightgbm", "catboost": "catboost"}
@@ -66,10 +72,7 @@ PACKAGES = {"flaml": "flaml", "autogluon": "autogluon.tabular", "lightgbm": "lig
 def main() -> None:
     tool, train, test, target, seconds, output = sys.argv[1:]
     importlib.import_module(PACKAGES[tool])  # the time of the imports is no part of a budget
-    predict = globals()[f"predict_{tool}"]
-    predicted = predict(
-        pd.read_csv(train, low_memory=False), pd.read_csv(test, low_memory=False), target, float(seconds)
-    )
+    predicted = globals()[f"predict_{tool}"](*read_tables(train, test), target, float(seconds))
     pd.DataFrame({"prediction": predicted}).to_csv(output, index=False)
     Path("versions.json").write_text(json.dumps({PACKAGES[tool]: version(PACKAGES[tool])}), encoding="utf-8")
 

@@ -95,7 +95,8 @@ def refuse_unheeded(master: DictConfig, composed: DictConfig, overrides: Sequenc
                 f"it out there, and choose it on the command line: hydra/{kind}=NAME"
             )
     cells = composed.sweep.get("cells")
-    if cells is not None and cells != master.sweep.get("cells"):
+    is_given = any(str(word).startswith("sweep.cells=") for word in master.hydra.overrides.task)
+    if cells is not None and cells != master.sweep.get("cells") and not is_given:  # a command's wins over a recipe's
         raise ConfigError(
             "a swept option or a line of sweep.cells sets sweep.cells, which a sweep has once; choose that option for "
             "the whole sweep, such as experiment=NAME"

@@ -40,7 +40,9 @@ def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
     searched = any(outcome.record and outcome.record.search for outcome in sweep.outcomes)
     if not searched and not best.cell.is_blend and best.record.choices.get("model") not in WITHOUT_TUNING:
         return _again(best.record, "search=grid")
-    return advise_predict(sweep.record.command, best.run_id) if best.run_id else ""
+    if best.run_id:
+        return advise_predict(sweep.record.command, best.run_id)
+    return f"{program()} {shell('predict', f'run={sweep.folder / best.cell.folder}', 'data.path=NEW.csv')}"
 
 
 def advise_predict(command: str, run_id: str) -> str:
