@@ -12,6 +12,7 @@ from sklearn.ensemble import VotingRegressor
 
 import bikeml
 from bikeml.cli import start
+from bikeml.errors import FitError
 from bikeml.experiment.model_file import load_pipeline
 from bikeml.multirun.blending.members import Candidate, check_alike
 from bikeml.records.judgement import read_predictions
@@ -221,3 +222,15 @@ def test_a_leaderboard_in_python_is_blended_whatever_its_split(split, workdir, u
     assert mixed[2].predict(frame)["predicted"].notna().all()
     if split[0] == "split=chronological":
         assert [member["fold_weights"][0] for member in members_of(mixed.folder)] == [1, 1]
+
+
+def test_a_blend_that_cannot_be_fitted_is_a_failed_row_and_costs_no_cell(plain, call_task, monkeypatch):
+    def refuse(*_):
+        raise FitError("the members have had a row")
+
+    monkeypatch.setattr("bikeml.multirun.blend.run", refuse)
+    status, out, _ = call_task("blend", plain)
+    assert (status, "the members have had a row" in out) == (1, True)
+    board = pd.read_csv(plain / "leaderboard.csv").set_index("name")
+    assert board.loc["blend", "status"] == "failed"
+    assert (board["status"] == "finished").sum() == 4

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bikeml.config.composition import compose, resolve
 from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError, DataError
+from bikeml.errors import ConfigError, DataError, FitError
 from bikeml.multirun.blend import blend_sweep
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.story import conclude
@@ -35,7 +35,7 @@ def blend(config: Config, options: Options) -> None:
     Blend the finished cells of a sweep; write and show its leaderboard again.
 
     The table is the one that the cells name, or that of `config`. Raises RecordError if there is no sweep, BlendError
-    if its cells cannot be blended, DataError if their table is not there, and the errors of a run.
+    if its cells cannot be blended, DataError if their table is not there, FitError, and the errors of a run.
     """
     if options.folder is None:
         raise ConfigError(f"blend takes the folder of a sweep, as the sweep has printed it: {program()} blend FOLDER")
@@ -46,6 +46,9 @@ def blend(config: Config, options: Options) -> None:
         with progress() as announce:
             record = blend_sweep(folder, record, lambda cell: _read(folder.folder_of(cell), config, present), announce)
         conclude(folder, record, _open_store(folder, record))
+    failure = folder.read_outcome(record.cells[-1]).failure
+    if failure is not None:
+        raise FitError(f"the blend failed: {failure.error}")
 
 
 def _open_store(folder: SweepFolder, record: SweepRecord) -> "SweepStore | None":
