@@ -219,10 +219,10 @@ def test_a_budget_keeps_the_time_that_follows_the_search(monkeypatch):
 def test_a_budget_learns_from_the_rounds_of_halving_how_the_seconds_grow(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     budget = Budget(end=100, later_rows=[1.0], later_scorings=0, overhead_seconds=0)
-    budget.learn(0.5, 1.0, 0, 3, share=1 / 9)
-    assert budget.deadline == pytest.approx(100 - 3), "as if they grew with the square root"
-    budget.learn(0.4, 9.0, 0, 3, share=1 / 3)  # a worse score, but of a later round
-    assert budget.deadline == pytest.approx(100 - 9 * 9), "nine times as long on three times the rows"
+    budget.learn(0.5, 1.0, 0, 3, share=1 / 16)
+    assert budget.deadline == pytest.approx(100 - 2), "much of them is taken to be the same for any rows"
+    budget.learn(0.4, 4.0, 0, 3, share=1 / 4)  # a worse score, but of a later round
+    assert budget.deadline == pytest.approx(100 - 4 * 4), "four times as long on four times the rows"
 
 
 def test_candidates_from_all_over_a_grid_are_seen_first():

@@ -21,7 +21,7 @@ as long, and a Gaussian process, which needs eight times as long.
 """
 OVERHEAD_SECONDS = 1.0
 """What an experiment takes after its search for intervals, the scale of errors and the files, whatever the model is."""
-POWER_OF_FEW_ROWS = 0.5
+POWER_OF_FEW_ROWS = 0.25
 """The same for the first round of a search by halving, of few rows: much of a fit's time is the same for any number."""
 NOTHING = float("-inf")
 
@@ -82,8 +82,8 @@ class Budget:
     def _scale(self, share: float) -> float:
         """Return how often a fit on this share of the rows could be made in the time that follows the search."""
         # As long as nothing is found, the model itself must be fitted after all, and is hardly faster.
-        power = 1.0 if self._best == NOTHING else POWER
-        return float(sum(rows**power for rows in self.later_rows)) * float(share ** -self._find_power())
+        power = 1.0 if self._best == NOTHING else POWER if share >= 1 else self._find_power()
+        return float(sum((rows / share) ** power for rows in self.later_rows))
 
     def _find_power(self) -> float:
         """Return how the seconds grow with the share of the rows, as far as two rounds have told it."""
