@@ -20,7 +20,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from simulations import Finding  # noqa: E402 after the threads are set
 
-PARTS: tuple[str, ...] = ("intervals", "comparisons", "predictions", "hints")
+PARTS: tuple[str, ...] = ("intervals", "comparisons", "predictions", "hints", "structure")
 """Modules of scripts/simulations; each has simulate(seed, share), which yields findings from a share of the draws."""
 COLUMNS = ("what", "figure", "before", "measured", "bar", "")
 

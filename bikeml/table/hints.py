@@ -6,6 +6,8 @@ import numpy as np
 
 from bikeml.config.estimators import PreprocessingConfig
 from bikeml.table.look import Column, Look
+from bikeml.table.structure.groups import find_groups, find_left_out, tell_group
+from bikeml.table.structure.time import find_time, tell_time
 
 PREDICTS = 0.99  # what alone predicts the target so well is probably made of it; chance does not reach it
 NEARLY_ONE = 0.98  # a column with a higher association is probably a copy of the target
@@ -34,6 +36,7 @@ def find_hints(look: Look) -> Iterator[Hint]:
             f"{n_copies:,} {_plural(n_copies, 'row is a copy', 'rows are copies')} of earlier ones",
             "Leave them out, unless they are true repeats.",
         )
+    yield from _find_structure(look)
     yield from _find_drift(look)
     yield from _find_pairs(look)
     if look.target.n_missing:
@@ -67,6 +70,23 @@ def _find_leaks(columns: Sequence[Column]) -> Iterator[Hint]:
         elif (column.predicts or 0) >= PREDICTS:
             what = f"Alone it predicts the target's order, with a correlation of {column.predicts:.3f}"
             yield f"{column.name} is almost the target", f"{what}: {advice}."
+
+
+def _find_structure(look: Look) -> Iterator[Hint]:
+    """Yield what ties rows together that a random split puts on both sides, with the split that does not."""
+    if look.config.split.kind not in ("random", "stratified"):
+        return
+    known = look.frame[look.frame[look.target.name].notna()]
+    features = [column.name for column in look.columns if column.is_feature and column.kind != "empty"]
+    y, X = known[look.target.name].to_numpy(float), known[features]
+    left_out = [column.name for column in look.columns if column.role == "ignored" and column.kind != "empty"]
+    group = find_groups(X, y, find_left_out(known, left_out))
+    if group is not None:
+        yield tell_group(group, look.target.name)
+    dates = [column.name for column in look.columns if column.kind == "date" and column.role == "date"]
+    time = find_time(dates[0], X, y, known[dates[0]]) if dates else None
+    if time is not None:
+        yield tell_time(time, look.target.name)
 
 
 def _find_drift(look: Look) -> Iterator[Hint]:
