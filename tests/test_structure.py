@@ -1,5 +1,9 @@
 """Explore tells what ties rows together, groups and time, with the split that does not flatter."""
 
+import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,3 +93,16 @@ def test_explore_tells_the_split_that_can_be_typed():
     later = frame.assign(y=y / 10 + np.arange(N) / 30, height=np.arange(N) + y)
     hints = dict(find_hints(look_at(later, config_of(*words), N)))
     assert hints["y changes with sold"].endswith("If new rows are later ones: split=chronological data.date=sold")
+
+
+def test_a_second_look_at_the_held_out_rows_is_refused_and_the_docs_show_what_the_first_saw():
+    root = Path(__file__).parents[1]
+    spec = spec_from_file_location("look_held_out", root / "scripts" / "look_held_out.py")
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    looks = json.loads(script.LOOKS.read_text(encoding="utf-8"))
+    assert "To look again, say why: --again" in script.refuse(looks, None)
+    assert script.refuse(looks, "a reason") == script.refuse([], None) == ""
+    docs = (root / "docs" / "models.md").read_text(encoding="utf-8")
+    for recipe, seen in looks[-1]["recipes"].items():
+        assert f"| `{recipe}` | {seen['test_r2']:.3f} |" in docs
