@@ -118,13 +118,24 @@ def measure(key: Key, folder: Path) -> dict[str, Any]:
 
 
 def cut(name: str, fold: int, folder: Path, place: Path) -> pd.Series:
-    """Write train.csv, and test.csv without the target, which is returned."""
+    """
+    Write train.csv, and test.csv without the target, which is returned.
+
+    A word in a column that has only numbers in the training rows becomes a gap, since some tools refuse it.
+    """
     table = pd.read_csv(write_table(name, folder / "tables"), dtype=str, keep_default_na=False)
-    train, test = list(KFold(5, shuffle=True, random_state=0).split(table))[fold]
+    train, test = (table.iloc[rows] for rows in list(KFold(5, shuffle=True, random_state=0).split(table))[fold])
     target = TABLES[name].target
-    table.iloc[train].to_csv(place / "train.csv", index=False)
-    table.iloc[test].drop(columns=target).to_csv(place / "test.csv", index=False)
-    return table.iloc[test][target].astype(float)
+    train.to_csv(place / "train.csv", index=False)
+    numbers = [column for column in table if is_number(train[column][train[column] != ""]).all()]
+    gaps = {column: test[column].where(is_number(test[column]), "") for column in numbers}
+    test.assign(**gaps).drop(columns=target).to_csv(place / "test.csv", index=False)
+    return test[target].astype(float)
+
+
+def is_number(cells: pd.Series) -> pd.Series:
+    """Return which cells of text are numbers."""
+    return pd.to_numeric(cells, errors="coerce").notna()
 
 
 def run_auto(tool: str, target: str, seconds: int, place: Path, _: Path) -> dict[str, Any]:

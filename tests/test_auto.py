@@ -9,6 +9,8 @@ import yaml
 
 from bikeml.config.composition import config_dir
 from bikeml.experiment.check import check_estimators, find_missing_package
+from bikeml.multirun.display.sweep import _say_settings
+from bikeml.records.sweep import Cell
 from bikeml.records.sweep_folder import SweepFolder
 from tests.conftest import config_of
 
@@ -36,6 +38,13 @@ def test_the_portfolio_begins_with_a_model_that_every_table_takes_and_works_with
     plain = [line for line in LINES if not any(name in line for name in ("lightgbm", "xgboost", "catboost"))]
     assert len(plain) >= len(LINES) / 3
     assert any("target=identity" in line or "target" not in line for line in plain[1:])
+
+
+def test_a_cell_of_many_keys_is_shown_by_its_model_and_what_else_it_sets():
+    varies = {"target": "sqrt", "model": "catboost", "model.estimator.depth": "8"}
+    cell = Cell(number=3, overrides=(), folder="3", varies=varies, fingerprint=None)
+    assert _say_settings(cell) == "catboost target=sqrt depth=8"
+    assert _say_settings(cell.model_copy(update={"varies": {}, "is_blend": True})) == "blend"
 
 
 @pytest.mark.slow
