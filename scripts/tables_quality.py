@@ -5,7 +5,8 @@ Write the tables of the quality benchmark, each as one CSV file with its target,
 
 BENCHMARK and CHOOSING were written down before any result was seen. The cells of `experiment=auto` were chosen on
 CHOOSING alone, by the cross-validated R2 of greedy blends of some fifty cells: on prestige, car90, players, salaries,
-hedonic, chicks, seattle, countries and wages so far. The tables of BENCHMARK, and the embedded one, decided nothing.
+hedonic, chicks, seattle, countries, wages and fares so far. The tables of BENCHMARK, and the
+embedded one, decided nothing.
 
 A column that repeats the target in other units, a row number or a second target is dropped, and so are rows without a
 target.
