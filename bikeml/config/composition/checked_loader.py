@@ -19,12 +19,14 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
-from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from bikeml.config.composition.hydra_section import SECTION, Key, find_links, is_harmless, list_values
 from bikeml.config.composition.options import config_dir
+from bikeml.config.composition.sources import is_shipped, is_users, is_users_folder, read_once
 from bikeml.errors import ConfigError
 from bikeml.system.documents import read_yaml
 from bikeml.system.printable import printable
@@ -33,8 +35,6 @@ from bikeml.system.spelling import shorten, some
 ALLOW_VARIABLE = "BIKEML_ALLOW_HYDRA_CONFIG"
 PROTECTED = "BIKEML_ALLOW"
 """How the environment variables begin that let bikeml trust more. No config and no word of a command sets one."""
-NAMED_BY_USER = ("main", "command-line", "hydra.searchpath in main", "hydra.searchpath in command-line")
-"""Hydra's words for the folders that a command or a file names. Others are Hydra's own or an installed plugin's."""
 CALLED = ("launcher", "sweeper", "callbacks", "job_logging", "hydra_logging")
 """The parts of Hydra's section from which it makes objects."""
 
@@ -78,14 +78,24 @@ class CheckedRepository(ConfigRepository):
         """Make the sources of a search path, and those of the user's own folders bounded ones."""
         super().initialize_sources(config_search_path)
         self.sources = [
-            CheckedFolder(each.provider, each.full_path()) if _is_users_folder(each) else each for each in self.sources
+            CheckedFolder(each.provider, each.full_path()) if is_users_folder(each) else each for each in self.sources
         ]
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Load a file; raises ConfigError if its name leads out of its folder, or it names other folders to search."""
+        """
+        Load a file; each of ours and of Hydra is read once in a process, and each caller gets a copy.
+
+        Raises ConfigError if its name leads out of its folder, or it names other folders to search.
+        """
         _refuse_paths([config_path])
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or not is_shipped(source):
+            return self._load_own(config_path)
+        return read_once(source.full_path(), config_path, super().load_config)
+
+    def _load_own(self, config_path: str) -> ConfigResult | None:
         found = super().load_config(config_path)
-        if found is not None and _is_users(found.provider, found.path) and not is_all_allowed():
+        if found is not None and is_users(found.provider, found.path) and not is_all_allowed():
             raw = _read_section(found)
             # Hydra reads this key where it stands in the file, resolves it, and imports packages that it names.
             if not isinstance(raw, dict) or "searchpath" in raw:
@@ -126,38 +136,27 @@ class CheckedLoader(ConfigLoaderImpl):
         """Raise ConfigError if a file has what only our own or a plugin's may have, where it is put."""
         path = str(default.config_path)
         found = repo.load_config(path)
-        is_users = found is not None and _is_users(found.provider, found.path)
-        self._has_users_files |= is_users
-        if found is None or is_all_allowed() or not (is_users or self._is_moved(default, repo)):
+        of_user = found is not None and is_users(found.provider, found.path)
+        self._has_users_files |= of_user
+        if found is None or is_all_allowed() or not (of_user or self._is_moved(default, repo)):
             return
         package = _find_package(found, path) if default.package is None else default.package
         refused = {
             key: value for key, value in list_values(_read_section(found, package)) if not is_harmless(key, value)
         }
-        shipped = dict(_list_shipped(path)) if refused and is_users else {}
+        shipped = dict(_list_shipped(path)) if refused and of_user else {}
         refused = {key: value for key, value in refused.items() if key not in shipped or shipped[key] != value}
-        if refused or (is_users and _is_option_of_hydra(path)):
+        if refused or (of_user and _is_option_of_hydra(path)):
             raise _refuse(found, path, [*refused])
 
     def _is_moved(self, default: ResultDefault, repo: IConfigRepository) -> bool:
         """Return whether a file of the user's puts a shipped option where it does not belong."""
-        if default.parent is None or not any(_is_users(each.provider, each.full_path()) for each in repo.get_sources()):
+        if default.parent is None or not any(is_users(each.provider, each.full_path()) for each in repo.get_sources()):
             return False
         parent, found = repo.load_config(default.parent), repo.load_config(str(default.config_path))
-        if parent is None or found is None or not _is_users(parent.provider, parent.path):
+        if parent is None or found is None or not is_users(parent.provider, parent.path):
             return False
         return default.package != _find_package(found, str(default.config_path))
-
-
-def _is_users(provider: str, path: str) -> bool:
-    """Return whether a source of config files is a folder that a command or a file names, and not ours."""
-    if provider not in NAMED_BY_USER or path in (f"file://{config_dir()}", "pkg://bikeml.conf"):
-        return False
-    return Path(path.removeprefix("file://")).resolve() != config_dir().resolve()
-
-
-def _is_users_folder(source: ConfigSource) -> bool:
-    return source.scheme() == "file" and _is_users(source.provider, source.full_path())
 
 
 def is_all_allowed() -> bool:
