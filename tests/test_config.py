@@ -111,7 +111,7 @@ def test_a_users_folder_adds_a_model_with_one_file(bikeml_main, workdir):
 
 
 BAD_OVERRIDES = [
-    ("modle=rf", r"unknown key 'modle'; did you mean 'model'\?; allowed here: azure, data, .*tracking"),
+    ("modle=rf", r"unknown key 'modle'; did you mean 'model'\?; allowed here: azure, blend, data, .*tracking"),
     ("model=rff", r"model has no option 'rff'; did you mean 'rf'\?; allowed: .*gbr.*tree"),
     ("model=", r"model has no option ''"),
     ("model.estimatr.n_jobs=1", r"unknown key 'model.estimatr'; did you mean 'estimator'"),
@@ -268,7 +268,7 @@ def test_schema_errors_come_all_at_once():
         "seed",
         "data.path",
         "split.folds",
-        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, target, search, evaluation, tracking, azure, vars, reuse, sweep, open",
+        "unknown key 'foo'; allowed here: seed, data, split, preprocessing, model, target, search, evaluation, blend, tracking, azure, vars, reuse, sweep, open",
     ]
 
 
