@@ -4,7 +4,7 @@ Write the tables of the quality benchmark, each as one CSV file with its target,
     python scripts/tables_quality.py FOLDER
 
 BENCHMARK and CHOOSING were written down before any result was seen, but for one exchange: single folds of baseball,
-then of BENCHMARK, made us give CatBoost's first cell fewer borders. So baseball went to CHOOSING, and journals, on which
+then of BENCHMARK, made us give CatBoost's first cell fewer borders. So baseball went to CHOOSING, and journals, where
 nothing was fitted, took its place. Of the others of BENCHMARK one fold of cars93 was looked at, and changed no cell.
 The cells of `experiment=auto` were chosen by the cross-validated R2 of greedy blends of some fifty cells on prestige,
 car90, players, salaries, hedonic, chicks, seattle, countries, wages and fares.

@@ -125,7 +125,7 @@ COMMANDS = [
     ("data.allowed.season=[]", r"data.allowed.season=\[\] should not be empty"),
     ("data.path=''", r"data.path='' should not be empty"),
     ("tracking.run_name=''", r"tracking.run_name='' should not be empty"),
-    ("-m 'model=glob(x*)'", r"the sweep has no cells: a glob\(\) or range\(\) among its overrides gives no value"),
+    ("-m 'model=glob(zz*)'", r"the sweep has no cells: a glob\(\) or range\(\) among its overrides gives no value"),
     ("-m 'seed=range(0)'", r"the sweep has no cells"),
     # unknown targets
     ("model.estimator._target_=''", r"_target_='' has no module; name a class such as"),
@@ -134,7 +134,7 @@ COMMANDS = [
     ("model.estimator._target_=sklearn.linear_model.lasso", r"did you mean 'Lasso'"),
     ("model.estimator._target_=sklearn.base.RegressorMixin", r"is not a regressor class"),
     (
-        "model.estimator._target_=xgboost.XGBRegressor",
+        "model.estimator._target_=pygam.LinearGAM",
         r"is not in an allowed package \(sklearn, skrub, lightgbm, xgboost, catboost\); to allow another",
     ),
     # misspelt and wrong arguments
@@ -170,7 +170,7 @@ COMMANDS = [
     ("'seed=${seed}'", r"seed cannot be resolved: Recursive interpolation"),
     # places
     ("data=csv data.path=nowhere/my.csv", r"there is no table at 'nowhere/my.csv'; set data.path"),
-    ("data=csv data.path=/dev/null", r"/dev/null is empty; it needs a line of column names"),
+    ("data=csv data.path=/dev/null", r"cannot read '/dev/null': it is a device, which may never end"),
     ("data=csv 'data.path=\"http://127.0.0.1:1/a b\"'", r"cannot read 'http://127.0.0.1:1/a b': URL can't contain"),
     ("data=csv 'data.path=\"file:///nowhere/my.csv\"'", r"cannot read 'file:///nowhere/my.csv': .*No such file"),
     ("data=csv data.path=" + "x" * 300, r"File name too long"),
@@ -190,7 +190,7 @@ MODEL = f"estimator: {{{LASSO}}}\ngrid: {{}}\n"
 FILES = [
     ("model", "", r"model.estimator is missing.*\n +model.grid is missing"),
     ("model", "5\n", r"a config file holds no mapping: .*int; write lines such as key: value"),
-    ("model", "a text\n", r"unknown key 'model.a text'; allowed here: estimator, grid"),
+    ("model", "a text\n", r"unknown key 'model.a text'; allowed here: estimator, max_rows, grid, space"),
     ("model", MODEL.encode("utf-16"), r"a config file is not UTF-8"),
     ("model", "estimator: \0\n", r"special characters are not allowed\n.*mine.yaml"),
     (

@@ -364,6 +364,7 @@ def test_what_a_list_names_stays():
         "date": [],
         "text": ["code"],
         "ignored": ["other", "row"],
+        "weight": [],
     }
     assert found.data.units == {"rent": "CHF"}
     assert set(found.reasons) == {"row"}

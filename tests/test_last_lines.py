@@ -90,7 +90,8 @@ def test_a_sweep_ends_with_page_look_and_next_as_a_run_does(workdir, capsys):
 @pytest.mark.parametrize("best", [{"name": "linear"}, {"name": "rf", "search": SEARCH}])
 def test_after_a_sweep_whose_best_cell_is_searched_or_linear_its_run_predicts(workdir, best):
     folder = write_sweep(workdir / "s", other=run_record(name="other"), best=run_record([0.8, 0.9], **best))
-    assert advise_sweep(folder.look(), folder.look().outcomes[1]) == ""  # it is in no store
+    in_no_store = f"python -m bikeml predict run={workdir / 's' / 'best'} data.path=NEW.csv"
+    assert advise_sweep(folder.look(), folder.look().outcomes[1]) == in_no_store
     stored(workdir / "s" / "best", "0123456789abcdef" * 2)
     command = "python -m bikeml -m model=rf tracking=server 'tracking.uri=http://127.0.0.1:5000/a b' seed=0,1"
     sweep = folder.look(folder.read().model_copy(update={"command": command}))

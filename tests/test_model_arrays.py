@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bikeml.errors import ModelFileError
-from bikeml.experiment.model_file import load_pipeline, save_pipeline
+from bikeml.experiment.model_file import hash_model, load_pipeline, save_pipeline
 from bikeml.experiment.trusted.arrays import check_arrays
 from tests.attacks import models
 
@@ -27,7 +27,7 @@ def fit():
 
 
 def test_a_model_that_was_fitted_passes_and_predicts_the_same(fitted, workdir):
-    loaded = load_pipeline(save_pipeline(fitted, workdir))
+    loaded = load_pipeline(save_pipeline(fitted, workdir), hash_model(workdir))
     assert np.array_equal(loaded.predict(X), fitted.predict(X))
 
 

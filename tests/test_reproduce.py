@@ -262,6 +262,6 @@ def test_what_is_written_to_run_again_is_all_that_can_change_a_figure(tmp_path):
     _write_options(recorded, tmp_path)
     groups = {name: yaml.safe_load((tmp_path / name / "recorded.yaml").read_text()) for name in GROUPS}
     rest = yaml.safe_load((tmp_path / "experiment" / "recorded.yaml").read_text())
-    assert rest.keys() == {"seed", "evaluation"}
+    assert rest.keys() == {"seed", "evaluation", "blend"}
     here = config_of("search=grid").model_dump()
     assert {name: here[name] for name in (*groups, *rest)} == groups | rest

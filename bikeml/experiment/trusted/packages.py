@@ -55,7 +55,8 @@ def has_role(found: type, role: type) -> bool:
     if getattr(found, "_estimator_type", None) == "regressor":  # CatBoost has methods and no base of scikit-learn
         return role is not TransformerMixin
     if role is TransformerMixin:
-        return issubclass(found, BaseEstimator) and hasattr(found, "transform")  # skrub has no mixin
+        is_one = issubclass(found, role) or hasattr(found, "transform")  # skrub has no mixin
+        return is_one and issubclass(found, BaseEstimator)
     is_meta = role is RegressorMixin and issubclass(found, MetaEstimatorMixin) and hasattr(found, "predict")
     return issubclass(found, BaseEstimator) and (issubclass(found, role) or is_meta)  # a nested search may be one
 

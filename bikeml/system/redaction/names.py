@@ -3,7 +3,9 @@
 import re
 from functools import lru_cache
 
-RESULT_SECTIONS = frozenset({"data", "evaluation", "model", "preprocessing", "search", "seed", "split", "target"})
+RESULT_SECTIONS = frozenset(
+    {"blend", "data", "evaluation", "model", "preprocessing", "search", "seed", "split", "target"}
+)
 """The sections of a config that determine the result: a key of theirs is an argument, such as max_tokens."""
 _CLEAR = re.compile(
     r"pass(?:w|phrase|code)|secret|token(?!i[sz]|_pattern)|credential|authorization|bearer|conn(?:ection)?_?str(?:ing)?\b"
