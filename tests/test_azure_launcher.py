@@ -185,6 +185,7 @@ def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothi
     assert (SWEEP / "leaderboard.csv").read_text() == first
 
 
+@pytest.mark.slow
 def test_the_client_blends_what_it_has_fetched_to_the_figures_of_the_local_blend(
     sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
 ) -> None:

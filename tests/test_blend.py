@@ -209,6 +209,7 @@ def test_weights_that_fit_no_folds_are_refused(blended, call_task, workdir):
     assert (status, "blend has weights for 3 folds, and split makes 4" in err) == (2, True), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [("split=group", "data.group=shop"), ("split=chronological", "data.date=day")])
 def test_a_leaderboard_in_python_is_blended_whatever_its_split(split, workdir, unrendered):
     rng = np.random.default_rng(0)

@@ -98,6 +98,7 @@ def test_without_the_recorded_sha256_the_compiled_code_gets_no_byte(name, saved,
     assert seen != []  # this is where it would have got them
 
 
+@pytest.mark.slow
 def test_a_result_loads_it_with_the_sha256_of_its_record(workdir):
     pytest.importorskip("lightgbm", reason="the boosting extra is not installed")
     made = bikeml.run("tracking=none", "evaluation.bootstrap_samples=100", *FEW["lightgbm"], "hydra.run.dir=out")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bikeml
+from bikeml import cli
 from bikeml.config.estimators import Range
 from bikeml.config.schema import typed
 from bikeml.config.sections import complete, take_known
@@ -22,6 +23,7 @@ from bikeml.experiment.searching.tpe import Choice, Tpe
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.record import as_json
 from bikeml.records.run_folder import RunFolder
+from bikeml.system.clock import entered
 from bikeml.table.data import read_table
 from bikeml.table.split import split_table
 from bikeml.terminal.progress import silent
@@ -71,6 +73,7 @@ def assert_same(one, other):
     assert one.outcome.best_params == other.outcome.best_params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["halving", "optuna"])
 def test_the_same_seed_gives_the_same_candidates_and_another_one_others(kind):
     _, first = search(*TREE, f"search={kind}")
@@ -265,3 +268,18 @@ def test_a_run_of_each_search_is_recorded_loaded_and_repeated_from_its_record(ki
     assert as_json(again.outcome.best_params) == record.search.best_params
     found = [each.scores["mean_test_score"] for each in record.search.candidates]
     assert [*again.outcome.candidates["mean_test_score"]] == found
+
+
+@pytest.mark.parametrize("command", ["start", "run_multirun"])
+def test_a_budget_begins_anew_after_a_command_of_the_same_process(command, monkeypatch):
+    monkeypatch.setattr("bikeml.cli._finish", lambda _: entered(0.0))
+    monkeypatch.setattr("bikeml.cli._call_hydra", lambda *_: InterruptedError(str(entered(0.0))))
+    call = getattr(cli, command)
+    if command == "start":
+        noted = call([], seconds_ago=1000)
+    else:
+        with pytest.raises(InterruptedError) as caught:
+            call(["model=rf"])
+        noted = float(str(caught.value))
+    assert 0 < noted <= time.time()
+    assert entered(5.0) == 5.0, "what is called later was not entered then"

@@ -72,6 +72,7 @@ def test_cells_come_in_the_order_of_the_list_with_each_axis_of_the_command():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_cell_of_a_list_is_recorded_as_if_its_words_were_the_command(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, 'sweep.cells=["model=linear target=sqrt","model=baseline"]') == 0

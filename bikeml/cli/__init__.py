@@ -21,7 +21,7 @@ from bikeml.cli.command import do_task
 from bikeml.cli.hydra_app import BegunSweep, find_option_folders, noted_sweeps, parse, register_plugins
 from bikeml.config.composition import COMPOSITION_ERRORS, checked_files, config_dir, explain, hydra_set_aside
 from bikeml.errors import TRACEBACK_VARIABLE, BikemlError, ConfigError, PlannedError, RunFolderError
-from bikeml.system.clock import enter
+from bikeml.system.clock import command_entered
 from bikeml.system.files import HYDRAS_RECORD, clean_file, remove_if_empty
 from bikeml.system.interrupts import clean_up, find_interrupt
 from bikeml.system.redaction import learn, learn_environment
@@ -38,10 +38,9 @@ def start(argv: Sequence[str], seconds_ago: float = 0.0) -> int:
 
     0 done, 1 failed, 2 bad config or data, 3 left while jobs go on, 130 or 143 interrupted.
     """
-    enter(seconds_ago)
     learn_environment()
     learn(*argv)
-    with clean_output():
+    with command_entered(seconds_ago), clean_output():
         return _finish(argv)
 
 
@@ -136,11 +135,11 @@ def run_multirun(words: Sequence[str]) -> Path:
     Raises what ends the sweep; a cell that fails ends nothing.
     """
     argv = ["-m", *words]
-    enter()
     from bikeml.multirun.display.audience import unwatched
     from bikeml.multirun.story import conclude_foreign
 
-    with _process_of(argv, {"HYDRA_FULL_ERROR": "1"}), hydra_set_aside(), unwatched(), noted_sweeps() as begun:
+    process = _process_of(argv, {"HYDRA_FULL_ERROR": "1"})
+    with command_entered(), process, hydra_set_aside(), unwatched(), noted_sweeps() as begun:
         error = _call_hydra(parse(argv), Experiment())
         if begun and not begun[0].is_ours:
             conclude_foreign(begun[0].folder)

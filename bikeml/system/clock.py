@@ -3,15 +3,22 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 _entered: ContextVar[float] = ContextVar("entered")
 
 
-def enter(seconds_ago: float = 0.0) -> None:
-    """Note that a command was entered so many seconds ago."""
-    _entered.set(time.time() - seconds_ago)
+@contextmanager
+def command_entered(seconds_ago: float = 0.0) -> Iterator[None]:
+    """Note for the block that a command was entered so many seconds ago; what a program calls later is another one."""
+    token = _entered.set(time.time() - seconds_ago)
+    try:
+        yield
+    finally:
+        _entered.reset(token)
 
 
 def entered(otherwise: float) -> float:
