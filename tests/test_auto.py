@@ -51,7 +51,7 @@ def test_a_cell_of_many_keys_is_shown_by_its_model_and_what_else_it_sets():
 def test_a_table_of_negative_targets_has_a_leaderboard_of_the_cells_that_take_it(bikeml_main, workdir, capsys):
     path = write_table(np.sin(np.arange(80)) - 2, x=np.sqrt(np.arange(80)), constant=1)
     lines = 'sweep.cells=["model=ridge", "model=ridge target=sqrt", "model=svr target=standard"]'
-    assert bikeml_main(*AUTO, path, lines) == 0
+    assert bikeml_main(*AUTO, path, lines, "search.budget_seconds=600") == 0
     record = SweepFolder(workdir / "sweep").read()
     assert [cell.name for cell in record.cells] == ["model=ridge", "model=svr target=standard", "blend"]
     assert "cell 1, model=ridge target=sqrt: target.transformer makes no number of" in record.dropped[0]

@@ -23,7 +23,7 @@ from bikeml.experiment.check import check_estimators, find_tolerance
 from bikeml.experiment.encoding import width
 from bikeml.experiment.encoding.names import name_features
 from bikeml.experiment.grid import build_grid
-from bikeml.experiment.model_file import load_pipeline, save_pipeline
+from bikeml.experiment.model_file import hash_model, load_pipeline, save_pipeline
 from bikeml.experiment.model_folder import PACKAGES, check_folder, write_folder
 from bikeml.experiment.pipeline import build_pipeline
 from bikeml.records.fingerprint import fingerprint, identify, user_packages
@@ -105,8 +105,8 @@ def test_every_model_fits_every_kind_and_answers_the_same_after_loading(model, t
     assert np.isfinite(expected).all()
     assert pipeline.score(X, y) > LEAST.get(model, 0.5)
     write_folder(pipeline, X.head(5), "f" * 64, tmp_path)
-    np.testing.assert_array_equal(load_pipeline(tmp_path).predict(ASKED), expected)
-    np.testing.assert_array_equal(check_folder(tmp_path).predict(ASKED), expected)
+    np.testing.assert_array_equal(load_pipeline(tmp_path, hash_model(tmp_path)).predict(ASKED), expected)
+    np.testing.assert_array_equal(check_folder(tmp_path, hash_model(tmp_path)).predict(ASKED), expected)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -172,13 +172,15 @@ def test_plain_mlflow_answers_the_same(tmp_path):
 @pytest.mark.slow
 def test_the_real_scoring_server_answers_the_same(tmp_path):
     from bikeml.system.servers import wait_until_it_answers
-    from bikeml.tasks.models.serve import _server
+    from bikeml.tasks.models.serve import Options, _workers
+    from bikeml.tracking.application import SERVED, SERVED_SHA256
     from tests.azureml.processes import free_port
     from tests.test_serve import ask
 
     pipeline, port, log = fit("model=hist_gbr"), free_port(), tmp_path / "log"
     write_folder(pipeline, X.head(40), "f" * 64, tmp_path / "model")
-    with _server(tmp_path / "model", port, log) as server:
+    served = {SERVED: str(tmp_path / "model"), SERVED_SHA256: hash_model(tmp_path / "model")}
+    with _workers(served, Options(run="latest", port=port, workers=2), log) as server:
         wait_until_it_answers(server, port, "/ping", log)
         for rows in (ASKED, ASKED.tail(1)):
             answer = ask(f"http://127.0.0.1:{port}/invocations", {"dataframe_split": as_json(rows)})

@@ -186,7 +186,9 @@ def test_a_sweep_in_a_used_folder_takes_nothing_from_the_one_before(bikeml_main,
 @pytest.mark.slow
 def test_globs_sweep_over_every_option(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "search=glob(*)") == 0
-    assert set(board_of(workdir / "sweep")["name"]) == {"search=grid", "search=none", "search=random"}
+    assert set(board_of(workdir / "sweep")["name"]) == {
+        f"search={kind}" for kind in ("grid", "halving", "none", "optuna", "random")
+    }
 
 
 @pytest.mark.slow
