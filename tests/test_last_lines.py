@@ -20,7 +20,7 @@ from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.judgement import Search
 from bikeml.records.run import Destination, StoreRecord
 from bikeml.records.sweep import FailureRecord
-from bikeml.system.clock import enter
+from bikeml.system.clock import command_entered
 from bikeml.terminal.numbers import show_parts
 from tests.builders import run_record, write_run, write_sweep
 from tests.conftest import config_of
@@ -49,10 +49,10 @@ def told(out):
 
 
 def test_the_time_of_a_run_is_from_enter_and_says_what_the_rest_was(workdir, capsys):
-    enter(seconds_ago=20)
     record = run_record(started=time.time() - 8, seconds={"fit": 2.0, "judge": 1.0, "total": 5.0})
     record = record.model_copy(update={"metrics": {**record.metrics, "cv_r2_pooled": 0.5}})
-    show_run(write_run(workdir / "r", record), workdir / "r")
+    with command_entered(seconds_ago=20):
+        show_run(write_run(workdir / "r", record), workdir / "r")
     said = told(capsys.readouterr().out)["time"]
     assert re.fullmatch(
         r"20\.\d s: 1[12]\.\d start and imports, [12]\.\d read, [12]\.\d fit, 1\.\d judge, [23]\.\d record", said
@@ -186,9 +186,9 @@ def test_cells_that_were_run_before_are_counted(workdir, monkeypatch):
 
 
 def test_the_time_of_a_sweep_is_divided_where_its_first_cell_began(workdir, capsys):
-    enter(seconds_ago=time.time() - 90)
     cells = {"a": run_record(name="a", started=130.0), "b": run_record(name="b", started=135.0)}
     folder = write_sweep(workdir / "s", **cells)
     sweep = folder.look(folder.read().model_copy(update={"started": 100.0}))
-    show_places(sweep, build_leaderboard(sweep), ended=150.0)
+    with command_entered(seconds_ago=time.time() - 90):
+        show_places(sweep, build_leaderboard(sweep), ended=150.0)
     assert " s: 40.0 start and plan, 20.0 cells, " in told(capsys.readouterr().out)["time"]
