@@ -115,12 +115,12 @@ def _migrations_run_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _config_files_read_once() -> Iterator[None]:
-    """Read each file of conf/ and of Hydra once in a session: that is half of each composition."""
+def _config_files_listed_once() -> Iterator[None]:
+    """Ask once in a session which files of conf/ and of Hydra there are; bikeml itself reads each only once."""
     Plugins.instance()  # it imports the sources once more: the classes in their modules are not those that it uses
     with pytest.MonkeyPatch.context() as patch:
         for source in map(SourcesRegistry.instance().resolve, ("file", "pkg")):
-            for name in ("load_config", "is_group", "is_config"):
+            for name in ("is_group", "is_config"):
                 patch.setattr(source, name, _once(getattr(source, name)))
         yield
 

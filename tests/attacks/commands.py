@@ -158,9 +158,6 @@ class Ended:
 
     returncode: int
 
-    def poll(self) -> int:
-        return self.returncode
-
     def wait(self) -> int:
         return self.returncode
 
