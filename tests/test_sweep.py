@@ -20,6 +20,7 @@ from bikeml.records.sweep import Cell, SweepRecord, find_varying
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.records.tags import ERROR
 from bikeml.tracking import store
+from bikeml.tracking.sweeps import SweepStore
 from tests.conftest import DAILY, config_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -231,7 +232,6 @@ def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
 def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     from bikeml.records.fingerprint import fingerprint, identify
     from bikeml.records.params import describe, identity_tags, options_tag
-    from bikeml.tracking.sweeps import SweepStore
 
     config, choices = config_of(), {"model": "linear"}
     store, identity = SweepStore(config), identify(config, "a" * 64)
@@ -378,21 +378,38 @@ def test_a_sweep_reads_back_as_it_was_written(workdir):
     assert SweepFolder(workdir / "s").read() == sweep
 
 
-def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir, monkeypatch):
+@pytest.fixture
+def dead_owner():
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        began = psutil.Process(ended.pid).create_time()
+    return json.dumps(json.loads(store.owner()) | {"pid": ended.pid, "started": began})
+
+
+def begin_run(client, experiment, name, owner, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "owner", lambda: owner)
+        return store.begin_run(client, experiment, name, {}, time.time())
+
+
+def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir, monkeypatch, dead_owner):
     uri = f"sqlite:///{workdir}/mlflow.db"
     client = store.connect(uri)
     experiment = str(store.require_experiment(client, config_of().tracking, uri).experiment_id)
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        began = psutil.Process(ended.pid).create_time()
-    dead = json.dumps(json.loads(store.owner()) | {"pid": ended.pid, "started": began})
-    begun = {"alive": store.begin_run(client, experiment, "alive", {}, time.time())}
-    for name, tag in {"dead": dead, "elsewhere": dead.replace('"host": "', '"host": "x'), "unknown": "no json"}.items():
-        with monkeypatch.context() as patch:
-            patch.setattr(store, "owner", lambda tag=tag: tag)
-            begun[name] = store.begin_run(client, experiment, name, {}, time.time())
+    elsewhere = dead_owner.replace('"host": "', '"host": "x')
+    owners = {"alive": store.owner(), "dead": dead_owner, "elsewhere": elsewhere, "unknown": "no json"}
+    begun = {name: begin_run(client, experiment, name, owner, monkeypatch) for name, owner in owners.items()}
     assert bikeml_main("-m", *FAST) == 0
     statuses = {name: client.get_run(run_id).info.status for name, run_id in begun.items()}
     assert statuses == {"alive": "RUNNING", "dead": "KILLED", "elsewhere": "RUNNING", "unknown": "RUNNING"}
+
+
+def test_a_worker_that_dies_in_a_fresh_store_leaves_no_run_running(workdir, monkeypatch, dead_owner):
+    sweeps = SweepStore(config_of())
+    sweep = SweepRecord(command="command", started=1.5, cells=())
+    run_id, client = sweeps.begin(sweep).run_id, client_of(workdir)
+    cells = begin_run(client, client.get_run(run_id).info.experiment_id, "cell", dead_owner, monkeypatch)
+    sweeps.end(run_id, [], {}, "FINISHED")
+    assert client.get_run(cells).info.status == "KILLED"
 
 
 @pytest.mark.slow

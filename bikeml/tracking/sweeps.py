@@ -187,8 +187,9 @@ class SweepStore:
     def _relatives(self) -> dict[str, list[Run]]:
         return {}
 
-    @cached_property
+    @property
     def _experiments(self) -> list[str]:
+        """The ids of all experiments, asked for each time: the sweep itself adds one to a fresh store."""
         return [str(experiment.experiment_id) for experiment in self._client.search_experiments(max_results=1000)]
 
     def _search(self, condition: str, most: int) -> Iterator[Run]:
