@@ -119,6 +119,7 @@ def test_a_dataframe_gives_the_figures_of_its_file(workdir, houses):
     assert of_frame.record.dataset.roles == of_file.record.dataset.roles
 
 
+@pytest.mark.slow
 def test_the_embedded_table_as_a_dataframe_gives_its_published_figures(workdir):
     frame = pd.read_csv(DAILY, engine="python")
     roles = [f"data.{key}={value}" for key, value in (
@@ -258,6 +259,7 @@ def test_a_run_says_on_stderr_what_a_notebook_should_know(houses, workdir, capsy
     assert all(line in card for line in (*result.notes, *result.hints))
 
 
+@pytest.mark.slow
 def test_the_held_out_rows_have_the_index_of_the_dataframe(made, houses, workdir):
     named = houses.set_axis([f"house {number}" for number in range(len(houses))])
     named.loc["house 0", "price"] = None  # left out
@@ -414,6 +416,7 @@ def test_a_mistake_is_one_message_and_leaves_nothing(call, message, workdir):
     assert [*workdir.iterdir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_elsewhere", [False, True])
 def test_a_run_is_loaded_by_what_people_call_it(made, monkeypatch, is_elsewhere):
     folder, result, board = made
@@ -586,6 +589,7 @@ def test_columns_may_have_any_names(workdir):
     assert len(result.predict(frame.drop(columns=target))) == 60
 
 
+@pytest.mark.slow
 def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
     long = "x" * 250
     frame = houses.rename(columns={"price": long})

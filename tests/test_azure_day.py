@@ -87,6 +87,7 @@ def test_a_sleep_in_another_process_moves_the_clock_and_no_further(tmp_path) -> 
     server.close()
 
 
+@pytest.mark.long
 @pytest.mark.slow  # four launches; test_azure_schedules holds the same of a hundred drawn ones in memory
 def test_a_short_day_buys_every_cell_once_and_fetches_all_results(tmp_path) -> None:
     if reason := missing():

@@ -16,7 +16,7 @@ from tests.builders import seal_stored, stored_model
 from tests.conftest import DAILY
 
 lacking = blobs.missing() or containers.missing()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
+pytestmark = [pytest.mark.long, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
 
 
 COLUMNS = ["season", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]

@@ -152,6 +152,7 @@ def management(workspace: LoopbackAzureML) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.slow
 def test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_once(
     sweep: Main, workspace: LoopbackAzureML
 ) -> None:
@@ -170,6 +171,7 @@ def test_every_cell_is_one_job_with_its_own_result_and_what_all_need_is_made_onc
     assert "1,2,model=rf" in (SWEEP / "leaderboard.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothing(
     sweep: Main, workspace: LoopbackAzureML
 ) -> None:

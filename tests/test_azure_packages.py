@@ -152,6 +152,7 @@ def test_where_versions_differ_the_fingerprint_check_says_which(monkeypatch: pyt
         bikeml.run("tracking=none", "hydra.run.dir=out")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_job_in_a_curated_environment_adds_what_it_lacks_and_ends_with_its_result(
     bikeml_main: Main, workspace: LoopbackAzureML

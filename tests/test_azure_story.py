@@ -18,7 +18,7 @@ from tests.azureml import LoopbackAzureML
 from tests.azureml.blobs import missing
 from tests.azureml.store import GROUP, SUBSCRIPTION, WORKSPACE
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 GBR = ("model=gbr", "search=grid", "model.grid={learning_rate: [0.1, 0.2], n_estimators: [10, 20]}")
 SECONDS = 240

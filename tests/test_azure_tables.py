@@ -86,6 +86,7 @@ def told(folder: Path) -> dict[str, Any]:
     return {"fingerprint": record.fingerprint, "metrics": dict(record.metrics), "data": data, **files}
 
 
+@pytest.mark.long
 def test_a_test_file_is_held_out_by_a_job_too(workspace: LoopbackAzureML, houses: Any) -> None:
     houses[:60].to_csv("train.csv", index=False)
     houses[60:].to_csv("test.csv", index=False)
@@ -97,6 +98,7 @@ def test_a_test_file_is_held_out_by_a_job_too(workspace: LoopbackAzureML, houses
     assert job == here
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [SOME, pytest.param([*WRITERS], marks=pytest.mark.long)], ids=["some", "all"])
 def test_a_table_of_each_format_is_the_same_experiment_as_a_job(
     names: list[str], workspace: LoopbackAzureML, houses: Any

@@ -169,6 +169,7 @@ def test_a_cell_that_is_not_there_is_named(sweep: Main, workspace: LoopbackAzure
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_before_a_job_runs_its_log_is_that_of_its_image(
     sweep: Main, workspace: LoopbackAzureML, capsys: Shown, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_price_is_a_number(sweep: Main, workspace: LoopbackAzureML, capsys: Sh
     assert workspace.log.entries == []
 
 
+@pytest.mark.long
 @pytest.mark.slow  # a sweep in a process of its own
 @pytest.mark.usefixtures("workspace")
 def test_redirected_output_has_no_colour_codes_and_no_blank_lines() -> None:

@@ -96,7 +96,7 @@ def service():
         assert running.refused == []
 
 
-WORKSPACE_MARKS = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+WORKSPACE_MARKS = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("workspace", marks=WORKSPACE_MARKS)])
@@ -262,7 +262,7 @@ def test_the_whole_address_of_a_workspace_is_a_workspace():
         nowhere.models()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_azure
 def test_a_backend_is_imported_when_it_is_used():
     code = """

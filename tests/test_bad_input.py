@@ -413,6 +413,7 @@ def test_a_disk_too_full_for_a_warning_in_the_log_is_told_once(workdir):
     assert_nothing_left_behind(workdir, "out/bikeml.log")
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_an_earlier_result_as_it_was(refuse, bikeml_main, workdir, full_disk):
     assert bikeml_main(*FAST, "hydra.run.dir=out") == 0
     before = {file: file.read_bytes() for file in (workdir / "out").rglob("*") if file.is_file()}
@@ -421,6 +422,7 @@ def test_a_full_disk_leaves_an_earlier_result_as_it_was(refuse, bikeml_main, wor
     assert {file: file.read_bytes() for file in (workdir / "out").rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_disk_too_full_for_the_store_keeps_the_result(refuse, full_disk):
     full_disk(200_000)
     refuse([*FAST[1:], "hydra.run.dir=out"], r"cannot record the run in '.*mlflow.db': .*nothing is lost", status=1)

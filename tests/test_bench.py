@@ -33,7 +33,7 @@ def test_every_benchmark_is_run_here():
     assert sorted(SMALLEST) == sorted(path.name for path in (ROOT / "scripts").glob("bench_*.py"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_benchmark_runs_with_its_smallest_setting(name, tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / name), *SMALLEST[name]]

@@ -84,6 +84,7 @@ def test_each_fold_is_scored_with_the_weights_that_its_rows_did_not_choose(blend
         np.testing.assert_allclose(of_fold["predicted"], np.average(predicted, axis=0, weights=weights), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_blend_that_is_fitted_anew_has_the_figures_of_the_one_made_of_fitted_cells(blended, workdir):
     sections = yaml.safe_load((blended / "blend" / "config.yaml").read_text())
     own = workdir / "conf" / "experiment"
@@ -125,6 +126,7 @@ def test_the_task_makes_the_same_blend_later_and_again(plain, blended, call_task
     assert "Members" in (plain / "blend" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_in_the_test_rows_changes_no_weight_and_no_fold(plain, blended, call_task):
     for number in range(4):  # as if the held-out rows had been others
         file = plain / str(number) / "predictions.csv"
@@ -137,6 +139,7 @@ def test_what_is_in_the_test_rows_changes_no_weight_and_no_fold(plain, blended, 
     assert figures_of(plain / "blend")[1] == figures_of(blended / "blend")[1]
 
 
+@pytest.mark.slow
 def test_a_broken_or_failed_cell_is_left_out_and_told(plain, call_task):
     (plain / "1" / FOLDS).write_text("changed")
     status, _, err = call_task("blend", plain)
@@ -194,6 +197,7 @@ def test_cells_of_one_table_and_split_can_be_blended():
     check_alike([config_of("model=rf"), config_of("model=gbr", "preprocessing=standard", "target=sqrt")])
 
 
+@pytest.mark.slow
 def test_a_sweep_without_enough_cells_ends_without_a_blend_and_says_so(call_task, workdir):
     status, _, err = call_task("-m", *CHEAP, "model=linear", "sweep.blend=true", f"hydra.sweep.dir={workdir / 's'}")
     assert status == 0
@@ -225,6 +229,7 @@ def test_a_leaderboard_in_python_is_blended_whatever_its_split(split, workdir, u
         assert [member["fold_weights"][0] for member in members_of(mixed.folder)] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_blend_that_cannot_be_fitted_is_a_failed_row_and_costs_no_cell(plain, call_task, monkeypatch):
     def refuse(*_):
         raise FitError("the members have had a row")

@@ -42,6 +42,7 @@ def test_the_products_of_errors_choose_as_the_metric_itself_does(seed):
     assert R2.measure(y, chosen) == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.integers(0, 10**6), st.sampled_from([R2, MAE]), st.integers(1, 3))
 def test_what_a_fold_scores_changes_no_weight_of_the_fold(seed, metric, repeats):

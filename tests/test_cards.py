@@ -85,6 +85,7 @@ def test_a_card_links_to_a_page_that_a_notebook_can_open(cards):
     assert 'href="./javascript%3Awindow.hacked%3D1/' in cards.sweep
 
 
+@pytest.mark.slow
 def test_a_page_elsewhere_is_told_and_not_linked(workdir, tmp_path_factory):
     board = bikeml.sweep("model=baseline", *FAST, f"hydra.sweep.dir={tmp_path_factory.mktemp('elsewhere')}")
     assert str(board.page) in board._repr_html_()

@@ -37,6 +37,7 @@ def test_the_default_command_prints_the_published_figures_beside_ours(bikeml_mai
     assert (workdir / "mlflow.db").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "following"),
     [
@@ -68,6 +69,7 @@ def test_a_searched_run_is_marked_as_tuned_on_these_rows(bikeml_main, capsys):
     assert "(of 4 candidates)" in out
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seed_is_called_not_reproducible(bikeml_main, capsys):
     assert bikeml_main(*FAST, "hydra.run.dir=out", "model=tree", "seed=null") == 0
     assert "not reproducible: a random_state is null" in capsys.readouterr().out
@@ -117,12 +119,14 @@ def test_a_users_mistake_is_one_message_and_status_2(bikeml_main, workdir, capsy
         assert [path for path in workdir.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_a_second_run_in_a_folder_leaves_nothing_of_the_first(bikeml_main, workdir):
     assert bikeml_main(*FAST, "hydra.run.dir=out", "model=tree", "search=grid") == 0
     assert bikeml_main(*FAST, "hydra.run.dir=out") == 0
     assert not {"tree.txt", "cv_results.csv", "search.png"} & {file.name for file in (workdir / "out").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_sweeps_record_holds_no_secret(bikeml_main, workdir, capfd):
     paths = f"data.path='http://me:hush@127.0.0.1:1/x?sig=hush',{DAILY}"
     assert bikeml_main("-m", *FAST, "hydra.sweep.dir=sweep", paths) == 1
@@ -137,6 +141,7 @@ def test_a_failed_fit_is_status_1(bikeml_main, capsys):
     assert "the pipeline could not be fitted" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_unreachable_store_is_status_1_and_says_where_the_result_is(bikeml_main, workdir, capsys):
     assert bikeml_main(*FAST[1:], "tracking=server", "tracking.uri=http://127.0.0.1:1", "hydra.run.dir=out") == 1
     error = capsys.readouterr().err
@@ -231,6 +236,7 @@ def test_the_console_script_and_the_module_are_the_same_program():
     assert "_target_: sklearn.linear_model.LinearRegression" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_python_call_reads_the_environment_of_no_other_hydra_app():
     assert bikeml.run(*FAST, "hydra.run.dir=a").fingerprint == bikeml.run(*FAST, "hydra.run.dir=b").fingerprint
 
@@ -247,6 +253,7 @@ def test_a_start_leaves_the_process_as_it_was(monkeypatch, capsys):
     assert (sys.argv, dict(os.environ)) == (argv, environment)
 
 
+@pytest.mark.slow
 def test_a_second_start_knows_nothing_of_the_first(workdir, capsys):
     assert start(["-m", *FAST, "seed=0", "model.estimator=null", "hydra.sweep.dir=sweep"]) == 2
     assert start([*FAST, "hydra.run.dir=out"]) == 0
@@ -268,6 +275,7 @@ def test_secrets_are_taken_out_of_text(text, shown):
     assert redact(text) == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["--help", "predict --help", "--cfg job"])
 def test_a_reader_that_goes_away_gets_no_complaint(workdir, words):
     """As behind `| head -1`, with a pipe that is closed before anything is written."""

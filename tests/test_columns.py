@@ -493,6 +493,7 @@ columns = st.dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(columns)
 def test_a_decision_decides_nothing_anew(cells):
@@ -510,6 +511,7 @@ def test_a_decision_decides_nothing_anew(cells):
     assert again.notes == ()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(columns, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_matters_to_row_numbers_alone(cells, random):
@@ -527,6 +529,7 @@ def test_the_order_of_the_rows_matters_to_row_numbers_alone(cells, random):
     assert both[0] == both[1]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(columns, st.integers(0, 4))
 def test_what_one_column_holds_decides_nothing_of_another_that_is_no_copy(cells, place):

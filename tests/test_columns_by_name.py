@@ -149,6 +149,7 @@ def test_wrong_steps_are_refused_before_the_table_is_read(override, message):
         check_estimators(config_of("model=rf", "preprocessing=none", "search=grid", override))
 
 
+@pytest.mark.slow
 def test_gaps_are_taken_by_the_columns_whose_own_steps_fill_them(workdir):
     gappy = TABLE.assign(temp=TABLE["temp"].mask(TABLE.index < 3))
     gappy.to_csv("gappy.csv", index=False)
@@ -187,6 +188,7 @@ def test_a_run_with_own_steps_and_steps_after_them_is_searched_saved_and_read_ba
     np.testing.assert_array_equal(loaded.predict(TABLE), result.pipeline.predict(TABLE))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_gaps_reach_no_step_that_refuses_them(workdir):
     TABLE.assign(hum=TABLE["hum"].mask(TABLE.index % 9 == 0)).to_csv("gappy.csv", index=False)
@@ -308,6 +310,7 @@ def test_names_of_encoded_columns_are_taken_too():
     build_pipeline(config, X).fit(X, TABLE["rentals"])
 
 
+@pytest.mark.slow
 def test_a_search_over_names_shares_fits_and_stays_exact():
     words = ("search=grid", "model.grid.max_iter=[5, 10]", "+model.grid.monotonic_cst=[null, {temp: 1}, {hum: -1}]")
     fewer = ("~model.grid.learning_rate", "~model.grid.max_leaf_nodes")
@@ -337,6 +340,7 @@ def test_a_run_with_names_is_saved_and_read_back(workdir):
     assert not any("monotonic_cst" in hint for hint in result.record.hints)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("model", "told"),
@@ -348,6 +352,7 @@ def test_a_constraint_by_position_says_which_column_it_means(model, told):
     assert any(told in hint for hint in result.record.hints)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_interactions_by_position_say_which_columns_they_mean(workdir):
     groups = "model.estimator.interaction_cst=[[0, 1], [2]]"
@@ -361,6 +366,7 @@ def test_interactions_by_name_are_refused_where_no_position_is_put_for_them():
         check_estimators(config)
 
 
+@pytest.mark.slow
 def test_what_a_column_and_all_of_them_pass_counts_and_nothing_else():
     def of(*overrides):
         return fingerprint(identify(config_of("preprocessing=none", *overrides), "a" * 64))

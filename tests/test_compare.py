@@ -243,6 +243,7 @@ def folders(workdir):
     return workdir
 
 
+@pytest.mark.slow
 def test_the_command_compares_folders_without_any_store_and_writes_the_page(folders, capsys):
     assert start(["compare", "./a", "./b", "tracking=none", "output=pages/ab.html"]) == 0
     shown = capsys.readouterr().out
@@ -253,6 +254,7 @@ def test_the_command_compares_folders_without_any_store_and_writes_the_page(fold
     assert not (folders / "compare.html").exists()
 
 
+@pytest.mark.slow
 def test_the_page_is_opened_if_it_is_asked_for(folders, capsys, monkeypatch):
     opened = []
     monkeypatch.setattr("bikeml.tasks.compare.open_page", opened.append)

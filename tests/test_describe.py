@@ -129,6 +129,7 @@ def houses(workdir):
     return frame
 
 
+@pytest.mark.slow
 def test_what_explore_writes_decides_the_same_and_is_never_overwritten(houses, workdir, call_task):
     file = workdir / "my conf" / "data" / "houses.yaml"
     words = ("data=csv", "data.path=houses.csv", "data.target=price", f"write='{file}'")
@@ -155,6 +156,7 @@ def test_what_explore_writes_decides_the_same_and_is_never_overwritten(houses, w
     assert file.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_columns_in_no_list_are_written_as_left_out(workdir, call_task):
     status, _, err = call_task("explore", "write=conf/data/bikes.yaml")
     assert status == 0, err

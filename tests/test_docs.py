@@ -204,7 +204,7 @@ def is_ours(message: str, source: str) -> bool:
     return bool(words) and all(re.search(word, source) for word in words)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_site_builds_without_a_warning(workdir: Path) -> None:
     pytest.importorskip("sphinx", reason="the docs extra is not installed")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), "site"]
@@ -217,7 +217,7 @@ def test_the_site_builds_without_a_warning(workdir: Path) -> None:
 # docs/architecture.md
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_additions_of_the_architecture_page_work(workdir: Path) -> None:
     """A model, a table, a metric, a task and a store are added to a copy as the page says, in at most two files each."""
     for name in ("bikeml", "conf"):
@@ -298,6 +298,7 @@ def test_every_message_in_the_table_of_errors_is_one_of_ours_or_azures() -> None
     assert [message for message in quoted if message not in source] == []
 
 
+@pytest.mark.slow
 @needs_azure
 def test_the_plan_tells_what_the_page_says(
     bikeml_main: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -310,7 +311,7 @@ def test_the_plan_tells_what_the_page_says(
     assert matches(read_blocks(AZURE)[number + 1].text, said), said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))
 def test_the_page_walks_from_an_empty_workspace_to_an_answer_and_back(azureml: LoopbackAzureML, workdir: Path) -> None:
     shutil.copy(DAILY, workdir / "NEW.csv")

@@ -38,7 +38,7 @@ ENVIRONMENT = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_first_run_of_the_readme_shows_what_the_readme_shows(workdir: Path) -> None:
     blocks = read_blocks(README)
     number = next(i for i, block in enumerate(blocks) if any("model=gbr" in command for command in block.commands))
@@ -46,7 +46,7 @@ def test_the_first_run_of_the_readme_shows_what_the_readme_shows(workdir: Path) 
     assert matches(blocks[number + 1].text, said), said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", WALKED, ids=lambda page: page.stem)
 def test_a_page_can_be_followed_from_top_to_bottom(page: Path, workdir: Path, request: pytest.FixtureRequest) -> None:

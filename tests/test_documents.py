@@ -64,6 +64,7 @@ def test_aliases_that_repeat_little_are_followed():
     }
 
 
+@pytest.mark.slow
 @given(TREES)
 def test_what_yaml_and_json_can_hold_is_read_as_their_libraries_read_it(tree):
     assert parse_yaml(yaml.safe_dump(tree)) == tree

@@ -78,13 +78,13 @@ def assert_is_loaded_by_all(config, folder, table=TABLE):
             np.testing.assert_allclose(model.predict(X), expected, rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "target"), list_all("regressor").items())
 def test_a_regressor_predicts_the_same_through_every_loader(name, target, workdir):
     assert_is_loaded_by_all(of_regressor(name, target), Path("model"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "target"), [(name, target) for name, target in list_all("transformer").items() if name not in REFUSED]
 )

@@ -62,6 +62,7 @@ def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessi
     assert (result.record.search is not None) == (search == "grid") == result.record.cv.tuned_on_these_rows
 
 
+@pytest.mark.slow
 def test_a_chronological_experiment_runs_with_a_search():
     result = bikeml.run(*FAST, "split=chronological", "search=grid", "hydra.run.dir=out")
     assert len(result.record.cv.scores["r2"]) == 5
@@ -96,6 +97,7 @@ def test_the_same_command_twice_gives_the_same_to_the_last_bit():
     assert first.record.cv == second.record.cv
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_working_folder_and_thread_count_change_nothing(workdir):
     outcomes = []
@@ -121,6 +123,7 @@ def test_working_folder_and_thread_count_change_nothing(workdir):
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.slow
 def test_python_gets_everything_about_the_run(workdir):
     result = bikeml.run(*FAST, "model=tree", "hydra.run.dir=out")
     assert isinstance(result.pipeline, Pipeline)
@@ -130,6 +133,7 @@ def test_python_gets_everything_about_the_run(workdir):
     assert result.pipeline.predict(pd.read_csv(DAILY)).shape == (731,)
 
 
+@pytest.mark.slow
 def test_the_run_folder_holds_the_whole_record(workdir):
     result = bikeml.run(*FAST, "model=tree", "search=grid", "hydra.run.dir=out")
     out = workdir / "out"
@@ -155,6 +159,7 @@ def test_the_run_folder_holds_the_whole_record(workdir):
     np.testing.assert_array_equal(predictions["actual"], table["rentals"].iloc[predictions["row"] - 1])
 
 
+@pytest.mark.slow
 def test_the_predictions_of_the_folds_give_their_scores(workdir):
     result = bikeml.run(*FAST, "model=tree", "split.repeats=2", "hydra.run.dir=out")
     folds = pd.read_csv(workdir / "out" / "folds.csv", converters={"actual": float, "predicted": float})
@@ -174,6 +179,7 @@ def test_nested_cross_validation_judges_the_search_itself():
     assert tuned.record.cv != nested.record.cv
 
 
+@pytest.mark.slow
 def test_a_table_of_text_categories_fits_with_standard_preprocessing(workdir):
     rows = [f"{i},{['red', 'blue', 'green'][i % 3]},{i * 2 + i % 3}" for i in range(60)]
     (workdir / "my.csv").write_text("size,colour,price\n" + "\n".join(rows))
@@ -196,6 +202,7 @@ def write_gappy_table(folder):
     return ["data=csv", "data.path=my.csv", "data.target=price", "data.numeric=[size]", *COLOURS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choice",
     [
@@ -222,6 +229,7 @@ def test_gaps_that_nothing_fills_are_refused_with_the_way_out(workdir):
         bikeml.run(*FAST, *write_gappy_table(workdir), "preprocessing=standard")
 
 
+@pytest.mark.slow
 def test_the_same_table_from_a_file_is_the_same_experiment():
     other = bikeml.run(*FAST, f"data.path={DAILY}", "hydra.run.dir=out")
     assert other.fingerprint == bikeml.run(*FAST, "hydra.run.dir=out").fingerprint
@@ -282,6 +290,7 @@ def test_of_a_large_tree_the_first_levels_are_written():
     assert len(first_levels.splitlines()) < 2 ** (summary.LEVELS_OF_A_LARGE_TREE + 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "threads"), [(731, {1}), (1, {1, 3})])
 def test_openmp_has_threads_where_there_are_rows_for_them(monkeypatch, rows, threads):
     seen = set()

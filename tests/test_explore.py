@@ -70,6 +70,7 @@ def test_the_figures_are_those_of_the_table(made):
     assert "mean 848.2, median 713" in page
 
 
+@pytest.mark.slow
 def test_the_held_out_part_is_that_of_the_experiment(made):
     import bikeml
 
@@ -86,6 +87,7 @@ def test_the_only_hint_at_the_embedded_table_is_the_pair_of_temperatures():
     assert hints(look_at_daily()) == ["temp and atemp say almost the same"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date_format", ["%Q", "%d %d"])
 def test_a_bad_date_format_is_told_where_the_split_is_by_date(date_format):
     words = ("data.date=dteday", f"data.date_format='{date_format}'")
@@ -96,6 +98,7 @@ def test_a_bad_date_format_is_told_where_the_split_is_by_date(date_format):
     assert "No rows can be held out" in hints(looked)
 
 
+@pytest.mark.slow
 def test_leaks_constants_gaps_and_drift_are_hinted_at():
     y = pd.read_csv(DAILY)["rentals"]
     rng = np.random.default_rng(0)
@@ -155,6 +158,7 @@ def test_the_levels_of_a_target_predict_it_and_the_square_root_of_its_square_too
     assert predict_alone(pd.Series(y), np.random.default_rng(1).normal(size=500)) == 0
 
 
+@pytest.mark.slow
 def test_gaps_that_rise_in_the_held_out_part_drift_and_others_do_not():
     looked = look_at_daily()
     rng, temp = np.random.default_rng(0), pd.read_csv(DAILY)["temp"]
@@ -179,6 +183,7 @@ def test_copies_are_told_only_above_chance():
     assert count_copies(many, is_feature, None) == (0, 0, False, False)
 
 
+@pytest.mark.slow
 def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workdir):
     rows = np.random.default_rng(0).integers(0, 100, 20_000)
     pd.DataFrame({"y": rows, "a": rows / 7, "b": "x"}).to_csv("my.csv", index=False)
@@ -196,6 +201,7 @@ def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workd
     assert "All values come from 1,000 rows drawn at random." in page
 
 
+@pytest.mark.slow
 def test_the_most_serious_findings_are_told_and_the_others_counted(call, workdir):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"y": rng.normal(size=60), "a": rng.normal(size=60), "b": "x"})
@@ -280,6 +286,7 @@ def test_a_wrong_command_is_one_message_and_leaves_nothing(refuse, command, mess
     refuse(command.split(), message, status)
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_no_half_of_a_page(call, workdir, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -344,6 +351,7 @@ def page_of(looked):
     return render_page(looked, Explorable(looked.frame, looked.config, [], {}), choose(looked, 40))
 
 
+@pytest.mark.slow
 def test_each_column_has_its_role_and_kind(mixed):
     assert [(each.name, each.role, each.kind) for each in mixed.columns] == [
         ("y", "target", "number"),
@@ -363,6 +371,7 @@ def test_each_column_has_its_role_and_kind(mixed):
         assert said in text
 
 
+@pytest.mark.slow
 def test_dates_are_drawn_over_time_and_text_by_length_or_value(mixed):
     page = page_of(mixed)
     captions = re.findall(r"<figcaption>(.*?)<span>(.*?)</span>", page)
@@ -398,6 +407,7 @@ def test_the_period_of_dates_leaves_few_enough_to_draw(first, last, period):
     assert look_plots.find_period(dates) == period
 
 
+@pytest.mark.slow
 def test_gaps_are_said_and_what_was_left_out_for_a_reason_is_not_blamed(mixed):
     found = dict(find_hints(mixed))
     assert found["1 column has gaps"].startswith("Missing cells: size ")
@@ -406,6 +416,7 @@ def test_gaps_are_said_and_what_was_left_out_for_a_reason_is_not_blamed(mixed):
     assert "Nothing stands out" not in page_of(mixed)
 
 
+@pytest.mark.slow
 def test_hints_say_what_the_chosen_preprocessing_does():
     frame = pd.DataFrame({"y": range(300), "code": [f"c{i % 150}" for i in range(300)], "note": "some words"})
     roles = {"categorical": ["code"], "text": ["note"]}
@@ -418,6 +429,7 @@ def test_hints_say_what_the_chosen_preprocessing_does():
     assert not {"code has 150 levels", "1 column of text is not used"} & auto.keys()
 
 
+@pytest.mark.slow
 def test_the_same_hint_at_many_columns_is_one_line():
     rng = np.random.default_rng(0)
     same = rng.normal(size=300)
@@ -439,6 +451,7 @@ def test_the_matrix_of_correlations_is_that_of_pandas_with_gaps_and_constants():
     pd.testing.assert_frame_equal(correlate(numbers), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_overview_has_the_numbers_that_are_nearest_to_the_target(unrendered):
     rng = np.random.default_rng(0)
     y = rng.normal(size=200)

@@ -87,6 +87,7 @@ def test_two_folders_are_never_mixed(workdir, refusing):
     assert names(workdir) == ["one", "one/one", "other", "other/other"]
 
 
+@pytest.mark.slow
 def test_a_run_is_complete_in_a_folder_that_renames_nothing(workdir, refusing):
     refusing(errno.EPERM)
     bikeml.run("tracking=none", "hydra.run.dir=out")

@@ -101,6 +101,7 @@ def test_the_number_of_a_cell_is_the_same_in_every_batch_and_where_others_are_re
     assert [each["identity"]["config"]["seed"] for each in results(workdir / "second")] == [0, 1, 2]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_number_of_a_cell_is_the_same_with_another_launcher(bikeml_main, workdir):
     words = ("model=linear,tree,linear,lasso", "seed=${hydra:job.num}", "hydra/launcher=joblib")
@@ -186,6 +187,7 @@ def test_a_recipes_choices_in_hydras_groups_win_over_ours_and_give_way_to_the_co
         assert [choices[group] for group in of_hydra] == chosen
 
 
+@pytest.mark.slow
 def test_a_hyperparameter_file_chooses_sweeper_mode_and_axes(bikeml_main, workdir, capsys):
     text = f"{RECIPE}hydra: {{mode: MULTIRUN, sweeper: {{params: {{model: 'linear,lasso'}}}}}}\n"
     write(workdir / "mine" / "hparams_search" / "two.yaml", text)

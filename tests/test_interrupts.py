@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import assert_nothing_left_behind
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals and these signals are a thing of Unix")
-pytestmark = pytest.mark.slow  # each run is a process that imports everything
+pytestmark = pytest.mark.long  # each run is a process that imports everything
 
 RUN = ("-m", "bikeml", "hydra.run.dir=out")
 FOREST = ("model=rf", "model.estimator.n_estimators=2000")

@@ -15,6 +15,7 @@ LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "submitit": ("hydra/launcher=submitit_local",),
 }
+CASES = [pytest.param(LAUNCHERS["joblib"], marks=pytest.mark.long), LAUNCHERS["submitit"]]
 
 
 class AnotherLauncher:
@@ -27,7 +28,7 @@ class AnotherLauncher:
         self.launched.append(job_overrides)
 
 
-@pytest.mark.parametrize("words", LAUNCHERS.values(), ids=LAUNCHERS)
+@pytest.mark.parametrize("words", CASES, ids=LAUNCHERS)
 @pytest.mark.slow
 @pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.filterwarnings(

@@ -83,6 +83,7 @@ def test_a_result_whose_worker_is_killed_is_recorded_and_not_run_again(run, work
     assert (workdir / "sweep" / "0" / "published").exists()
 
 
+@pytest.mark.slow
 def test_a_cell_that_outlasts_the_budget_is_stopped_and_left_out_with_those_after_it(run, workdir):
     statuses, begun = run("quick=1", "sleep=600", "quick=2", size=1, budget=3.0)
     assert statuses == ["finished", "left out", "left out"]

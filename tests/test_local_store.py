@@ -63,6 +63,7 @@ def test_a_new_store_has_the_tables_that_mlflow_makes(workdir):
     assert look("ours.db") == look("theirs.db")
 
 
+@pytest.mark.slow
 def test_two_that_make_a_store_at_once_share_it(workdir):
     """Each makes its tables; the second to copy them finds those of the first, with what has been recorded since."""
     with contextlib.closing(sqlite3.connect(workdir / "mlflow.db", isolation_level=None)) as late:
@@ -82,6 +83,7 @@ def test_a_locked_store_names_the_process_that_writes(workdir, impatient):
     assert said == f"process {other.pid} writes to it and has not ended; wait for it, or end it"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_writer_that_has_not_ended_is_told_once_and_mlflow_prints_nothing(workdir, capfd):

@@ -344,6 +344,7 @@ def test_a_target_that_leaves_the_rank_undefined_is_refused_before_the_fit(workd
     assert bikeml.run(*words, "hydra.run.dir=b").metrics["cv_mape_mean"] is None
 
 
+@pytest.mark.slow
 def test_a_quantile_model_is_searched_and_ranked_by_its_pinball_loss_with_shared_fits():
     grid = "model.grid={n_estimators: [3, 6], learning_rate: [0.1, 0.3]}"
     result = bikeml.run(*FAST, *QUANTILE, "search=grid", grid, "hydra.run.dir=run")
@@ -470,6 +471,7 @@ def test_cells_of_several_ranks_are_refused_before_any_of_them_runs(words, ranks
     assert [*workdir.iterdir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_sweep_is_ranked_by_the_metric_that_is_asked_for(bikeml_main, capsys, workdir):
     words = ("model=linear,baseline", "evaluation.metrics=[mae,r2]", "evaluation.rank=mae", "hydra.sweep.dir=sweep")
@@ -518,6 +520,7 @@ def test_cells_that_are_far_worse_do_not_set_the_limits(sign, worst):
 # a search by a metric that may be undefined
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")  # scikit-learn's, of scores that are NaN
 def test_candidates_whose_score_is_undefined_are_the_last():
     words = ("model=lasso", "search=grid", "evaluation.metrics=[rmsle,r2]", "evaluation.rank=rmsle")

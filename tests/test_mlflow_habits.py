@@ -201,6 +201,7 @@ def test_a_run_of_another_store_does_not_count(monkeypatch):
     assert os.environ["MLFLOW_RUN_ID"] == "0" * 32
 
 
+@pytest.mark.slow
 def test_a_run_nests_in_the_active_one_of_the_same_store(uri):
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(f"notebook {Path.cwd().name}")
@@ -278,6 +279,7 @@ def fails_before_the_fit(message, *overrides):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_is_found_out_before_the_fit(guarded, monkeypatch):
     refusal = (
         r"refuses this user \(401 .*set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -319,6 +321,7 @@ def test_a_server_that_is_away_is_a_warning_and_the_result_is_recorded_later(ser
     assert MlflowClient(server).get_run(stored.run_id).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_recorded_nowhere_is_recorded_where_the_variable_says(server, monkeypatch):
     run("tracking=none")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
@@ -332,6 +335,7 @@ def test_a_sweep_asks_the_server_before_its_cells(guarded, bikeml_main, capsys):
     assert list(Path("sw").glob("*/result.json")) == []
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_can_be_restored_by_the_command_in_the_message(uri, workdir):
     name = f"deleted {workdir.name}"
     client = MlflowClient(uri)
@@ -398,6 +402,7 @@ def test_the_cells_of_a_sweep_stay_in_it_if_a_tag_names_a_parent(workdir, bikeml
     assert {client.get_run(cell).data.tags["mlflow.parentRunId"] for cell in cells} == {sweep}
 
 
+@pytest.mark.slow
 def test_the_commit_of_the_users_project_is_recorded_beside_bikemls(workdir):
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
@@ -410,6 +415,7 @@ def test_the_commit_of_the_users_project_is_recorded_beside_bikemls(workdir):
     assert tags.get("bikeml.git_commit") == own != head
 
 
+@pytest.mark.slow
 def test_a_table_is_a_dataset_that_mlflow_can_load_from_anywhere(workdir, monkeypatch):
     (workdir / "my").mkdir()
     (workdir / "my" / "rentals.csv").write_bytes(DAILY.read_bytes())
@@ -419,6 +425,7 @@ def test_a_table_is_a_dataset_that_mlflow_can_load_from_anywhere(workdir, monkey
     assert Path(mlflow.data.get_source(used.dataset).load()).read_bytes() == DAILY.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_use_of_the_machine_is_recorded_if_the_variable_asks(workdir, monkeypatch):
     client = MlflowClient(f"sqlite:///{workdir}/mlflow.db")
     quiet = client.get_run(run().run_id).data.metrics
@@ -439,6 +446,7 @@ def table(workdir):
     return pd.read_csv(DAILY)
 
 
+@pytest.mark.slow
 def test_the_model_is_a_logged_model_that_every_reader_finds(uri, table, call_task, workdir):
     result = run(f"tracking.uri={uri}", "model=tree")
     client = MlflowClient(uri)
@@ -473,6 +481,7 @@ def test_the_model_is_a_logged_model_that_every_reader_finds(uri, table, call_ta
     assert status == 0, err
 
 
+@pytest.mark.slow
 def test_the_model_is_stored_once_and_its_digest_holds(workdir):
     result = run()
     assert len(list((workdir / "mlartifacts").rglob("model.skops"))) == 1
@@ -486,6 +495,7 @@ def test_the_model_is_stored_once_and_its_digest_holds(workdir):
         find(config_of(f"tracking.uri=sqlite:///{workdir}/mlflow.db"), result.run_id).fetch_model(workdir / "y")
 
 
+@pytest.mark.slow
 def test_a_server_without_logged_models_has_the_model_among_the_files(server, monkeypatch, table):
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
@@ -517,6 +527,7 @@ def test_a_model_whose_upload_fails_is_not_left_pending(workdir, monkeypatch):
     assert [each.info.status for each in client.search_runs([experiment])] == ["FAILED"]
 
 
+@pytest.mark.slow
 def test_the_model_of_a_store_that_was_moved_is_found(workdir):
     (workdir / "a").mkdir()
     result = run(f"tracking.uri=sqlite:///{workdir}/a/mlflow.db")

@@ -53,6 +53,7 @@ def column_outside(state):
     state["nodes"]["feature"][0] = 99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["tree", "rf", "gbr", "extra_tree", "bagging", "adaboost"])
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -177,6 +178,7 @@ def as_text(members):
     return json.dumps({**text, **kept}).encode()
 
 
+@pytest.mark.slow
 def test_a_file_that_would_fill_the_memory_is_refused(workdir, fit):
     file = save_pipeline(fit("tree"), workdir)
     alter(file, lambda members: members.update({"zeros.npy": bytes(300 * 2**20)}))

@@ -528,6 +528,7 @@ def serve_and_ask(user: Shell) -> None:
     assert '"predictions"' in answer
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_that_could_not_be_recorded_is_recorded_by_the_command_that_is_proposed(workdir):
     user = Shell(workdir)

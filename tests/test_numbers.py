@@ -67,6 +67,7 @@ def test_an_r2_has_four_decimals_and_a_large_negative_one_two(value, shown):
     assert show_score(None, missing="–") == "–"
 
 
+@pytest.mark.slow
 def test_a_run_of_a_tiny_target_shows_its_errors(bikeml_main, workdir, capsys, unrendered):
     rows = [f"{i},{(i + i % 3) * 1e-7:.3e}" for i in range(60)]
     (workdir / "tiny.csv").write_text("x,y\n" + "\n".join(rows))

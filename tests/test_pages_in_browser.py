@@ -65,6 +65,9 @@ PAGES = {
 }
 
 
+SCHEMES = ["light", pytest.param("dark", marks=pytest.mark.long)]
+
+
 @pytest.fixture(scope="module", params=PAGES)
 def page(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
@@ -76,7 +79,7 @@ def open_all(page):
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_never_scrolls_sideways_and_does_nothing_that_its_names_say(page, look, width, scheme):
     opened = look(page, viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -88,7 +91,7 @@ def test_a_page_never_scrolls_sideways_and_does_nothing_that_its_names_say(page,
     assert faint == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_page_is_accessible(page, look, axe, scheme):
     opened = look(page, viewport={"width": 1200, "height": 900}, color_scheme=scheme)
     open_all(opened)

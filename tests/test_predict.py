@@ -332,6 +332,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TABLES)
 def test_rows_that_do_not_fit_are_one_message_and_leave_nothing(refuse, workdir, monkeypatch, case):
     monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", 150)
@@ -341,6 +342,7 @@ def test_rows_that_do_not_fit_are_one_message_and_leave_nothing(refuse, workdir,
     refuse(["data.path=new.csv"], message)
 
 
+@pytest.mark.slow
 def test_gaps_are_told_where_the_model_takes_them_and_refused_where_it_does_not(call, refuse, workdir, monkeypatch):
     monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", 150)
     (workdir / "new.csv").write_text(edit(300, hum=None))
@@ -363,6 +365,7 @@ def test_a_parquet_table_is_checked_too(refuse, workdir, change, message):
     refuse(["data.path=new.parquet"], message)
 
 
+@pytest.mark.slow
 def test_numbers_of_parquet_in_a_column_of_text_are_read_as_a_csv_file_spells_them(call, workdir):
     table = pd.read_csv("mixed.csv").assign(colour=7)
     table.to_parquet("new.parquet")
@@ -444,6 +447,7 @@ def test_a_damaged_model_is_refused_whatever_its_damage_is(refuse, model, place)
     refuse([], r"is not a model that bikeml wrote, or is damaged", status=1)
 
 
+@pytest.mark.slow
 def test_a_model_of_another_scikit_learn_is_refused_with_the_version_to_install(refuse, call, model):
     file = model[0] / "MLmodel"
     description = yaml.safe_load(file.read_text())
@@ -505,6 +509,7 @@ def test_the_interval_is_the_finite_sample_quantile_of_the_scaled_residuals_of_t
     assert told in err
 
 
+@pytest.mark.slow
 def test_a_run_without_a_scale_has_one_width_for_all_rows_and_says_so(call, workdir):
     """As a run of an earlier version, or one of few rows."""
     table = pd.DataFrame({"size": range(40), "price": np.arange(40) ** 2 - 9.0})
@@ -520,6 +525,7 @@ def test_a_run_without_a_scale_has_one_width_for_all_rows_and_says_so(call, work
     assert written["low"].min() < -9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "low"), [(["data.target_range=[-9,null]"], -9), (["data.target_range=null"], None)])
 def test_the_range_of_the_command_line_bounds_the_intervals(call, recorded, words, low):
     written = pd.read_csv(io.StringIO(call("interval=0.99", *words)[1]))
@@ -532,6 +538,7 @@ def test_a_range_that_does_not_hold_the_held_out_rows_is_refused(refuse):
     )
 
 
+@pytest.mark.slow
 def test_of_a_chronological_split_the_interval_promises_nothing(call, store, workdir):
     bikeml.run(*FAST, "model=linear", "split=chronological", "hydra.run.dir=run")
     _, _, err = call("run=latest", "interval=0.9")
@@ -568,6 +575,7 @@ def test_an_interrupt_leaves_nothing(call, workdir, monkeypatch):
     assert {*workdir.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_what_was_allowed_is_the_runs_own_and_not_the_present_configs(call, capsysbinary):
     table = pd.DataFrame({"season": ["wet", "dry"] * 30, "size": range(60), "price": range(60)})
     table.to_csv("my.csv", index=False)

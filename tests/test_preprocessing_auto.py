@@ -137,6 +137,7 @@ def test_gaps_are_filled_only_for_models_that_do_not_take_them(overrides, n_impu
 NO_GAPS = X.bfill().ffill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", "hist_gbr"])
 @pytest.mark.parametrize("rows", [X, NO_GAPS], ids=["gaps", "no gaps in training"])
 def test_a_gap_is_the_same_whatever_stands_for_it(model, rows, tmp_path):

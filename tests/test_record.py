@@ -88,6 +88,7 @@ def test_a_run_that_is_recorded_later_equals_one_that_was_recorded_at_once(call,
     assert sorted(children[0]) == sorted(children[1])
 
 
+@pytest.mark.slow
 def test_its_times_are_those_of_the_run(call):
     result = bikeml.run(*FAST, "tracking=none", "hydra.run.dir=out")
     assert call("out")[0] == 0
@@ -97,6 +98,7 @@ def test_its_times_are_those_of_the_run(call):
     assert run.info.end_time == pytest.approx((result.record.started + seconds) * 1000, abs=2)
 
 
+@pytest.mark.slow
 def test_to_record_twice_is_to_record_once(call):
     bikeml.run(*FAST, "tracking=none", "hydra.run.dir=out")
     (first, *_), (second, *_) = told = call("out"), call("out")
@@ -114,6 +116,7 @@ def test_a_run_whose_store_was_away_is_recorded_by_the_command_of_its_message(ca
     assert [run.info.status for run in runs_of("mlflow.db")] == ["FINISHED"]
 
 
+@pytest.mark.slow
 def test_a_sweep_is_recorded_with_its_cells_below_its_own_run(call, bikeml_main, workdir):
     sweep = [*FAST, "tracking=none", "model=linear,tree", "hydra.sweep.dir=sweep"]
     assert bikeml_main("-m", *sweep) == 0
@@ -133,6 +136,7 @@ def test_a_file_beside_the_model_that_the_record_does_not_name_stays_here(workdi
         assert sorted(file.name for file in place.iterdir()) == ["MLmodel", "model.skops"]
 
 
+@pytest.mark.slow
 def test_only_the_files_of_the_run_leave_its_folder(workdir):
     (workdir / ".env").write_text("TOKEN=1")
     (workdir / "customers.csv").write_text("mine")

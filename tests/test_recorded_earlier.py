@@ -143,6 +143,7 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
     assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "param", "value"), [("lasso", "model.estimator.alpha", "1.0"), ("rf", "search.scoring", "r2")]
 )

@@ -44,6 +44,7 @@ def test_the_same_run_has_one_version_and_an_alias_moves(run_ids, call):
     assert f"next  python -m bikeml predict {elsewhere} run=bikeml/1 data" in call("run=bikeml/1", elsewhere)[1]
 
 
+@pytest.mark.slow
 def test_models_of_two_names_count_for_themselves(run_ids, call):
     assert "version  1\n" in call("run=latest", "registered_model=rentals")[1]
     assert "version  1\n" in call("run=latest", "registered_model=other.name")[1]

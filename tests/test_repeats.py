@@ -53,6 +53,7 @@ def test_only_the_folds_of_more_repeats_are_fitted_and_all_scores_are_the_same(w
     assert most.record.cv.reused.n_folds == 6
 
 
+@pytest.mark.slow
 def test_runs_have_the_same_folds_if_only_their_number_or_their_judging_differs():
     def of(*overrides):
         return hash_folds(identify(config_of("model=tree", *overrides), "0" * 64))

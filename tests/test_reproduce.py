@@ -82,7 +82,7 @@ def run_in(checkout, *words):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "experiment",
     [
@@ -114,7 +114,7 @@ def test_a_run_of_a_clone_is_reproduced_to_the_last_bit_with_changes_that_were_n
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checkout, workdir):
     made = run_in(checkout, "bikeml", "model=linear", *FAST)
     assert made.returncode == 0, made.stderr
@@ -129,7 +129,7 @@ def test_other_code_gives_other_figures_unless_the_commit_is_brought_back(checko
     assert re.match(rf"bikeml: the code of run {run_id}, commit 0{{40}}, is not in .*; fetch it", done.stderr)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir):
     import bikeml
 
@@ -153,7 +153,7 @@ def test_a_figure_that_differs_is_named_with_all_that_has_changed(call, workdir)
     assert re.search("code  as it is here: the run was no git checkout's\n +fingerprint  the recorded one\n", out)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chance(call, workdir):
     # A process of its own: this one has more libraries in it, after other tests, than the one that runs it again
     subprocess.run(
@@ -175,7 +175,7 @@ def test_a_difference_without_a_change_of_packages_is_blamed_on_code_or_on_chanc
     assert re.search(f"fingerprint  another\n +note  {OF_AN_EARLIER_VERSION}", call("run=latest")[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, workdir):
     import bikeml
 
@@ -198,7 +198,7 @@ def test_a_table_that_was_changed_or_is_gone_is_said_before_anything_runs(call, 
     assert call("run=latest", "data.path=kept.csv")[0] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_an_interrupt_leaves_no_worktree_and_no_process(checkout, workdir, number):
     slow = "model.estimator.n_estimators=100"
@@ -236,6 +236,7 @@ def test_what_cannot_be_reproduced_is_one_message_and_leaves_nothing(call, workd
     assert list(workdir.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_recorded_config_without_a_table_is_one_message(call, workdir):
     import bikeml
 

@@ -59,6 +59,7 @@ def test_progress_counts_every_task_and_clones_have_none():
     assert len(seen) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jobs):
     whole = search(workdir / "kept", n_jobs=n_jobs).fit(X, y)
@@ -131,6 +132,7 @@ def test_a_backend_that_cannot_report_one_by_one_still_works():
         assert_same(search(n_jobs=2).fit(X, y), search().fit(X, y))
 
 
+@pytest.mark.slow
 def test_the_record_tells_fits_made_and_avoided(workdir):
     result = bikeml.run(*SEARCH)
     summary = json.loads((workdir / "out" / "result.json").read_text())
@@ -139,6 +141,7 @@ def test_the_record_tells_fits_made_and_avoided(workdir):
     assert result.record.search.counts["fits"] == 6
 
 
+@pytest.mark.slow
 def test_the_checkpoint_goes_when_the_run_has_finished(workdir):
     bikeml.run(*SEARCH, "search.checkpoint=true", f"search.checkpoint_dir={workdir}/kept")
     assert list((workdir / "kept").iterdir()) == []
@@ -164,6 +167,7 @@ def test_the_terminal_names_the_log_that_tells_of_a_checkpoint_that_cannot_be_wr
     assert (workdir / "out" / "bikeml.log").read_text().count("cannot keep fits in 'file/") == 1
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_kept_where_renames_are_refused(workdir, monkeypatch):
     def refuse(source, target):
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), source, None, target)

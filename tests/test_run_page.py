@@ -311,6 +311,7 @@ def test_a_page_that_no_run_wrote_is_not_overwritten(tmp_path):
         RunFolder(tmp_path).refuse_others()
 
 
+@pytest.mark.slow
 def test_report_makes_the_page_and_the_figures_of_a_copied_run_again(tmp_path, call_task):
     write(tmp_path / "run")
     copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
@@ -379,6 +380,7 @@ def test_open_opens_the_page_of_a_run_and_of_a_sweep_but_of_no_cell(workdir, mon
     assert opened == [workdir / "run" / PAGE, workdir / "sweep" / PAGE]
 
 
+@pytest.mark.slow
 def test_the_figures_are_drawn_once_for_pictures_and_page(tmp_path, monkeypatch):
     write(tmp_path)
     from bikeml.pages.run import report

@@ -111,6 +111,7 @@ def like(store, run_id, score, tags=None, params=None):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("can_order", [True, False])
 def test_what_is_better_on_other_folds_or_tuned_is_left_out_and_said(recorded, store, monkeypatch, capsys, can_order):
     monkeypatch.setattr(MlflowStore, "can_order", can_order)
@@ -126,6 +127,7 @@ def test_what_is_better_on_other_folds_or_tuned_is_left_out_and_said(recorded, s
         assert part in told
 
 
+@pytest.mark.slow
 def test_after_a_tuned_run_the_tuned_ones_are_compared(recorded, store, capsys):
     better = like(store, recorded[1]["searched"].run_id, 0.9)
     like(store, recorded[1]["linear"].run_id, 0.95)
@@ -155,6 +157,7 @@ def test_of_equal_scores_the_last_run_is_the_best(recorded, store, monkeypatch):
     assert find(config, "best").run_id == last.run_id
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_the_alias_or_version_of_its_model(recorded, store, monkeypatch):
     monkeypatch.setattr("bikeml.tracking.mlflow_store.PAGE", 1)  # more models than a page holds
     result = recorded[1]["tree"]

@@ -747,6 +747,7 @@ def searches(draw):
     return build(model), grid, data, arguments, fit_params
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(searches())
 @pytest.mark.filterwarnings("ignore")

@@ -172,6 +172,7 @@ def test_a_search_that_a_budget_has_ended_is_replayed_without_a_clock(kind, monk
     assert_same(ended, replayed)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("inline")
 def test_a_budget_that_suffices_leaves_the_config_of_a_search_without_one():
     words = ("model=tree", "preprocessing=none", "search=random", "search.n_candidates=3")
@@ -248,6 +249,7 @@ def test_optuna_that_is_not_installed_is_named(monkeypatch):
         check_estimators(config_of("search=optuna"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["halving", "optuna", "random"])
 def test_a_run_of_each_search_is_recorded_loaded_and_repeated_from_its_record(kind, workdir, inline, monkeypatch):
     monkeypatch.setattr(Budget, "is_over", property(lambda budget: budget._spent > 0))

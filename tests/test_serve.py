@@ -45,7 +45,7 @@ def ask(address, body, kind="application/json"):
         return json.load(reply)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", TASK_SIGNALS)
 def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdir, number):
     from bikeml.experiment.model_file import load_pipeline
@@ -65,7 +65,7 @@ def test_a_served_model_answers_its_example_and_leaves_no_process(run_id, workdi
     assert answer == list(load_pipeline("out/model").predict(pd.DataFrame(**body["dataframe_split"])))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_answer_as_one_does_and_end_when_the_command_is_interrupted_or_killed(run_id, workdir):
     from bikeml.experiment.model_file import load_pipeline
 
@@ -98,7 +98,7 @@ GAPS = "temp,city\n3.0,\n5.0,Ulm\n7.0,Bonn\n"
 CITY = ("data=csv", "data.path=cities.csv", "data.target=y", "data.numeric=[temp]", "data.categorical=[city]")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("preprocessing", ["standard", "imputed"])
 def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, preprocessing):
     import mlflow
@@ -129,7 +129,7 @@ def test_a_gap_in_text_answers_as_in_training_through_every_door(workdir, prepro
         process.communicate(timeout=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_that_end_by_themselves_say_what_they_said_last(run_id, workdir):
     says = "import os, sys\nif 'uvicorn' in sys.orig_argv: os.write(2, b'no uvicorn today'), os._exit(7)\n"
     (workdir / "sitecustomize.py").write_text(says)

@@ -59,6 +59,7 @@ def expect(frame, predicted):
         return mlflow_signature(frame, predicted).to_dict()
 
 
+@pytest.mark.slow
 @given(frame=frames())
 def test_the_signature_of_any_frame_is_mlflows(frame):
     predicted = np.zeros(len(frame))

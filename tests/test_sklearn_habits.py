@@ -44,6 +44,7 @@ def test_an_iterative_imputer_needs_no_switch():
     assert np.isfinite(pipeline.predict(X)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [
@@ -76,6 +77,7 @@ def autologged(workdir):
     mlflow.sklearn.autolog(disable=True)
 
 
+@pytest.mark.slow
 def test_autolog_makes_no_runs_of_a_runs_fits(autologged):
     from sklearn.linear_model import LinearRegression
 

@@ -82,6 +82,7 @@ def test_a_chronological_split_holds_out_the_latest_days():
     assert table.dates.iloc[split.train].max() < table.dates.iloc[split.test].min()
 
 
+@pytest.mark.slow
 @given(
     dates=st.lists(st.integers(0, 40), min_size=30, max_size=120).filter(lambda days: len(set(days)) > 12),
     folds=st.integers(2, 4),
@@ -252,6 +253,7 @@ def write_patients(workdir, **more):
 PATIENTS = ("data=csv", "data.path=patients.csv", "data.target=y", "split=group", "data.group=patient")
 
 
+@pytest.mark.slow
 def test_the_group_is_no_feature_unless_a_list_names_it_too(workdir):
     write_patients(workdir)
     table = read_table(config_of(*PATIENTS), Tolerance())

@@ -81,6 +81,7 @@ def test_a_target_that_grows_is_told_and_one_that_returns_each_year_is_not():
     assert find_time("sold", X[:20], x[:20], DATES[:20]) is None
 
 
+@pytest.mark.slow
 def test_explore_tells_the_split_that_can_be_typed():
     X, y = patients()
     frame = X.assign(y=y, sold=DATES.astype(str))

@@ -102,9 +102,9 @@ def told(said):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"},
+        pytest.param({"PYTHONIOENCODING": "ascii", "COLUMNS": "20"}, marks=pytest.mark.long),
         {"LC_ALL": "C", "HOME": None, "USER": None, "LOGNAME": None},
-        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        pytest.param({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=pytest.mark.long),
     ],
     ids=["ascii and 20 columns", "the C locale and no home", "POSIX without UTF-8"],
 )

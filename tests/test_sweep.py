@@ -48,6 +48,7 @@ def start(*arguments, cwd):
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_cell_without_enough_memory_costs_itself_and_is_no_failure_of_its_model(bikeml_main, workdir, monkeypatch):
     from sklearn.linear_model import Lasso
 
@@ -62,6 +63,7 @@ def test_a_cell_without_enough_memory_costs_itself_and_is_no_failure_of_its_mode
     assert [run for run in runs_of(workdir) if ERROR in run.data.tags] == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_a_library_makes_another_error_of_ends_the_sweep(bikeml_main, workdir, monkeypatch, capsys):
     def initialize(*_, **__):
         raise ImportError("initialization failed") from KeyboardInterrupt()
@@ -72,6 +74,7 @@ def test_an_interrupt_that_a_library_makes_another_error_of_ends_the_sweep(bikem
     assert list(board_of(workdir / "sweep")["status"]) == ["interrupted", "not run"]
 
 
+@pytest.mark.slow
 def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkeypatch):
     from bikeml.multirun import story
 
@@ -87,6 +90,7 @@ def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkey
     assert seen == [True, "FINISHED"] * 2
 
 
+@pytest.mark.slow
 def test_a_failure_costs_one_cell_wherever_it_is(bikeml_main, workdir, capsys, monkeypatch):
     monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 3)  # the last cells are launched with the second batch
     values = [FAILS, FITS, "[1,1]", "[0,0,0,0,0,0,0,0,0,0]", "[1,1,1]"]
@@ -138,12 +142,14 @@ def test_what_is_wrong_in_any_cell_is_said_before_one_runs(bikeml_main, workdir,
     assert not list(workdir.rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_a_table_that_no_cell_can_read_stops_the_sweep_before_it_begins(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "data=csv", "data.path=none.csv", "model=linear,tree") == 2
     assert "there is no table at 'none.csv'" in capsys.readouterr().err
     assert not list(workdir.rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_a_table_that_one_cell_cannot_read_costs_that_cell(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, f"data.path=none.csv,{DAILY}") == 1
     assert list(board_of(workdir / "sweep")["status"]) == ["failed", "finished"]
@@ -164,6 +170,7 @@ def test_a_cause_that_cells_share_is_told_once(bikeml_main, workdir, capsys):
     assert f"        page  {workdir}/sweep/report.html\n" in told
 
 
+@pytest.mark.slow
 def test_cells_that_would_share_a_folder_are_refused(bikeml_main, capsys):
     assert bikeml_main("-m", *UNTRACKED, "hydra.sweep.subdir=same", "model=linear,tree") == 2
     assert "hydra.sweep.subdir gives several cells the folder 'same'" in capsys.readouterr().err
@@ -229,6 +236,7 @@ def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
     assert board_of(workdir / "b")["note"][0] == "a random_state is null, so that no two runs are the same"
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     from bikeml.records.fingerprint import fingerprint, identify
     from bikeml.records.params import describe, identity_tags, options_tag
@@ -333,6 +341,7 @@ def test_a_failed_cell_is_run_alone_by_the_command_that_its_page_shows(bikeml_ma
     assert escape(failure["command"]) in (workdir / "sweep" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_below_a_file_is_one_message(bikeml_main, workdir, capsys):
     (workdir / "file").write_text("")
     assert bikeml_main("-m", *FAST, "tracking=none", "hydra.sweep.dir=file/sweep") == 1
@@ -342,6 +351,7 @@ def test_a_sweep_below_a_file_is_one_message(bikeml_main, workdir, capsys):
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_reached_stops_a_sweep_before_anything_is_fitted(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *FAST, "tracking=server", "tracking.uri=http://127.0.0.1:1", "model=linear,tree") == 1
     assert "cannot begin the sweep in 'http://127.0.0.1:1'" in capsys.readouterr().err
@@ -391,6 +401,7 @@ def begin_run(client, experiment, name, owner, monkeypatch):
         return store.begin_run(client, experiment, name, {}, time.time())
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir, monkeypatch, dead_owner):
     uri = f"sqlite:///{workdir}/mlflow.db"
     client = store.connect(uri)
@@ -412,6 +423,7 @@ def test_a_worker_that_dies_in_a_fresh_store_leaves_no_run_running(workdir, monk
     assert client.get_run(cells).info.status == "KILLED"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_leaderboard_and_no_run_running(workdir):
     with start("model=tree", "seed=range(40)", "hydra.sweep.dir=sweep", cwd=workdir) as sweep:
@@ -491,6 +503,7 @@ def test_eight_sweeps_on_one_fresh_store_lose_nothing(workdir):
     assert len(runs_of(workdir, "attributes.status = 'FINISHED'")) == 8 * 3
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_joblib_gives_the_serial_results_in_override_order(workdir, undisturbed):
     sweep = start("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *KILLED_SWEEP, "hydra.sweep.dir=s", cwd=workdir)
@@ -517,6 +530,7 @@ class Unpicklable(Exception):
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_own_cell(workdir, monkeypatch):
     (workdir / "lethal.py").write_text(LETHAL)

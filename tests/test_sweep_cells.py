@@ -81,6 +81,7 @@ def test_a_cell_of_a_list_is_recorded_as_if_its_words_were_the_command(bikeml_ma
     assert "sweep.cells" not in (workdir / "sweep" / "0" / "result.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -97,6 +98,7 @@ def test_a_list_that_no_sweep_can_run_is_refused_before_anything_is_written(
     assert list(workdir.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_swept_recipe_brings_no_list_of_cells(bikeml_main, workdir, capsys):
     (workdir / "experiment").mkdir()
     recipe = "# @package _global_\nsweep:\n  cells: [model=rf]\n"

@@ -75,6 +75,7 @@ def test_a_saved_model_of_each_target_predicts_the_same(target, tmp_path):
     np.testing.assert_array_equal(load_pipeline(tmp_path).predict(X), pipeline.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_grid_shares_its_fits_and_finds_what_scikit_learn_finds(target):
     config = config_of(
@@ -146,6 +147,7 @@ def test_the_name_of_a_run_says_its_target():
     assert name(target="identity") == name() == "gbr-grid"
 
 
+@pytest.mark.slow
 def test_going_back_from_the_root_predicts_too_little_on_average_as_the_docs_say():
     """The mean of squares exceeds the square of the mean: by the variance that is left on the scale of the root."""
     table, split, pipeline = fit_pipeline("model=gbr", "target=sqrt")

@@ -192,6 +192,7 @@ def test_what_is_done_with_a_recorded_run_works_with_each_kind(files, workdir, c
         assert ("rows of one group are alike" in err) == (number == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_store_has_both_files_as_datasets(files, workdir):
     result = bikeml.run(*FILES, *FAST, "hydra.run.dir=out")
@@ -204,6 +205,7 @@ def test_a_store_has_both_files_as_datasets(files, workdir):
     assert json.loads(told["testing"].source)["uri"] == str(workdir / "test.csv")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_with_a_test_file_is_reproduced_with_both_files(files, workdir, call_task):
     bikeml.run(*FILES, *FAST, "hydra.run.dir=out")
@@ -215,6 +217,7 @@ def test_a_run_with_a_test_file_is_reproduced_with_both_files(files, workdir, ca
     assert call_task("reproduce", "test_table=kept.csv")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_the_best_run_has_the_same_test_file_as_the_latest(workdir, call_task):
     from bikeml.tracking.lookup import find

@@ -164,6 +164,7 @@ def test_mlflows_own_sklearn_loader_takes_the_model(recorded):
     np.testing.assert_array_equal(loaded.predict(table), result.pipeline.predict(table))
 
 
+@pytest.mark.slow
 def test_the_default_store_is_in_the_working_folder_even_beside_an_old_mlruns(workdir):
     (workdir / "mlruns" / "0").mkdir(parents=True)
     result = bikeml.run(*FAST, "hydra.run.dir=out")
@@ -186,6 +187,7 @@ def assert_nothing_is_lost(workdir):
     assert (workdir / "out" / "model" / "model.skops").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
@@ -203,6 +205,7 @@ def test_a_store_that_cannot_be_reached_loses_nothing(uri, message, workdir):
     assert_nothing_is_lost(workdir)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_loses_nothing(workdir):
     (workdir / "mlflow.db").write_text("this is no database, and it is long enough to be read as one\n" * 100)
     with pytest.raises(TrackingError, match=r"cannot record the run in .*mlflow.db': it is no database of SQLite"):
@@ -222,6 +225,7 @@ def test_a_locked_store_loses_nothing(recorded, workdir, monkeypatch):
     assert_nothing_is_lost(workdir)
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_is_named(recorded, workdir):
     client = copy_of_store(recorded, workdir)
     client.delete_experiment(client.get_experiment_by_name("bikeml").experiment_id)
@@ -232,6 +236,7 @@ def test_a_deleted_experiment_is_named(recorded, workdir):
     assert_nothing_is_lost(workdir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"), [(OSError("No space left on device"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )

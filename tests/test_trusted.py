@@ -280,6 +280,7 @@ def run_mine(holds):
     return bikeml.run(*FAST, *arguments, "hydra.run.dir=out")
 
 
+@pytest.mark.slow
 def test_the_model_of_an_allowed_package_is_loaded_by_the_same_word(mine, workdir, monkeypatch):
     model = run_mine("nothing").folder / "model"
     assert check_folder(model)[-1].strategy == "nothing"
@@ -297,6 +298,7 @@ def test_the_model_of_an_allowed_package_is_loaded_by_the_same_word(mine, workdi
         check_folder(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("holds", "message"),
     [
@@ -321,6 +323,7 @@ def test_what_an_allowed_package_imports_from_elsewhere_is_not_trusted(mine):
     ] == []
 
 
+@pytest.mark.slow
 def test_a_model_of_an_installed_package_pins_it(workdir, monkeypatch):
     monkeypatch.setenv("BIKEML_ALLOWED_PACKAGES", "joblib")
     from bikeml.experiment.model_folder import _find_packages

@@ -14,7 +14,7 @@ from tests.test_azure_endpoints import SAMPLE, lacking, predict, workspace
 
 __all__ = ["workspace"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
+pytestmark = [pytest.mark.long, pytest.mark.skipif(lacking is not None, reason=str(lacking))]
 
 CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "tracking=azureml")
 SECONDS = 600

@@ -85,7 +85,7 @@ def test_the_link_shows_the_run_with_its_description_and_metrics_and_nothing_is_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_no_process_outlives_the_command_however_it_ends(workdir, number):
     bikeml.run("model=tree", *FAST, "hydra.run.dir=out")
     mark = f"ui-{os.getpid()}-{number}"

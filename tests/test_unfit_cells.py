@@ -53,6 +53,7 @@ def test_a_missing_package_is_named():
     assert "absent_package is not installed" in str(find_missing_package(config_of(ABSENT)))
 
 
+@pytest.mark.slow
 def test_cells_that_cannot_be_fitted_are_left_out_with_the_reason(temperatures):
     cells = [["model=linear"], ["model=ridge", "target=sqrt"], [ABSENT], ["model=svr", "model.max_rows=20"]]
     plan = plan_of(*cells, common=[*temperatures, "sweep.unfit=leave_out"])
@@ -64,6 +65,7 @@ def test_cells_that_cannot_be_fitted_are_left_out_with_the_reason(temperatures):
     assert "model.max_rows=20, and there are 28 training rows" in many
 
 
+@pytest.mark.slow
 def test_without_leave_out_a_missing_package_refuses_the_sweep_and_a_target_is_left_to_its_cell(temperatures):
     plan = plan_of(["model=linear"], ["model=ridge", "target=sqrt"], common=temperatures)
     assert [each.number for each in plan.cells] == [0, 1]

@@ -60,6 +60,7 @@ def test_categories_that_no_training_row_had_are_told(result, capsys, column, va
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_says_the_same(result, call_task, workdir):
     rows(3).assign(city="Berlin").to_csv(workdir / "new.csv", index=False)
     status, out, err = call_task("predict", f"run={result.folder}", "data.path=new.csv")
@@ -71,6 +72,7 @@ def test_the_command_says_the_same(result, call_task, workdir):
     assert "'when' is no date in row 1: '2022-01-13'" in err
 
 
+@pytest.mark.slow
 def test_what_data_allowed_lists_is_said_once(workdir, capsys):
     table = rows().assign(price=np.arange(80.0))
     run = bikeml.run("model=linear", *FAST, "+data.allowed.city=[Oslo,Paris,Rome]", data=table, target="price")

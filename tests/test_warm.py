@@ -56,6 +56,7 @@ def test_terminate_interrupts_a_call(worker):
     assert not psutil.pid_exists(worker.pid)
 
 
+@pytest.mark.slow
 def test_kill_ends_the_processes_that_a_call_has_started_too(server):
     worker = server.start()
     worker.call(subprocess.run, ["sleep", "600"])

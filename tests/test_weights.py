@@ -82,6 +82,7 @@ def test_whole_weights_are_repeated_rows_that_are_drawn_together_to_every_interv
         assert ends == pytest.approx(repeated[name], rel=1e-6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 10_000), n_rows=st.integers(8, 40))
 def test_weights_of_one_change_no_bit_of_any_figure(seed, n_rows):

@@ -76,6 +76,7 @@ def test_a_sweep_ends_with_its_page(scripts, tmp_path):
     assert "<svg" in (tmp_path / "sweep" / "report.html").read_text()
 
 
+@pytest.mark.long
 def test_a_table_is_explored(scripts, tmp_path):
     run([scripts / "bikeml", "explore"], tmp_path)
     assert "rentals" in (tmp_path / "explore" / "explore.html").read_text()

@@ -18,6 +18,7 @@ def worker():
         yield worker
 
 
+@pytest.mark.slow
 def test_a_call_returns_and_raises_what_its_function_does(worker):
     assert worker.submit(divmod, 7, 2).result() == (3, 1)
     with pytest.raises(ZeroDivisionError):
@@ -25,6 +26,7 @@ def test_a_call_returns_and_raises_what_its_function_does(worker):
     assert worker.submit(os.getpid).result() not in (os.getpid(), None)
 
 
+@pytest.mark.slow
 def test_a_process_begins_with_the_given_call_and_variables(worker):
     assert worker.submit(os.umask, 0o027).result() == 0o027
     assert worker.submit(os.getenv, "BIKEML_TOLD").result() == "so"
