@@ -14,12 +14,15 @@ import yaml
 from hydra import initialize_config_dir, version
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from packaging.version import Version
 
 import bikeml
 from bikeml.azure.launch.launcher import AzureMLLauncher
-from bikeml.config.composition import compose, config_dir
+from bikeml.config.composition import compose, config_dir, hydra_set_aside
+from bikeml.config.composition.loader import Loader
 from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import ConfigError, PlannedError
 from bikeml.multirun import story
@@ -461,3 +464,33 @@ def test_anything_else_than_overrides_or_one_config_is_refused(given):
         ConfigError, match="bikeml.run was given .*; it takes overrides, such as 'model=rf', or one con"
     ):
         bikeml.run(*given)
+
+
+def compose_cells(*cells):
+    """Compose cells with our loader, and with Hydra's own after it; a cell that is refused is its message."""
+    words = ["seed=3", "hydra.job.name=some"]
+    composed = []
+    with hydra_set_aside(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+        theirs = GlobalHydra.instance().config_loader()
+        master = theirs.load_configuration("config", words, RunMode.MULTIRUN)
+        for loader in (Loader(theirs.get_search_path()), theirs):
+            composed.append([])
+            for cell in cells:
+                try:
+                    composed[-1].append(OmegaConf.to_container(loader.load_sweep_config(master, list(cell))))
+                except HydraException as error:
+                    composed[-1].append(str(error))
+    return composed
+
+
+def test_cells_that_share_the_composition_of_their_files_are_what_hydra_composes():
+    ours, theirs = compose_cells(
+        ["model=gbr", "model.estimator.max_depth=4", "seed=7"],
+        ["seed=5", "model=gbr", "hydra.sweep.subdir=a", "+vars.mine={a: 1}"],
+        ["model=gbr", "~model.estimator.max_depth", "split.test_size=0.2", "split.test_size=0.3"],
+        ["model=gbr", "model.estimator.max_dept=4"],
+        ["model.estimator.max_depth=1,2"],
+        ["experiment=auto", "model=[tree]", "data={path: a.csv}", "sweep.blend=false"],
+    )
+    assert ours == theirs
+    assert [isinstance(each, str) for each in ours] == [False] * 3 + [True] * 2 + [False]

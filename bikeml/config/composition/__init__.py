@@ -1,6 +1,6 @@
 """Compose the configuration with Hydra, and turn the errors of Hydra, OmegaConf and YAML into ConfigErrors."""
 
-from bikeml.config.composition.checked_loader import ALLOW_VARIABLE, checked_files, is_all_allowed
+from bikeml.config.composition.checked_loader import ALLOW_VARIABLE, is_all_allowed
 from bikeml.config.composition.composing import (
     choices,
     compose,
@@ -10,6 +10,7 @@ from bikeml.config.composition.composing import (
     run_folder,
 )
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, OPTIONS, explain
+from bikeml.config.composition.loader import checked_files
 from bikeml.config.composition.options import (
     config_dir,
     find_own_folder,

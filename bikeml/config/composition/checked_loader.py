@@ -7,18 +7,16 @@ search path it is in, for a run, a cell of a sweep and --help alike. Merging fil
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from copy import copy
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
-import hydra._internal.hydra as hydra_main
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -39,24 +37,6 @@ CALLED = ("launcher", "sweeper", "callbacks", "job_logging", "hydra_logging")
 """The parts of Hydra's section from which it makes objects."""
 
 
-def check_files(initialized: GlobalHydra) -> None:
-    """Let a Hydra that is initialized load its config files with :class:`CheckedLoader`."""
-    hydra = initialized.hydra
-    if hydra is not None:
-        hydra.config_loader = CheckedLoader(hydra.config_loader.get_search_path())
-
-
-@contextmanager
-def checked_files() -> Iterator[None]:
-    """Let a Hydra that is made while the block runs load its config files with :class:`CheckedLoader`."""
-    loader = vars(hydra_main)["ConfigLoaderImpl"]
-    vars(hydra_main)["ConfigLoaderImpl"] = CheckedLoader  # Hydra 1.3 takes no loader of its caller's
-    try:
-        yield
-    finally:
-        vars(hydra_main)["ConfigLoaderImpl"] = loader
-
-
 class CheckedFolder(FileConfigSource):
     """A folder of the user's own: its files are of bounded size, depth and number of values."""
 
@@ -73,6 +53,10 @@ class CheckedFolder(FileConfigSource):
 
 class CheckedRepository(ConfigRepository):
     """Hydra's sources of config files."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return a repository with the same sources: Hydra copies it for each config, only to give it other ones."""
+        return copy(self)
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Make the sources of a search path, and those of the user's own folders bounded ones."""
@@ -122,11 +106,15 @@ class CheckedLoader(ConfigLoaderImpl):
         """Compose a config; raises ConfigError for what a file may not have."""
         self._has_users_files = False
         composed = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        self.refuse(composed)
+        return composed
+
+    def refuse(self, composed: DictConfig) -> None:
+        """Raise ConfigError for what the last config that was composed of files may not have."""
         _refuse_protected(OmegaConf.select(composed, "hydra.job.env_set") or {})
         if self._has_users_files and not is_all_allowed():
             _refuse_links(composed.hydra)
             _refuse_paths(composed.hydra.runtime.choices.values())
-        return composed
 
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
         self._check(default, repo)

@@ -15,8 +15,8 @@ from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
-from bikeml.config.composition.checked_loader import check_files
 from bikeml.config.composition.explanation import COMPOSITION_ERRORS, explain
+from bikeml.config.composition.loader import check_files
 from bikeml.config.composition.options import config_dir, find_own_folder
 from bikeml.config.overrides import override
 from bikeml.config.project import place_table
@@ -71,20 +71,23 @@ def resolve(config: DictConfig, hydra: Any = None) -> dict[str, object]:  # noqa
     learn(OmegaConf.to_container(config))
     if "hydra" in config:
         _refuse_mixed_models(OmegaConf.to_container(config.hydra.overrides.task))
-    sections = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    sections._set_parent(config)  # noqa: SLF001  `${hydra:...}` and siblings still resolve (OmegaConf 2.3)
     try:
         with hydra_config_of(config) if "hydra" in config else nullcontext():
-            plain = OmegaConf.to_container(sections, resolve=True, throw_on_missing=True)
+            values = {str(key): _to_plain(config, str(key)) for key in config if key != "hydra"}
     except COMPOSITION_ERRORS as error:
         raise explain(error) from error
-    learn(plain)
-    values = {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+    learn(values)
     hydra, data = config.get("hydra", hydra), values.get("data")
     if hydra is not None and isinstance(data, dict):
         sources = {str(source.path) for source in hydra.runtime.config_sources}
         place_table(data, str(hydra.runtime.choices.get("data")), sources, hydra.overrides.task)
     return values
+
+
+def _to_plain(config: DictConfig, key: str) -> object:
+    """Return a value of the config resolved, in its place: a copy of it would take longer than all the rest."""
+    value = config[key]
+    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
 
 
 @contextmanager

@@ -169,7 +169,13 @@ def _find_values(value: object, key: str, *, is_secret: bool) -> Iterator[str]:
         yield from _find_in_text(value)
 
 
-def _find_in_text(text: str) -> Iterator[str]:
+@lru_cache(maxsize=2048)
+def _find_in_text(text: str) -> tuple[str, ...]:
+    """Return the secrets in a text; the cells of a sweep have the same texts."""
+    return tuple(_read_text(text))
+
+
+def _read_text(text: str) -> Iterator[str]:
     for start, end in find_places(text):
         yield from _read_place(text, start, end)
     key, _, value = text.partition("=")
