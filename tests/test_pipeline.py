@@ -165,6 +165,8 @@ def test_text_in_an_estimators_arguments_is_not_resolved_again():
         (["seed=null"], True),  # linear regression draws nothing
         (["split.random_state=null"], False),
         (["split=chronological"], True),
+        (["model=stacking", "search=grid"], True),
+        (["model=voting"], True),
     ],
 )
 def test_a_run_with_random_state_null_is_never_called_reproducible(overrides, reproducible):
