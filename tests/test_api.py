@@ -325,7 +325,7 @@ def test_a_sweep_that_was_run_before_is_told(workdir, capsys):
     bikeml.sweep(*words)
     err = capsys.readouterr().err
     assert re.search(
-        r"bikeml: every cell has the fingerprint of an earlier run, with the same score; the last of them was [0-9a-f]{12} of ",
+        r"bikeml: every cell has the fingerprint of an earlier run, with the same score; the last of these is [0-9a-f]{12} of ",
         err,
     )
 

@@ -78,7 +78,7 @@ def test_held_out_targets_change_neither_weights_nor_cross_validation(bikeml_mai
 def test_too_few_rows_are_told_in_one_message(bikeml_main, workdir, capsys):
     assert bikeml_main(*AUTO, write_table(range(12), x=np.sqrt(np.arange(12)))) == 2
     said = capsys.readouterr().err
-    assert "split.test_size=0.05 holds out fewer than two" in said
+    assert "split.test_size=0.05 holds out 1 of its 12 rows, and a score takes two; set split.test_size=2" in said
     assert "Traceback" not in said
 
 

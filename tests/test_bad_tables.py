@@ -275,7 +275,7 @@ ROLES = [
 ]  # fmt: skip
 SPLITS = [
     bad("too few rows for the folds", csv(), "too few rows (60)", "50 folds", overrides=("split.folds=50",)),
-    bad("too few rows to hold out", good()[:20], "split.test_size=0.01 holds out fewer than two", overrides=("split.test_size=0.01",)),
+    bad("too few rows to hold out", good()[:20], "split.test_size=0.01 holds out 1 of its 20 rows, and a score takes two", "set split.test_size=2", overrides=("split.test_size=0.01",)),
     bad("too few rows to train", csv(), "holds out 99%", overrides=("split.test_size=0.99",)),
     bad("too few rows for a search", good()[:12], "too few rows (12)", "search.folds", overrides=("search=grid", "model=ridge", "search.folds=30")),
     bad("no date to split by", csv(), "no column of dates", "choose split=random", overrides=("split=chronological",)),

@@ -74,6 +74,21 @@ def test_cells_come_in_the_order_of_the_list_with_each_axis_of_the_command():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize(
+    ("words", "n_cells", "cells"),
+    [
+        (["seed=range(0,1000000000)", "split.folds=2,3"], "20,002", None),
+        (["seed=shuffle(range(0,100))", "split.folds=range(2,102)", "model=linear,ridge"], "20,000", None),
+        (["seed=range(0,6000)"], "12,000", ["model=linear", "model=ridge"]),
+    ],
+)
+def test_a_sweep_of_too_many_cells_is_refused_before_any_is_made(words, n_cells, cells):
+    sweeper, parser = Sweeper(), OverridesParser.create()
+    sweeper._master = master_of(cells)
+    with pytest.raises(ConfigError, match=f"{n_cells} cells or more, and at most 10,000 .* such as those of seed, or"):
+        sweeper._propose(parser.parse_overrides(words), parser)
+
+
 def test_a_cell_of_a_list_is_recorded_as_if_its_words_were_the_command(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, 'sweep.cells=["model=linear target=sqrt","model=baseline"]') == 0
     board = pd.read_csv(workdir / "sweep" / "leaderboard.csv")

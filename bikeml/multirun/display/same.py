@@ -56,11 +56,15 @@ def tell_same_cells(sweep: Sweep) -> str:
         return ""
     n_other = sum(run.metrics.get(find_metric(record.rank).mean) != record.score for record, run in pairs)
     newest = max((run for _, run in pairs), key=lambda run: run.started or 0)
-    verb = "has" if len(pairs) == 1 else "have"
-    which = "every cell has" if len(pairs) == len(ran) else f"{len(pairs)} of {show_count(len(ran), 'cell')} {verb}"
+    run = f"{newest.run_id[:ID_SHOWN]}{_show_time(newest.started)}"
+    if len(pairs) == 1:
+        which = "the only cell" if len(ran) == 1 else f"1 of {show_count(len(ran), 'cell')}"
+        score = "with another score" if n_other else "with the same score"
+        return f"{which} has the fingerprint of run {run}, {score}; reuse=finished takes its result from the store"
+    which = "every cell has" if len(pairs) == len(ran) else f"{len(pairs)} of {show_count(len(ran), 'cell')} have"
     scores = f"{n_other} with another score" if n_other else "with the same score"
-    told = f"{which} the fingerprint of an earlier run, {scores}; the last of them was {newest.run_id[:ID_SHOWN]}"
-    return f"{told}{_show_time(newest.started)}; reuse=finished takes their results from the store"
+    told = f"{which} the fingerprint of an earlier run, {scores}; the last of these is {run}"
+    return f"{told}; reuse=finished takes their results from the store"
 
 
 def _find_earlier(sweep: Sweep, fingerprints: set[str], known: set[str | None]) -> Mapping[str, StoredRun]:

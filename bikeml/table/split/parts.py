@@ -10,6 +10,7 @@ from bikeml.config.data import SplitConfig
 from bikeml.errors import DataError
 from bikeml.table.split.kinds import build_splitter
 from bikeml.table.split.splitter import Fold, Rows, Splitter
+from bikeml.terminal.numbers import show_count
 
 MIN_ROWS_TO_SCORE = 2  # R2 is undefined on one row
 MIN_ROWS = 3 * MIN_ROWS_TO_SCORE  # a held-out part, and two folds
@@ -47,8 +48,7 @@ def split_table(table: Rows, config: SplitConfig, search_folds: int | None, *, n
     except ValueError as error:  # from scikit-learn: there are more folds than rows
         raise _too_few(table, config, splitter, _say_asked(table, config, search_folds)) from error
     if len(split.test) < MIN_ROWS_TO_SCORE:
-        held = f"split.test_size={config.test_size}" if table.n_train is None else "data.test_path"
-        raise _too_few(table, config, splitter, f"{held} holds out fewer than two")
+        raise _too_few_held(table, config, len(split.test))
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min(scored) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, config, splitter, "a part to score would have fewer than two rows")
@@ -95,6 +95,15 @@ def _say_asked(table: Rows, config: SplitConfig, search_folds: int | None) -> st
     asked += [f"leaves out {config.gap} before each"] if config.kind == "chronological" and config.gap else []
     asked += [f"holds out {held}"] if table.n_train is None else []
     return " and ".join(asked)
+
+
+def _too_few_held(table: Rows, config: SplitConfig, n_held: int) -> DataError:
+    if table.n_train is None:
+        held, n_rows = f"split.test_size={config.test_size}", show_count(len(table.y), "row")
+        what, cure = f"{held} holds out {n_held} of its {n_rows}", "set split.test_size=2, or use a larger table"
+    else:
+        what, cure = f"data.test_path holds out {show_count(n_held, 'row')}", "use a larger test file"
+    return DataError(f"{table.source} has too few rows for this split: {what}, and a score takes two; {cure}")
 
 
 def _too_few(table: Rows, config: SplitConfig, splitter: Splitter, reason: str) -> DataError:
