@@ -29,6 +29,7 @@ ROOMS = {
     "experiment.searching": {"optuna", "pandas", "pydantic", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},
     "recorded": {"sklearn"},
+    "tracking.local": {"mlflow"},
     "tracking": {"fastapi", "mlflow", "sklearn", "uvicorn"},
     "tracking.lookup": {"mlflow"},
     "pages": {"jinja2", "matplotlib", "pandas", "scipy"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bikeml.destination.local_store import StoredRun
 from bikeml.multirun.display.advice import advise_predict, advise_run, advise_sweep
-from bikeml.multirun.display.run import show_run
+from bikeml.multirun.display.run import show_places as show_places_of_run
 from bikeml.multirun.display.same import tell_same, tell_same_cells
 from bikeml.multirun.display.sweep import show_places
 from bikeml.pages.sweep.leaderboard import build_leaderboard
@@ -52,7 +52,7 @@ def test_the_time_of_a_run_is_from_enter_and_says_what_the_rest_was(workdir, cap
     record = run_record(started=time.time() - 8, seconds={"fit": 2.0, "judge": 1.0, "total": 5.0})
     record = record.model_copy(update={"metrics": {**record.metrics, "cv_r2_pooled": 0.5}})
     with command_entered(seconds_ago=20):
-        show_run(write_run(workdir / "r", record), workdir / "r")
+        show_places_of_run(write_run(workdir / "r", record), workdir / "r")
     said = told(capsys.readouterr().out)["time"]
     assert re.fullmatch(
         r"20\.\d s: 1[12]\.\d start and imports, [12]\.\d read, [12]\.\d fit, 1\.\d judge, [23]\.\d record", said

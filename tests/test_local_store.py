@@ -1,10 +1,12 @@
 """A store in a file of SQLite that is read-only, locked, damaged or gone: the cause, and what to do, in one line."""
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -12,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from bikeml.destination import sqlite_faults
 from bikeml.errors import TrackingError
 from bikeml.tracking import store
+from bikeml.tracking.local import tables
 
 HOLD = (
     "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
@@ -63,13 +66,65 @@ def test_a_new_store_has_the_tables_that_mlflow_makes(workdir):
     assert look("ours.db") == look("theirs.db")
 
 
+def test_a_new_store_tells_its_own_place_and_time(workdir):
+    connect(workdir / "mlflow.db")
+    with contextlib.closing(sqlite3.connect(workdir / "mlflow.db")) as database:
+        ((place, made, changed),) = database.execute(
+            "SELECT artifact_location, creation_time, last_update_time FROM experiments"
+        )
+    assert place == f"{workdir.as_uri()}/mlartifacts/0"
+    assert made == changed
+    assert time.time() * 1000 - made < 60_000
+
+
+@pytest.fixture
+def kept(workdir, monkeypatch):
+    """A cache of the user's with bytes in it; the file that holds them."""
+    monkeypatch.setattr(cache, "_find_base", lambda: workdir / "cache")
+    cache.keep("a", b"kept")
+    assert cache.read_kept("a") == b"kept"
+    return workdir / "cache" / "bikeml" / "a"
+
+
+def test_a_cache_that_is_damaged_or_cut_off_is_not_read(kept):
+    whole = kept.read_bytes()
+    for content in (whole[:-1], whole[:5], b"", whole.replace(b"kept", b"kepT")):
+        kept.write_bytes(content)
+        assert cache.read_kept("a") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps it in the user's profile")
+def test_a_cache_that_others_may_have_written_is_neither_read_nor_written(kept, workdir, monkeypatch):
+    kept.chmod(0o622)
+    assert cache.read_kept("a") is None
+    kept.chmod(0o600)
+    kept.parent.chmod(0o777)
+    assert cache.read_kept("a") is None
+    kept.parent.chmod(0o700)
+    cache.keep("b", b"kept")
+    kept.unlink()
+    kept.symlink_to(kept.with_name("b"))
+    assert cache.read_kept("a") is None
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert cache.read_kept("b") is None
+    cache.keep("c", b"kept")
+    assert not kept.with_name("c").exists()
+
+
+def test_without_a_place_for_a_cache_a_store_is_made_all_the_same(workdir, monkeypatch):
+    monkeypatch.setattr(cache, "_find_base", lambda: workdir / "mlflow.db" / "nowhere")
+    tables.get_tables.cache_clear()
+    connect(workdir / "mlflow.db")
+    assert [path.name for path in workdir.iterdir()] == ["mlflow.db"]
+
+
 @pytest.mark.slow
 def test_two_that_make_a_store_at_once_share_it(workdir):
     """Each makes its tables; the second to copy them finds those of the first, with what has been recorded since."""
     with contextlib.closing(sqlite3.connect(workdir / "mlflow.db", isolation_level=None)) as late:
-        assert not store._has_tables(late)
+        assert not tables.has_tables(late)
         connect(workdir / "mlflow.db").create_experiment("of the first")
-        store._make_store(str(workdir / "mlflow.db"), late)
+        tables.make_tables(late, workdir.as_uri())
     assert connect(workdir / "mlflow.db").get_experiment_by_name("of the first") is not None
 
 

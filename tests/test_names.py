@@ -28,7 +28,7 @@ from bikeml.pages.sweep import plots as sweep_plots
 from bikeml.records.judgement import Importance
 from bikeml.records.params import describe
 from bikeml.records.run_folder import RunFolder
-from bikeml.tracking import store
+from bikeml.tracking.local import tables
 from bikeml.tracking.lookup import find
 from tests.conftest import DAILY, ROOT, config_of
 
@@ -295,7 +295,7 @@ def use(run_id: str, folder: Path, to: Path) -> Path:
     run = find(config_of(), run_id)
     place = run.fetch("model", to)
     assert (place / "model.skops").is_file()
-    client = MlflowClient(store.address(f"sqlite:///{folder}/mlflow.db"))
+    client = MlflowClient(tables.address(f"sqlite:///{folder}/mlflow.db"))
     model = client.get_logged_model(client.get_run(run_id).outputs.model_outputs[0].model_id)
     assert model.artifact_location.startswith((folder / "mlartifacts" / "models").as_uri() + "/")
     assert client.get_run(run_id).info.artifact_uri.startswith((folder / "mlartifacts").as_uri() + "/")

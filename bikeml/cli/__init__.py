@@ -217,19 +217,9 @@ def _explain_start(error: Exception) -> Exception:
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     check_memory()
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
-    import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
-    from bikeml.multirun.display.run import show_run
-    from bikeml.multirun.display.same import tell_same
-    from bikeml.multirun.run import read_composed, run
-    from bikeml.multirun.sources import refuse_hidden
-    from bikeml.records.provenance import command_line
-    from bikeml.terminal.progress import progress
+    from bikeml.multirun.local.recorder import recorder_beside
 
-    refuse_hidden(hydra_config)
-    config, invocation = read_composed(composed, hydra_config, Path(hydra_config.runtime.output_dir), command_line())
-    if config.reuse not in (None, "none"):
-        raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
-    with progress() as announce:
-        result = run(config, invocation, announce)
-    show_run(result.record, result.folder, tell_same(config, result.record, result.folder))
-    return result.score
+    with recorder_beside(OmegaConf.select(composed, "tracking.uri")) as publish:
+        from bikeml.cli.single import run_single  # its imports take seconds, in which the recorder's are made
+
+        return run_single(composed, hydra_config, publish)

@@ -16,6 +16,7 @@ from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
 from bikeml.errors import BikemlError, ConfigError, FitError, SweepStoppedError, TrackingError
+from bikeml.multirun.publish import Publish, publish
 from bikeml.multirun.run import FinishedRun, read_composed, run
 from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
@@ -55,9 +56,9 @@ def run_given(*configs: object) -> FinishedRun:
         return run(*read_composed(composed, hydra, folder, command, overrides=overrides))
 
 
-def run_cell(composed: DictConfig) -> FinishedRun:
+def run_cell(composed: DictConfig, then: Publish = publish) -> FinishedRun:
     """
-    Run a cell and return its result.
+    Run a cell and return its result, which `then` draws and records.
 
     A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
@@ -75,7 +76,7 @@ def run_cell(composed: DictConfig) -> FinishedRun:
         # They are not for what the task function of another program runs besides. Hydra deletes them after the cell.
         os.environ.update(dict.fromkeys(os.environ.keys() & {FINGERPRINT, PARENT_RUN_ID}, ""))
         _stop_after(asked[0].sweep.max_failures, sweep_folder)
-        return run(*asked)
+        return run(*asked, then=then)
     except SweepStoppedError:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise

@@ -1,6 +1,6 @@
 """Draw the figures of a run and its page from its folder, and record it in a tracking store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bikeml.tracking.sweeps import SweepStore
+
+
+Publish = Callable[[RunFolder, Config, Announce, Sequence[Sample]], None]
+"""What :func:`publish` is."""
 
 
 def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:

@@ -1,8 +1,9 @@
 """Run one experiment, draw its figures, record it, and return its result."""
 
 import math
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +16,11 @@ from bikeml.config.composition import choices, resolve
 from bikeml.config.schema import Config, typed
 from bikeml.destination.autolog import without_autolog
 from bikeml.destination.settle import settle
-from bikeml.destination.system_metrics import sampled
+from bikeml.destination.system_metrics import Sample, sampled
 from bikeml.errors import RecordError, RunNotFoundError, TrackingError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
-from bikeml.multirun.publish import publish
+from bikeml.multirun.publish import Publish, publish
 from bikeml.records.judgement import RecordedFolds, read_predictions
 from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import FOLDS, PAGE, RunFolder, folder_errors
@@ -31,11 +32,13 @@ from bikeml.terminal.tables import show_notice
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """An experiment that is in its folder, and recorded if its config names a store."""
+    """An experiment that is in its folder."""
 
     pipeline: Pipeline
     record: RunRecord
     folder: Path
+    samples: Sequence[Sample] = field(default=(), repr=False)
+    """Of the machine's use, for the store."""
 
     @property
     def score(self) -> float:
@@ -83,16 +86,15 @@ def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:
         clean_file(file)
 
 
-def run(
+@contextmanager
+def computed(
     config: Config, invocation: Invocation, announce: Announce = silent, known: story.Known | None = None
-) -> FinishedRun:
+) -> Iterator[FinishedRun]:
     """
-    Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
+    Run the experiment that `config` describes, and hold its folder while the block draws its figures and records it.
 
-    What is `known` is not fitted again.
-
-    Raises the errors of :func:`bikeml.experiment.story.run`, FolderTakenError if another process writes to the folder,
-    and TrackingError when only the record in the store is missing.
+    What is `known` is not fitted again. Raises the errors of :func:`bikeml.experiment.story.run`, and FolderTakenError
+    if another process writes to the folder.
     """
     folder = RunFolder(invocation.folder)
     with ExitStack() as stack:
@@ -100,10 +102,27 @@ def run(
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         with without_autolog(), sampled(config.tracking) as samples:
             finished = story.run(config, invocation, folder, announce, known or story.Known(_find_recall(config)))
-        publish(folder, config, announce, samples)
+        yield FinishedRun(finished.pipeline, finished.record, folder.path, samples)
+
+
+def run(
+    config: Config,
+    invocation: Invocation,
+    announce: Announce = silent,
+    known: story.Known | None = None,
+    then: Publish = publish,
+) -> FinishedRun:
+    """
+    Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
+
+    `then` draws and records it. Raises the errors of :func:`computed`, and TrackingError when only the record in the
+    store is missing.
+    """
+    with computed(config, invocation, announce, known) as finished:
+        then(RunFolder(finished.folder), config, announce, finished.samples)
     if config.open:
-        open_page(folder.path / PAGE)
-    return FinishedRun(finished.pipeline, finished.record, folder.path)
+        open_page(finished.folder / PAGE)
+    return finished
 
 
 def _find_recall(config: Config) -> story.Recall:

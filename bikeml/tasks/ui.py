@@ -45,8 +45,9 @@ def show_pages(config: Config, options: Options) -> None:
         check_port(options.port)
     with progress() as announce:
         announce("looking for the run")
-        from bikeml.tracking import lookup, store  # seconds of imports
+        from bikeml.tracking import lookup  # seconds of imports
         from bikeml.tracking.backends import open_store
+        from bikeml.tracking.local.tables import address
 
         place, backend = lookup.find_place(config, options.run), open_store(config)
         look = backend.look(place.experiment_id, place.run_id)
@@ -58,7 +59,7 @@ def show_pages(config: Config, options: Options) -> None:
     port = options.port or find_port()
     with TemporaryDirectory(prefix="bikeml-") as folder:
         log = Path(folder) / "server.log"
-        with _server(store.address(backend.uri), port, log) as server:
+        with _server(address(backend.uri), port, log) as server:
             with progress(lines=True) as announce:
                 announce("starting MLflow's pages, which takes some seconds")
                 wait_until_it_answers(server, port, "/health", log)

@@ -7,6 +7,7 @@ Record runs in an MLflow store, and find them again. The only package that impor
     description   describe a run in Markdown, for MLflow's pages
     record        record the folder of a run
     sweeps        record a sweep's own run, and find recorded runs to reuse in a sweep
+    owners        end the runs of processes that have died
     lookup        find a recorded run by id, alias, "best" or "latest", and list all; a room of its own
     application   answer requests with the model of a recorded run
     backends      what bikeml needs from a store, and which class provides it; imported when it is used

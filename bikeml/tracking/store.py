@@ -5,21 +5,18 @@ import logging
 import os
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 import mlflow
 from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
-from bikeml.config.fields import SQLITE, STORES, TRACKING_URI
+from bikeml.config.fields import SQLITE, STORES, TRACKING_URI, absolute
 from bikeml.config.schema import TrackingConfig
 from bikeml.destination import sqlite_faults
 from bikeml.destination.places import watched
@@ -28,6 +25,7 @@ from bikeml.errors import TrackingError
 from bikeml.records.tags import OWNER, USER
 from bikeml.system.processes import owner, user
 from bikeml.system.redaction import redact
+from bikeml.tracking.local.tables import address, get_tables, has_tables, make_tables
 
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # MLflow 3.15 also prints what it raises
 
@@ -85,6 +83,16 @@ def connect(uri: str) -> MlflowClient:
         raise MlflowException(f"{type(error).__name__}: {error}") from error  # a plugin cannot parse its URI
 
 
+def get_ready(uri: str) -> None:
+    """Do ahead of :func:`connect` what takes long; a missing store stays missing, and a fault is left to it."""
+    uri = absolute(uri)
+    with contextlib.suppress(Exception):
+        if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+            get_tables()
+        elif uri.startswith(SQLITE):
+            connect(uri)
+
+
 def _tell_plugin(uri: str) -> None:
     """Make `uri` MLflow's own, for azureml-mlflow 1.62 reads the login for artifacts only there."""
     named = os.environ.get(TRACKING_URI)
@@ -99,25 +107,13 @@ def _connect_to_file(uri: str) -> MlflowClient:
     path = uri.removeprefix(SQLITE)
     # If the file cannot be opened, fail now: MLflow would retry for minutes.
     with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as database:
-        if not _has_tables(database):
-            _make_store(path, database)
+        if not has_tables(database):
+            make_tables(database, (Path(path).parent / ARTIFACTS).as_uri())
     client = MlflowClient(tracking_uri=f"{address(uri)}?timeout={LOCK_TIMEOUT_SECONDS}")
     client.search_experiments(max_results=1)
     if os.access(path, os.W_OK):
         _correct_places(path, uri)
     return client
-
-
-def address(uri: str) -> str:
-    """
-    Return how MLflow is told the `uri` of a store, in which the path of a local file stands as it is.
-
-    SQLAlchemy 2 decodes the path, and a ``?`` would end it. MLflow 3.15 makes a folder of what is before the last
-    slash, as it is written; an encoded path has no slash.
-    """
-    path = uri.removeprefix(SQLITE)
-    is_plain = path == uri or not set(path) & set("%?")
-    return uri if is_plain else SQLITE + quote(path, safe="")
 
 
 def locate(artifact_uri: str, uri: str) -> str:
@@ -147,30 +143,6 @@ def _correct_places(path: str, uri: str) -> None:
             if database.execute(f"SELECT 1 FROM {table} WHERE {moved} LIMIT 1").fetchone():  # noqa: S608  _PLACES
                 database.execute(f"UPDATE {table} SET {column} = locate({column}) WHERE {moved}")  # noqa: S608  too
         database.commit()
-
-
-def _has_tables(database: sqlite3.Connection) -> bool:
-    return database.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
-
-
-def _make_store(path: str, database: sqlite3.Connection) -> None:
-    """Create the tables elsewhere, since a migration that is interrupted or made twice at once cannot be repaired."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows cannot delete a file in use
-        elsewhere = str(Path(folder) / "new.db")
-        # MLflow 3.15 writes the place of its experiment Default into SQL as it is; an address has no quotes.
-        SqlAlchemyStore(address(SQLITE + elsewhere), (Path(path).parent / ARTIFACTS).as_uri())
-        with contextlib.closing(sqlite3.connect(elsewhere)) as made:
-            _copy(made, database)
-
-
-def _copy(made: sqlite3.Connection, database: sqlite3.Connection) -> None:
-    """Copy the tables in one transaction, unless another process was faster."""
-    begin, *statements, commit = made.iterdump()
-    database.execute(begin.replace("TRANSACTION", "IMMEDIATE"))
-    if not _has_tables(database):
-        for statement in statements:
-            database.execute(statement)
-    database.execute(commit)
 
 
 def find_experiment(client: MlflowClient, tracking: TrackingConfig) -> Experiment | None:

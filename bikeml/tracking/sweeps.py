@@ -31,7 +31,6 @@ from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import move
-from bikeml.system.processes import is_gone
 from bikeml.system.redaction import redact
 from bikeml.terminal.numbers import show_count
 from bikeml.tracking import store
@@ -39,6 +38,7 @@ from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import open_store
 from bikeml.tracking.description import describe_failure, describe_sweep
 from bikeml.tracking.entities import to_params, users_tags
+from bikeml.tracking.owners import end_runs_of_dead_processes
 
 RELATIVES = 20
 """How many earlier runs of the same options are compared to explain why none could be reused."""
@@ -74,7 +74,7 @@ class SweepStore:
     def begin(self, sweep: SweepRecord) -> StoreRecord:
         """Begin the sweep's own run, unless it exists, and return where it is. End runs of dead processes as KILLED."""
         with store.store_errors(self.uri, "begin the sweep"):
-            self._end_runs_of_dead_processes()
+            end_runs_of_dead_processes(self._client)
             experiment = store.require_experiment(self._client, self._tracking, self.uri)
             number = str(experiment.experiment_id)
             known = self._client.search_runs([number], f"tags.`{names.RECORD}` = '{sweep.id}'", max_results=1)
@@ -107,7 +107,7 @@ class SweepStore:
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """Record the files and metrics of the sweep's run; end it, as FINISHED, FAILED or KILLED, and dead ones."""
         with store.store_errors(self.uri, "end the sweep"):
-            self._end_runs_of_dead_processes()  # workers that were killed, say
+            end_runs_of_dead_processes(self._client)  # workers that were killed, say
             now = int(time.time() * 1000)
             self._client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
             page = None
@@ -195,11 +195,6 @@ class SweepStore:
     def _search(self, condition: str, most: int) -> Iterator[Run]:
         newest = ["attributes.start_time DESC"]
         yield from self._client.search_runs(self._experiments, condition, max_results=most, order_by=newest)
-
-    def _end_runs_of_dead_processes(self) -> None:
-        for run in self._search("attributes.status = 'RUNNING'", most=1000):
-            if is_gone(run.data.tags.get(names.OWNER, "")):
-                self._client.set_terminated(run.info.run_id, "KILLED")
 
 
 def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:

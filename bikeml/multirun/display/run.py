@@ -1,4 +1,4 @@
-"""Print the figures of a run, its time and files, and what to do next."""
+"""Print the figures of a run, then its time and files, and what to do next."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def show_run(record: RunRecord, folder: Path, same: str = "") -> None:
-    """Print the figures, the time, the places of the files, and what to do next."""
+def show_figures(record: RunRecord) -> None:
+    """Print the figures, and what they mean; this needs no record in a store."""
     show_table(_figures(record))
     show_facts(_explain(record))
+
+
+def show_places(record: RunRecord, folder: Path, same: str = "") -> None:
+    """Print the time, the places of the files, what to do next, and what to know of the run."""
     show_facts(_places(record, folder, same))
     for hint in record.hints:
         show_notice(hint)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, check_reuse
 from bikeml.system.clock import entered
+from bikeml.system.workers.cores import count_cores, share_cores
 from bikeml.system.workers.warm import WarmServer
 
 if TYPE_CHECKING:
@@ -108,19 +109,6 @@ class LocalLauncher(BasicLauncher, CellLauncher):
 
     def _count_workers(self, n_cells: int) -> int:
         return max(1, min(n_cells, count_cores() if self._n_jobs in (None, -1) else self._n_jobs))
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    from joblib import cpu_count  # scikit-learn's word for it: affinity, a container's share, and LOKY_MAX_CPU_COUNT
-
-    return int(cpu_count())
-
-
-def share_cores(variables: Mapping[str, str], size: int) -> dict[str, str]:
-    """Return the variables with which each of `size` workers has its share of the cores, for n_jobs=-1 and OpenMP."""
-    share = str(max(1, count_cores() // size))
-    return {"OMP_NUM_THREADS": share, **variables, "LOKY_MAX_CPU_COUNT": share}
 
 
 def register(name: str) -> None:

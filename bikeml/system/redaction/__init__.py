@@ -20,8 +20,10 @@ from bikeml.system.redaction.known import (
     learn_environment,
     learn_value,
     mask,
+    recall,
     redact,
     spare,
+    take_over,
 )
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "learn_environment",
     "learn_value",
     "mask",
+    "recall",
     "redact",
     "spare",
+    "take_over",
 ]

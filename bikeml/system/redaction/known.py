@@ -46,11 +46,8 @@ class _Known:
     def spare(self, texts: Iterable[str]) -> None:
         """Forget what stands in these texts, and do not learn it."""
         self.spared = "\n".join(dict.fromkeys([*self.spared.split("\n"), *texts]))
-        spared = [value for value in self.values if value in self.spared]
-        for value in spared:
-            del self.values[value]
-        if spared:
-            self._sort()
+        self.values = {value: forms for value, forms in self.values.items() if value not in self.spared}
+        self._sort()
 
     def _sort(self) -> None:
         forms = (form for forms in self.values.values() for form in forms)
@@ -68,8 +65,7 @@ def _is_telling(value: str) -> bool:
 def redact(text: str, *, is_code: bool = False) -> str:
     """Return `text` with ``***`` for every secret: every known one, and at the places of secrets."""
     text = hide(text)  # first, since a place may end within a known one, at a quote or a blank
-    spans = find_places(text, is_code=is_code)
-    if not spans:
+    if not (spans := find_places(text, is_code=is_code)):
         return text
     parts, position, values = [], 0, set()
     for start, end in spans:
@@ -147,6 +143,17 @@ def learn_value(value: str) -> None:
 def spare(*values: object) -> None:
     """Hide no text among these values, nor a part of one: they determine the result, such as the names of columns."""
     _known.spare(text for each in values for text in _list_texts(each))
+
+
+def recall() -> tuple[tuple[str, ...], str]:
+    """Return what was learned and what is spared, for :func:`take_over` in a process that this one has started."""
+    return tuple(_known.values), _known.spared
+
+
+def take_over(values: Iterable[str], spared: str) -> None:
+    """Know what another process knows: what it has recalled."""
+    _known.spare(spared.split("\n"))
+    _known.add(values)
 
 
 def forget() -> None:

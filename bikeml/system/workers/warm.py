@@ -59,10 +59,27 @@ class WarmServer:
         """Return a worker; it needs no main module of the caller's, which may be a script without a guard."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs,), name=NAME)
-        with uninterrupted(OF_THE_TERMINAL), _without_main():
+        with _held_back(), _without_main():
             process.start()
         theirs.close()
         return WarmWorker(process, ours)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Let the terminal's signals wait until the block ends; a process that it starts gets none before _serve."""
+    if not hasattr(signal, "pthread_sigmask"):
+        with uninterrupted(OF_THE_TERMINAL):
+            yield
+        return
+    from multiprocessing import resource_tracker  # noqa: PLC0415  Windows has none
+
+    resource_tracker.ensure_running()  # when it begins, it lets SIGINT through again (Python 3.11)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_THE_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -125,6 +142,8 @@ def _serve(link: "connection.Connection[Any, Any]") -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for number in OF_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_TERMINAL)
     heed()
     with suppress(EOFError, OSError, Interrupt):
         while True:

@@ -1,0 +1,1 @@
+"""The file of a local store: what MLflow makes in it."""

@@ -1,0 +1,227 @@
+"""The process that draws and records beside an experiment: the same as in one process, whatever is killed."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, suppress
+
+import psutil
+import pytest
+
+from bikeml.errors import TrackingError
+from bikeml.multirun.local import recorder
+from bikeml.multirun.local.recorder import Ended, Publication, Recorder, recorder_beside
+from bikeml.records.run_folder import RunFolder
+from bikeml.system.workers import cores
+from bikeml.system.workers.warm import DeadWorkerError
+from tests.builders import run_record, write_run
+from tests.conftest import config_of
+
+FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "model=linear")
+BESIDE = """
+import sys
+from bikeml.multirun.local import recorder
+recorder.has_idle_core = lambda: {beside}
+from bikeml.__main__ import main
+main()
+"""
+
+
+class Dying:
+    """A recorder whose process dies, or that ends with an error."""
+
+    error: BaseException = DeadWorkerError(-9)
+    killed: bool | None = None
+
+    def __init__(self, uri):
+        self.uri = uri
+
+    def add(self, publication):
+        self.publication = publication
+
+    def take(self):
+        if isinstance(self.error, TrackingError):
+            return Ended(self.publication, "", self.error)
+        raise self.error
+
+    def kill(self, *, gently=False):
+        type(self).killed = gently
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    """Let the recorder be a process that dies, and note what is published here."""
+    here = []
+    monkeypatch.setattr(recorder, "has_idle_core", lambda: True)
+    monkeypatch.setattr(recorder, "Recorder", Dying)
+    monkeypatch.setattr(recorder, "_publish_here", lambda folder, *_: here.append(folder) or "same")
+    return here
+
+
+def test_what_a_dead_recorder_has_left_is_recorded_here_once(beside, workdir, monkeypatch):
+    ended = []
+    monkeypatch.setattr(recorder, "_end_dead_runs", ended.append)
+    with recorder_beside(None) as publish:
+        assert publish(RunFolder(workdir), config_of()) == "same"
+    assert beside == [RunFolder(workdir)]
+    assert ended == [config_of()]
+
+
+@pytest.mark.parametrize("error", [TrackingError("the store is away"), KeyboardInterrupt()])
+def test_an_error_of_the_recorder_is_raised_and_nothing_is_recorded_twice(beside, workdir, monkeypatch, error):
+    monkeypatch.setattr(Dying, "error", error)
+    with pytest.raises(type(error)), recorder_beside(None) as publish:
+        publish(RunFolder(workdir), config_of())
+    assert beside == []
+    assert Dying.killed
+
+
+@pytest.mark.parametrize("uri", ["azureml", "azureml://x"])
+def test_a_store_that_may_ask_for_a_login_is_used_in_this_process(beside, uri):
+    with recorder_beside(uri) as publish:
+        assert publish is recorder._publish_here
+
+
+@pytest.mark.parametrize(
+    ("used", "affinity", "count", "is_idle"),
+    [
+        ([100.0, 20.0], [0, 1], 2, True),
+        ([100.0, 80.0], [0, 1], 2, False),
+        ([100.0, 0.0], [0], 2, False),
+        ([100.0, 0.0], [0, 1], 1, False),
+        ([90.0, 60.0, 80.0], [0, 1, 2], 3, True),
+    ],
+)
+def test_a_core_is_idle_by_its_use_the_affinity_and_the_share_of_a_container(
+    monkeypatch, used, affinity, count, is_idle
+):
+    monkeypatch.setattr(cores.psutil, "cpu_percent", lambda **_: used)
+    monkeypatch.setattr(cores.psutil.Process, "cpu_affinity", lambda _: affinity, raising=False)
+    monkeypatch.setattr(cores, "count_cores", lambda: count)
+    assert cores.has_idle_core() is is_idle
+
+
+def start(*words, cwd, beside=True):
+    command = [sys.executable, "-c", BESIDE.format(beside=beside), *FAST, *words]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=600)
+    return process.returncode, out, err
+
+
+def find_recorder(process):
+    """Wait for the recorder, the leader of a group of its own."""
+    until = time.time() + 300
+    while time.time() < until and process.poll() is None:
+        with suppress(psutil.Error):
+            for each in psutil.Process(process.pid).children():
+                if os.getpgid(each.pid) == each.pid:
+                    return each
+        time.sleep(0.01)
+    raise AssertionError(finish(process))
+
+
+def read_store(path):
+    """Return what a store holds of its runs, without what differs from run to run."""
+    with closing(sqlite3.connect(path)) as database:
+        return {table: sorted(database.execute(query)) for table, query in QUERIES.items()}
+
+
+QUERIES = {
+    "runs": "SELECT name, status, source_type, lifecycle_stage FROM runs",
+    "params": "SELECT key, value FROM params",
+    "metrics": "SELECT key, value, step FROM metrics WHERE key NOT LIKE 'seconds%'",
+    "tags": "SELECT key FROM tags",
+    "same tags": "SELECT key, value FROM tags WHERE key IN ('bikeml.fingerprint', 'mlflow.user', 'mlflow.source.name')",
+    "datasets": "SELECT name, digest, dataset_schema FROM datasets",
+    "tables": "SELECT type, name, sql FROM sqlite_master",
+}
+
+
+@pytest.mark.slow
+def test_a_recorder_beside_leaves_what_one_process_leaves(workdir):
+    for name in ("beside", "here"):
+        (workdir / name).mkdir()
+        process = start("hydra.run.dir=out", cwd=workdir / name, beside=name == "beside")
+        status, out, err = finish(process)
+        assert (status, err) == (0, ""), out
+        assert out.index("test_r2") < out.index("run  ")
+    beside, here = (workdir / name for name in ("beside", "here"))
+    assert read_store(beside / "mlflow.db") == read_store(here / "mlflow.db")
+    files = [sorted(str(path.relative_to(each)) for path in (each / "out").rglob("*")) for each in (beside, here)]
+    assert files[0] == files[1]
+    names = [sorted(path.name for path in each.glob("mlartifacts/**/artifacts/**/*")) for each in (beside, here)]
+    assert names[0] == names[1]
+    for name in ("evaluate.png", "residuals.png", "importance.png"):
+        assert (beside / "out" / name).read_bytes() == (here / "out" / name).read_bytes()
+    assert (beside / "out" / "report.html").stat().st_size == pytest.approx(
+        (here / "out" / "report.html").stat().st_size, rel=0.01
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["start", "result.json", "evaluate.png", "report.html"])
+def test_a_recorder_that_is_killed_costs_nothing_but_time(workdir, moment):
+    process = start("hydra.run.dir=out", cwd=workdir)
+    found = find_recorder(process)
+    until = time.time() + 300
+    while moment != "start" and not (workdir / "out" / moment).exists() and time.time() < until:
+        time.sleep(0.005)
+    with suppress(psutil.Error):
+        found.kill()
+    status, out, err = finish(process)
+    assert (status, err) == (0, ""), out
+    statuses = [run[1] for run in read_store(workdir / "mlflow.db")["runs"]]
+    assert sorted(statuses) in (["FINISHED"], ["FINISHED", "KILLED"])
+    assert json.loads((workdir / "out" / "store.json").read_text())["run_id"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_it_is_recorded_ends_the_run_and_the_recorder(workdir):
+    process = start("hydra.run.dir=out", cwd=workdir)
+    found = find_recorder(process)
+    while not (workdir / "out" / "report.html").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert (status, err) == (130, "bikeml: interrupted\n")
+    psutil.wait_procs([found], timeout=20)
+    assert not found.is_running()
+    if (workdir / "mlflow.db").exists():
+        assert "RUNNING" not in [run[1] for run in read_store(workdir / "mlflow.db")["runs"]]
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_is_told_as_by_one_process(workdir):
+    said = []
+    for beside in (True, False):
+        words = ("tracking=server", "tracking.uri=http://127.0.0.1:1", f"hydra.run.dir=out{beside:d}")
+        process = start(*words, cwd=workdir, beside=beside)
+        status, out, err = finish(process)
+        assert status == 1
+        assert "test_r2" in out
+        said.append(err.replace(f"out{beside:d}", "out"))
+    assert said[0] == said[1]
+    assert "nothing is lost" in said[0]
+
+
+@pytest.mark.slow
+def test_one_recorder_records_several_folders_in_their_order(workdir):
+    config, folders = config_of("tracking=none"), [RunFolder(workdir / str(number)) for number in range(3)]
+    for number, folder in enumerate(folders[:2]):
+        write_run(folder.path, run_record(name=str(number)))
+    started = Recorder(None)
+    for folder in folders:
+        started.add(Publication(folder, config, is_cell=True))
+    ended = []
+    while len(ended) < 3:
+        found = started.take()
+        ended += [found] if found else []
+    started.kill()
+    assert [each.publication.folder for each in ended] == folders
