@@ -28,6 +28,7 @@ from bikeml.pages.sweep import plots as sweep_plots
 from bikeml.records.judgement import Importance
 from bikeml.records.params import describe
 from bikeml.records.run_folder import RunFolder
+from bikeml.tracking import store
 from bikeml.tracking.local import tables
 from bikeml.tracking.lookup import find
 from tests.conftest import DAILY, ROOT, config_of

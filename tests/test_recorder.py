@@ -140,7 +140,7 @@ QUERIES = {
     "tags": "SELECT key FROM tags",
     "same tags": "SELECT key, value FROM tags WHERE key IN ('bikeml.fingerprint', 'mlflow.user', 'mlflow.source.name')",
     "datasets": "SELECT name, digest, dataset_schema FROM datasets",
-    "tables": "SELECT type, name, sql FROM sqlite_master",
+    "tables": "SELECT type, name FROM sqlite_master",
 }
 
 
