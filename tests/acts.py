@@ -32,6 +32,6 @@ def die_judged(packed, job):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def publish(_, folder, config):
-    assert config.tracking.uri is None
-    (folder.path / "published").touch()
+def publish(_, publication):
+    assert publication.config.tracking.uri is None
+    (publication.folder.path / "published").touch()

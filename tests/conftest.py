@@ -159,7 +159,7 @@ def _once(method: Callable[..., object]) -> Callable[..., object]:
 def _cells_run_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a sweep run its cells here unless a test sets hydra.launcher.n_jobs: workers import for seconds."""
     monkeypatch.setattr("bikeml.multirun.local.launcher.count_cores", lambda: 1)
-    monkeypatch.setattr("bikeml.multirun.local.recorder.has_idle_core", lambda: False)
+    monkeypatch.setattr("bikeml.multirun.local.beside.has_idle_core", lambda: False)
 
 
 @pytest.fixture(autouse=True)

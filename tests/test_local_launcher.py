@@ -10,9 +10,10 @@ from bikeml.multirun.composed import Job, PlannedCell
 from bikeml.multirun.local import crew as crews
 from bikeml.multirun.local.budget import Budget
 from bikeml.multirun.local.crew import Crew
-from bikeml.multirun.local.launcher import LocalLauncher, share_cores
+from bikeml.multirun.local.launcher import LocalLauncher
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
+from bikeml.system.workers.cores import share_cores
 from bikeml.system.workers.warm import WarmServer
 from tests import acts
 from tests.conftest import config_of
@@ -158,6 +159,6 @@ def test_a_number_of_jobs_that_is_none_is_refused(n_jobs):
 
 
 def test_workers_share_the_cores_and_the_user_s_word_on_openmp_stays(monkeypatch):
-    monkeypatch.setattr("bikeml.multirun.local.launcher.count_cores", lambda: 8)
+    monkeypatch.setattr("bikeml.system.workers.cores.count_cores", lambda: 8)
     assert share_cores({"HOME": "x"}, 3) == {"HOME": "x", "OMP_NUM_THREADS": "2", "LOKY_MAX_CPU_COUNT": "2"}
     assert share_cores({"OMP_NUM_THREADS": "5"}, 16)["OMP_NUM_THREADS"] == "5"

@@ -13,19 +13,19 @@ import psutil
 import pytest
 
 from bikeml.errors import TrackingError
-from bikeml.multirun.local import recorder
-from bikeml.multirun.local.recorder import Ended, Publication, Recorder, recorder_beside
+from bikeml.multirun.local import beside as besides
+from bikeml.multirun.local.beside import recorder_beside
+from bikeml.multirun.local.recorder import Ended
 from bikeml.records.run_folder import RunFolder
 from bikeml.system.workers import cores
 from bikeml.system.workers.warm import DeadWorkerError
-from tests.builders import run_record, write_run
 from tests.conftest import config_of
 
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "model=linear")
 BESIDE = """
 import sys
-from bikeml.multirun.local import recorder
-recorder.has_idle_core = lambda: {beside}
+from bikeml.multirun.local import beside
+beside.has_idle_core = lambda: {beside}
 from bikeml.__main__ import main
 main()
 """
@@ -45,7 +45,7 @@ class Dying:
 
     def take(self):
         if isinstance(self.error, TrackingError):
-            return Ended(self.publication, "", self.error)
+            return Ended(self.publication, "", self.error, "")
         raise self.error
 
     def kill(self, *, gently=False):
@@ -56,15 +56,15 @@ class Dying:
 def beside(monkeypatch):
     """Let the recorder be a process that dies, and note what is published here."""
     here = []
-    monkeypatch.setattr(recorder, "has_idle_core", lambda: True)
-    monkeypatch.setattr(recorder, "Recorder", Dying)
-    monkeypatch.setattr(recorder, "_publish_here", lambda folder, *_: here.append(folder) or "same")
+    monkeypatch.setattr(besides, "has_idle_core", lambda: True)
+    monkeypatch.setattr(besides, "Recorder", Dying)
+    monkeypatch.setattr(besides, "publish_here", lambda folder, *_: here.append(folder) or "same")
     return here
 
 
 def test_what_a_dead_recorder_has_left_is_recorded_here_once(beside, workdir, monkeypatch):
     ended = []
-    monkeypatch.setattr(recorder, "_end_dead_runs", ended.append)
+    monkeypatch.setattr(besides, "_end_dead_runs", ended.append)
     with recorder_beside(None) as publish:
         assert publish(RunFolder(workdir), config_of()) == "same"
     assert beside == [RunFolder(workdir)]
@@ -83,7 +83,7 @@ def test_an_error_of_the_recorder_is_raised_and_nothing_is_recorded_twice(beside
 @pytest.mark.parametrize("uri", ["azureml", "azureml://x"])
 def test_a_store_that_may_ask_for_a_login_is_used_in_this_process(beside, uri):
     with recorder_beside(uri) as publish:
-        assert publish is recorder._publish_here
+        assert publish is besides.publish_here
 
 
 @pytest.mark.parametrize(
@@ -209,19 +209,3 @@ def test_a_store_that_fails_is_told_as_by_one_process(workdir):
         said.append(err.replace(f"out{beside:d}", "out"))
     assert said[0] == said[1]
     assert "nothing is lost" in said[0]
-
-
-@pytest.mark.slow
-def test_one_recorder_records_several_folders_in_their_order(workdir):
-    config, folders = config_of("tracking=none"), [RunFolder(workdir / str(number)) for number in range(3)]
-    for number, folder in enumerate(folders[:2]):
-        write_run(folder.path, run_record(name=str(number)))
-    started = Recorder(None)
-    for folder in folders:
-        started.add(Publication(folder, config, is_cell=True))
-    ended = []
-    while len(ended) < 3:
-        found = started.take()
-        ended += [found] if found else []
-    started.kill()
-    assert [each.publication.folder for each in ended] == folders

@@ -85,6 +85,8 @@ class Experiment:
     """
 
     error: Exception | None = None
+    leaves_record = True
+    """A launcher may draw and record its cells in another process: nothing of it is needed here."""
 
     def __call__(self, composed: DictConfig) -> float:
         """Run it; a sweeper that optimises gets its score, of which the greatest is the best, whatever the metric."""
@@ -95,8 +97,9 @@ class Experiment:
     def _call(self, composed: DictConfig, hydra_config: HydraConf) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             from bikeml.multirun.cell import run_cell
+            from bikeml.multirun.local.publication import publish_later
 
-            return run_cell(composed).score
+            return run_cell(composed, publish_later).score
         try:
             return _run(composed, hydra_config)
         except Exception as error:  # noqa: BLE001  run_experiment reports it
@@ -217,7 +220,7 @@ def _explain_start(error: Exception) -> Exception:
 def _run(composed: DictConfig, hydra_config: HydraConf) -> float:
     check_memory()
     settle_logging(verbose=bool(hydra_config.verbose))  # before libraries are imported, which may warn
-    from bikeml.multirun.local.recorder import recorder_beside
+    from bikeml.multirun.local.beside import recorder_beside
 
     with recorder_beside(OmegaConf.select(composed, "tracking.uri")) as publish:
         from bikeml.cli.single import run_single  # its imports take seconds, in which the recorder's are made

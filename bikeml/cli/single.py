@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
 from bikeml.errors import ConfigError
 from bikeml.multirun.display.run import show_figures, show_places
-from bikeml.multirun.local.recorder import Publishes
+from bikeml.multirun.local.beside import Publishes
 from bikeml.multirun.run import computed, read_composed
 from bikeml.multirun.sources import refuse_hidden
 from bikeml.records.provenance import command_line

@@ -31,6 +31,10 @@ class CellLauncher(Protocol):
         """Prepare to run so many cells, while they are planned."""
         return
 
+    def cool_down(self) -> None:
+        """End what :meth:`warm_up` has begun: the sweep is over, or broken off."""
+        return
+
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """
         Take the cells of a sweep before anything is written.

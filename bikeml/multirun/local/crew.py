@@ -7,23 +7,29 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bikeml.errors import BikemlError, RecordError
 from bikeml.multirun.composed import Job
 from bikeml.multirun.local.budget import Budget
 from bikeml.multirun.local.job import publish_in_worker, run_in_worker
+from bikeml.multirun.local.publication import Publication
+from bikeml.multirun.local.recorder import Recorder
 from bikeml.records.run_folder import PAGE, RESULT, STORE, RunFolder
 from bikeml.records.sweep import LeftOutRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.processes import GRACE_SECONDS, uninterrupted
-from bikeml.system.workers.warm import DeadWorkerError, WarmServer, WarmWorker
+from bikeml.system.workers.warm import Answer, DeadWorkerError, WarmServer, WarmWorker
 
 ATTEMPTS = 2
 WORKER_BYTES = 400_000_000
 """What a worker takes with its libraries and a small table."""
 LOOK_SECONDS = 0.1
+BACKLOG = 4
+"""How many results wait for the recorder at most; then workers record too, which takes an import of seconds."""
 RECORDING_SECONDS = 3.0
 """How long a cell that has its result may draw and record it when the time is up."""
 
@@ -34,10 +40,15 @@ class Task:
 
     job: Job
     deaths: int = 0
-    is_judged: bool = False
-    """Whether its result is in its folder, and only has to be recorded."""
+    publication: Publication | None = None
+    """Its result, if it is in its folder and only has to be drawn and recorded."""
     began: float = 0.0
     """Unix time."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it only has to be recorded."""
+        return self.publication is not None
 
     @property
     def number(self) -> int:
@@ -55,6 +66,10 @@ class Crew:
     """The surroundings of a job."""
     folder: SweepFolder
     budget: Budget
+    recorder: Recorder | None = None
+    """What draws and records the results beside the workers; None if they do it themselves."""
+    _recorded: dict[Path, Task] = field(default_factory=dict)
+    """The cells that the recorder has got, by folder."""
     _busy: dict[WarmWorker, Task] = field(default_factory=dict)
     _idle: list[WarmWorker] = field(default_factory=list)
     _waiting: deque[Task] = field(default_factory=deque)
@@ -63,7 +78,7 @@ class Crew:
         """Run the cells; what becomes of each is in its folder. An interrupt reaches each of them, to clean up."""
         self._waiting.extend(map(Task, jobs))
         try:
-            while self._waiting or self._busy:
+            while self._waiting or self._busy or self._recorded:
                 self._assign()
                 self._take_answers()
                 self._stop_late()
@@ -92,8 +107,8 @@ class Crew:
     def _begin(self, task: Task) -> None:
         worker = self._idle.pop() if self._idle else self.server.start()
         self._busy[worker] = replace(task, began=time.time())
-        if task.is_judged:
-            worker.call(publish_in_worker, self.packed, self._folder_of(task), task.job.planned.config)
+        if task.publication is not None:
+            worker.call(publish_in_worker, self.packed, task.publication)
         else:
             worker.call(run_in_worker, self.packed, task.job)
 
@@ -109,7 +124,11 @@ class Crew:
         links: dict[Any, WarmWorker] = {worker.connection: worker for worker in self._busy}
         late = self.budget.left <= 0
         timeout = LOOK_SECONDS if late else min(self.budget.left, 3600.0)
-        for link in connection.wait(list(links), timeout):
+        recorder = [self.recorder.connection] if self.recorder is not None and self._recorded else []
+        for link in connection.wait([*links, *recorder], timeout):
+            if link not in links:
+                self._take_recorded()
+                continue
             worker = links[link]
             task = self._busy.pop(worker)
             try:
@@ -120,23 +139,57 @@ class Crew:
                 continue
             self._idle.append(worker)
             sys.stderr.write(answer.said)
-            self._end(task, answer.error)
+            self._end(task, answer)
 
-    def _end(self, task: Task, error: str | None) -> None:
-        """Note a cell whose worker has answered; an `error` is none of the cell, which would be in its folder."""
+    def _end(self, task: Task, answer: Answer) -> None:
+        """Note a cell whose worker has answered; its error is none of the cell, which would be in its folder."""
+        if task.is_judged:
+            self._note(task, RecordError(answer.error) if answer.error else answer.value)
+            return
         status = self.folder.read_outcome(task.job.planned.cell).status
-        if error is not None and status not in ("finished", "failed"):
-            write_failure(self._folder_of(task).path, f"the launcher broke: {error}", task.job.words)
+        if answer.error is not None and status not in ("finished", "failed"):
+            write_failure(self._folder_of(task).path, f"the launcher broke: {answer.error}", task.job.words)
         if status == "finished":
             self.budget.see(task.job.planned.varies, time.time() - task.began)
+        for publication in answer.value or ():
+            self._publish(replace(task, publication=publication))
+
+    def _publish(self, task: Task) -> None:
+        """Let the recorder draw and record a result, or the next worker if the recorder is gone or has too many."""
+        if self.recorder is None or len(self._recorded) >= BACKLOG or task.publication is None:
+            self._waiting.appendleft(task)
+            return
+        self._recorded[task.publication.folder.path] = task
+        self.recorder.add(task.publication)
+
+    def _take_recorded(self) -> None:
+        assert self.recorder is not None  # noqa: S101  it has answered
+        try:
+            ended = self.recorder.take()
+        except DeadWorkerError:
+            self.recorder.kill()
+            self.recorder, left, self._recorded = None, self._recorded, {}
+            self._waiting.extendleft(left.values())  # workers do it
+            return
+        if ended is not None:
+            sys.stderr.write(ended.said)
+            self._note(self._recorded.pop(ended.publication.folder.path), ended.error)
+
+    def _note(self, task: Task, error: BikemlError | None) -> None:
+        """Note that a result could not be drawn or recorded, if so."""
+        if error is not None:
+            folder = self._folder_of(task)
+            write_failure(folder.path, str(error), task.job.planned.overrides, command=folder.require().command)
 
     def _retry(self, task: Task, error: DeadWorkerError) -> None:
-        folder = self._folder_of(task)
-        is_judged = folder.has(RESULT)
-        if is_judged and folder.has(PAGE) and (folder.has(STORE) or task.job.planned.config.tracking.uri is None):
+        folder, config = self._folder_of(task), task.job.planned.config
+        again = replace(task, deaths=task.deaths + 1)
+        if folder.has(RESULT) and folder.has(PAGE) and (folder.has(STORE) or config.tracking.uri is None):
             self.budget.has_finished = True
-        elif task.deaths + 1 < ATTEMPTS:
-            self._waiting.appendleft(replace(task, deaths=task.deaths + 1, is_judged=is_judged))
+        elif again.deaths < ATTEMPTS and folder.has(RESULT):
+            self._publish(replace(again, publication=task.publication or Publication(folder, config, is_cell=True)))
+        elif again.deaths < ATTEMPTS:
+            self._waiting.appendleft(again)
         else:
             write_failure(folder.path, _explain(error), task.job.words)
 
@@ -166,6 +219,8 @@ class Crew:
     def _interrupt(self) -> None:
         for worker in self._busy:
             worker.terminate()
+        if self.recorder is not None:
+            self.recorder.kill(gently=True)
         until = time.time() + GRACE_SECONDS
         for worker in self._busy:
             worker.join(max(0.0, until - time.time()))

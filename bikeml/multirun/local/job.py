@@ -15,10 +15,9 @@ from hydra.core.utils import JobRuntime, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from threadpoolctl import threadpool_limits
 
-from bikeml.config.schema import Config
+from bikeml.errors import BikemlError
 from bikeml.multirun.composed import Job
-from bikeml.multirun.publish import publish
-from bikeml.records.run_folder import RunFolder
+from bikeml.multirun.local.publication import Publication, publications_left, publish_cell
 
 OBJECTS_BEFORE_COLLECTION = 10_000
 """As in a command."""
@@ -54,17 +53,19 @@ def run_here(context: HydraContext, task: TaskFunction, job: Job) -> None:
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # close the log of the cell
 
 
-def run_in_worker(packed: bytes, job: Job) -> None:
-    """Run a cell in a worker's process."""
+def run_in_worker(packed: bytes, job: Job) -> list[Publication]:
+    """Run a cell in a worker's process, and return what it leaves to be drawn and recorded."""
     surroundings = _enter(packed)
     os.chdir(surroundings.folder)
-    run_here(surroundings.context, surroundings.task, job)
+    with publications_left() as left:
+        run_here(surroundings.context, surroundings.task, job)
+    return left
 
 
-def publish_in_worker(packed: bytes, folder: RunFolder, config: Config) -> None:
-    """Draw and record a result that a worker had left in its folder when it was killed."""
+def publish_in_worker(packed: bytes, publication: Publication) -> BikemlError | None:
+    """Draw and record a result in a worker's process, and return why it could not."""
     os.chdir(_enter(packed).folder)
-    publish(folder, config)
+    return publish_cell(publication)
 
 
 @cache

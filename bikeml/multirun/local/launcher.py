@@ -10,8 +10,10 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from bikeml.config.fields import AZUREML
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, check_reuse
+from bikeml.multirun.local.recorder import Recorder
 from bikeml.system.clock import entered
 from bikeml.system.workers.cores import count_cores, share_cores
 from bikeml.system.workers.warm import WarmServer
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from bikeml.multirun.local.budget import Budget
     from bikeml.records.sweep_folder import SweepFolder
 
-CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "bikeml.pages.run.report", "sklearn.ensemble")
-RECORD = "bikeml.tracking.record"
-"""What a cell imports; the second only if it is recorded."""
+CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "sklearn.ensemble")
+"""What a cell imports."""
+PAGES, RECORD = "bikeml.pages.run.report", "bikeml.tracking.record"
+"""What it imports if it is drawn and recorded in its own process."""
 
 
 class LocalLauncher(BasicLauncher, CellLauncher):
@@ -41,6 +44,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         self._n_jobs = n_jobs
         self._began = time.time()
         self._server: WarmServer | None = None
+        self._recorder: Recorder | None = None
         self._budget: Budget | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -60,8 +64,17 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         budget, uri = (
             OmegaConf.select(cast(DictConfig, self.config), key) for key in ("sweep.budget_seconds", "tracking.uri")
         )
-        if self._count_workers(n_cells) > 1 or budget is not None:
-            self._server = WarmServer([*CELL, *([] if uri is None else [RECORD])])
+        if self._count_workers(n_cells) == 1 and budget is None:
+            return
+        leaves_record = getattr(self.task_function, "leaves_record", False) and not str(uri).startswith(AZUREML)
+        if leaves_record:
+            self._recorder = Recorder(uri)
+        self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
+
+    def cool_down(self) -> None:
+        """End the recorder; the workers have ended."""
+        if self._recorder is not None:
+            self._recorder.kill()
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """Take the cells of a sweep; raises ConfigError if recorded runs are to be reused and nothing is recorded."""
@@ -105,7 +118,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
             self.warm_up(len(jobs))
         assert self._server is not None  # noqa: S101
         self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
-        Crew(self._server, size, surroundings.pack(), folder, self._budget).run(jobs)
+        Crew(self._server, size, surroundings.pack(), folder, self._budget, self._recorder).run(jobs)
 
     def _count_workers(self, n_cells: int) -> int:
         return max(1, min(n_cells, count_cores() if self._n_jobs in (None, -1) else self._n_jobs))

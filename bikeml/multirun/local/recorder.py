@@ -1,42 +1,20 @@
 """Draw and record results in a process of its own, which imports what it needs while an experiment computes."""
 
 import gc
-import logging
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
 
-from bikeml.config.fields import AZUREML
-from bikeml.errors import TRACEBACK_VARIABLE, BikemlError
-from bikeml.records.run_folder import LOG, RunFolder
+from bikeml.errors import BikemlError
+from bikeml.multirun.local.publication import Publication, logging_to, publish_cell, publish_here
 from bikeml.system.processes import GRACE_SECONDS, uninterrupted
 from bikeml.system.redaction import recall, take_over
-from bikeml.system.workers.cores import has_idle_core
 from bikeml.system.workers.warm import DeadWorkerError, WarmServer
-from bikeml.terminal.progress import Announce, silent
-from bikeml.terminal.status import log_error, settle_logging
-
-if TYPE_CHECKING:
-    from bikeml.config.schema import Config
-    from bikeml.destination.system_metrics import Sample
+from bikeml.terminal.progress import silent
 
 METHOD = "spawn"
 """It begins at once, in every system; a fork of a server could open no store before it is needed."""
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-"""As in conf/hydra/job_logging/quiet.yaml."""
-
-
-@dataclass(frozen=True)
-class Publication:
-    """A run folder that is to be drawn and recorded."""
-
-    folder: RunFolder
-    config: "Config"
-    samples: "Sequence[Sample]" = ()
-    is_cell: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +25,8 @@ class Ended:
     same: str
     """The earlier run that is the same, as tell_same says; of a cell nothing is asked."""
     error: BikemlError | None
+    said: str
+    """What it wrote to the standard error."""
 
 
 class Recorder:
@@ -60,11 +40,6 @@ class Recorder:
         self._current: Publication | None = None
         self._worker.call(_prepare, uri)
         self._is_busy = True
-
-    @property
-    def left(self) -> Sequence[Publication]:
-        """What has been added and is not recorded yet."""
-        return (*([] if self._current is None else [self._current]), *self._waiting)
 
     def add(self, publication: Publication) -> None:
         """Draw and record a folder when those before it are done."""
@@ -80,9 +55,12 @@ class Recorder:
         answer = self._worker.read()
         if answer.error is not None:
             raise DeadWorkerError(0)
-        ended, self._current, self._is_busy = self._current, None, False
+        publication, self._current, self._is_busy = self._current, None, False
         self._begin_next()
-        return None if ended is None else Ended(ended, *answer.value)
+        if publication is None:
+            return None
+        same, error = answer.value
+        return Ended(publication, same, error, answer.said)
 
     def _begin_next(self) -> None:
         if self._waiting and not self._is_busy:
@@ -96,69 +74,6 @@ class Recorder:
                 self._worker.terminate()
                 self._worker.join(GRACE_SECONDS)
             self._worker.kill()
-
-
-class Publishes(Protocol):
-    """What draws and records the folder of a run, and returns which earlier run is the same."""
-
-    def __call__(
-        self, folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
-    ) -> str:
-        """Raises RunFolderError and TrackingError."""
-
-
-@contextmanager
-def recorder_beside(uri: str | None) -> Iterator[Publishes]:
-    """
-    Yield what draws and records a run in the store at `uri`: a process that gets ready while the block computes.
-
-    Without an idle core it is this process, and also if the other one dies. A store of Azure ML may ask for a login,
-    and whoever looks for a cause wants the whole traceback.
-    """
-    is_here = str(uri).startswith(AZUREML) or bool(os.environ.get(TRACEBACK_VARIABLE)) or not has_idle_core()
-    if is_here:
-        yield _publish_here
-        return
-    recorder, is_done = Recorder(uri), False
-
-    def publish(
-        folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
-    ) -> str:
-        announce("recording")
-        recorder.add(Publication(folder, config, samples))
-        try:
-            while (ended := recorder.take()) is None:
-                pass
-        except DeadWorkerError:
-            recorder.kill()
-            _end_dead_runs(config)
-            return _publish_here(folder, config, announce, samples)
-        if ended.error is not None:
-            raise ended.error
-        return ended.same
-
-    try:
-        yield publish
-        is_done = True
-    finally:
-        recorder.kill(gently=not is_done)
-
-
-def _end_dead_runs(config: "Config") -> None:
-    from bikeml.tracking.owners import end_dead_runs  # mlflow's import takes seconds
-
-    with suppress(BikemlError):  # the store will say it again
-        end_dead_runs(config)
-
-
-def _publish_here(
-    folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
-) -> str:
-    from bikeml.multirun.display.same import tell_same  # they import what takes seconds
-    from bikeml.multirun.publish import publish
-
-    publish(folder, config, announce, samples)
-    return tell_same(config, folder.require(), folder.path)
 
 
 def _prepare(uri: str | None) -> None:
@@ -183,30 +98,10 @@ def _publish(
     os.environ.clear()
     os.environ.update(variables)
     take_over(*known)
-    with _logging_to(publication.folder):
+    if publication.is_cell:
+        return "", publish_cell(publication)
+    with logging_to(publication.folder):
         try:
-            if not publication.is_cell:
-                return _publish_here(publication.folder, publication.config, silent, publication.samples), None
-            from bikeml.multirun.publish import publish
-
-            publish(publication.folder, publication.config, silent, publication.samples)
+            return publish_here(publication.folder, publication.config, silent, publication.samples), None
         except BikemlError as error:
-            if publication.is_cell:
-                log_error(error)
             return "", error
-        return "", None
-
-
-@contextmanager
-def _logging_to(folder: RunFolder) -> Iterator[None]:
-    """Let warnings go to the log of the run, as in the process that ran it."""
-    handler: Any = logging.FileHandler(folder.path / LOG, delay=True)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    settle_logging()
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        handler.close()

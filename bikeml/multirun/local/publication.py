@@ -1,0 +1,94 @@
+"""What an experiment leaves in its folder to be drawn and recorded, in this process or in another one."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bikeml.errors import BikemlError
+from bikeml.records.run_folder import LOG, RunFolder
+from bikeml.terminal.progress import Announce, silent
+from bikeml.terminal.status import log_error, settle_logging
+
+if TYPE_CHECKING:
+    from bikeml.config.schema import Config
+    from bikeml.destination.system_metrics import Sample
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""As in conf/hydra/job_logging/quiet.yaml."""
+
+_left: ContextVar[list["Publication"]] = ContextVar("left")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run folder that is to be drawn and recorded."""
+
+    folder: RunFolder
+    config: "Config"
+    samples: "Sequence[Sample]" = ()
+    is_cell: bool = False
+
+
+def publish_here(
+    folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
+) -> str:
+    """Draw and record a run in this process, and return which earlier run is the same; raises TrackingError."""
+    from bikeml.multirun.display.same import tell_same  # they import what takes seconds
+    from bikeml.multirun.publish import publish
+
+    publish(folder, config, announce, samples)
+    return tell_same(config, folder.require(), folder.path)
+
+
+def publish_cell(publication: Publication) -> BikemlError | None:
+    """Draw and record the result of a cell, and return why it could not be; the cell's log has all of it."""
+    from bikeml.multirun.publish import publish
+
+    with logging_to(publication.folder):
+        try:
+            publish(publication.folder, publication.config, silent, publication.samples)
+        except BikemlError as error:
+            log_error(error)
+            return error
+    return None
+
+
+def publish_later(
+    folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
+) -> None:
+    """Leave a result to whoever collects what is left; if nobody does, draw and record it."""
+    left = _left.get(None)
+    if left is not None:
+        left.append(Publication(folder, config, samples, is_cell=True))
+        return
+    from bikeml.multirun.publish import publish
+
+    publish(folder, config, announce, samples)
+
+
+@contextmanager
+def publications_left() -> Iterator[list[Publication]]:
+    """Yield the list of what the block leaves to be drawn and recorded."""
+    token = _left.set([])
+    try:
+        yield _left.get()
+    finally:
+        _left.reset(token)
+
+
+@contextmanager
+def logging_to(folder: RunFolder) -> Iterator[None]:
+    """Let warnings go to the log of the run, as in the process that ran it."""
+    handler: Any = logging.FileHandler(folder.path / LOG, delay=True)
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    settle_logging()
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
