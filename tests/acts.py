@@ -5,6 +5,9 @@ import signal
 import time
 from pathlib import Path
 
+from bikeml.errors import TrackingError
+from bikeml.multirun.local.publication import Publication
+from bikeml.records.run_folder import RunFolder
 from tests.builders import run_record, write_run
 
 
@@ -30,6 +33,17 @@ def die_judged(packed, job):
     act(packed, job)
     (Path(job.environment["folder"]) / job.planned.folder / "report.html").unlink()
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(packed, job):
+    """Leave the result to be recorded, as a cell does whose launcher has a recorder."""
+    act(packed, job)
+    folder = RunFolder(Path(job.environment["folder"]) / job.planned.folder)
+    return [Publication(folder, job.planned.config, is_cell=True)]
+
+
+def fail_to_publish(_, publication):
+    return TrackingError(f"no store for {publication.folder.path.name}")
 
 
 def publish(_, publication):

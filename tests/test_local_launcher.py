@@ -2,19 +2,23 @@
 
 import math
 import time
+from collections import deque
+from multiprocessing import Pipe
+from threading import Thread
 
 import pytest
 
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, TrackingError
 from bikeml.multirun.composed import Job, PlannedCell
 from bikeml.multirun.local import crew as crews
 from bikeml.multirun.local.budget import Budget
 from bikeml.multirun.local.crew import Crew
 from bikeml.multirun.local.launcher import LocalLauncher
+from bikeml.multirun.local.recorder import Ended
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.workers.cores import share_cores
-from bikeml.system.workers.warm import WarmServer
+from bikeml.system.workers.warm import DeadWorkerError, WarmServer
 from tests import acts
 from tests.conftest import config_of
 
@@ -31,7 +35,7 @@ def run(server, workdir, monkeypatch):
     """Run cells that do what their words say; return their statuses, and the cells in the order in which they began."""
     monkeypatch.setattr(crews, "run_in_worker", acts.act)
 
-    def run(*cells, size=2, budget=None, clock=time.time):
+    def run(*cells, size=2, budget=None, clock=time.time, recorder=None):
         environment = {"folder": str(workdir / "sweep"), "done": str(workdir / "done")}
         planned = [
             PlannedCell(number, tuple(words.split()), str(number), UNTRACKED, {}, varies={"model": words})
@@ -40,7 +44,7 @@ def run(server, workdir, monkeypatch):
         folder = SweepFolder(workdir / "sweep")
         SweepRecord(command="", started=0.0, cells=tuple(each.cell for each in planned)).write(folder.path)
         limit = Budget(budget, clock(), clock)
-        Crew(server, size, b"", folder, limit).run([Job(each, environment) for each in planned])
+        Crew(server, size, b"", folder, limit, recorder).run([Job(each, environment) for each in planned])
         begun = (workdir / "done").read_text().split() if (workdir / "done").exists() else []
         return [folder.read_outcome(each.cell).status for each in planned], list(map(int, begun))
 
@@ -82,6 +86,79 @@ def test_a_result_whose_worker_is_killed_is_recorded_and_not_run_again(run, work
     assert statuses == ["finished"]
     assert begun == [0]
     assert (workdir / "sweep" / "0" / "published").exists()
+
+
+class Recorder:
+    """Records in no time what it gets, once a file is there; it fails at some cells, or dies at one."""
+
+    def __init__(self, until=None, fails=(), dies=None):
+        self.connection, self._answers = Pipe()
+        self.got, self.killed, self._until, self._fails, self._dies = [], False, until, fails, dies
+        self._left = deque()
+
+    def add(self, publication):
+        self._left.append(publication)
+        self.got.append(publication.folder.path.name)
+        Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self):
+        while self._until and not self._until.exists():
+            time.sleep(0.01)
+        self._answers.send(None)
+
+    def take(self):
+        self.connection.recv()
+        publication = self._left.popleft()
+        number = publication.folder.path.name
+        if number == self._dies:
+            raise DeadWorkerError(-9)
+        return Ended(publication, "", TrackingError("no store") if number in self._fails else None, "")
+
+    def kill(self):
+        self.killed = True
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """Let cells leave their results to be recorded, and workers that record note it."""
+    monkeypatch.setattr(crews, "run_in_worker", acts.leave)
+    monkeypatch.setattr(crews, "publish_in_worker", acts.publish)
+
+
+def list_published(workdir):
+    return sorted(path.parent.name for path in workdir.glob("sweep/*/published"))
+
+
+def test_one_recorder_gets_every_result_and_a_sweep_waits_for_the_last(run, left, workdir):
+    recorder = Recorder(until=workdir / "sweep" / "2" / "result.json")
+    assert run(*["quick=1"] * 3, size=1, recorder=recorder)[0] == ["finished"] * 3
+    assert recorder.got == ["0", "1", "2"]
+    assert not recorder._left
+    assert list_published(workdir) == []
+
+
+def test_what_a_dead_recorder_has_left_is_recorded_by_workers(run, left, workdir):
+    recorder = Recorder(dies="1")
+    assert run(*["quick=1"] * 4, size=1, recorder=recorder)[0] == ["finished"] * 4
+    assert recorder.killed
+    assert set(list_published(workdir)) >= {"1", "3"}
+    assert {*recorder.got, *list_published(workdir)} == {"0", "1", "2", "3"}
+
+
+def test_workers_record_what_is_too_much_for_the_recorder(run, left, workdir, monkeypatch):
+    monkeypatch.setattr(crews, "BACKLOG", 2)
+    recorder = Recorder(until=workdir / "sweep" / "3" / "published")
+    assert run(*["quick=1"] * 4, size=1, recorder=recorder)[0] == ["finished"] * 4
+    assert [*recorder.got, *list_published(workdir)] == ["0", "1", "2", "3"]
+
+
+def test_a_result_that_cannot_be_recorded_fails_its_cell(run, left, workdir, monkeypatch):
+    statuses, _ = run(*["quick=1"] * 2, size=1, recorder=Recorder(fails=("1",)))
+    assert statuses == ["finished", "failed"]
+    assert read_reason(workdir, 1) == "no store"
+    monkeypatch.setattr(crews, "publish_in_worker", acts.fail_to_publish)
+    assert run("quick=1", size=1)[0] == ["failed"]
+    assert read_reason(workdir, 0) == "no store for 0"
 
 
 @pytest.mark.slow
