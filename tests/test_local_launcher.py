@@ -152,13 +152,17 @@ def test_workers_record_what_is_too_much_for_the_recorder(run, left, workdir, mo
     assert [*recorder.got, *list_published(workdir)] == ["0", "1", "2", "3"]
 
 
-def test_a_result_that_cannot_be_recorded_fails_its_cell(run, left, workdir, monkeypatch):
-    statuses, _ = run(*["quick=1"] * 2, size=1, recorder=Recorder(fails=("1",)))
-    assert statuses == ["finished", "failed"]
-    assert read_reason(workdir, 1) == "no store"
+def read_failures(workdir):
+    sweep = SweepFolder(workdir / "sweep").look()
+    return [outcome.failure and outcome.failure.error for outcome in sweep.outcomes]
+
+
+def test_a_result_that_cannot_be_recorded_stays_a_result_and_is_told(run, left, workdir, monkeypatch):
+    assert run(*["quick=1"] * 2, size=1, recorder=Recorder(fails=("1",)))[0] == ["finished"] * 2
+    assert read_failures(workdir) == [None, "no store"]
     monkeypatch.setattr(crews, "publish_in_worker", acts.fail_to_publish)
-    assert run("quick=1", size=1)[0] == ["failed"]
-    assert read_reason(workdir, 0) == "no store for 0"
+    assert run("quick=1", size=1, recorder=Recorder(dies="0"))[0] == ["finished"]
+    assert read_failures(workdir) == ["no store for 0"]
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def start(*words, cwd):
 
 
 def find_workers(process, folder, n_cells):
-    """Wait until cells have begun; return the workers, each the leader of a group of its own."""
+    """Wait until cells have begun; return the recorder and the workers, each the leader of a group of its own."""
     until = time.time() + 300
     while time.time() < until and sum(path.name.isdigit() for path in folder.glob("*")) < n_cells:
         time.sleep(0.02)
@@ -71,11 +71,12 @@ def test_a_script_without_a_guard_runs_once(workdir):
     assert done.stdout.splitlines() == ["once", "2 {}"], done.stderr
 
 
-def test_a_killed_worker_costs_nothing_but_time(workdir):
+def test_a_killed_worker_and_a_killed_recorder_cost_nothing_but_time(workdir):
     cells = ("model=linear,lasso,ridge", "preprocessing=none,standard", "tracking=local", TWO)
     process = start(*cells, cwd=workdir)
     killed = find_workers(process, workdir / "sweep", 3)
-    os.kill(killed[0].pid, signal.SIGKILL)
+    for recorder_or_worker in killed[:2]:
+        os.kill(recorder_or_worker.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     board = pd.read_csv(workdir / "sweep" / "leaderboard.csv")
@@ -93,7 +94,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_no_run_running(workdir):
     assert process.returncode == 130, out + err
     assert err.splitlines()[-1] == "bikeml: interrupted"
     assert "Traceback" not in err
-    assert len(workers) == 2
+    assert len(workers) == 3
     assert_gone(workers)
     assert "RUNNING" not in statuses_of(workdir)
 
