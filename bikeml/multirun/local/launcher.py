@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from bikeml.config.fields import AZUREML
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, check_reuse
-from bikeml.multirun.local.recorder import Recorder
 from bikeml.system.clock import entered
 from bikeml.system.workers.cores import count_cores, share_cores
 from bikeml.system.workers.warm import WarmServer
@@ -21,6 +20,7 @@ from bikeml.system.workers.warm import WarmServer
 if TYPE_CHECKING:
     from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.multirun.local.budget import Budget
+    from bikeml.multirun.local.recorder import Recorder
     from bikeml.records.sweep_folder import SweepFolder
 
 CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "sklearn.ensemble")
@@ -68,6 +68,8 @@ class LocalLauncher(BasicLauncher, CellLauncher):
             return
         leaves_record = getattr(self.task_function, "leaves_record", False) and not str(uri).startswith(AZUREML)
         if leaves_record:
+            from bikeml.multirun.local.recorder import Recorder
+
             self._recorder = Recorder(uri)
         self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
 
