@@ -10,7 +10,6 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from bikeml.config.fields import AZUREML
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, check_reuse
 from bikeml.system.clock import entered
@@ -66,6 +65,8 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         )
         if self._count_workers(n_cells) == 1 and budget is None:
             return
+        from bikeml.config.fields import AZUREML
+
         leaves_record = getattr(self.task_function, "leaves_record", False) and not str(uri).startswith(AZUREML)
         if leaves_record:
             from bikeml.multirun.local.recorder import Recorder

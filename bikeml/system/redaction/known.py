@@ -8,7 +8,7 @@ from typing import Any
 
 from bikeml.system.redaction.forms import Form, list_forms
 from bikeml.system.redaction.names import is_secret_key, is_secret_parameter, is_secret_variable
-from bikeml.system.redaction.places import find_places, measure_user
+from bikeml.system.redaction.places import find_places, list_texts, measure_user
 
 MASK = "***"
 LEAST = 8
@@ -142,7 +142,7 @@ def learn_value(value: str) -> None:
 
 def spare(*values: object) -> None:
     """Hide no text among these values, nor a part of one: they determine the result, such as the names of columns."""
-    _known.spare(text for each in values for text in _list_texts(each))
+    _known.spare(text for each in values for text in list_texts(each))
 
 
 def recall() -> tuple[tuple[str, ...], str]:
@@ -232,18 +232,6 @@ def _cut(text: str) -> Iterator[str]:
         return
     for line in text.splitlines()[:MOST_PARTS]:
         yield from (line[start : start + LONGEST] for start in range(0, min(len(line), MOST_PARTS * LONGEST), LONGEST))
-
-
-def _list_texts(values: object) -> Iterator[str]:
-    if isinstance(values, Mapping):
-        for key, each in values.items():
-            yield str(key)
-            yield from _list_texts(each)
-    elif isinstance(values, list | tuple | set | frozenset):
-        for each in values:
-            yield from _list_texts(each)
-    elif isinstance(values, str):
-        yield values
 
 
 def _is_path(value: str) -> bool:

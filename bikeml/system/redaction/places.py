@@ -1,7 +1,7 @@
 """Find where secrets stand in a text: in addresses, behind names of secrets, and behind the name of a login."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from bikeml.system.redaction.names import is_clear, is_secret_key, is_secret_parameter
@@ -180,3 +180,16 @@ def _decode(name: str) -> str:
     from urllib.parse import unquote  # noqa: PLC0415  few need it
 
     return unquote(name)
+
+
+def list_texts(values: object) -> Iterator[str]:
+    """Yield each text among plain values, the keys too, at any depth."""
+    if isinstance(values, Mapping):
+        for key, each in values.items():
+            yield str(key)
+            yield from list_texts(each)
+    elif isinstance(values, list | tuple | set | frozenset):
+        for each in values:
+            yield from list_texts(each)
+    elif isinstance(values, str):
+        yield values
