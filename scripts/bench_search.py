@@ -43,14 +43,14 @@ def load_rows() -> tuple[pd.DataFrame, np.ndarray]:
     return X, y.to_numpy(float)  # 511 rows
 
 
-def build_pipeline() -> Pipeline:
+def build_pipeline(model: Any) -> Pipeline:
     columns = ColumnTransformer(  # by position: the same for an array and a DataFrame
         [
             ("numeric", StandardScaler(), [0, 1, 2, 3]),
             ("categorical", OneHotEncoder(handle_unknown="ignore"), [4, 5, 6, 7, 8, 9]),
         ]
     )
-    return Pipeline([("columns", columns), ("model", GradientBoostingRegressor(random_state=0))])
+    return Pipeline([("columns", columns), ("model", model)])
 
 
 TUTORIAL = {
@@ -61,12 +61,18 @@ LONG = {"n_estimators": list(range(50, 501, 10)), "learning_rate": [0.05, 0.1, 0
 FOREST = {"n_estimators": list(range(25, 201, 25)), "max_depth": [3, 6, None]}
 # Name -> estimator, grid, the ratio asked for.
 CASES = {
-    "tutorial": (build_pipeline(), TUTORIAL, 7.0),
+    "tutorial": (build_pipeline(GradientBoostingRegressor(random_state=0)), TUTORIAL, 7.0),
     "long": (GradientBoostingRegressor(random_state=0), LONG, 20.0),
     "forest": (RandomForestRegressor(random_state=0), FOREST, 4.0),
     "pruning": (DecisionTreeRegressor(random_state=0), {"ccp_alpha": list(np.geomspace(1, 1e5, 40))}, 3.0),
     "nothing": (Ridge(), {"alpha": list(np.geomspace(1e-3, 1e3, 200))}, 0.97),
 }
+if find_spec("lightgbm"):
+    from lightgbm import LGBMRegressor
+
+    # As conf/model/lightgbm.yaml has it.
+    _lightgbm = LGBMRegressor(random_state=0, n_jobs=1, deterministic=True, force_row_wise=True, verbosity=-1)
+    CASES["lightgbm"] = (build_pipeline(_lightgbm), TUTORIAL, 5.0)
 
 
 def measure_largest_difference(one: GridSearchCV, other: GridSearchCV) -> float:
@@ -86,7 +92,12 @@ def compare_case(label: str, name: str, rival: type, options: argparse.Namespace
     grid = shorten(grid) if options.quick else grid
     frame, y = load_rows()
     X = frame if options.frame else frame.to_numpy(float)
-    shared = {"cv": 3, "scoring": "r2", "n_jobs": options.n_jobs, "return_train_score": name == "tutorial"}
+    shared = {
+        "cv": 3,
+        "scoring": "r2",
+        "n_jobs": options.n_jobs,
+        "return_train_score": name in ("tutorial", "lightgbm"),
+    }
     ours = SharedFitGridSearchCV(estimator, grid, **shared)
     theirs = rival(estimator, grid, **shared, **own)
     if options.n_jobs > 1:  # workers that have started already serve both alike

@@ -21,6 +21,7 @@ ROOMS = {
     "table": {"pandas", "scipy", "sklearn"},
     "evaluation.uncertainty": {"pandas", "scipy", "sklearn"},
     "evaluation": {"pandas", "scipy", "sklearn"},
+    "search.rules": {"sklearn"},
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
     "destination": {"mlflow"},

@@ -11,9 +11,8 @@ Its modules:
 
     estimator     SharedFitGridSearchCV: plan, evaluate, rank, refit
     plan          which candidates share a fit, and why the others do not
-    rules         SharingRule, and the registry of rules, to which users can add
-    models        the rules for scikit-learn's own models, one class for each kind
-    determinism   which estimators give the same result when they are fitted again
+    rules         SharingRule, the registry of rules, to which users can add, and one for each kind of model;
+                  also which estimators give the same result when they are fitted again
     layers        find and replace the model inside pipelines and target transformers
     cache         the fitted transformers of one setting and fold
     evaluate      one group of candidates on one fold
@@ -21,12 +20,12 @@ Its modules:
     stages        the predictions of the cut models, each stage computed once
 """
 
-from bikeml.search.determinism import register_deterministic
 from bikeml.search.estimator import SharedFitGridSearchCV
-from bikeml.search.models import SKLEARN_RULES
-from bikeml.search.rules import SharingRule, register_rule
+from bikeml.search.rules import BUILT_IN
+from bikeml.search.rules.determinism import register_deterministic
+from bikeml.search.rules.rule import SharingRule, register_rule
 
 __all__ = ["SharedFitGridSearchCV", "SharingRule", "register_deterministic", "register_rule"]
 
-for _rule in SKLEARN_RULES:
+for _rule in BUILT_IN:
     register_rule(_rule)

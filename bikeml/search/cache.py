@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from bikeml.search.layers import Data, Estimator
+from bikeml.search.rules.rule import Data, Estimator
 
 
 class Slot:

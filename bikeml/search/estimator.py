@@ -19,8 +19,8 @@ from sklearn.utils.validation import _check_method_params
 
 from bikeml.search.cache import PROCESS_CACHE
 from bikeml.search.evaluate import Outcome, Scored, evaluate_group
-from bikeml.search.layers import Data
 from bikeml.search.plan import Group, Plan, make_plan
+from bikeml.search.rules.rule import Data
 from bikeml.search.sharing import Fold, Job, Result
 
 
@@ -38,11 +38,14 @@ class SharedFitGridSearchCV(GridSearchCV):  # type: ignore[misc] # scikit-learn 
     HistGradientBoosting                                    max_iter          the first iterations
     RandomForest, ExtraTrees                                n_estimators      the first trees
     AdaBoost, Bagging                                       n_estimators      the first models
+    LightGBM, XGBoost                                       n_estimators      the first trees
+    CatBoost                                                iterations        the first trees
+    KNeighbors                                              n_neighbors       the first neighbours
     DecisionTree, ExtraTree                                 ccp_alpha         one full tree, pruned
     ======================================================  ================  ==========================
 
-    The model may stand alone, at the end of a Pipeline or inside a TransformedTargetRegressor. It needs an integer
-    `random_state`.
+    The model may stand alone, at the end of a Pipeline or inside a TransformedTargetRegressor. If it draws numbers, it
+    needs an integer `random_state`. Boosters of other packages share a fit only with known parameters.
 
     Transformers of a pipeline are fitted once for each distinct setting and fold (once in each process with `n_jobs`),
     if they are deterministic. scikit-learn's own are, provided that a `random_state` is an integer; declare others with

@@ -12,8 +12,8 @@ from sklearn.base import clone
 # cross_validate has no groups, and failing scorers must be handled in the same way.
 from sklearn.model_selection._validation import _fit_and_score
 
-from bikeml.search.layers import Data, Estimator
 from bikeml.search.plan import Group, Params
+from bikeml.search.rules.rule import Data, Estimator
 from bikeml.search.sharing import Fold, Job, Result, Sharing
 
 

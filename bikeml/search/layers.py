@@ -2,14 +2,13 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
-Estimator: TypeAlias = Any  # scikit-learn has no types
-Data: TypeAlias = Any  # array, sparse matrix or DataFrame of shape (n_samples, n_features), or a target
+from bikeml.search.rules.rule import Data, Estimator
 
 
 class Place(NamedTuple):

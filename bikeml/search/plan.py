@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from bikeml.search.determinism import why_layers_random
-from bikeml.search.layers import Estimator, Place, find_model, list_layers
-from bikeml.search.rules import SharingRule, get_rule
+from bikeml.search.layers import Place, find_model, list_layers
+from bikeml.search.rules.determinism import why_layers_random
+from bikeml.search.rules.rule import Estimator, SharingRule, get_rule
 
 Params: TypeAlias = Mapping[str, Any]  # one candidate, as in cv_results_["params"]
 
@@ -128,7 +128,7 @@ class _Planner:
         if axis not in params:
             return index
         if not rule.accepts(params[axis]):
-            self.notes[axis][f"scikit-learn decides whether {params[axis]!r} is valid"] += 1
+            self.notes[axis][f"not shared: scikit-learn decides whether {params[axis]!r} is valid"] += 1
             return index
         return axis, frozenset((name, _identify(value)) for name, value in params.items() if name != axis)
 
@@ -146,7 +146,8 @@ class _Planner:
         indices = tuple(index for index, _ in members)
         group = Group(indices, tuple(self.candidates[index] for index in indices), setting, rule, axis)
         reason = self._why_not(group, rule)
-        self.notes[axis][reason or ""] += len(members)
+        shared = f"shared: one fit serves all values{_OF_PREDICTIONS if rule.only_predicts else ''}"
+        self.notes[axis][f"not shared: {reason}" if reason else shared] += len(members)
         return alone if reason else [group]
 
     def _why_not(self, group: Group, rule: SharingRule) -> str | None:
@@ -198,9 +199,8 @@ class _Planner:
 
     def _explain_axis(self, axis: str) -> str:
         notes = self.notes.get(axis, Counter())
-        said = [f"shared: one fit serves all values ({notes['']} candidates)"] if notes[""] else []
-        said += [f"not shared: {reason} ({n} candidates)" for reason, n in notes.items() if reason]
-        return "; ".join(said) or self._explain_unshared(axis)
+        said = [f"{note} ({n} candidates)" for note, n in notes.items()]
+        return "; ".join(sorted(said, reverse=True)) or self._explain_unshared(axis)
 
     def _explain_unshared(self, axis: str) -> str:
         owner: Params = next((params for params in self.candidates if axis in params), {})
@@ -225,6 +225,7 @@ class _Planner:
         return "the transformers are fitted once for each setting and fold, the model each time"
 
 
+_OF_PREDICTIONS = " for scikit-learn's own scorers"
 _INEXACT = {
     "max_depth": "a deep tree cut to a smaller depth is not bit for bit the tree that scikit-learn grows",
     "random_state": "every seed gives another model",

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -21,8 +21,6 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from bikeml.search.cache import PROCESS_CACHE, Slot, StepMemory, lock
 from bikeml.search.layers import (
-    Data,
-    Estimator,
     get_fitted_model,
     list_layers,
     replace_model,
@@ -30,6 +28,7 @@ from bikeml.search.layers import (
     view_model,
 )
 from bikeml.search.plan import Group
+from bikeml.search.rules.rule import Data, Estimator, SharingRule
 from bikeml.search.stages import Stages
 
 Scores: TypeAlias = dict[str, float] | float
@@ -70,6 +69,10 @@ class Fold(NamedTuple):
     test: np.ndarray
 
 
+class NotShareableError(Exception):
+    """The rule of a group is not exact here, so that each candidate needs its own fit."""
+
+
 class _Part(NamedTuple):
     """The rows to score on."""
 
@@ -88,10 +91,15 @@ class Sharing:
     job: Job
 
     def evaluate(self, estimator: Estimator, X: Data, y: Data) -> list[Result]:
-        """Fit a clone of `estimator`, and return the results in the order of the group; raises any error of the fit."""
+        """
+        Fit a clone of `estimator`, and return the results in the order of the group.
+
+        Raises NotShareableError before the fit, and any error of it.
+        """
         start = time.perf_counter()
         fitted = clone(estimator).set_params(**clone(dict(self.group.leader), safe=False))
         parts = self._split(fitted, X, y)
+        self._check(self.group.rule, parts)
         slot = PROCESS_CACHE.open(self._slot_key) if self.group.keeps_transformers else None
         fit_params = _check_method_params(X, params=self.job.fit_params, indices=self.fold.train)
         self._fit(fitted, parts[0], fit_params, slot)
@@ -113,6 +121,16 @@ class Sharing:
             }
             for member in range(len(self.group.indices))
         ]
+
+    def _check(self, rule: SharingRule | None, parts: Sequence[_Part]) -> None:
+        """Raise NotShareableError if the rule is not exact with these parameters of `fit`, or for this scorer."""
+        if rule is None:
+            return
+        others = {name.rpartition("__")[2] for name in self.job.fit_params}
+        if rule.fit_params is not None and not others <= {*rule.fit_params}:
+            raise NotShareableError(sorted(others))
+        if rule.only_predicts and not all(map(self._looks_at_predictions_only, parts)):
+            raise NotShareableError(self.job.scorer)
 
     @property
     def _slot_key(self) -> Hashable:
@@ -203,9 +221,9 @@ class Sharing:
             return
         stages = Stages(self.group.rule, model, X)
         for value in self.group.values:
-            cut = self.group.rule.cut(model, value)
-            with stages.lent_to(cut):
-                yield view_model(fitted, cut)
+            view = self.group.rule.view(model, value)
+            with stages.lent_to(view):
+                yield view_model(fitted, view)
 
     def _report(self, seconds: float) -> None:
         if self.job.verbose > 1:

@@ -1,13 +1,10 @@
 """Compute the predictions of all models cut from one leader, each stage once."""
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
-from bikeml.search.layers import Data, Estimator
-from bikeml.search.rules import SharingRule
+from bikeml.search.rules.rule import Data, Estimator, SharingRule
 
 _METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -59,27 +56,4 @@ class Stages:
             return predictor(cut) if X is self._X else own(X)
 
         predict.__name__ = method  # scikit-learn reads the name to know what the method returns
-        return predict
-
-
-class StagedRule(SharingRule):
-    """A rule for models with `staged_predict` and the like."""
-
-    def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
-        if not hasattr(model, f"staged_{method}"):
-            return None
-        stages: Iterator[Any] = iter(())
-        reached, latest = 0, None
-
-        def predict(cut: Estimator) -> Any:  # noqa: ANN401 scikit-learn has no types
-            nonlocal stages, reached, latest
-            if reached == 0:  # also if the first stage failed before: it then fails again
-                stages = getattr(model, f"staged_{method}")(X)
-            value = getattr(cut, self.parameter)
-            # A model that stopped early has no more stages: its last one is the result.
-            for stage in islice(stages, value - reached):
-                latest = stage
-            reached = value
-            return copy.copy(latest)  # the next cut may be the same stage, and a metric may change what it gets
-
         return predict

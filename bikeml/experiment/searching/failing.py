@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bikeml.search.evaluate import Outcome, evaluate_group
-from bikeml.search.layers import Data, Estimator
 from bikeml.search.plan import Group
+from bikeml.search.rules.rule import Data, Estimator
 from bikeml.search.sharing import Fold, Job, Result
 
 RAISE = "raise"

@@ -22,8 +22,8 @@ from bikeml.experiment.searching.rounds import Proposer, Round
 from bikeml.experiment.searching.timed import STOPPED, Task, TimedWork
 from bikeml.search.cache import PROCESS_CACHE
 from bikeml.search.evaluate import Outcome, Scored
-from bikeml.search.layers import Data, Estimator
 from bikeml.search.plan import make_plan
+from bikeml.search.rules.rule import Data, Estimator
 from bikeml.search.sharing import Fold, Job, Result
 
 OnProgress = Callable[[int, int], None]

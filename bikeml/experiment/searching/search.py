@@ -16,8 +16,8 @@ from bikeml.experiment.searching.rounds import Every, Proposer
 from bikeml.experiment.searching.runner import Runner
 from bikeml.search.estimator import SharedFitGridSearchCV
 from bikeml.search.evaluate import Scored
-from bikeml.search.layers import Data, Estimator
 from bikeml.search.plan import Params, Plan
+from bikeml.search.rules.rule import Data, Estimator
 from bikeml.search.sharing import Fold, Job, Result
 
 MOST_REASON = 300

@@ -17,8 +17,8 @@ from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.experiment.searching.budget import Budget, spread
 from bikeml.experiment.searching.failing import RAISE, describe_failure, evaluate
 from bikeml.search.evaluate import Outcome
-from bikeml.search.layers import Data, Estimator
 from bikeml.search.plan import Group
+from bikeml.search.rules.rule import Data, Estimator
 from bikeml.search.sharing import Fold, Job
 from bikeml.system.workers.worker import DEAD, Worker
 

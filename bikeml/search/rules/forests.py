@@ -1,16 +1,13 @@
-"""Define the sharing rules for scikit-learn's own models."""
+"""Rules for scikit-learn's trees, and for its ensembles of models that do not build on each other."""
 
 import copy
-import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from numbers import Real
 from typing import Any
 
 import joblib
-from sklearn import config_context
 from sklearn.base import is_classifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -19,10 +16,6 @@ from sklearn.ensemble import (
     BaggingRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -33,96 +26,8 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from bikeml.search.determinism import why_random
-from bikeml.search.layers import Data, Estimator
-from bikeml.search.rules import SharingRule
-from bikeml.search.stages import StagedRule
-
-
-class GradientBoostingRule(StagedRule):
-    """The first n trees of a gradient boosting are the gradient boosting with n trees."""
-
-    models = (GradientBoostingRegressor, GradientBoostingClassifier)
-    parameter = "n_estimators"
-
-    def why_not(self, model: Estimator) -> str | None:
-        # Every fit begins with a new initial model; a random one makes every fit different.
-        return super().why_not(model) or why_random(model.init)
-
-    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
-        cut = copy.copy(model)
-        cut.n_estimators = value
-        n_stages = cut.n_estimators_ = min(value, model.n_estimators_)
-        cut.estimators_ = model.estimators_[:n_stages]
-        cut.train_score_ = model.train_score_[:n_stages]
-        if hasattr(model, "oob_scores_"):  # with subsample < 1
-            cut.oob_improvement_ = model.oob_improvement_[:n_stages]
-            cut.oob_scores_ = model.oob_scores_[:n_stages]
-            cut.oob_score_ = cut.oob_scores_[-1]
-        return cut
-
-    @contextmanager
-    def fitting(self, model: Estimator) -> Iterator[None]:
-        """Skip the checks of each tree that its booster has done already: a third of the time to fit a small tree."""
-        if not _has_known_stage(model):
-            yield
-            return
-        model._fit_stage = _skip_checks(model)  # noqa: SLF001 hides the method of the class during this fit
-        try:
-            yield
-        finally:
-            del model._fit_stage  # noqa: SLF001 as above
-
-
-def _has_known_stage(model: Estimator) -> bool:
-    # Private in scikit-learn 1.8 to 1.9: it fits the trees of one stage. If its signature differs, it is not replaced.
-    stage = getattr(model, "_fit_stage", None)
-    return stage is not None and str(inspect.signature(stage)) == (
-        "(i, X, y, raw_predictions, sample_weight, sample_mask, random_state, X_csc=None, X_csr=None)"
-    )
-
-
-def _skip_checks(model: Estimator) -> Callable[..., Any]:
-    """
-    Return a `_fit_stage` that gives the same trees with fewer checks.
-
-    The booster has validated the parameters that it passes to every tree, so trees need not validate them again. If it
-    has no sample weights, it makes weights of 1, which every tree checks. A tree without weights counts each row as
-    1.0, in the same sums. With another loss or with subsampling the stage itself needs the weights.
-    """
-    fit_stage = model._fit_stage  # noqa: SLF001 as above
-    only_trees_use_weights = model.loss == "squared_error" and model.subsample == 1.0
-
-    def fit_stage_unchecked(
-        i: int, X: Data, y: Data, raw_predictions: Data, sample_weight: Data, *args: object, **kwargs: object
-    ) -> Any:  # noqa: ANN401 scikit-learn has no types
-        if only_trees_use_weights and (sample_weight == 1.0).all():
-            sample_weight = None
-        with config_context(skip_parameter_validation=True):
-            return fit_stage(i, X, y, raw_predictions, sample_weight, *args, **kwargs)
-
-    return fit_stage_unchecked
-
-
-class HistGradientBoostingRule(StagedRule):
-    """The first n iterations of a histogram gradient boosting are the boosting with n iterations."""
-
-    models = (HistGradientBoostingRegressor, HistGradientBoostingClassifier)
-    parameter = "max_iter"
-
-    def why_not(self, model: Estimator) -> str | None:
-        if callable(model.scoring):
-            return "scoring is a function, which may do anything between two iterations"
-        return super().why_not(model)
-
-    def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
-        cut = copy.copy(model)
-        cut.max_iter = value
-        cut._predictors = model._predictors[:value]  # noqa: SLF001 scikit-learn 1.8 to 1.9 keep the trees only here
-        # The first score is of the model without trees; without early stopping there are no scores.
-        cut.train_score_ = model.train_score_[: value + 1]
-        cut.validation_score_ = model.validation_score_[: value + 1]
-        return cut
+from bikeml.search.rules.determinism import why_random
+from bikeml.search.rules.rule import Data, Estimator, SharingRule
 
 
 class ForestRule(SharingRule):
@@ -218,13 +123,3 @@ class PruningRule(SharingRule):
         check = cache(lambda: model._validate_X_predict(X, check_input=True))  # noqa: SLF001 1.8 to 1.9: the tree's own
         predict = getattr(type(model), method)  # of the class: a cut model's own method would call this one again
         return lambda cut: predict(cut, check(), check_input=False)
-
-
-SKLEARN_RULES = (
-    GradientBoostingRule(),
-    HistGradientBoostingRule(),
-    ForestRule(),
-    AdaBoostRule(),
-    BaggingRule(),
-    PruningRule(),
-)

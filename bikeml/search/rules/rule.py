@@ -1,12 +1,14 @@
 """Define what a sharing rule is, and register the rules of all models, built-in and your own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-from bikeml.search.determinism import is_integer
-from bikeml.search.layers import Data, Estimator
+from bikeml.search.rules.determinism import is_integer
+
+Estimator: TypeAlias = Any  # scikit-learn has no types
+Data: TypeAlias = Any  # array, sparse matrix or DataFrame of shape (n_samples, n_features), or a target
 
 
 class SharingRule(ABC):
@@ -18,14 +20,21 @@ class SharingRule(ABC):
 
     Attributes
     ----------
-    models : tuple of type
-        The exact classes to which the rule applies; a subclass of them must be registered separately.
+    models : tuple of type or str
+        The exact classes to which the rule applies, or their full names, which need no import; a subclass of them must
+        be registered separately.
     parameter : str
         The parameter whose values share a fit.
+    fit_params : collection of str, optional
+        The parameters of the model's `fit` that leave the cut exact, all by default; with others nothing is shared.
+    only_predicts : bool, default=False
+        Whether a cut model is exact in what it predicts only. It then serves no scorers but scikit-learn's own.
     """
 
-    models: ClassVar[tuple[type, ...]]
+    models: ClassVar[tuple[type | str, ...]]
     parameter: ClassVar[str]
+    fit_params: ClassVar[Collection[str] | None] = None
+    only_predicts: ClassVar[bool] = False
 
     @abstractmethod
     def cut(self, model: Estimator, value: object) -> Estimator:
@@ -62,6 +71,14 @@ class SharingRule(ABC):
     def choose_leader(self, values: Sequence[object]) -> object:
         """Return the value to fit with; it need not be one of `values`."""
         return max(values)  # type: ignore[type-var] # accepted values have an order
+
+    def view(self, model: Estimator, value: object) -> Estimator:
+        """
+        Return what scikit-learn's own scorers get, which need nothing but predictions: `cut`, or what is made faster.
+
+        Parameters and result are those of `cut`, but the view may hold all of the fitted leader.
+        """
+        return self.cut(model, value)
 
     def make_predictor(self, model: Estimator, X: Data, method: str) -> Callable[[Estimator], Any] | None:
         """
@@ -101,7 +118,7 @@ class SharingRule(ABC):
         return nullcontext()
 
 
-_RULES: dict[type, SharingRule] = {}
+_RULES: dict[type | str, SharingRule] = {}
 
 
 def register_rule(rule: SharingRule) -> SharingRule:
@@ -124,4 +141,5 @@ def register_rule(rule: SharingRule) -> SharingRule:
 
 def get_rule(model: Estimator) -> SharingRule | None:
     """Return the rule for a model's exact class, or None."""
-    return _RULES.get(type(model))
+    kind = type(model)
+    return _RULES.get(kind) or _RULES.get(f"{kind.__module__}.{kind.__qualname__}")
