@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bikeml.azure.jobs.verdict import Verdict, read_verdict
+from bikeml.azure.jobs.verdict import LOG_LINES, Verdict, find_last_words, read_verdict
 
 REPORTED = "Nodes of this job got pre-empted. Check if the run has failed or restarted. Reason: Received pre-emption warning signal"
 LOST = [
@@ -27,6 +27,7 @@ USERS = [
     "Please check log file 'user_logs/std_log.txt' for error details. Error: job was preempted",
     "JobFailed: Submitted script failed with a non-zero exit code; see the driver log file. The job was preempted",
 ]
+TRACEBACK = ["Traceback (most recent call last):", "  File", "ModuleNotFoundError: No module named 'optuna'"]
 OTHERS = [
     "",
     "The node ran out of memory.",
@@ -73,3 +74,17 @@ def test_codes_and_messages_are_read_at_every_depth():
     read = read_verdict(error("UserError", "outer", [error("Detail", "inside"), error(None)], inner), 5.0)
     assert read == Verdict(("UserError", "Detail", "ComputeError", "PreemptionError"), ("outer", "inside"), 5.0)
     assert read_verdict(None, None) == Verdict()
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (["a", "bikeml: in the experiment", "bikeml: no column 'x'", "        it has 'y'", "b"], slice(2, 4)),
+        (["bikeml: in the experiment", *TRACEBACK], slice(0, None)),
+        ([*["a"] * 20, "killed"], slice(-LOG_LINES, None)),
+        ([], slice(0, None)),
+    ],
+    ids=["an error of ours", "a traceback", "no words of ours", "nothing"],
+)
+def test_the_last_words_of_a_job_are_its_error_and_no_notice_before_it(log, said):
+    assert find_last_words(log) == log[said]

@@ -240,3 +240,21 @@ def test_a_blend_that_cannot_be_fitted_is_a_failed_row_and_costs_no_cell(plain, 
     board = pd.read_csv(plain / "leaderboard.csv").set_index("name")
     assert board.loc["blend", "status"] == "failed"
     assert (board["status"] == "finished").sum() == 4
+
+
+@pytest.mark.slow
+def test_a_blend_is_reused_with_its_cells_and_made_anew_where_they_change(workdir, unrendered):
+    def sweep(*models):
+        cells = f"sweep.cells={json.dumps([f'model={model}' for model in models])}"
+        store = ("tracking=local", f"tracking.uri=sqlite:///{workdir}/runs.db", "reuse=finished")
+        assert sweep_into(workdir / "sweep", *store, cells, "sweep.blend=true", "preprocessing=standard") == 0
+        board = pd.read_csv(workdir / "sweep" / "leaderboard.csv").set_index("name")
+        return board.loc["blend"], [*board["status"]]
+
+    first, _ = sweep("ridge", "tree")
+    again, statuses = sweep("ridge", "tree")
+    assert statuses == ["reused"] * 3
+    assert (again["run_id"], again["cv_r2_mean"]) == (first["run_id"], first["cv_r2_mean"])
+    other, statuses = sweep("ridge", "knn", "tree")
+    assert sorted(statuses) == ["finished", "finished", "reused", "reused"]
+    assert other["run_id"] != first["run_id"]

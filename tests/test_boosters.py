@@ -14,7 +14,7 @@ from bikeml.experiment.check import check_estimators
 from bikeml.experiment.model_file import hash_model, load_pipeline
 from bikeml.experiment.model_folder import check_folder, write_folder
 from bikeml.experiment.pipeline import build_pipeline
-from bikeml.records.fingerprint import BOOSTERS, boosters, fingerprint, identify, user_packages
+from bikeml.records.fingerprint import BOOSTERS, fingerprint, identify, optional_packages, user_packages
 from tests.conftest import DAILY, config_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")
@@ -112,7 +112,7 @@ def test_its_version_counts_and_its_threads_and_words_do_not(name):
     identity = identify(config, "a" * 64)
     assert name in identity["versions"]
     assert name not in identify(config_of("model=gbr"), "a" * 64)["versions"]
-    assert (boosters(config), user_packages(config)) == ([name], [])
+    assert (optional_packages(config), user_packages(config)) == ([name], [])
     more = config_of(*FEW[name], f"model.estimator.{THREADS.get(name, 'n_jobs')}=2")
     assert fingerprint(identify(more, "a" * 64)) == fingerprint(identity)
 

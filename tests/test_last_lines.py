@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bikeml.config.overrides import shell
 from bikeml.destination.local_store import StoredRun
 from bikeml.multirun.display.advice import advise_predict, advise_run, advise_sweep
 from bikeml.multirun.display.run import show_places as show_places_of_run
 from bikeml.multirun.display.same import tell_same, tell_same_cells
 from bikeml.multirun.display.sweep import show_places
+from bikeml.pages.sweep.entries import build_entries
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.judgement import Search
 from bikeml.records.run import Destination, StoreRecord
-from bikeml.records.sweep import FailureRecord
+from bikeml.records.sweep import COMPLETED, FailureRecord, write_job
 from bikeml.system.clock import command_entered
 from bikeml.terminal.numbers import show_parts
 from tests.builders import run_record, write_run, write_sweep
@@ -97,6 +99,18 @@ def test_after_a_sweep_whose_best_cell_is_searched_or_linear_its_run_predicts(wo
     sweep = folder.look(folder.read().model_copy(update={"command": command}))
     following = "python -m bikeml predict tracking=server 'tracking.uri=http://127.0.0.1:5000/a b' run=0123456789ab"
     assert advise_sweep(sweep, sweep.outcomes[1]) == f"{following} data.path=NEW.csv"
+
+
+def test_after_a_sweep_of_jobs_nothing_is_advised_that_only_their_nodes_have(workdir):
+    folder = write_sweep(workdir / "s", other=run_record(name="other"), best=run_record([0.8, 0.9], name="gbr"))
+    write_job(workdir / "s" / "best", "bikeml-0f3a-0", COMPLETED, "https://ml.azure.com/runs/bikeml-0f3a-0")
+    plan = folder.read().model_copy(update={"command": "python -m bikeml -m hydra/launcher=azureml model=gbr"})
+    assert advise_sweep(folder.look(plan), folder.look(plan).outcomes[1]) == "", "neither model nor table is here"
+    stored(workdir / "s" / "best", "bikeml-0f3a-0")
+    following = "python -m bikeml predict tracking=azureml run=bikeml-0f3a-0 data.path=NEW.csv"
+    assert advise_sweep(folder.look(plan), folder.look(plan).outcomes[1]) == following
+    (entry, *_) = build_entries(folder.look(plan), build_leaderboard(folder.look(plan)))
+    assert entry.command == shell("python", "-m", "bikeml", *entry.outcome.cell.overrides)
 
 
 def test_after_failures_the_same_command_completes_the_sweep(workdir, capsys):
@@ -182,6 +196,14 @@ def test_cells_that_were_run_before_are_counted(workdir, monkeypatch):
     assert told.endswith(", with the same score; reuse=finished takes its result from the store")
     runs.insert(0, stored_run(b, 6, cv_r2_mean=0.0))
     assert tell_same_cells(sweep).startswith("every cell has the fingerprint of an earlier run, 1 with another score")
+
+
+def test_the_time_of_a_command_after_the_sweep_is_not_that_of_the_sweep(workdir, capsys):
+    folder = write_sweep(workdir / "s", a=run_record(name="a", started=130.0))
+    sweep = folder.look(folder.read().model_copy(update={"started": 100.0}))
+    with command_entered(seconds_ago=time.time() - 990):
+        show_places(sweep, build_leaderboard(sweep), ended=995.0)
+    assert " s: 0.0 start and plan, 5.0 cells, " in told(capsys.readouterr().out)["time"]
 
 
 def test_the_time_of_a_sweep_is_divided_where_its_first_cell_began(workdir, capsys):

@@ -2,11 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.composition import compose, resolve
@@ -14,11 +12,13 @@ from bikeml.config.estimators import NoSearch
 from bikeml.config.overrides import shell
 from bikeml.config.schema import Config
 from bikeml.errors import BlendError, DataError, FitError, ModelFileError, RecordError
+from bikeml.evaluation.choice import decide_metrics
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment.model_file import load_recorded
 from bikeml.experiment.story import Known
-from bikeml.multirun.blending.members import Candidate, check_same_rows
-from bikeml.multirun.blending.weights import average, choose_fold_weights, choose_weights
+from bikeml.multirun.blending.members import Candidate, Mixture, check_same_rows
+from bikeml.multirun.blending.weights import choose_fold_weights, choose_weights
+from bikeml.multirun.composed import PlannedCell
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.run import run
 from bikeml.pages.differences import OF_MEMBERS
@@ -39,42 +39,23 @@ BLEND = "blend"
 
 ReadConfig = Callable[[Cell], Config]
 """Takes a cell with a result; returns its recorded config, with the places of this machine."""
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Which cells a blend has, and how often each counts."""
-
-    candidates: Sequence[Candidate]
-    weights: np.ndarray
-    """In the blend, shape (n_candidates,)."""
-    fold_weights: np.ndarray
-    """In the blend of each fold, shape (n_folds, n_candidates)."""
-
-    @property
-    def members(self) -> list[int]:
-        """The positions of the candidates that count in the blend, or in that of any fold; the heaviest first."""
-        counted = np.flatnonzero(self.weights + self.fold_weights.sum(axis=0))
-        return [int(each) for each in sorted(counted, key=lambda each: -self.weights[each])]
-
-    def predict(self) -> pd.DataFrame:
-        """Return the out-of-fold predictions of the blend, each fold with its own weights."""
-        table = self.candidates[0].predictions
-        predictions, folds = np.array([each.predicted for each in self.candidates])[self.members], table["fold"]
-        predicted = np.empty(len(table))
-        for number, weights in zip(np.unique(folds), self.fold_weights[:, self.members], strict=True):
-            predicted[folds == number] = average(predictions[:, folds == number], weights)
-        return table.assign(predicted=predicted)
+Reuse = Callable[[Sequence[PlannedCell]], Sequence[PlannedCell]]
+"""Takes planned cells; returns them, with those marked as reused whose files it has brought."""
 
 
 def blend_sweep(
-    folder: SweepFolder, plan: SweepRecord, read_config: ReadConfig, announce: Announce = silent
+    folder: SweepFolder,
+    plan: SweepRecord,
+    read_config: ReadConfig,
+    announce: Announce = silent,
+    reuse: Reuse = list,
 ) -> SweepRecord:
     """
     Blend the finished cells of a sweep, whose folder the caller has claimed; return its plan with the blend as a cell.
 
-    A blend that was there already is made anew. A fit that fails is the failure of that cell. Raises BlendError if the
-    cells cannot be blended, DataError if their table is not there, and the errors of :func:`bikeml.multirun.run.run`.
+    A blend that was there already is made anew, unless `reuse` brings it. A fit that fails is the failure of that cell.
+    Raises BlendError if the cells cannot be blended, DataError if their table is not there, and the errors of
+    :func:`bikeml.multirun.run.run`.
     """
     cells = tuple(cell for cell in plan.cells if not cell.is_blend)
     plan = plan.model_copy(update={"cells": cells})
@@ -84,31 +65,44 @@ def blend_sweep(
     mixture = _choose(candidates, plan.rank)
     config = build_config(mixture, plan.rank)
     _check_table(config, candidates[0])
-    number = max(cell.number for cell in cells) + 1
-    cell = Cell(number=number, overrides=(), folder=BLEND, varies={}, is_blend=True)
-    command = f"{program()} {shell('blend', str(folder.path))}"
-    invocation = Invocation(
-        folder=folder.path / BLEND,
-        command=command,
-        choices={**_find_shared_choices(candidates), "model": BLEND},
-        is_prepared=False,
-        fingerprint=None,
-        parent_run_id=sweep.run_id,
-    )
     folder.clear([BLEND], goes_on=True)
-    try:
-        finished = run(config, invocation, announce, _find_known(folder, mixture, config))
-    except FitError as error:
-        write_failure(invocation.folder, describe_error(error), (), command=command)
-    else:
-        cell = cell.model_copy(update={"fingerprint": finished.record.fingerprint})
+    (planned,) = reuse([_plan(config, candidates, max(cell.number for cell in cells) + 1)])
+    if not planned.reused:
+        _fit(folder, planned, mixture, sweep.run_id, announce)
+    cell = planned.cell.model_copy(update={"is_blend": True, "reason": None})
     plan = plan.model_copy(update={"cells": (*cells, cell)})
     with writing(folder.path):
         plan.write(folder.path)
     return plan
 
 
-def blend_planned(folder: SweepFolder, plan: SweepRecord, configs: Mapping[int, Config]) -> SweepRecord:
+def _plan(config: Config, candidates: Sequence[Candidate], number: int) -> PlannedCell:
+    dataset = candidates[0].record.dataset
+    identity = identify(decide_metrics(config), dataset.sha256, dataset.test_sha256)
+    choices = {**_find_shared_choices(candidates), "model": BLEND}
+    return PlannedCell(number, (), BLEND, config, choices, identity=identity)
+
+
+def _fit(
+    folder: SweepFolder, planned: PlannedCell, mixture: Mixture, parent_run_id: str | None, announce: Announce
+) -> None:
+    """Run the blend from what its cells have computed; a fit that fails is written as the failure of its cell."""
+    command = f"{program()} {shell('blend', str(folder.path))}"
+    invocation = Invocation(
+        folder=folder.path / BLEND,
+        command=command,
+        choices=planned.choices,
+        is_prepared=False,
+        fingerprint=None,
+        parent_run_id=parent_run_id,
+    )
+    try:
+        run(planned.config, invocation, announce, _find_known(folder, mixture, planned.config))
+    except FitError as error:
+        write_failure(invocation.folder, describe_error(error), (), command=command)
+
+
+def blend_planned(folder: SweepFolder, plan: SweepRecord, configs: Mapping[int, Config], reuse: Reuse) -> SweepRecord:
     """
     Blend the cells of a sweep that this process has run with these configs, by their number, as sweep.blend asks.
 
@@ -121,11 +115,12 @@ def blend_planned(folder: SweepFolder, plan: SweepRecord, configs: Mapping[int, 
         recorded = find_config(folder.folder_of(cell), planned.tracking.uri, present=present)
         places = {key: getattr(planned.data, key) for key in ("path", "test_path")}
         data = recorded.data.model_copy(update=places)
-        return recorded.model_copy(update={"data": data, "tracking": planned.tracking, "azure": planned.azure})
+        here = {key: getattr(planned, key) for key in ("tracking", "azure", "reuse")}
+        return recorded.model_copy(update={"data": data, **here})
 
     try:
         with progress() as announce:
-            return blend_sweep(folder, plan, read_config, announce)
+            return blend_sweep(folder, plan, read_config, announce, reuse)
     except BlendError as error:
         show_notice(f"no blend: {error}")
         return plan

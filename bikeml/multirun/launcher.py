@@ -68,7 +68,7 @@ class PlainLauncher(CellLauncher):
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """Raise ConfigError for what such a launcher cannot do: reuse what is not recorded, and end in time."""
         check_reuse(planned[0].config)
-        refuse_budget(planned[0].config, "leave the budget out")
+        refuse_budget(planned[0].config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
         """Run the cells, and drop what Hydra returns."""
@@ -88,12 +88,12 @@ def check_reuse(config: "Config") -> None:
         raise ConfigError(f"reuse={config.reuse} takes recorded runs; choose tracking=local or server, or reuse=null")
 
 
-def refuse_budget(config: "Config", instead: str) -> None:
-    """Raise ConfigError if a launcher that cannot stop its cells has a budget; `instead` says what to do."""
+def refuse_budget(config: "Config", instead: str = "") -> None:
+    """Raise ConfigError if a launcher that cannot stop its cells has a budget; `instead` says what else to do."""
     if config.sweep.budget_seconds is not None:
         raise ConfigError(
             f"sweep.budget_seconds={config.sweep.budget_seconds:g} needs hydra/launcher=local, which can stop a cell; "
-            f"choose it, or {instead}"
+            f"choose it, or set sweep.budget_seconds=null{instead}"
         )
 
 

@@ -115,7 +115,8 @@ class _RunningSweep:
                     follower.expect(record)
                     self._launch(batch, run_id)
             if self.planned[0].config.sweep.blend:
-                record = blend_planned(self.folder, record, {each.number: each.config for each in self.planned})
+                configs = {each.number: each.config for each in self.planned}
+                record = blend_planned(self.folder, record, configs, self._take)
             interrupted = False
         finally:
             conclude(self.folder, record, self.store, interrupted=interrupted)
@@ -153,12 +154,16 @@ class _RunningSweep:
         )
 
     def _reuse(self, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
-        """Return the cells with those that the store already has marked as reused."""
+        """Return the cells with those that the store already has marked as reused; a launcher finds its jobs itself."""
+        has_jobs = self.launcher.keeps_jobs and self.store is not None and self.store.holds_jobs
+        return cells if has_jobs else self._take(cells)
+
+    def _take(self, cells: Sequence[PlannedCell]) -> Sequence[PlannedCell]:
+        """Return the cells with those marked as reused whose files the store gives, as the key reuse says."""
         if not cells or self.store is None:
             return cells
-        keeps_jobs = self.launcher.keeps_jobs
-        reuse = cells[0].config.reuse or ("all" if keeps_jobs else "none")
-        if reuse == "none" or (keeps_jobs and self.store.holds_jobs):
+        reuse = cells[0].config.reuse or ("all" if self.launcher.keeps_jobs else "none")
+        if reuse == "none":
             return cells
         return reuse_recorded(cells, self.store, self.folder, failures=reuse == "all")
 

@@ -140,6 +140,11 @@ class RecordedRun:
         from bikeml.experiment.model_file import hash_model  # its import takes seconds, and few callers need a model
 
         recorded = self.tags.get(MODEL)
+        if recorded is None and not self.holds(MODEL_FOLDER):
+            raise RunNotFoundError(
+                f"the model of run {self.run_id} ({self.name}) is not here: a sweep keeps none of a cell that it has "
+                "reused, or that ran elsewhere; name the run by its id in the store, or run the cell on this machine"
+            )
         if recorded is None:
             raise ModelFileError(
                 f"the model of run {self.run_id} ({self.name}) cannot be checked: the run lacks the tag {MODEL!r}, "

@@ -79,8 +79,7 @@ version = cache(metadata.version)  # each call reads files, and a sweep makes th
 def identify(config: Config, data_sha256: str, test_sha256: str | None = None) -> dict[str, Any]:
     """Return everything that determines the result of `config` on the table, and the test file, with these sha256."""
     user_source = {name: _hash_files(_package_files(name)) for name in user_packages(config)}
-    named = {*_targeted(config.model_dump()), config.search.kind}
-    optional = {name: _find_version(name) for name in OPTIONAL if name in named}
+    optional = {name: _find_version(name) for name in optional_packages(config)}
     sections = result_sections(config)
     if test_sha256 is not None:  # the held-out rows are those of the test file
         del sections["split"]["test_size"]
@@ -123,9 +122,9 @@ def user_packages(config: Config) -> list[str]:
     return sorted({*_targeted(config.model_dump())} - {*OPTIONAL})
 
 
-def boosters(config: Config) -> list[str]:
-    """Return the packages of BOOSTERS that a config names, sorted."""
-    return sorted({*_targeted(config.model_dump())} & {*BOOSTERS})
+def optional_packages(config: Config) -> list[str]:
+    """Return the packages of OPTIONAL that a config names, or searches by, sorted."""
+    return sorted({*_targeted(config.model_dump()), config.search.kind} & {*OPTIONAL})
 
 
 def _find_version(package: str) -> str:

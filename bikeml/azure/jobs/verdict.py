@@ -1,7 +1,9 @@
 """Interpret what the service says of the end of a job without a result. Does not call the service."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 NEAR_LIMIT = 0.98
@@ -24,6 +26,8 @@ _USERS_WORDS = re.compile(
     re.IGNORECASE,
 )
 """From here on a message repeats what the job itself said, which proves nothing."""
+LOG_LINES = 12
+"""So many are shown of the log of a job whose error is no message of bikeml."""
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,12 @@ def read_verdict(error: Any, minutes: float | None) -> Verdict:  # noqa: ANN401 
             messages += [str(each.message)] if getattr(each, "message", None) else []
             waiting += [*(getattr(each, "details", None) or ()), each.inner_error]
     return Verdict(tuple(codes), tuple(messages), minutes)
+
+
+def find_last_words(log: Sequence[str]) -> Sequence[str]:
+    """Return bikeml's last message in the lines of a log; the last lines if it has none, or a traceback follows it."""
+    said = [number for number, line in enumerate(log) if line.startswith("bikeml: ")]
+    message = log[said[-1] :] if said else []
+    if not message or any(line.startswith("Traceback ") for line in message):
+        return log[-LOG_LINES:]
+    return [message[0], *takewhile(lambda line: line.startswith(" "), message[1:])]

@@ -45,7 +45,7 @@ class AzureMLLauncher(Launcher, CellLauncher):
         from bikeml.multirun.sources import find_folders
 
         find_folders(self._master.hydra)
-        refuse_budget(planned[0].config, "limit what the cluster may take with hydra.launcher.max_node_hours")
+        refuse_budget(planned[0].config, ", and limit what the cluster may take with hydra.launcher.max_node_hours")
         check(planned, self._options)
         self._planned = planned
 

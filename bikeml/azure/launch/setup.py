@@ -14,7 +14,7 @@ from bikeml.config.schema import LauncherConfig
 from bikeml.errors import DataError
 from bikeml.multirun.composed import PlannedCell
 from bikeml.multirun.sources import ConfigFolder
-from bikeml.records.fingerprint import boosters, user_packages
+from bikeml.records.fingerprint import optional_packages, user_packages
 from bikeml.system.redaction import redact
 from bikeml.system.spelling import some
 from bikeml.table.data import split_name
@@ -51,7 +51,9 @@ class JobSetup:
         self.workspace.prepare(self.folder / "code", conda, tables, self.launcher.timeout_minutes)
 
     def _packages(self, *, installed: bool) -> list[str]:
-        named = {name for each in self.planned for name in (*user_packages(each.config), *boosters(each.config))}
+        named = {
+            name for each in self.planned for name in (*user_packages(each.config), *optional_packages(each.config))
+        }
         named |= {EXCEL} if self._has_excel else set()
         return sorted(name for name in named if is_installed(name) == installed)
 

@@ -22,7 +22,7 @@ from azure.storage.blob import ContainerClient
 
 from bikeml.azure.jobs.limits import DATA_VERSION
 from bikeml.azure.jobs.service import Job, Request, ServiceError
-from bikeml.azure.jobs.verdict import Verdict, read_verdict
+from bikeml.azure.jobs.verdict import Verdict, find_last_words, read_verdict
 from bikeml.azure.workspace.artifacts import Artifacts
 from bikeml.azure.workspace.cluster import Cluster
 from bikeml.azure.workspace.login import CachedCredential
@@ -36,7 +36,6 @@ TABLE, TEST_TABLE, CHECKPOINTS = "table", "test_table", "checkpoints"
 CHECKPOINTS_PATH = "azureml://datastores/workspaceblobstore/paths/bikeml/checkpoints"
 SHA256_TAG = "sha256"
 """The tag of a data asset with the whole hash of the table."""
-LOG_LINES = 12
 BUILD_LOG = "20_image_build_log.txt"
 IDENTITIES = {"user": UserIdentityConfiguration(), "managed": ManagedIdentityConfiguration(), "none": None}
 
@@ -187,12 +186,10 @@ class Workspace:
             return read_verdict(details.error.error if details.error else None, minutes)
 
     def read_last_words(self, name: str) -> str:
-        """Return the last lines of a job's log, or only bikeml's own lines if there are any."""
+        """Return the last lines of a job's log, or only bikeml's last message if it is the error."""
         with service_errors(f"read the log of job {name}"):
             log = self._artifacts.read(f"ExperimentRun/dcid.{name}/user_logs/std_log.txt") or b""
-            lines = log.decode(errors="replace").strip().splitlines()
-            said = [line for line in lines if line.startswith("bikeml: ")] or lines[-LOG_LINES:]
-            return redact("\n".join(said))
+            return redact("\n".join(find_last_words(log.decode(errors="replace").strip().splitlines())))
 
     def read_file(self, name: str, file: str) -> bytes | None:
         """Return the present content of a job's file, or None if it has no such file."""

@@ -1,4 +1,4 @@
-"""Read what the finished cells of a sweep have predicted, and say which of them one blend can have as members."""
+"""What the finished cells of a sweep have predicted, which of them one blend can have as members, and their mixture."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from bikeml.config.schema import Config
 from bikeml.config.sections import keep_result
 from bikeml.errors import BlendError
 from bikeml.experiment.estimators import build
+from bikeml.multirun.blending.weights import average
 from bikeml.records.record import as_json
 from bikeml.records.run import RunRecord
 from bikeml.records.sweep import Cell
@@ -50,6 +51,32 @@ class Candidate:
             weight=weight,
             fold_weights=list(fold_weights),
         )
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Which cells a blend has, and how often each counts."""
+
+    candidates: Sequence[Candidate]
+    weights: np.ndarray
+    """In the blend, shape (n_candidates,)."""
+    fold_weights: np.ndarray
+    """In the blend of each fold, shape (n_folds, n_candidates)."""
+
+    @property
+    def members(self) -> list[int]:
+        """The positions of the candidates that count in the blend, or in that of any fold; the heaviest first."""
+        counted = np.flatnonzero(self.weights + self.fold_weights.sum(axis=0))
+        return [int(each) for each in sorted(counted, key=lambda each: -self.weights[each])]
+
+    def predict(self) -> pd.DataFrame:
+        """Return the out-of-fold predictions of the blend, each fold with its own weights."""
+        table = self.candidates[0].predictions
+        predictions, folds = np.array([each.predicted for each in self.candidates])[self.members], table["fold"]
+        predicted = np.empty(len(table))
+        for number, weights in zip(np.unique(folds), self.fold_weights[:, self.members], strict=True):
+            predicted[folds == number] = average(predictions[:, folds == number], weights)
+        return table.assign(predicted=predicted)
 
 
 def _find_value(config: Config, name: str, found: object) -> object:

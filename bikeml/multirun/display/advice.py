@@ -1,5 +1,6 @@
 """The command to try next, after a run or a sweep."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,9 @@ SOME_MODELS = "linear,lasso,tree,rf,gbr"
 WITHOUT_TUNING = ("baseline", "linear")
 """The models that a search hardly changes."""
 ID_SHOWN = 12
+OF_MLFLOW = re.compile("[0-9a-f]{32}")
+"""The id of a run that MLflow has chosen."""
+CLUSTER = "hydra/launcher=azureml"
 TUNED = "tuned on these rows: {} flatters a searched run; evaluation.nested=true does not"
 AWAITED = ("submitted", "not fetched")
 """The states of cells whose results the same command fetches."""
@@ -38,17 +42,28 @@ def advise_sweep(sweep: Sweep, best: Outcome | None) -> str:
     if best is None or best.record is None:
         return ""
     searched = any(outcome.record and outcome.record.search for outcome in sweep.outcomes)
-    if not searched and not best.cell.is_blend and best.record.choices.get("model") not in WITHOUT_TUNING:
+    is_new = not searched and best.record.choices.get("model") not in WITHOUT_TUNING
+    if is_new and best.job is None and not best.cell.is_blend:
         return _again(best.record, "search=grid")
+    return _advise_best(sweep, best)
+
+
+def _advise_best(sweep: Sweep, best: Outcome) -> str:
     if best.run_id:
         return advise_predict(sweep.record.command, best.run_id)
+    if best.job is not None:  # its model is on the cluster, and in no store
+        return ""
     return f"{program()} {shell('predict', f'run={sweep.folder / best.cell.folder}', 'data.path=NEW.csv')}"
 
 
 def advise_predict(command: str, run_id: str) -> str:
     """Return the command that predicts with a run, in the store that the `command` which made it names."""
-    store = [word for word in _split(command) if word.startswith("tracking")]
-    return f"{program()} {shell('predict', *store, f'run={run_id[:ID_SHOWN]}', 'data.path=NEW.csv')}"
+    words = _split(command)
+    store = [word for word in words if word.startswith("tracking")]
+    if not store and CLUSTER in words:  # which chooses the store of its jobs
+        store = ["tracking=azureml"]
+    run = run_id[:ID_SHOWN] if OF_MLFLOW.fullmatch(run_id) else run_id  # the id of a job has no short form
+    return f"{program()} {shell('predict', *store, f'run={run}', 'data.path=NEW.csv')}"
 
 
 def _split(command: str) -> Sequence[str]:

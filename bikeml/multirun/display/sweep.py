@@ -153,9 +153,11 @@ def _explain(sweep: Sweep, leaderboard: pd.DataFrame) -> Iterator[tuple[str, str
 def _parts(sweep: Sweep, ended: float) -> dict[str, float]:
     """Return the seconds of each part of the command: until the first cell began, all cells, and the page."""
     planned = sweep.record.started
+    of_command = entered(planned)
     ran = [each.record.started for each in sweep.outcomes if each.record and not each.cell.reused]
-    began = min(max(planned, min((started for started in ran if started is not None), default=ended)), ended)
-    parts = {"start and plan": began - entered(planned), "cells": ended - began, "page": time.time() - ended}
+    first = min((started for started in ran if started is not None), default=ended)
+    began = min(max(planned, of_command, first), ended)  # a blend that is made later has cells of an earlier command
+    parts = {"start and plan": began - of_command, "cells": ended - began, "page": time.time() - ended}
     return {name: max(0.0, seconds) for name, seconds in parts.items()}
 
 

@@ -51,7 +51,7 @@ class Entry:
     @property
     def command(self) -> str:
         """Return the command that runs the cell alone."""
-        left = self.outcome.record or self.outcome.failure
+        left = None if self.outcome.job else self.outcome.record or self.outcome.failure  # its table is on a cluster
         alone = shell("python", "-m", "bikeml", *self.outcome.cell.overrides)
         return as_one_line(left.command) if left and left.command else alone
 
