@@ -37,6 +37,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Lasso, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
@@ -80,6 +81,10 @@ REGRESSORS = {
         "n_estimators",
     ),
     "bagging": (BaggingRegressor(max_features=0.7, bootstrap_features=True, random_state=3), "n_estimators"),
+    "knn": (KNeighborsRegressor(), "n_neighbors"),
+    "knn_distance": (KNeighborsRegressor(weights="distance", p=1, leaf_size=2), "n_neighbors"),
+    "knn_ball": (KNeighborsRegressor(algorithm="ball_tree", p=3), "n_neighbors"),
+    "knn_brute": (KNeighborsRegressor(algorithm="brute", metric="cosine"), "n_neighbors"),
     "bagging_ridge": (BaggingRegressor(Ridge(), max_samples=0.5, random_state=3), "n_estimators"),
 }
 CLASSIFIERS = {
@@ -90,6 +95,7 @@ CLASSIFIERS = {
     "etc": (ExtraTreesClassifier(random_state=3), "n_estimators"),
     "adac": (AdaBoostClassifier(random_state=3), "n_estimators"),
     "adac_perfect": (AdaBoostClassifier(DecisionTreeClassifier(), random_state=3), "n_estimators"),
+    "knnc": (KNeighborsClassifier(weights="distance"), "n_neighbors"),
     "bagging_c": (BaggingClassifier(random_state=3), "n_estimators"),
 }
 TREES = {
@@ -181,7 +187,7 @@ CHANGING = (
 AXES = [
     f"{prefix}{name}"
     for prefix in ("", "m__", "regressor__", "regressor__m__", "t__regressor__")
-    for name in ("n_estimators", "max_iter", "ccp_alpha")
+    for name in ("n_estimators", "max_iter", "ccp_alpha", "n_neighbors")
 ]
 
 
@@ -357,6 +363,7 @@ def test_a_model_that_overwrites_its_input_spoils_no_other():
             {"m__n_estimators": [2, 5]},
             "not known to be deterministic",
         ),
+        (KNeighborsRegressor(metric=lambda a, b: 0.0), {"n_neighbors": [2, 5]}, "not known to be deterministic"),
         (BaggingRegressor(Spoiler(), random_state=0), {"n_estimators": [2, 5]}, "Spoiler is not known"),
         (
             GradientBoostingRegressor(random_state=0),
@@ -657,6 +664,25 @@ def test_a_data_frame_and_a_random_splitter_are_as_in_grid_search():
     assert shared.feature_names_in_.tolist() == list("abcd")
 
 
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_ties_are_broken_as_for_each_number_of_neighbours(weights):
+    rows = np.random.default_rng(0).integers(0, 3, (80, 3)).astype(float)
+    grid = {"n_neighbors": [1, 2, 3, 5, 8, 13]}
+    shared, plain = both(KNeighborsRegressor(weights=weights), grid, rows, np.arange(80.0) ** 2, cv=2)
+    assert_same_results(shared, plain, rows)
+    assert shared.n_fits_ == 2
+
+
+@pytest.mark.parametrize(("algorithm", "n_fits"), [("auto", 8), ("kd_tree", 2)])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_more_neighbours_than_rows_fail_as_in_grid_search(algorithm, n_fits):
+    grid = {"n_neighbors": [3, 14, 30, 31]}
+    shared, plain = both(KNeighborsRegressor(algorithm=algorithm), grid, X, Y, cv=2)
+    assert_same_results(shared, plain)
+    assert shared.n_fits_ == n_fits
+    assert np.isnan(shared.cv_results_["mean_test_score"]).tolist() == [False, False, False, True]
+
+
 def test_clone_and_pickle_keep_the_search():
     search = SharedFitGridSearchCV(GBR, {"n_estimators": [5, 2]}, cv=2).fit(X, Y)
     again = pickle.loads(pickle.dumps(search))
@@ -723,7 +749,8 @@ def searches(draw):
     """Draw a model with some parameters, a grid over its shared axis and others, a shape around it and a splitter."""
     name = draw(st.sampled_from(sorted(REGRESSORS) + sorted(CLASSIFIERS) + sorted(TREES)))
     model, axis = {**REGRESSORS, **CLASSIFIERS}.get(name, (TREES.get(name), "ccp_alpha"))
-    model = clone(model).set_params(random_state=draw(st.integers(0, 5)))
+    draws = "random_state" in model.get_params()
+    model = clone(model).set_params(**({"random_state": draw(st.integers(0, 5))} if draws else {}))
     shape = draw(st.sampled_from(["bare", "pipeline"] if name in CLASSIFIERS else sorted(SHAPES)))
     prefix, build = SHAPES[shape]
     values = st.floats(0, 1e4) if axis == "ccp_alpha" else st.integers(1, 14)
@@ -739,11 +766,11 @@ def searches(draw):
         "refit": "r2" if scoring is look_inside else metrics[0] if scoring is metrics else True,
         "return_train_score": draw(st.booleans()),
     }
-    data = (XC, YC) if name in CLASSIFIERS else (X, np.arcsinh(Y))
+    data = (XC, YC) if name in CLASSIFIERS else (draw(st.sampled_from([X, np.round(X)])), np.arcsinh(Y))
     weights = draw(
         st.sampled_from([None, np.linspace(0.1, 2.0, len(X)), np.ones(len(X)), np.minimum(range(len(X)), 2.0)])
     )
-    fit_params = {} if weights is None else {WEIGHTS[shape]: np.resize(weights, len(data[1]))}
+    fit_params = {} if weights is None or not draws else {WEIGHTS[shape]: np.resize(weights, len(data[1]))}
     return build(model), grid, data, arguments, fit_params
 
 

@@ -1,4 +1,4 @@
-"""LightGBM, XGBoost, CatBoost and nearest neighbours in the shared search: GridSearchCV's results to the last bit."""
+"""LightGBM, XGBoost and CatBoost in the shared search: GridSearchCV's results to the last bit."""
 
 import zlib
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -21,7 +20,7 @@ from tests.test_search import XC, YC, X, Y, assert_same_results, both
 
 lightgbm, xgboost, catboost = (pytest.importorskip(name) for name in ("lightgbm", "xgboost", "catboost"))
 
-LIGHT = {"random_state": 3, "n_jobs": 1, "verbosity": -1, "min_child_samples": 5, "force_row_wise": True}
+LIGHT = {"random_state": 3, "n_jobs": 1, "verbosity": -1, "min_child_samples": 2, "force_row_wise": True}
 XGB = {"random_state": 3, "n_jobs": 1, "max_depth": 3}
 CAT = {"random_state": 3, "thread_count": 1, "verbose": False, "allow_writing_files": False}
 CAT |= {"learning_rate": 0.3, "depth": 3, "bootstrap_type": "Bernoulli"}
@@ -39,10 +38,6 @@ def cat(kind="Regressor", **parameters):
     return getattr(catboost, f"CatBoost{kind}")(**CAT | parameters), "iterations"
 
 
-def knn(kind="Regressor", **parameters):
-    return {"Regressor": KNeighborsRegressor, "Classifier": KNeighborsClassifier}[kind](**parameters), "n_neighbors"
-
-
 REGRESSORS = {
     "light": light(),
     "light_draws": light(subsample=0.6, subsample_freq=3, colsample_bytree=0.5),
@@ -51,7 +46,6 @@ REGRESSORS = {
     "light_linear": light(linear_tree=True),
     "light_poisson": light(objective="poisson"),
     "light_quantile": light(objective="quantile", alpha=0.7, path_smooth=1.0),
-    "light_stops": light(min_split_gain=1e9),
     "light_threads": light(n_jobs=2, deterministic=True),
     "xgb": xgb(),
     "xgb_draws": xgb(subsample=0.6, colsample_bytree=0.5, colsample_bylevel=0.7, colsample_bynode=0.7),
@@ -65,16 +59,11 @@ REGRESSORS = {
     "cat_bayesian": cat(bootstrap_type="Bayesian", rsm=0.5, l2_leaf_reg=1.0),
     "cat_quantile": cat(loss_function="Quantile:alpha=0.7", boost_from_average=False),
     "cat_poisson": cat(loss_function="Poisson"),
-    "knn": knn(),
-    "knn_distance": knn(weights="distance", p=1),
-    "knn_ball": knn(algorithm="ball_tree", p=3),
-    "knn_brute": knn(algorithm="brute", metric="cosine"),
 }
 CLASSIFIERS = {
     "light_c": light("Classifier", class_weight="balanced"),
     "xgb_c": xgb("Classifier", subsample=0.6),
     "cat_c": cat("Classifier"),
-    "knn_c": knn("Classifier", weights="distance"),
 }
 POSITIVE = np.abs(Y)
 
@@ -97,6 +86,17 @@ def test_every_classifier_gives_the_same_bits_with_one_fit_a_fold(name, scoring)
     assert shared.n_fits_ == 2
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"min_split_gain": 1e9}, {"min_child_samples": 5, "subsample": 0.5, "subsample_freq": 1, "extra_trees": True}],
+)
+def test_lightgbm_that_finds_no_split_at_times_is_fitted_for_each_number(options):
+    model, axis = light(**options)
+    shared, plain = both(model, {axis: [5, 6]}, X, POSITIVE, cv=2)
+    assert_same_results(shared, plain, X)
+    assert shared.n_fits_ > 2
+
+
 def test_catboost_of_many_trees_begins_as_one_of_few():
     # CatBoost has a default that changes at 500 iterations.
     model, axis = REGRESSORS["cat_as_it_comes"]
@@ -115,7 +115,7 @@ def look_inside(estimator, X, y):
     return {"r2": r2_score(y, estimator.predict(X)), "bits": float(zlib.crc32(repr(kept).encode()))}
 
 
-@pytest.mark.parametrize("name", ["light", "light_draws", "light_stops", "xgb", "xgb_forest"])
+@pytest.mark.parametrize("name", ["light", "light_draws", "xgb", "xgb_forest"])
 def test_a_scorer_receives_a_real_booster_cut_to_size(name):
     model, axis = REGRESSORS[name]
     frame = pd.DataFrame(X, columns=list("abcd"))
@@ -170,33 +170,12 @@ def test_what_a_fit_gets_beside_weights_shares_nothing(model, fit_params):
         (cat(monotone_constraints="(1,0,0,0)"), "monotone_constraints="),
         (cat(eval_fraction=0.2), "eval_fraction=0.2"),
         (cat(grow_policy="Lossguide"), "grow_policy='Lossguide'"),
-        (knn(metric=lambda a, b: 0.0), "not known to be deterministic"),
-        (knn(weights=lambda distances: distances), "not known to be deterministic"),
     ],
 )
 def test_what_is_not_surely_exact_is_not_shared_and_explained(model, reason):
     (remark,) = SharedFitGridSearchCV(model[0], {model[1]: [2, 5]}).explain().values()
     assert remark.startswith("not shared: ")
     assert reason in remark
-
-
-@pytest.mark.parametrize("weights", ["uniform", "distance"])
-def test_ties_are_broken_as_for_each_number_of_neighbours(weights):
-    rows = np.random.default_rng(0).integers(0, 3, (80, 3)).astype(float)
-    grid = {"n_neighbors": [1, 2, 3, 5, 8, 13]}
-    shared, plain = both(KNeighborsRegressor(weights=weights), grid, rows, np.arange(80.0) ** 2, cv=2)
-    assert_same_results(shared, plain, rows)
-    assert shared.n_fits_ == 2
-
-
-@pytest.mark.parametrize(("algorithm", "n_fits"), [("auto", 8), ("kd_tree", 2)])
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_more_neighbours_than_rows_fail_as_in_grid_search(algorithm, n_fits):
-    grid = {"n_neighbors": [3, 14, 30, 31]}
-    shared, plain = both(KNeighborsRegressor(algorithm=algorithm), grid, X, Y, cv=2)
-    assert_same_results(shared, plain)
-    assert shared.n_fits_ == n_fits
-    assert np.isnan(shared.cv_results_["mean_test_score"]).tolist() == [False, False, False, True]
 
 
 OPTIONS = {
@@ -228,21 +207,13 @@ OPTIONS = {
             "l2_leaf_reg": st.floats(0.1, 10),
         }
     ),
-    "knn": st.fixed_dictionaries(
-        {
-            "weights": st.sampled_from(["uniform", "distance"]),
-            "algorithm": st.sampled_from(["auto", "kd_tree", "ball_tree", "brute"]),
-            "p": st.sampled_from([1, 2, 3]),
-            "leaf_size": st.integers(1, 30),
-        }
-    ),
 }
-MAKERS = {"light": light, "xgb": xgb, "cat": cat, "knn": knn}
+MAKERS = {"light": light, "xgb": xgb, "cat": cat}
 
 
 @st.composite
 def searches(draw):
-    """Draw a model with safe options, values of its axis, rows with or without ties, weights, and what is around."""
+    """Draw a model with safe options, values of its axis, weights, and what is around."""
     kind = draw(st.sampled_from(sorted(MAKERS)))
     model, axis = MAKERS[kind](**draw(OPTIONS[kind]))
     grid = {axis: draw(st.lists(st.integers(1, 14), min_size=2, max_size=4))}
@@ -252,18 +223,16 @@ def searches(draw):
     elif shape == "target":
         model = TransformedTargetRegressor(model, func=np.sqrt, inverse_func=np.square)
     prefix = {"bare": "", "pipeline": "m__", "target": "regressor__"}[shape]
-    weights = kind != "knn" and draw(st.booleans())
     name = "m__sample_weight" if shape == "pipeline" else "sample_weight"
-    fit_params = {name: np.linspace(0.5, 2.0, len(X))} if weights else {}
-    rows = draw(st.sampled_from([X, np.round(X)]))
+    fit_params = {name: np.linspace(0.5, 2.0, len(X))} if draw(st.booleans()) else {}
     arguments = {"cv": 2, "scoring": draw(st.sampled_from([None, "neg_mean_absolute_error"]))}
-    return model, {f"{prefix}{key}": values for key, values in grid.items()}, rows, fit_params, arguments
+    return model, {f"{prefix}{key}": values for key, values in grid.items()}, fit_params, arguments
 
 
 def check_drawn_search(drawn):
-    model, grid, rows, fit_params, arguments = drawn
-    shared, plain = both(model, grid, rows, POSITIVE, fit_params=fit_params, **arguments)
-    assert_same_results(shared, plain, rows)
+    model, grid, fit_params, arguments = drawn
+    shared, plain = both(model, grid, X, POSITIVE, fit_params=fit_params, **arguments)
+    assert_same_results(shared, plain, X)
     (remark,) = shared.explain().values()
     assert remark.startswith("shared: one fit serves all values")
 

@@ -98,6 +98,9 @@ _SUMS += " mean_absolute_error mae huber fair quantile mape mean_absolute_percen
 
 
 def _copy_lightgbm(model: Estimator, value: int) -> Estimator:
+    if model.n_iter_ < model.n_estimators:
+        # An iteration that finds no split leaves no tree, and the next one may draw other rows: which, nobody knows.
+        raise ValueError("LightGBM found no split in some iterations")  # each is fitted alone then
     view = copy.copy(model)
     view._other_params = {**model._other_params}  # noqa: SLF001 LightGBM 4: set_params writes here too
     return view.set_params(n_estimators=value)
@@ -118,11 +121,10 @@ def _add_up(model: Estimator, X: Data) -> np.ndarray:
     """Return the predictions after each tree, of shape (n_trees, n_rows): LightGBM adds tree by tree too."""
     leaves = np.atleast_2d(model.predict(X, pred_leaf=True).T)
     get_value = model.booster_.get_leaf_output
-    total, stages = np.zeros(leaves.shape[1]), np.empty((model.n_estimators, leaves.shape[1]))
+    total, stages = np.zeros(leaves.shape[1]), np.empty(leaves.shape)
     for tree, rows in enumerate(leaves):
         total = total + np.array([get_value(tree, leaf) for leaf in range(rows.max() + 1)])[rows]
         stages[tree] = total
-    stages[len(leaves) :] = total  # it stopped before
     return stages
 
 
@@ -178,7 +180,9 @@ class CatBoostRule(_BoosterRule):
         return super().why_not(model)
 
     def cut(self, model: Estimator, value: int) -> Estimator:  # type: ignore[override] # accepts() has looked
+        if model.tree_count_ < model.get_param("iterations"):
+            raise ValueError("CatBoost stopped before")  # each is fitted alone then
         cut = model.copy()
-        cut.shrink(min(value, model.tree_count_))  # it may have stopped before
+        cut.shrink(value)
         cut._init_params["iterations"] = value  # noqa: SLF001 CatBoost 1: set_params refuses a fitted model
         return cut
