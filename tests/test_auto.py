@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from bikeml.config.composition import config_dir
+from bikeml.config.composition import compose, config_dir
 from bikeml.experiment.check import check_estimators, find_missing_package
 from bikeml.multirun.display.sweep import _say_settings
+from bikeml.multirun.run import read_composed
 from bikeml.records.sweep import Cell
 from bikeml.records.sweep_folder import SweepFolder
 from tests.conftest import config_of
@@ -80,6 +81,15 @@ def test_too_few_rows_are_told_in_one_message(bikeml_main, workdir, capsys):
     said = capsys.readouterr().err
     assert "split.test_size=0.05 holds out 1 of its 12 rows, and a score takes two; set split.test_size=2" in said
     assert "Traceback" not in said
+
+
+def test_without_m_it_says_what_to_type_and_a_cell_of_it_runs_alone(bikeml_main, workdir, capsys):
+    assert bikeml_main("experiment=auto") == 2
+    assert "sweep.cells lists 28 cells, and this would run one experiment that is none of them; add -m" in (
+        capsys.readouterr().err
+    )
+    composed = compose(["experiment=auto", "model=ridge", "seed=${split.folds}"])
+    assert read_composed(composed, composed.hydra, workdir / "a", "")[0].seed == 5
 
 
 def test_the_budget_of_the_command_is_that_of_the_sweep_and_changes_no_fingerprint():

@@ -209,7 +209,10 @@ def test_the_time_of_a_command_after_the_sweep_is_not_that_of_the_sweep(workdir,
 def test_the_time_of_a_sweep_is_divided_where_its_first_cell_began(workdir, capsys):
     cells = {"a": run_record(name="a", started=130.0), "b": run_record(name="b", started=135.0)}
     folder = write_sweep(workdir / "s", **cells)
-    sweep = folder.look(folder.read().model_copy(update={"started": 100.0}))
+    budget = time.time() + 5.0  # some 95 s more than the command takes, whose page has a time since 1970
+    sweep = folder.look(folder.read().model_copy(update={"started": 100.0, "budget_seconds": budget}))
     with command_entered(seconds_ago=time.time() - 90):
         show_places(sweep, build_leaderboard(sweep), ended=150.0)
-    assert " s: 40.0 start and plan, 20.0 cells, " in told(capsys.readouterr().out)["time"]
+    said = told(capsys.readouterr().out)
+    assert " s: 40.0 start and plan, 20.0 cells, " in said["time"]
+    assert re.match(r"9\d.\d of 1\S+ s are left, since every cell has ended", said["budget"])

@@ -1,15 +1,16 @@
 """Run one experiment, draw its figures, record it, and return its result."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from hydra.conf import HydraConf
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from sklearn.pipeline import Pipeline
 
 from bikeml.config.composition import choices, resolve
@@ -17,7 +18,7 @@ from bikeml.config.schema import Config, typed
 from bikeml.destination.autolog import without_autolog
 from bikeml.destination.settle import settle
 from bikeml.destination.system_metrics import Sample, sampled
-from bikeml.errors import RecordError, RunNotFoundError, TrackingError
+from bikeml.errors import ConfigError, RecordError, RunNotFoundError, TrackingError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.experiment import story
 from bikeml.multirun.publish import Publish, publish
@@ -26,6 +27,7 @@ from bikeml.records.run import Invocation, RunRecord
 from bikeml.records.run_folder import FOLDS, PAGE, RunFolder, folder_errors
 from bikeml.system.files import HYDRAS_RECORD, clean_file
 from bikeml.terminal.browser import open_page
+from bikeml.terminal.numbers import show_count
 from bikeml.terminal.progress import Announce, silent
 from bikeml.terminal.tables import show_notice
 
@@ -74,8 +76,25 @@ def read_composed(
         _clean_copies(hydra, folder, is_cell=is_cell)
     if is_cell:
         config = config.model_copy(update={"open": False})  # the sweep opens its own page
+    else:
+        given: Any = OmegaConf.to_container(cast(Any, hydra.overrides.task))  # as typed, without resolving
+        _refuse_list(config.sweep.cells or [], given)
     invocation = Invocation(folder, command, chosen, overrides, is_prepared)
     return config, settle(config.tracking, invocation, is_cell=is_cell)
+
+
+def _refuse_list(cells: Sequence[str], words: Iterable[str]) -> None:
+    """Raise ConfigError if a recipe lists cells and the words of a command choose none of what these set."""
+    chosen, listed = ({_key(word) for word in each} for each in (words, " ".join(cells).split()))
+    if listed and not listed & chosen:
+        raise ConfigError(
+            f"sweep.cells lists {show_count(len(cells), 'cell')}, and this would run one experiment that is none of "
+            f"them; add -m to run all (in Python: bikeml.sweep), or choose one, such as: {cells[0]}"
+        )
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
 
 
 def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:

@@ -150,6 +150,7 @@ class _RunningSweep:
             cells=(),
             n_trials=self.proposer.n_trials,
             rope=self.planned[0].config.sweep.rope,
+            budget_seconds=self.planned[0].config.sweep.budget_seconds,
             destination=describe_destination(self.planned[0].config.tracking, parent_run_id=parent),
         )
 

@@ -99,6 +99,8 @@ class SweepRecord(Record):
     """The metric that the cells are ranked by; an earlier sweep has R2."""
     rope: Annotated[float, Field(ge=0)] = 0.01
     """Which difference does not matter in practice, as sweep.rope says; an earlier sweep has its default."""
+    budget_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long the whole command may take; None: any time, and an earlier sweep does not tell."""
     destination: Destination | None = None
     """The store of the sweep's own run, and the caller's run in which that one nests."""
 

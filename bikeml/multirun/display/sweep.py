@@ -161,8 +161,20 @@ def _parts(sweep: Sweep, ended: float) -> dict[str, float]:
     return {name: max(0.0, seconds) for name, seconds in parts.items()}
 
 
+def _tell_rest(sweep: Sweep, seconds: float) -> str:
+    """Return that there was nothing left to do in the budget; empty if it was used up, or there is none."""
+    budget = sweep.record.budget_seconds
+    if budget is None or seconds >= budget or any(outcome.status == "left out" for outcome in sweep.outcomes):
+        return ""
+    return f"{budget - seconds:.1f} of {budget:g} s are left, since every cell has ended; sweep.cells takes more cells"
+
+
 def _places(sweep: Sweep, leaderboard: pd.DataFrame, ended: float) -> Iterator[tuple[str, str]]:
-    yield "time", show_parts(_parts(sweep, ended))
+    parts = _parts(sweep, ended)
+    yield "time", show_parts(parts)
+    rest = _tell_rest(sweep, sum(parts.values()))
+    if rest:
+        yield "budget", rest
     yield "folder", printable(str(sweep.folder))
     yield "page", printable(str(sweep.folder / PAGE))
     store = StoreRecord.read(sweep.folder)
