@@ -71,6 +71,23 @@ def test_a_column_that_goes_with_the_target_only_beyond_the_training_rows_is_not
     assert find(rows._replace(X_test=rows.X_test.assign(x0=np.arange(200.0)))) == []
 
 
+@pytest.mark.parametrize("split", ["random", "chronological"])
+def test_rows_of_one_patient_and_a_target_that_grows_are_told_if_the_split_is_random(split):
+    who, day = np.repeat(np.arange(60), 5), np.arange(300.0)
+    own = RNG.normal(size=(60, 2))
+    X = pd.DataFrame({"patient": who, "height": own[who, 0], "dose": RNG.normal(size=300)}, index=range(300, 0, -1))
+    y, dates = own[who, 1] + day / 60 + RNG.normal(size=300) / 4, pd.Series(pd.date_range("2020-01-01", periods=300))
+    told = find(Rows(X, y, X.iloc[:40] + 0.01, dates.rename("visit day")), f"split={split}")
+    if split == "chronological":
+        assert told == []
+        return
+    group, time = told
+    assert group.startswith("Rows of one patient are alike: a small forest predicts rentals with R² 0.")
+    assert group.endswith("split=group data.group=patient")
+    assert time.startswith("rentals changes with visit day: a small forest predicts the latest rows with R² ")
+    assert time.endswith("split=chronological 'data.date=\"visit day\"'")
+
+
 def test_a_sample_of_a_large_table_is_named(monkeypatch):
     monkeypatch.setattr(hints, "SAMPLE_ROWS", 50)
     rows = rows_of()

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from bikeml.config.schema import Config
 from bikeml.evaluation.choice import OF_A_QUANTILE, find_quantile
@@ -13,6 +13,7 @@ from bikeml.evaluation.importance import Importance
 from bikeml.evaluation.metrics import AT_A_QUANTILE, at_quantile
 from bikeml.table.association import find_twins, is_disguise
 from bikeml.table.columns.names import as_override
+from bikeml.table.structure.ties import RANDOM, find_ties
 
 SAMPLE_ROWS = 10_000
 """Of more training rows, a sample is looked at for columns that are almost the target."""
@@ -34,6 +35,8 @@ class Rows(NamedTuple):
     X_train: pd.DataFrame
     y_train: np.ndarray
     X_test: pd.DataFrame
+    dates: pd.Series | None = None
+    """Of the training rows, shape (n_rows,)."""
 
 
 def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importance) -> Iterator[str]:
@@ -47,6 +50,8 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
     if test_r2 >= LEARNED:
         yield from _find_dominant(importance)
     yield from _find_twins(rows, config.evaluation.random_state)
+    if config.split.kind in RANDOM:
+        yield from _find_ties(rows, config.data.target, config.evaluation.random_state)
     quantile = find_quantile(config.model.estimator)
     if quantile is not None and not config.evaluation.rank.startswith(AT_A_QUANTILE):
         yield (
@@ -97,6 +102,17 @@ def _find_twins(rows: Rows, seed: int) -> Iterator[str]:
             f"{of}{' that were looked at' if len(chosen) < len(rows.X_test) else ''} have the same features as a "
             "training row, so the test scores may be too good; leave out copies, or try split=chronological"
         )
+
+
+def _find_ties(rows: Rows, target: str, seed: int) -> Iterator[str]:
+    """Yield groups and time, as explore does, which also knows the columns that are left out."""
+    chosen = _sample(len(rows.y_train), SAMPLE_ROWS, seed)
+    X, dates = rows.X_train.iloc[chosen], rows.dates
+    if dates is None:  # a column of dates may be a feature
+        dates = next((rows.X_train[name] for name in X.columns if is_datetime64_any_dtype(X[name])), None)
+    dates = None if dates is None else dates.iloc[chosen]
+    for what, advice in find_ties(X, np.asarray(rows.y_train, dtype=float)[chosen], target, dates, {}):
+        yield f"{what}: {advice[0].lower()}{advice[1:]}"
 
 
 def find_outlier(actual: np.ndarray, predicted: np.ndarray, numbers: np.ndarray) -> Iterator[str]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from bikeml.config.estimators import PreprocessingConfig
 from bikeml.table.look import Column, Look
-from bikeml.table.structure.groups import find_groups, find_left_out, tell_group
-from bikeml.table.structure.time import find_time, tell_time
+from bikeml.table.structure.groups import find_left_out
+from bikeml.table.structure.ties import RANDOM, find_ties
 
 PREDICTS = 0.99  # what alone predicts the target so well is probably made of it; chance does not reach it
 NEARLY_ONE = 0.98  # a column with a higher association is probably a copy of the target
@@ -74,19 +74,14 @@ def _find_leaks(columns: Sequence[Column]) -> Iterator[Hint]:
 
 def _find_structure(look: Look) -> Iterator[Hint]:
     """Yield what ties rows together that a random split puts on both sides, with the split that does not."""
-    if look.config.split.kind not in ("random", "stratified"):
+    if look.config.split.kind not in RANDOM:
         return
     known = look.frame[look.frame[look.target.name].notna()]
     features = [column.name for column in look.columns if column.is_feature and column.kind != "empty"]
     y, X = known[look.target.name].to_numpy(float), known[features]
     left_out = [column.name for column in look.columns if column.role == "ignored" and column.kind != "empty"]
-    group = find_groups(X, y, find_left_out(known, left_out))
-    if group is not None:
-        yield tell_group(group, look.target.name)
-    dates = [column.name for column in look.columns if column.kind == "date" and column.role == "date"]
-    time = find_time(dates[0], X, y, known[dates[0]]) if dates else None
-    if time is not None:
-        yield tell_time(time, look.target.name)
+    dates = [known[column.name] for column in look.columns if column.kind == "date" and column.role == "date"]
+    yield from find_ties(X, y, look.target.name, next(iter(dates), None), find_left_out(known, left_out))
 
 
 def _find_drift(look: Look) -> Iterator[Hint]:

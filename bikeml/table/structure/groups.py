@@ -10,7 +10,7 @@ from scipy.stats import f as f_distribution
 from sklearn.model_selection import GroupKFold, KFold
 
 from bikeml.config.overrides import override, shell
-from bikeml.table.structure.forest import MOST_COLUMNS, MOST_ROWS, Fall, compare, encode, predict
+from bikeml.table.structure.forest import MOST_COLUMNS, MOST_ROWS, Fall, encode, find_fall
 
 FEWEST_GROUPS, ROWS_OF_A_GROUP = 8, 2
 FOLDS, MOST_MEASURED = 4, 3
@@ -129,9 +129,9 @@ def _measure(name: str, X: pd.DataFrame, y: np.ndarray, codes: np.ndarray) -> Fa
     else:
         seen = X[[each for each in X.columns if str(each) != name and not _is_part(X[each], codes)]]
     encoded = encode(seen)
-    groups = predict(encoded, y, list(GroupKFold(FOLDS).split(encoded, y, codes)))
-    mixed = predict(encoded, y, list(KFold(FOLDS, shuffle=True, random_state=0).split(encoded)))
-    return compare(name, y, mixed, groups, codes)
+    groups = list(GroupKFold(FOLDS).split(encoded, y, codes))
+    mixed = list(KFold(FOLDS, shuffle=True, random_state=0).split(encoded))
+    return find_fall(name, encoded, y, codes, mixed, groups)
 
 
 def _sample_groups(codes: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bikeml.config.overrides import override, shell
-from bikeml.table.structure.forest import MOST_ROWS, Fall, compare, encode, predict
+from bikeml.table.structure.forest import MOST_ROWS, Fall, encode, find_fall
 
 LATEST = 0.3  # of the rows, as many as a run holds out
 FOLDS, PARTS = 4, 10
@@ -31,12 +31,12 @@ def find_time(name: str, X: pd.DataFrame, y: np.ndarray, dates: pd.Series) -> Fa
     early, late = np.flatnonzero(~is_late), np.flatnonzero(is_late)
     if len(late) < PARTS or len(early) < PARTS:
         return None
-    before = predict(encoded, y, [(early, late)])[late]
     folds = np.array_split(rng.permutation(late), FOLDS)
     rest = [np.setdiff1d(np.arange(len(order)), fold) for fold in folds]
     any_time = [(rng.choice(rows, len(early), replace=False), fold) for rows, fold in zip(rest, folds, strict=True)]
-    around = predict(encoded, y, any_time)[late]
-    return compare(name, y[late], around, before, np.arange(len(late)) * PARTS // len(late))
+    periods = np.zeros(len(order), dtype=int)
+    periods[late] = np.arange(len(late)) * PARTS // len(late)
+    return find_fall(name, encoded, y, periods, any_time, [(early, late)])
 
 
 def tell_time(fall: Fall, target: str) -> tuple[str, str]:
