@@ -145,11 +145,21 @@ def test_unique_integers_with_the_name_of_an_id_are_one(name):
 
 def test_an_id_of_groups_is_a_category_if_the_groups_are_large():
     assert role_of(repeat("17", "4", "12"), "station_id") == ("categorical", "3 ids")
-    assert role_of(repeat(*UNIQUE[:30]), "station_id") == ("ignored", "an id")
     assert role_of(repeat("17", "4", "12"), "nrEvents") == ("numeric", "numbers")
     assert role_of(repeat(*UNIQUE[:30]), "sample number") == ("ignored", "an id")
     assert role_of(repeat("17", "4", "12"), "bedrooms number") == ("numeric", "numbers")
     assert role_of(repeat("17", "4", "12"), "zip") == ("categorical", "3 codes")
+
+
+def test_an_id_of_small_groups_is_a_number_with_a_note_and_left_out_if_it_is_a_word():
+    twice, words = repeat(*UNIQUE[:30]), [f"A{value}" for value in repeat(*UNIQUE[:30])]
+    assert role_of(twice, "station_id") == ("numeric", "30 ids that repeat")
+    assert role_of(twice, "zip") == ("numeric", "30 codes that repeat")
+    assert role_of(words, "station_id") == ("ignored", "an id")
+    assert role_of([*UNIQUE[:31], *UNIQUE[:29]], "station_id") == ("ignored", "an id")
+    assert notes_of(twice, "station_id") == [
+        "'station_id': an id that repeats is kept as a number; if new rows have others, leave it out: data.ignored"
+    ]
 
 
 def test_a_permutation_is_row_numbers_only_with_the_name_of_an_id():

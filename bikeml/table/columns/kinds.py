@@ -16,11 +16,14 @@ from bikeml.table.reading.dates import find_formats, parse
 Role = Literal["numeric", "categorical", "date", "text", "ignored"]
 NEARLY = 0.95  # of the cells
 ROWS_OF_A_CODE = 5
-ROWS_OF_A_GROUP = 20  # in a column that is called an id; with fewer, a level is no group of rows
+ROWS_OF_A_GROUP = 20  # in a column that is called an id; with fewer, the mean of a level says little of new rows
+ROWS_OF_A_REPEATED_ID = 2
 ROWS_OF_FIRST_LOOK = 100
 GAP_WORDS = 3  # more kinds of words among numbers are codes, not gaps
 COLUMN = "{column}"
 """Stands in a note for the columns that it is about."""
+# A tree uses such a number, and loses next to nothing on rows of other ids; as a category it loses much there.
+REPEATED_ID = f"{COLUMN}: an id that repeats is kept as a number; if new rows have others, leave it out: data.ignored"
 WORDS_LOOKED_AT = 1000  # enough to see what they have in common
 
 
@@ -125,12 +128,16 @@ def as_id(found: Kind, name: str, n_levels: int, n_cells: int) -> Kind | None:
     """Return the kind of a column of codes if its name is like that of an id; None if it is not."""
     if is_like_id(name) and n_levels >= NEARLY * n_cells:
         return replace(found, role="ignored", reason="an id")
-    if is_code(name):
-        has_groups = n_levels * ROWS_OF_A_CODE <= n_cells
-        return replace(found, role="categorical" if has_groups else "ignored", reason=f"{n_levels:,} codes")
-    if (is_id(name) or is_number_of_one(name)) and n_levels * ROWS_OF_A_GROUP > n_cells:
+    if is_code(name) or is_id(name):
+        what, fewest = ("codes", ROWS_OF_A_CODE) if is_code(name) else ("ids", ROWS_OF_A_GROUP)
+        if n_levels * fewest <= n_cells:
+            return replace(found, role="categorical", reason=f"{n_levels:,} {what}")
+        if found.role == "numeric" and n_levels * ROWS_OF_A_REPEATED_ID <= n_cells:
+            return replace(found, reason=f"{n_levels:,} {what} that repeat", notes=(*found.notes, REPEATED_ID))
+        return replace(found, role="ignored", reason=f"{n_levels:,} codes" if is_code(name) else "an id")
+    if is_number_of_one(name) and n_levels * ROWS_OF_A_GROUP > n_cells:
         return replace(found, role="ignored", reason="an id")
-    return replace(found, role="categorical", reason=f"{n_levels:,} ids") if is_id(name) else None
+    return None
 
 
 def hash_numbers(values: np.ndarray) -> str:
