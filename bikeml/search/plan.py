@@ -178,8 +178,10 @@ class _Planner:
         return Group(group.indices, group.candidates, group.setting, group.rule, group.axis, keeps_transformers=True)
 
     def _why_not_keep(self, group: Group) -> str | None:
-        if not find_model(self.estimator, group.leader).prefix:
-            return "there are no transformers"
+        model = find_model(self.estimator, group.leader).model
+        rule = get_rule(model)
+        if rule is not None and not rule.takes_locked:
+            return f"{type(model).__name__} refuses rows that are read-only"
         built = _build(self.estimator, group.leader)
         if built is None:
             return "scikit-learn refuses these parameters"

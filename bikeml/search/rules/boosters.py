@@ -162,6 +162,7 @@ class CatBoostRule(_BoosterRule):
 
     models = ("catboost.core.CatBoostRegressor", "catboost.core.CatBoostClassifier")
     parameter = "iterations"
+    takes_locked = False  # CatBoost 1.2 asks for rows of a sparse matrix that it could write to
     only_predicts = True
     known = _know(
         "loss_function iterations learning_rate depth l2_leaf_reg random_strength bootstrap_type subsample"

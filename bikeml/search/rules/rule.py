@@ -27,6 +27,8 @@ class SharingRule(ABC):
         The parameter whose values share a fit.
     fit_params : collection of str, optional
         The parameters of the model's `fit` that leave the cut exact, all by default; with others nothing is shared.
+    takes_locked : bool, default=True
+        Whether the model can read rows that are read-only. Otherwise each fit has transformers of its own.
     only_predicts : bool, default=False
         Whether a cut model is exact in what it predicts only. It then serves no scorers but scikit-learn's own.
     """
@@ -34,6 +36,7 @@ class SharingRule(ABC):
     models: ClassVar[tuple[type | str, ...]]
     parameter: ClassVar[str]
     fit_params: ClassVar[Collection[str] | None] = None
+    takes_locked: ClassVar[bool] = True
     only_predicts: ClassVar[bool] = False
 
     @abstractmethod
