@@ -218,10 +218,10 @@ def budget_of(seconds, *seen, now=0.0):
 def test_a_cell_is_judged_by_those_that_share_most_with_it():
     rf, knn = {"model": "rf", "target": "sqrt"}, {"model": "knn", "target": "sqrt"}
     seen = [(rf, 30.0), ({"model": "rf", "target": "log1p"}, 20.0), (knn, 1.0)]
-    late = budget_of(60.0, *seen, now=50.0)  # 3 s are kept for the end
+    late = budget_of(60.0, *seen, now=50.0)  # 3.7 s are kept for the end
     assert late.find_reason(knn) is None
     assert late.find_reason({"model": "rf", "target": "quantile"}) == (
-        "7.0 s of sweep.budget_seconds=60 were left, and the cell most like it took 20.0 s"
+        "6.3 s of sweep.budget_seconds=60 were left, and the cell most like it took 20.0 s"
     )
     assert late.find_reason({"model": "svr", "target": "identity"}) is None  # the quickest of all
     assert budget_of(60.0, *seen, now=30.0).find_reason({"model": "rf"}) is None

@@ -17,6 +17,7 @@ from bikeml.config.schema import Config, typed
 from bikeml.errors import ConfigError
 from bikeml.multirun.sources import refuse_hidden, refuse_unheeded
 from bikeml.records.fingerprint import fingerprint
+from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, WrongFolderError, check_subfolder, find_varying
 from bikeml.system.redaction import redact
 from bikeml.system.spelling import some
@@ -80,6 +81,17 @@ class Job:
             config.hydra.sweep.subdir = self.planned.folder
             config.hydra.job.env_set = {**config.hydra.job.env_set, **self.environment}
         return config
+
+
+def build_environment(planned: PlannedCell, run_id: str | None, cores: int | None) -> dict[str, str]:
+    """Return what its environment tells a cell."""
+    environment = {
+        CELL: planned.number,  # Hydra counts the cells that it is handed, without those that are reused
+        FINGERPRINT: planned.cell.fingerprint,
+        PARENT_RUN_ID: run_id,
+        "LOKY_MAX_CPU_COUNT": cores,  # estimators with n_jobs=-1 heed it
+    }
+    return {name: str(value) for name, value in environment.items() if value is not None}
 
 
 def compose_cells(

@@ -1,5 +1,6 @@
 """Run a sweep: compose every cell, plan, launch the cells that must run, and write the leaderboard."""
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.blend import blend_planned
 from bikeml.multirun.blending.members import check_alike
-from bikeml.multirun.composed import Job, PlannedCell, compose_cells
+from bikeml.multirun.composed import Job, PlannedCell, build_environment, compose_cells
 from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
@@ -29,9 +30,9 @@ from bikeml.multirun.publish import end_sweep, writing
 from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
 from bikeml.pages.sweep.report import write_cell_pages, write_report
 from bikeml.records.provenance import command_line
-from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
 from bikeml.records.sweep_folder import PAGE, SweepFolder, is_collected
+from bikeml.system.clock import entered
 from bikeml.system.redaction import redact
 from bikeml.terminal.browser import open_page
 
@@ -119,7 +120,8 @@ class _RunningSweep:
                 record = blend_planned(self.folder, record, configs, self._take)
             interrupted = False
         finally:
-            conclude(self.folder, record, self.store, interrupted=interrupted)
+            until = entered(self.started) + (self.planned[0].config.sweep.budget_seconds or math.inf)
+            conclude(self.folder, record, self.store, until, interrupted=interrupted)
         if self.planned[0].config.open:
             open_page(self.folder.path / PAGE)
 
@@ -172,7 +174,7 @@ class _RunningSweep:
         """Launch the cells of a batch that must run, and tell the outcomes of all that were proposed."""
         planned = {each.number: each for each in self.planned}
         new = [planned[each.number] for each in plan.cells]
-        jobs = [Job(each, _environment(each, run_id, self.cores)) for each in new if not each.reused]
+        jobs = [Job(each, build_environment(each, run_id, self.cores)) for each in new if not each.reused]
         if jobs:
             self.launcher.launch_cells(self.folder, jobs)
         cells = [planned[plan.repeats.get(number, number)].cell for number in plan.numbers]
@@ -205,23 +207,18 @@ def _cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
         raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
 
 
-def _environment(planned: PlannedCell, run_id: str | None, cores: int | None) -> dict[str, str]:
-    """Return what its environment tells a cell."""
-    environment = {
-        CELL: planned.number,  # Hydra counts the cells that it is handed, without those that are reused
-        FINGERPRINT: planned.cell.fingerprint,
-        PARENT_RUN_ID: run_id,
-        "LOKY_MAX_CPU_COUNT": cores,  # estimators with n_jobs=-1 heed it
-    }
-    return {name: str(value) for name, value in environment.items() if value is not None}
-
-
 def conclude(
-    folder: SweepFolder, record: SweepRecord, store: "SweepStore | None" = None, *, interrupted: bool = False
+    folder: SweepFolder,
+    record: SweepRecord,
+    store: "SweepStore | None" = None,
+    until: float = math.inf,
+    *,
+    interrupted: bool = False,
 ) -> None:
     """
     Write and show the leaderboard of a sweep, also if cells failed or did not run, and end its run in the store.
 
+    Pages that cells lack are written until that Unix time.
     Files come first, then the record, and then the words, whatever goes wrong before them.
     Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
     """
@@ -236,7 +233,7 @@ def conclude(
             last.callback(end_sweep, store, sweep, leaderboard, status)
         with writing(folder.path):
             write_leaderboard(sweep, leaderboard)
-            write_cell_pages(sweep, leaderboard)
+            write_cell_pages(sweep, leaderboard, until)
             write_report(sweep, leaderboard)
 
 

@@ -4,9 +4,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-END_SECONDS, END_SHARE, BLEND_SHARE = 1.0, 0.05, 0.1
-"""What is kept for the leaderboard, the page and the record after the cells: so many seconds, or that share if more.
-A blend takes its share too."""
+END_SECONDS, BLEND_SECONDS, END_SHARE = 2.5, 4.0, 0.02
+"""What is kept after the cells for the leaderboard, the pages and the record, for a blend, and for both together."""
 
 
 class Budget:
@@ -21,7 +20,7 @@ class Budget:
         self, seconds: float | None, began: float, clock: Callable[[], float] = time.time, *, has_blend: bool = False
     ) -> None:
         self.seconds, self._clock = seconds, clock
-        keep = max(END_SECONDS, (END_SHARE + has_blend * BLEND_SHARE) * (seconds or 0))
+        keep = END_SECONDS + has_blend * BLEND_SECONDS + END_SHARE * (seconds or 0)
         self._deadline = math.inf if seconds is None else began + seconds - keep
         self._seen: list[tuple[Mapping[str, str], float]] = []
         self.has_finished = False

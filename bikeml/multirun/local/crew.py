@@ -155,7 +155,14 @@ class Crew:
             self._publish(replace(task, publication=publication))
 
     def _publish(self, task: Task) -> None:
-        """Let the recorder draw and record a result, or the next worker if the recorder is gone or has too many."""
+        """
+        Let the recorder draw and record a result, or the next worker if the recorder is gone or has too many.
+
+        If a worker would draw in the time of a fit, it is left to the end, when the best cells get their pages.
+        """
+        is_recorded = task.job.planned.config.tracking.uri is not None
+        if self.recorder is None and self.budget.seconds is not None and not is_recorded:
+            return
         if self.recorder is None or len(self._recorded) >= BACKLOG or task.publication is None:
             self._waiting.appendleft(task)
             return

@@ -1,5 +1,7 @@
 """Write the page of a sweep, report.html, from the files in its cells' folders."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
 from bikeml.terminal.numbers import find_decimals, show_count
 
+REPORT_SECONDS = 1.5
+"""What the page of a sweep takes."""
 MANY_PAGES = 50  # of cells without one: each takes a quarter of a second
 
 
@@ -64,17 +68,20 @@ def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
     return path
 
 
-def write_cell_pages(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
+def write_cell_pages(sweep: Sweep, leaderboard: pd.DataFrame, until: float = math.inf) -> None:
     """
     Write the pages that the best cells lack: a run has written its own, but one that was fetched or reused has not.
 
-    A cell whose files are broken gets none. Raises OSError.
+    The best one gets its page, the others until that Unix time; `report` makes them later. A cell whose files are
+    broken gets none. Raises OSError.
     """
     for name in leaderboard.dropna(subset=["rank"])["folder"].head(MANY_PAGES):
         folder = RunFolder(sweep.folder / name)
         if folder.has(PREDICTIONS) and not folder.has(CELL_PAGE):
             with suppress(RecordError):  # the page of the sweep says what is broken
                 write_run_page(folder)
+        if time.time() > until - REPORT_SECONDS:
+            return
 
 
 def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
