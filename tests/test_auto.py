@@ -66,7 +66,7 @@ def test_held_out_targets_change_neither_weights_nor_cross_validation(bikeml_mai
     boards = []
     for name in ("first", "second"):
         path = write_table(y, x=x)
-        assert bikeml_main(*AUTO, path, lines, f"hydra.sweep.dir={name}") == 0
+        assert bikeml_main(*AUTO, path, lines, "search.budget_seconds=600", f"hydra.sweep.dir={name}") == 0
         boards.append(pd.read_csv(workdir / name / "leaderboard.csv"))
         held_out = pd.read_csv(workdir / name / "0" / "predictions.csv")["row"] - 1
         y[held_out] = y[held_out][::-1] + 5
