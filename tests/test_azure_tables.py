@@ -137,3 +137,19 @@ def test_a_dataframe_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML,
     assert not (Path(folder) / "model").exists()  # it comes from the store
     assert (is_there, predicted) == ("True", here.predict(houses.head(3), interval=0.5).to_json())
     assert here.record.dataset.roles["rooms"] == "categorical"
+
+
+@pytest.mark.long
+def test_the_cells_of_experiment_auto_are_jobs_and_their_blend_has_the_figures_of_a_local_sweep(
+    workspace: LoopbackAzureML, houses: Any
+) -> None:
+    houses.drop(columns="notes").to_csv("houses.csv", index=False)
+    cells = ["model=ridge search=optuna search.n_candidates=3", "model=knn preprocessing=auto_splines target=sqrt"]
+    words = ("data=csv", "data.path=houses.csv", "data.target=price", "experiment=auto", "sweep.budget_seconds=null")
+    words = (*words, "split.folds=2", f"sweep.cells={json.dumps(cells)}")
+    run("-m", "hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.5", "hydra.sweep.dir=sweep", *words)
+    run("-m", "hydra.sweep.dir=here", "hydra.launcher.n_jobs=1", *words)
+    assert len(workspace.jobs.by_name) == 2
+    for cell in ("0", "1", "blend"):
+        assert told(Path("sweep", cell)) == told(Path("here", cell)), cell
+    assert "houses.csv" in run("predict", "run=sweep/blend", "data.path=houses.csv", "output=predicted.csv")
