@@ -1,5 +1,6 @@
 """experiment=auto: the cells of a portfolio for any table, and what its sweep leaves out."""
 
+import re
 import shlex
 
 import numpy as np
@@ -9,10 +10,13 @@ import yaml
 
 from bikeml.config.composition import compose, config_dir
 from bikeml.experiment.check import check_estimators, find_missing_package
-from bikeml.multirun.display.sweep import _say_settings
 from bikeml.multirun.run import read_composed
-from bikeml.records.sweep import Cell
+from bikeml.pages.sweep.entries import SETS, list_axes, name_axes
+from bikeml.pages.sweep.leaderboard import build_leaderboard
+from bikeml.pages.sweep.report import render_report
+from bikeml.records.sweep import Cell, LeftOutRecord
 from bikeml.records.sweep_folder import SweepFolder
+from tests.builders import run_record, write_sweep
 from tests.conftest import config_of
 
 LINES = yaml.safe_load((config_dir() / "experiment" / "auto.yaml").read_text(encoding="utf-8"))["sweep"]["cells"]
@@ -44,8 +48,30 @@ def test_the_portfolio_begins_with_a_model_that_every_table_takes_and_works_with
 def test_a_cell_of_many_keys_is_shown_by_its_model_and_what_else_it_sets():
     varies = {"target": "sqrt", "model": "catboost", "model.estimator.depth": "8"}
     cell = Cell(number=3, overrides=(), folder="3", varies=varies, fingerprint=None)
-    assert _say_settings(cell) == "catboost target=sqrt depth=8"
-    assert _say_settings(cell.model_copy(update={"varies": {}, "is_blend": True})) == "blend"
+    assert list_axes(cell, [SETS]) == ["catboost target=sqrt depth=8"]
+    assert list_axes(cell.model_copy(update={"varies": {}, "is_blend": True}), [SETS]) == ["blend"]
+    assert name_axes([cell]) == ["target", "model", "model.estimator.depth"]
+    assert name_axes([cell, cell.model_copy(update={"varies": dict.fromkeys("abc", "1")})]) == [SETS]
+
+
+def test_the_page_of_many_keys_has_one_column_of_what_cells_set_and_tells_what_was_left_out(workdir, unrendered):
+    folder = write_sweep(workdir / "sweep", a=run_record(), b=run_record([0.8, 0.9]), c=None)
+    LeftOutRecord(reason="sweep.budget_seconds=9 was used up before it began").write(workdir / "sweep" / "c")
+    keys = ["model", "target", "model.max_rows", *(f"model.estimator.{letter}" for letter in "pqrs")]
+    varies = [dict.fromkeys(keys, "1"), {"model": "gbr"}, {"model": "rf", "model.max_rows": "9"}]
+    plan = folder.read()
+    cells = [cell.model_copy(update={"varies": each}) for cell, each in zip(plan.cells, varies, strict=True)]
+    sweep = folder.look(
+        plan.model_copy(update={"cells": tuple(cells), "dropped": ("cell 3, model=svr: too many rows",)})
+    )
+    page = render_report(sweep, build_leaderboard(sweep))
+    board, rest = page.split("</table>", 1)
+    assert re.findall('<th scope="col" class="key">([^<]*)<', board) == ["sets"]
+    assert "<div>1 target=1 max_rows=1 p=1 q=1 r=1 s=1</div>" in board
+    assert "rf max_rows=9" not in board
+    assert "sweep.budget_seconds=9 was used up before it began <span" in rest
+    assert "<li>cell 3, model=svr: too many rows</li>" in rest
+    assert re.findall(r"of each cell by ([\w.]+);", rest) == ["model", "target"]
 
 
 @pytest.mark.slow

@@ -11,9 +11,10 @@ from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.advice import AWAITED, TUNED, advise_sweep
 from bikeml.multirun.display.same import tell_same_cells
 from bikeml.pages.sweep.blend import describe_blend
+from bikeml.pages.sweep.entries import list_axes, name_axes
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.records.run import StoreRecord
-from bikeml.records.sweep import Cell, Outcome, Sweep
+from bikeml.records.sweep import Outcome, Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.clock import entered
 from bikeml.system.printable import printable, show_path
@@ -22,8 +23,6 @@ from bikeml.terminal.numbers import find_decimals, show_count, show_parts
 from bikeml.terminal.tables import build_table, show_facts, show_notice, show_table
 
 CELLS_NAMED = 5
-MOST_AXES = 5
-"""The most columns of a leaderboard that tell its cells apart; with more, one column has what each cell sets."""
 Show = Callable[..., str]
 """Shows a value of the metric that ranks, with the decimals of its column."""
 
@@ -32,15 +31,14 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     """Print the leaderboard, what it means, and the failures with their causes."""
     cells, metric = {cell.number: cell for cell in sweep.cells}, find_metric(sweep.record.rank)
     scores = (f"cv {metric.label}", "to the best", "as good", f"test {metric.label}", "time")
-    keys = list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies))
-    varied = [key.rpartition(".")[2] for key in keys] if len(keys) <= MOST_AXES else ["sets"]
+    axes = name_axes(sweep.cells)
+    varied = [axis.rpartition(".")[2] for axis in axes]
     show = partial(metric.show, decimals=find_decimals(leaderboard[metric.test]))
     begun, rows = leaderboard[leaderboard["status"] != "left out"], []  # the others are named below
     for _, row in begun.iterrows():
         rank = "" if pd.isna(row["rank"]) else str(row["rank"])
         cell = cells[row["cell"]]
-        values = cell.list_values(keys) if len(keys) <= MOST_AXES else [_say_settings(cell)]
-        rows.append([rank, str(row["cell"]), *values, *_scores(row, metric, show), row["status"]])
+        rows.append([rank, str(row["cell"]), *list_axes(cell, axes), *_scores(row, metric, show), row["status"]])
     headings = ["rank", "cell", *varied, *scores, "status"]
     title = f"{show_count(len(begun), 'cell')}, by cross-validated {metric.label}"
     if (leaderboard["rank"] > 1).any():
@@ -51,13 +49,6 @@ def show_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> None:
     if best is not None and best.record is not None:
         for hint in best.record.hints:
             show_notice(f"cell {best.cell.number}: {hint}")
-
-
-def _say_settings(cell: Cell) -> str:
-    """Return what a cell sets as one text, such as ``catboost iterations=300``."""
-    named = {key.rpartition(".")[2]: value for key, value in cell.varies.items()}
-    model = named.pop("model", cell.name if cell.is_blend else "")
-    return " ".join(filter(None, [model, *(f"{key}={value}" for key, value in named.items())]))
 
 
 def tell_sweep(sweep: Sweep, leaderboard: pd.DataFrame) -> None:

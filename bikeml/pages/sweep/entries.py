@@ -1,6 +1,6 @@
 """Build the entries of a sweep's page: each cell with its outcome, leaderboard row and differences from the best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,12 +18,36 @@ from bikeml.pages.differences import Difference, find_differences, read_config
 from bikeml.records.judgement import read_predictions, read_weights
 from bikeml.records.run import RunRecord
 from bikeml.records.run_folder import FOLDS, PAGE, RunFolder
-from bikeml.records.sweep import Outcome, Sweep
+from bikeml.records.sweep import Cell, Outcome, Sweep
 
 LEADING = 10  # cells next to the best one that are compared with it on the same rows
 DEPENDENT = ("chronological", "group")
 """The kinds of split for rows that depend on each other."""
 MANY_COMPARED = 100  # cells, best first, whose config is compared with the best one's
+
+
+MOST_AXES = 5
+"""The most keys that have a column of their own in a table of cells; with more, one column has what each cell sets."""
+SETS = "sets"
+"""The heading of that column."""
+
+
+def name_axes(cells: Iterable[Cell]) -> list[str]:
+    """Return the headings of the columns that tell cells apart: the keys that vary, or SETS if they are many."""
+    keys = list(dict.fromkeys(key for cell in cells for key in cell.varies))
+    return keys if len(keys) <= MOST_AXES else [SETS]
+
+
+def list_axes(cell: Cell, axes: Sequence[str]) -> list[str]:
+    """Return what a cell has in the columns with these headings."""
+    return [say_settings(cell)] if axes == [SETS] else cell.list_values(axes)
+
+
+def say_settings(cell: Cell) -> str:
+    """Return what a cell sets as one text, such as ``catboost iterations=300``."""
+    named = {key.rpartition(".")[2]: value for key, value in cell.varies.items()}
+    model = named.pop("model", cell.name if cell.is_blend else "")
+    return " ".join(filter(None, [model, *(f"{key}={value}" for key, value in named.items())]))
 
 
 class RowDifference(NamedTuple):

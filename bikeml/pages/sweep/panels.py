@@ -11,7 +11,7 @@ from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.pages.numbers import show_value
 from bikeml.pages.page import Panel, embed
-from bikeml.pages.sweep.entries import Entry
+from bikeml.pages.sweep.entries import MOST_AXES, Entry
 from bikeml.pages.sweep.plots import find_limits, plot_group, plot_predictions, plot_time, plot_validation_curve
 from bikeml.records.run_folder import CANDIDATES, PREDICTIONS, RunFolder
 from bikeml.records.sweep import Sweep
@@ -21,13 +21,18 @@ LARGEST = 1e150  # matplotlib squares numbers when it lays out axes; the square 
 
 
 def draw_groups(sweep: Sweep, ranked: Sequence[Entry], metric: Metric) -> Iterator[Panel]:
-    """Yield a figure for each key that varies: the metric of the cells by its value; a blend has no such keys."""
+    """
+    Yield a figure for each key that varies: the metric of the cells by its value; a blend has no such keys.
+
+    If they are many, each is set in a few cells, and only those that choose an option of a group have a figure.
+    """
     ranked = [entry for entry in ranked if not entry.outcome.cell.is_blend]
     if not ranked:
         return
     means, stds = scores(ranked, metric)
     limits = find_limits(means, stds, metric.sign)
-    for number, key in enumerate(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)):
+    keys = dict.fromkeys(key for cell in sweep.cells for key in cell.varies)
+    for number, key in enumerate(key for key in keys if len(keys) <= MOST_AXES or "." not in key):
         values = [entry.outcome.cell.varies.get(key, "(not set)") for entry in ranked]
         if len(set(values)) > 1 and number < MANY_PANELS:
             figure = plot_group(values, means, stds, limits, f"cv {metric.label}")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from bikeml.pages.page import render
 from bikeml.pages.run.environment import describe_environment
 from bikeml.pages.run.report import write_run_page
 from bikeml.pages.sweep.blend import describe_blend
-from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows
+from bikeml.pages.sweep.entries import MANY_COMPARED, Entry, build_entries, compare_rows, list_axes, name_axes
 from bikeml.pages.sweep.leaderboard import advise_repeats, describe_lead
 from bikeml.pages.sweep.panels import (
     MANY_PANELS,
@@ -35,7 +35,7 @@ from bikeml.pages.sweep.panels import (
 from bikeml.pages.sweep.plots import find_limits
 from bikeml.records.run_folder import LOG, PREDICTIONS, RunFolder
 from bikeml.records.run_folder import PAGE as CELL_PAGE
-from bikeml.records.sweep import Sweep
+from bikeml.records.sweep import Cell, Sweep
 from bikeml.records.sweep_folder import PAGE
 from bikeml.system.files import write_text
 from bikeml.terminal.numbers import find_decimals, show_count
@@ -101,7 +101,9 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         others=others,
         entries=entries,
         ranked=ranked,
-        keys=list(dict.fromkeys(key for cell in sweep.cells for key in cell.varies)),
+        axes=name_axes(sweep.cells),
+        list_axes=list_axes,
+        is_by_model=any("model" in cell.varies for cell in sweep.cells),
         counts=leaderboard["status"].value_counts().to_dict(),
         total_seconds=float(leaderboard["seconds"].sum()),
         longest=float(leaderboard["seconds"].max()),
@@ -110,7 +112,8 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         close=[entry for entry in ranked[1:] if entry.row["indistinguishable"]],
         advice=advise_repeats(sweep),
         unfinished=[entry for entry in entries if entry.outcome.has_failed],
-        not_reused=_group_by_reason(sweep),
+        left_out=_group((each.left_out.reason, each.cell) for each in sweep.outcomes if each.left_out),
+        not_reused=_group((each.reason, each) for each in sweep.cells if each.reason and not each.reused),
         many_compared=MANY_COMPARED,
         many_panels=MANY_PANELS,
         log_file=LOG,
@@ -139,13 +142,12 @@ def _build_filters(
     }
 
 
-def _group_by_reason(sweep: Sweep) -> dict[str, list[int]]:
-    """Return the numbers of the cells for which no recorded run could be reused, by the reason."""
-    reasons: dict[str, list[int]] = {}
-    for cell in sweep.cells:
-        if cell.reason and not cell.reused:
-            reasons.setdefault(cell.reason, []).append(cell.number)
-    return reasons
+def _group(reasons: Iterable[tuple[str, Cell]]) -> dict[str, list[int]]:
+    """Return the numbers of the cells by what is said of them."""
+    grouped: dict[str, list[int]] = {}
+    for reason, cell in reasons:
+        grouped.setdefault(reason, []).append(cell.number)
+    return grouped
 
 
 def _find_others(leaderboard: pd.DataFrame, metric: Metric) -> list[str]:
