@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -24,6 +25,9 @@ PIXELS_PER_INCH = 200  # of what a figure has as pixels
 PIXELS_PER_POINT = 2.0  # the largest size of a figure, if the page has room
 
 
+_LOADER = PackageLoader("bikeml.pages")
+
+
 class Panel(NamedTuple):
     """A figure with its caption."""
 
@@ -39,15 +43,25 @@ def embed(figure: Figure, label: str, prefix: str) -> Markup:
 
 def render(template: str, filters: Mapping[str, Callable[..., str]], **values: object) -> str:
     """Return the page that a template of this package renders; it escapes `values`."""
-    loader = PackageLoader("bikeml.pages")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= filters
-    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))  # noqa: S704
+    page = load(template, tuple(filters.items()))
+    style, script = (Markup(_read(name)) for name in ("page.css", "page.js"))  # noqa: S704  of this package
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page: Any = environment.get_template(template)
     return str(page.render(style=style, script=script, script_digest=digest, **values))
+
+
+@lru_cache(maxsize=4)
+def load(template: str, filters: tuple[tuple[str, Callable[..., str]], ...]) -> Any:  # noqa: ANN401  jinja2's Template
+    """Return a template; to compile it takes a tenth of a run's page and figures."""
+    environment = Environment(
+        loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= dict(filters)
+    return environment.get_template(template)
+
+
+@cache
+def _read(name: str) -> str:
+    return _LOADER.get_source(Environment(), name)[0]  # noqa: S701  nothing is rendered with it
 
 
 def to_svg(figure: Figure, label: str, prefix: str) -> str:

@@ -13,6 +13,8 @@ from bikeml.system.redaction import recall, take_over
 from bikeml.system.workers.warm import DeadWorkerError, WarmServer
 from bikeml.terminal.progress import silent
 
+OBJECTS_BEFORE_COLLECTION = 10_000
+"""As in a command."""
 METHOD = "spawn"
 """It begins at once, in every system; a fork of a server could open no store before it is needed."""
 
@@ -79,7 +81,7 @@ class Recorder:
 def _prepare(uri: str | None) -> None:
     """Import what draws and records, and open the store; what is wrong with it is told when it is needed."""
     gc.disable()
-    from bikeml.pages.run import report  # noqa: F401
+    from bikeml.pages.run import report
 
     if uri is not None:
         from bikeml.tracking import record, store  # noqa: F401
@@ -87,7 +89,9 @@ def _prepare(uri: str | None) -> None:
         store.get_ready(uri)
     from bikeml.multirun.display import same  # noqa: F401
 
+    report.get_ready()
     gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     gc.enable()
 
 

@@ -1,6 +1,6 @@
 """Write the page of a run, report.html, from the files in its folder, and draw the figures that it shares."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bikeml.errors import RecordError
 from bikeml.evaluation.metrics import find_metric
 from bikeml.pages.figures import EVALUATE, IMPORTANCE, RESIDUALS, SEARCH, draw, save_figure
 from bikeml.pages.numbers import show_plain, show_seconds, show_value
-from bikeml.pages.page import Panel, embed, render
+from bikeml.pages.page import Panel, embed, load, render
 from bikeml.pages.run.columns import MANY_COLUMNS, list_columns
 from bikeml.pages.run.environment import describe_environment
 from bikeml.pages.run.members import list_members
@@ -24,6 +24,8 @@ from bikeml.system.files import write_text
 
 MANY_CANDIDATES, MANY_NOTES = 20, 50
 MOST_CONFIG = 50_000  # characters; a config of so many columns is read in its file
+TEMPLATE = "run.html.j2"
+FILTERS: Mapping[str, Callable[..., str]] = {"seconds": show_seconds, "number": show_plain, "one_line": as_one_line}
 CAPTIONS = {
     EVALUATE: ("Actual against predicted", "A point above the dashed line is predicted too low."),
     RESIDUALS: ("Residuals", "A pattern, such as a funnel or a bend, is something the model has missed."),
@@ -33,6 +35,11 @@ CAPTIONS = {
     ),
     SEARCH: ("Scores of the candidates", "The mean over the folds of the search."),
 }
+
+
+def get_ready() -> None:
+    """Do what the first page takes beyond a later one, while there is nothing else to do."""
+    load(TEMPLATE, tuple(FILTERS.items()))
 
 
 def write_run_page(folder: RunFolder) -> Path:
@@ -64,8 +71,8 @@ def render_run_page(folder: RunFolder, figures: Mapping[str, Figure]) -> str:
     searched = [panels.pop(SEARCH)] if SEARCH in panels else []
     candidates = record.search.standings if record.search else ()
     return render(
-        "run.html.j2",
-        {"seconds": show_seconds, "number": show_plain, "one_line": as_one_line},
+        TEMPLATE,
+        FILTERS,
         record=record,
         started=record.started and datetime.fromtimestamp(record.started, UTC),
         metrics=metrics,
