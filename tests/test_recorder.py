@@ -12,10 +12,11 @@ from contextlib import closing, suppress
 import psutil
 import pytest
 
-from bikeml.errors import TrackingError
+from bikeml.errors import RecordError, TrackingError
 from bikeml.multirun.local import beside as besides
 from bikeml.multirun.local.beside import recorder_beside
-from bikeml.multirun.local.recorder import Ended
+from bikeml.multirun.local.recorder import Ended, Recorder
+from bikeml.multirun.local.store import StoreBeside
 from bikeml.records.run_folder import RunFolder
 from bikeml.system.workers import cores
 from bikeml.system.workers.warm import DeadWorkerError
@@ -103,6 +104,54 @@ def test_a_core_is_idle_by_its_use_the_affinity_and_the_share_of_a_container(
     monkeypatch.setattr(cores.psutil.Process, "cpu_affinity", lambda _: affinity, raising=False)
     monkeypatch.setattr(cores, "count_cores", lambda: count)
     assert cores.has_idle_core() is is_idle
+
+
+class Store:
+    """A sweep's store here, and what it was asked."""
+
+    asked = ()
+
+    def __init__(self, *configs):
+        self.asked.append(("open", len(configs)))
+
+    def __getattr__(self, name):
+        return lambda *args: self.asked.append((name, *args))
+
+
+def test_a_sweep_s_store_is_opened_here_if_the_recorder_dies(workdir, monkeypatch):
+    monkeypatch.setattr("bikeml.tracking.sweeps.SweepStore", Store)
+    monkeypatch.setattr(Store, "asked", [])
+    recorder, asked = Dying(None), []
+
+    def ask(function, *args):
+        if asked:
+            raise DeadWorkerError(-9)
+        asked.append((function.__name__, *args))
+
+    recorder.ask = ask
+    store = StoreBeside(recorder, [config_of()] * 2)
+    assert asked == [("_open", [config_of()] * 2)]
+    store.begin("plan")
+    store.end("id", iter([workdir]), {"cells": 1}, "FINISHED")
+    assert Store.asked == [("open", 2), ("begin", "plan"), ("end", "id", [workdir], {"cells": 1}, "FINISHED")]
+
+
+@pytest.mark.slow
+def test_a_recorder_answers_raises_what_a_user_causes_and_is_dead_after_another_error(workdir):
+    recorder = Recorder(None)
+    assert recorder.ask(divmod, 7, 2) == (3, 1)
+    with pytest.raises(RecordError, match="no_result"):
+        recorder.ask(read_nothing, workdir / "no_result")
+    assert recorder.ask(divmod, 7, 2) == (3, 1)
+    with pytest.raises(DeadWorkerError):
+        recorder.ask(divmod, 7, 0)
+    assert recorder.is_dead
+    with pytest.raises(DeadWorkerError):
+        recorder.ask(divmod, 7, 2)
+
+
+def read_nothing(path):
+    RunFolder(path).require()
 
 
 def start(*words, cwd, beside=True):

@@ -1,7 +1,8 @@
 """The protocol of a sweep's launcher, the adapter for any launcher of Hydra, and how cells are handed to one."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
@@ -12,10 +13,34 @@ from bikeml.terminal.status import describe_error
 if TYPE_CHECKING:
     from bikeml.config.schema import Config
     from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.records.run import StoreRecord
+    from bikeml.records.sweep import SweepRecord
     from bikeml.records.sweep_folder import SweepFolder
+    from bikeml.tracking.sweeps import Recorded
 
 SERIAL_BATCH = 20
 """Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
+
+
+class StoreOfSweep(Protocol):
+    """What :class:`bikeml.tracking.sweeps.SweepStore` is, in whichever process; its docstrings tell the rest."""
+
+    holds_jobs: bool
+
+    def begin(self, sweep: "SweepRecord") -> "StoreRecord":
+        """Begin the sweep's own run."""
+
+    def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
+        """End the sweep's own run, with its files and metrics."""
+
+    def find(self, fingerprint: str, *, failures: bool, has_budget: bool = False) -> "Recorded | None":
+        """Return the latest run of this fingerprint."""
+
+    def take(self, run_id: str, folder: Path, fingerprint: str) -> None:
+        """Download the files of a recorded run."""
+
+    def explain(self, identity: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+        """Return how a cell differs from the most similar finished run."""
 
 
 @runtime_checkable
@@ -34,6 +59,12 @@ class CellLauncher(Protocol):
     def cool_down(self) -> None:
         """End what :meth:`warm_up` has begun: the sweep is over, or broken off."""
         return
+
+    def open_store(self, configs: "Sequence[Config]") -> "StoreOfSweep":
+        """Open the store of a sweep whose cells have these configs; raises TrackingError."""
+        from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
+
+        return SweepStore(*configs)
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """

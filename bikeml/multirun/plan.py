@@ -24,7 +24,7 @@ from bikeml.table.data import read_table
 from bikeml.table.split import find_training_rows
 
 if TYPE_CHECKING:
-    from bikeml.tracking.sweeps import SweepStore
+    from bikeml.multirun.launcher import StoreOfSweep
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _describe_reading(config: Config) -> str:
 
 
 def reuse_recorded(
-    planned: Sequence[PlannedCell], store: "SweepStore", sweep: SweepFolder, *, failures: bool
+    planned: Sequence[PlannedCell], store: "StoreOfSweep", sweep: SweepFolder, *, failures: bool
 ) -> list[PlannedCell]:
     """
     Return the plan with the cells that the store already has marked as reused; copy their files into their folders.
@@ -193,7 +193,7 @@ def reuse_recorded(
     return [_reuse(each, store, sweep.path / each.folder, failures=failures) for each in planned]
 
 
-def _reuse(planned: PlannedCell, store: "SweepStore", folder: Path, *, failures: bool) -> PlannedCell:
+def _reuse(planned: PlannedCell, store: "StoreOfSweep", folder: Path, *, failures: bool) -> PlannedCell:
     cell = planned.cell
     if planned.identity is None or cell.fingerprint is None:
         return replace(planned, reason="its table cannot be read")

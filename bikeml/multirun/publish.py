@@ -23,7 +23,7 @@ from bikeml.terminal.progress import Announce, silent
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bikeml.tracking.sweeps import SweepStore
+    from bikeml.multirun.launcher import StoreOfSweep
 
 
 Publish = Callable[[RunFolder, Config, Announce, Sequence[Sample]], None]
@@ -74,7 +74,7 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def end_sweep(store: "SweepStore", sweep: Sweep, leaderboard: "pd.DataFrame", status: str) -> None:
+def end_sweep(store: "StoreOfSweep", sweep: Sweep, leaderboard: "pd.DataFrame", status: str) -> None:
     """Record the files of a sweep with its own run, and end the run; raises TrackingError."""
     from bikeml.pages.sweep.leaderboard import count_cells
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
 from joblib import cpu_count, effective_n_jobs
@@ -23,7 +22,7 @@ from bikeml.multirun.composed import Job, PlannedCell, build_environment, compos
 from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
-from bikeml.multirun.launcher import CellLauncher
+from bikeml.multirun.launcher import CellLauncher, StoreOfSweep
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
 from bikeml.multirun.publish import end_sweep, writing
@@ -35,9 +34,6 @@ from bikeml.records.sweep_folder import PAGE, SweepFolder, is_collected
 from bikeml.system.clock import entered
 from bikeml.system.redaction import redact
 from bikeml.terminal.browser import open_page
-
-if TYPE_CHECKING:
-    from bikeml.tracking.sweeps import SweepStore
 
 
 def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, launcher: CellLauncher) -> None:
@@ -75,7 +71,7 @@ class _RunningSweep:
     started: float = field(default_factory=time.time)
     planned: list[PlannedCell] = field(default_factory=list)
     n_proposed: int = 0
-    store: "SweepStore | None" = None
+    store: StoreOfSweep | None = None
     callers: CallersRun | None = None
     """The run in the store in which the sweep's own one nests."""
 
@@ -95,7 +91,7 @@ class _RunningSweep:
         """Run the cells of the first batch, and of each one that is proposed once the outcomes are known."""
         self._clear(plan)
         self.callers, stored = find_destination(plan.cells[0].config.tracking), None
-        self.store = _open_store(plan.cells)
+        self.store = self._open_store(plan.cells)
         record = self._add(plan)
         if self.store is not None:
             stored = self.store.begin(record)
@@ -124,6 +120,13 @@ class _RunningSweep:
             conclude(self.folder, record, self.store, until, interrupted=interrupted)
         if self.planned[0].config.open:
             open_page(self.folder.path / PAGE)
+
+    def _open_store(self, planned: Sequence[PlannedCell]) -> StoreOfSweep | None:
+        """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
+        if planned[0].config.tracking.uri is None:
+            return None
+        ask_server(planned[0].config.tracking)  # if it is away, the store says so
+        return self.launcher.open_store([each.config for each in planned])
 
     def _clear(self, plan: Plan) -> None:
         folders = [each.folder for each in plan.cells if not _is_kept(self.launcher, each.cell, self.folder)]
@@ -186,16 +189,6 @@ def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
     return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
 
 
-def _open_store(planned: Sequence[PlannedCell]) -> "SweepStore | None":
-    """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
-    if planned[0].config.tracking.uri is None:
-        return None
-    ask_server(planned[0].config.tracking)  # if it is away, the store says so
-    from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
-
-    return SweepStore(*(each.config for each in planned))
-
-
 def _cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
     """Return a cell's share of the cores if a launcher of Hydra runs several, else None; ours shares them itself."""
     n_jobs = master.hydra.launcher.get("n_jobs")
@@ -210,7 +203,7 @@ def _cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
 def conclude(
     folder: SweepFolder,
     record: SweepRecord,
-    store: "SweepStore | None" = None,
+    store: StoreOfSweep | None = None,
     until: float = math.inf,
     *,
     interrupted: bool = False,

@@ -226,7 +226,7 @@ class Crew:
     def _interrupt(self) -> None:
         for worker in self._busy:
             worker.terminate()
-        if self.recorder is not None:
+        if self.recorder is not None and self._recorded:
             self.recorder.kill(gently=True)
         until = time.time() + GRACE_SECONDS
         for worker in self._busy:

@@ -11,12 +11,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from bikeml.errors import ConfigError
-from bikeml.multirun.launcher import CellLauncher, check_reuse
+from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, check_reuse
 from bikeml.system.clock import entered
 from bikeml.system.workers.cores import count_cores, share_cores
 from bikeml.system.workers.warm import WarmServer
 
 if TYPE_CHECKING:
+    from bikeml.config.schema import Config
     from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.multirun.local.budget import Budget
     from bikeml.multirun.local.recorder import Recorder
@@ -79,6 +80,14 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         if self._recorder is not None:
             self._recorder.kill()
 
+    def open_store(self, configs: "Sequence[Config]") -> "StoreOfSweep":
+        """Open the store of a sweep in the recorder's process, if there is one."""
+        if self._recorder is None:
+            return super().open_store(configs)
+        from bikeml.multirun.local.store import StoreBeside
+
+        return StoreBeside(self._recorder, configs)
+
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """Take the cells of a sweep; raises ConfigError if recorded runs are to be reused and nothing is recorded."""
         check_reuse(planned[0].config)
@@ -121,7 +130,8 @@ class LocalLauncher(BasicLauncher, CellLauncher):
             self.warm_up(len(jobs))
         assert self._server is not None  # noqa: S101
         self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
-        Crew(self._server, size, surroundings.pack(), folder, self._budget, self._recorder).run(jobs)
+        recorder = None if self._recorder is None or self._recorder.is_dead else self._recorder
+        Crew(self._server, size, surroundings.pack(), folder, self._budget, recorder).run(jobs)
 
     def _count_workers(self, n_cells: int) -> int:
         return max(1, min(n_cells, count_cores() if self._n_jobs in (None, -1) else self._n_jobs))

@@ -2,15 +2,17 @@
 
 import gc
 import os
+import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bikeml.errors import BikemlError
 from bikeml.multirun.local.publication import Publication, logging_to, publish_cell, publish_here
 from bikeml.system.processes import GRACE_SECONDS, uninterrupted
 from bikeml.system.redaction import recall, take_over
-from bikeml.system.workers.warm import DeadWorkerError, WarmServer
+from bikeml.system.workers.warm import Answer, DeadWorkerError, WarmServer
 from bikeml.terminal.progress import silent
 
 OBJECTS_BEFORE_COLLECTION = 10_000
@@ -42,6 +44,7 @@ class Recorder:
         self._current: Publication | None = None
         self._worker.call(_prepare, uri)
         self._is_busy = True
+        self.is_dead = False
 
     def add(self, publication: Publication) -> None:
         """Draw and record a folder when those before it are done."""
@@ -54,15 +57,41 @@ class Recorder:
 
         Raises DeadWorkerError if it has died, or has failed as it never should; then it is dead.
         """
-        answer = self._worker.read()
-        if answer.error is not None:
-            raise DeadWorkerError(0)
+        answer = self._read()
         publication, self._current, self._is_busy = self._current, None, False
         self._begin_next()
         if publication is None:
             return None
         same, error = answer.value
         return Ended(publication, same, error, answer.said)
+
+    def ask(self, function: Callable[..., object], *args: object) -> Any:  # noqa: ANN401  whatever the function returns
+        """
+        Return what a function returns in the process, when all that was added is done; it is sent by its name.
+
+        Raises the BikemlError that it raises, and DeadWorkerError as :meth:`take` does.
+        """
+        while self._is_busy:
+            self.take()
+        self._is_busy = True
+        try:
+            self._worker.call(_answer, dict(os.environ), recall(), function, args)
+            answer = self._read()
+        except BaseException:  # an interrupt too: the answer would be taken for that to the next question
+            self.kill()
+            raise
+        self._is_busy = False
+        sys.stderr.write(answer.said)
+        value, error = answer.value
+        if error is not None:
+            raise error
+        return value
+
+    def _read(self) -> Answer:
+        answer = self._worker.read()
+        if answer.error is not None:
+            raise DeadWorkerError(0)
+        return answer
 
     def _begin_next(self) -> None:
         if self._waiting and not self._is_busy:
@@ -76,6 +105,7 @@ class Recorder:
                 self._worker.terminate()
                 self._worker.join(GRACE_SECONDS)
             self._worker.kill()
+        self.is_dead = True
 
 
 def _prepare(uri: str | None) -> None:
@@ -99,9 +129,7 @@ def _publish(
     publication: Publication, variables: Mapping[str, str], known: tuple[Sequence[str], str]
 ) -> tuple[str, BikemlError | None]:
     """Draw and record a folder as the process with these variables, and what it knows of secrets, would do."""
-    os.environ.clear()
-    os.environ.update(variables)
-    take_over(*known)
+    _be_like(variables, known)
     if publication.is_cell:
         return "", publish_cell(publication)
     with logging_to(publication.folder):
@@ -109,3 +137,22 @@ def _publish(
             return publish_here(publication.folder, publication.config, silent, publication.samples), None
         except BikemlError as error:
             return "", error
+
+
+def _answer(
+    variables: Mapping[str, str],
+    known: tuple[Sequence[str], str],
+    function: Callable[..., object],
+    args: Sequence[object],
+) -> tuple[object, BikemlError | None]:
+    _be_like(variables, known)
+    try:
+        return function(*args), None
+    except BikemlError as error:
+        return None, error
+
+
+def _be_like(variables: Mapping[str, str], known: tuple[Sequence[str], str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    take_over(*known)
