@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -106,3 +107,13 @@ def test_a_budget_of_a_second_has_a_result(workdir):
     board = pd.read_csv(workdir / "sweep" / "leaderboard.csv").sort_values("cell")
     assert list(board["status"]) == ["finished", "left out", "left out", "left out"]
     assert "left out  model=" in out
+
+
+@pytest.mark.long
+def test_a_sweep_whose_processes_are_killed_at_random_ends_as_an_undisturbed_one():
+    script = Path(__file__).parents[1] / "scripts" / "kill_sweeps.py"
+    done = subprocess.run(
+        [sys.executable, script, "--kills", "6", "--seed", "3"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("1 sweeps of 12 cells, 6 kills: every cell once, bit-identical")
