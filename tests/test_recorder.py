@@ -87,6 +87,15 @@ def test_a_store_that_may_ask_for_a_login_is_used_in_this_process(beside, uri):
         assert publish is besides.publish_here
 
 
+def test_where_no_process_can_start_this_one_records(beside, monkeypatch):
+    def refuse(uri):
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(besides, "Recorder", refuse)
+    with recorder_beside(None) as publish:
+        assert publish is besides.publish_here
+
+
 @pytest.mark.parametrize(
     ("used", "affinity", "count", "is_idle"),
     [

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
+import psutil
+
 from bikeml.config.fields import AZUREML
 from bikeml.errors import TRACEBACK_VARIABLE, BikemlError
 from bikeml.multirun.local.publication import Publication, publish_here
@@ -18,6 +20,9 @@ from bikeml.terminal.progress import Announce, silent
 if TYPE_CHECKING:
     from bikeml.config.schema import Config
     from bikeml.destination.system_metrics import Sample
+
+RECORDER_BYTES = 350_000_000
+"""What the recorder takes with its libraries."""
 
 
 class Publishes(Protocol):
@@ -37,11 +42,10 @@ def recorder_beside(uri: str | None) -> Iterator[Publishes]:
     Without an idle core it is this process, and also if the other one dies. A store of Azure ML may ask for a login,
     and whoever looks for a cause wants the whole traceback.
     """
-    is_here = str(uri).startswith(AZUREML) or bool(os.environ.get(TRACEBACK_VARIABLE)) or not has_idle_core()
-    if is_here:
+    recorder, is_done = _start(uri), False
+    if recorder is None:
         yield publish_here
         return
-    recorder, is_done = Recorder(uri), False
 
     def publish(
         folder: RunFolder, config: "Config", announce: Announce = silent, samples: "Sequence[Sample]" = ()
@@ -65,6 +69,16 @@ def recorder_beside(uri: str | None) -> Iterator[Publishes]:
         is_done = True
     finally:
         recorder.kill(gently=not is_done)
+
+
+def _start(uri: str | None) -> Recorder | None:
+    is_here = str(uri).startswith(AZUREML) or bool(os.environ.get(TRACEBACK_VARIABLE))
+    if is_here or psutil.virtual_memory().available < RECORDER_BYTES or not has_idle_core():
+        return None
+    try:
+        return Recorder(uri)
+    except OSError:  # no more processes or files are allowed
+        return None
 
 
 def _end_dead_runs(config: "Config") -> None:
