@@ -48,7 +48,7 @@ def split_table(table: Rows, config: SplitConfig, search_folds: int | None, *, n
     except ValueError as error:  # from scikit-learn: there are more folds than rows
         raise _too_few(table, config, splitter, _say_asked(table, config, search_folds)) from error
     if len(split.test) < MIN_ROWS_TO_SCORE:
-        raise _too_few_held(table, config, len(split.test))
+        raise _too_few_held(table, config, splitter, len(split.test))
     scored = [len(test) for _, test in [*split.folds, *split.search_folds, *chain(*split.nested_folds)]]
     if min(scored) < MIN_ROWS_TO_SCORE:
         raise _too_few(table, config, splitter, "a part to score would have fewer than two rows")
@@ -97,7 +97,9 @@ def _say_asked(table: Rows, config: SplitConfig, search_folds: int | None) -> st
     return " and ".join(asked)
 
 
-def _too_few_held(table: Rows, config: SplitConfig, n_held: int) -> DataError:
+def _too_few_held(table: Rows, config: SplitConfig, splitter: Splitter, n_held: int) -> DataError:
+    if len(table.y) < MIN_ROWS:
+        return _too_few(table, config, splitter, "it holds out fewer than two")
     if table.n_train is None:
         held, n_rows = f"split.test_size={config.test_size}", show_count(len(table.y), "row")
         what, cure = f"{held} holds out {n_held} of its {n_rows}", "set split.test_size=2, or use a larger table"
