@@ -203,8 +203,10 @@ def words_of(*words, data=None, target=None, kind="run"):
 
 
 def test_a_dataframe_becomes_the_overrides_of_its_file(workdir):
-    data, target, path, folder, categories = words_of(data=FRAME, target="price")
+    data, name, target, path, folder, categories = words_of(data=FRAME, target="price")
     assert (data, target, categories) == ("data=csv", "data.target=price", "data.categorical=[zone]")
+    assert name == "data.name=DataFrame", "its file is named by a hash"
+    assert name not in words_of("data.name=houses", data=FRAME, target="price")
     assert path.startswith(f"data.path={workdir}/outputs/")
     assert folder in f"hydra.run.dir={path.removeprefix('data.path=').rpartition('/')[0]}"
 

@@ -20,6 +20,8 @@ from bikeml.system.spelling import shorten
 
 ROLES = ("data.numeric", "data.categorical")
 SHOWN = "the DataFrame"
+UNNAMED = "DataFrame"
+"""The name of a table that came from no file."""
 IN_PYTHON = {"data.target": "target", "data.path": "data"}
 """How the keys of a table are called that is given as `data` and `target`."""
 
@@ -120,6 +122,8 @@ def name_table(words: Sequence[str], data: object, target: object) -> list[str]:
         named.append("data=csv")
     if isinstance(data, str | os.PathLike):
         named.append(override("data.path", os.fspath(data)))
+    elif data is not None and "data.name" not in keys:
+        named.append(f"data.name={UNNAMED}")
     if target is not None:
         named.append(override("data.target", _read_target(target)))
     return named
