@@ -43,7 +43,7 @@ NOT_OF_CATBOOST = {
 def test_every_option_composes_into_a_typed_config_and_a_pipeline(group, option):
     if option == "azureml":
         pytest.importorskip("azureml.mlflow", reason="the azure extra is not installed")
-    needed = {"csv": ["data.path=x.csv"], "group": ["data.group=mnth"]}
+    needed = {"csv": ["data.path=x.csv"], "group": ["data.group=mnth"], "native": ["model=hist_gbr"]}
     config = config_of(f"{group}={option}", *needed.get(option, []))
     check_estimators(config)
     assert build_pipeline(config, pd.DataFrame(columns=config.data.features)).named_steps.keys() == {

@@ -76,7 +76,7 @@ class Learned:
         X, y = read.X.iloc[self.split.train], read.y[self.split.train]
         self.fitted = fit(config, read, self.split, "name", silent)
         pipeline = self.fitted.pipeline
-        self.encoded = np.asarray(pipeline[:-1].transform(X))
+        self.encoded = np.asarray(pipeline[:-1].transform(X), dtype=float)
         self.predicted = pipeline.predict(X)
         self.of_folds = cross_validation([pipeline] * FOLDS, X, y, self.split.folds, ["r2"]).predictions
 
@@ -99,8 +99,9 @@ def learn_once(tmp_path_factory):
 
 
 def options(preprocessing):
-    columns = OF_AUTO if preprocessing == "auto" else CODES if preprocessing == "none" else OF_OTHERS
-    return (f"preprocessing={preprocessing}", "model=ridge", *columns)
+    columns = OF_AUTO if preprocessing in ("auto", "native") else CODES if preprocessing == "none" else OF_OTHERS
+    model = ("model=hist_gbr", "model.estimator.max_iter=5") if preprocessing == "native" else ("model=ridge",)
+    return (f"preprocessing={preprocessing}", *model, *columns)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,10 @@ def run_in(checkout, *words):
         pytest.param(("split=chronological", "model=lasso", "evaluation.confidence=0.9"), marks=pytest.mark.long),
         pytest.param(("model=lightgbm", "model.estimator.n_estimators=20"), marks=pytest.mark.long),
         pytest.param(("model=xgboost", "model.estimator.n_estimators=20"), marks=pytest.mark.long),
-        pytest.param(("model=catboost", "model.estimator.iterations=20", "target=sqrt"), marks=pytest.mark.long),
+        pytest.param(
+            ("model=catboost", "model.estimator.iterations=20", "target=sqrt", "preprocessing=native"),
+            marks=pytest.mark.long,
+        ),
         ("data=csv", "data.path=my table.csv", "data.target=rentals", "data.numeric=[temp]", "data.categorical=[]"),
     ],
 )

@@ -254,10 +254,13 @@ def test_no_bit_differs_in_many_drawn_searches(drawn):
     check_drawn_search(drawn)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
-def test_the_search_of_a_weighted_experiment_is_grid_searchs_with_these_weights(name):
+@pytest.mark.parametrize(
+    ("name", "preprocessing"),
+    [("lightgbm", "none"), ("lightgbm", "native"), ("xgboost", "none"), ("catboost", "none"), ("catboost", "native")],
+)
+def test_the_search_of_a_weighted_experiment_is_grid_searchs_with_these_weights(name, preprocessing):
     table = pd.read_csv(DAILY).head(150)
-    config = config_of(f"model={name}", "target=sqrt")
+    config = config_of(f"model={name}", "target=sqrt", f"preprocessing={preprocessing}")
     rows, target = table[config.data.features], table["rentals"].to_numpy(float)
     axis = f"regressor__regressor__{'iterations' if name == 'catboost' else 'n_estimators'}"
     grid = {axis: [3, 8], "regressor__regressor__learning_rate": [0.1, 0.3]}

@@ -42,11 +42,13 @@ class PreprocessingConfig(Section):
     Named transformer steps for each kind of column, applied in their order.
 
     Columns of dates and of text are features only if their kind has steps. The keys of `columns` are names or patterns;
-    `after` has the steps that all encoded columns pass.
+    `after` has the steps that all encoded columns pass. With `native_categories` the model is told which of its columns
+    are categories.
     """
 
     impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
     cardinality_threshold: Annotated[Annotated[int, Field(ge=1)] | None, AddedLater(None)]
+    native_categories: Annotated[bool, AddedLater(default=False)]
     numeric: Steps
     categorical: Steps
     high_cardinality: Annotated[Steps, AddedLater({})]

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -20,6 +20,7 @@ from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
 from bikeml.evaluation.weights import find_unweighted, takes_weights
+from bikeml.experiment.encoding.native import find_native_problems, takes_categories
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.encoding.target import check_target
 from bikeml.experiment.estimators import build, find_class, find_nested, find_problems
@@ -52,6 +53,8 @@ def check_estimators(config: Config) -> None:
     problems += _group_problems(config)
     if config.data.roles["text"] and not (config.preprocessing.text or config.preprocessing.columns):
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
+    if not problems and config.preprocessing.native_categories:
+        problems += _native_problems(config)
     if not problems and config.search.kind != "none":
         problems += [*find_scoring_problems(config), *find_grid_problems(config)]
     problems += find_metric_problems(config)
@@ -119,16 +122,28 @@ def _weight_problems(config: Config) -> Iterator[str]:
         verb = "takes" if len(names) == 1 else "take"
         yield (
             f"data.weight={config.data.weight!r}: {' and '.join(names)} {verb} no sample_weight in a pipeline; models "
-            f"that do are {', '.join(_list_weighted_options())}; choose one of them, or set data.weight=null"
+            f"that do are {', '.join(_list_options(takes_weights))}; choose one of them, or set data.weight=null"
         )
 
 
-def _list_weighted_options() -> Iterator[str]:
-    """Yield the options of the group model whose estimator takes weights; not those that are made of other models."""
+def _native_problems(config: Config) -> Iterator[str]:
+    """Yield why the model cannot split categories itself."""
+    model = build(config.model.estimator)
+    if takes_categories(type(model)):
+        yield from find_native_problems(config.preprocessing, model)
+        return
+    yield (
+        f"preprocessing.native_categories=true: {type(model).__name__} cannot be told which columns are categories; "
+        f"models that can are {', '.join(_list_options(takes_categories))}; choose one of them, or preprocessing=auto"
+    )
+
+
+def _list_options(can: Callable[[type], bool]) -> Iterator[str]:
+    """Yield the options of the group model whose estimator's class can do something."""
     for file in sorted((config_dir() / "model").glob("*.yaml")):
         spec = yaml.safe_load(file.read_text(encoding="utf-8"))["estimator"]
         with suppress(ConfigError):  # of a package that is not installed
-            if takes_weights(find_class(file.stem, spec["_target_"], RegressorMixin)):
+            if can(find_class(file.stem, spec["_target_"], RegressorMixin)):
                 yield file.stem
 
 

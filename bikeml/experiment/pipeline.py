@@ -21,6 +21,7 @@ from bikeml.experiment.encoding.names import (
     names_columns,
     place_constraints,
 )
+from bikeml.experiment.encoding.native import tell_categories
 from bikeml.experiment.encoding.parts import Part, build_parts
 from bikeml.experiment.encoding.target import transform_target
 from bikeml.experiment.encoding.width import is_sparse
@@ -62,6 +63,9 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
         both = {*columns["numeric"], *columns["categorical"]}
         columns = {"columns": [name for name in X.columns if name in both], **columns, "numeric": [], "categorical": []}
         steps["columns"] = steps["numeric"]
+    is_native = config.preprocessing.native_categories
+    if is_native:
+        columns = {"categorical": columns["categorical"], **columns}  # first, so that their positions are known
     parts = [
         part
         for kind, names in columns.items()
@@ -73,7 +77,10 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     )
     transformers = Pipeline([("preprocessor", preprocessor), *_build_after(config)])
     _take_names(config, transformers, X)
-    model = place_constraints(build(config.model.estimator), transformers, X)
+    model = build(config.model.estimator)
+    if is_native:
+        model = tell_categories(model, transformers, columns["categorical"])
+    model = place_constraints(model, transformers, X)
     return Pipeline([*transformers.steps, (REGRESSOR, transform_target(model, build(config.target.transformer)))])
 
 

@@ -52,7 +52,7 @@ class LightGBMRule(_BoosterRule):
         "num_leaves max_depth learning_rate n_estimators subsample_for_bin objective class_weight min_split_gain"
         " min_child_weight min_child_samples subsample subsample_freq colsample_bytree reg_alpha reg_lambda"
         " random_state n_jobs importance_type alpha tweedie_variance_power linear_tree extra_trees path_smooth"
-        " monotone_constraints max_bin deterministic force_row_wise force_col_wise verbosity verbose",
+        " monotone_constraints cat_feature max_bin deterministic force_row_wise force_col_wise verbosity verbose",
         boosting_type=("gbdt", "rf", "goss"),  # dart changes the earlier trees
     )
 
@@ -165,7 +165,7 @@ class CatBoostRule(_BoosterRule):
     takes_locked = False  # CatBoost 1.2 asks for rows of a sparse matrix that it could write to
     only_predicts = True
     known = _know(
-        "loss_function iterations learning_rate depth l2_leaf_reg random_strength bootstrap_type subsample"
+        "loss_function iterations learning_rate depth l2_leaf_reg random_strength bootstrap_type subsample cat_features"
         " bagging_temperature mvs_reg sampling_frequency rsm min_data_in_leaf score_function boosting_type border_count"
         " feature_border_type nan_mode leaf_estimation_method leaf_estimation_iterations leaf_estimation_backtracking"
         " boost_from_average feature_weights penalties_coefficient first_feature_use_penalties has_time"
