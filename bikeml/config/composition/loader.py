@@ -75,9 +75,13 @@ class Loader(CheckedLoader):
         key = (str(name), *words)
         if key not in self._kept:
             composed = self.load_configuration(name, list(words), RunMode.RUN)
+            try:
+                packed = pickle.dumps(composed)
+            except pickle.PicklingError:  # Hydra's scan runs a plugin's modules twice, as that of its joblib launcher
+                return composed
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[key] = pickle.dumps(composed), self._has_users_files
+            self._kept[key] = packed, self._has_users_files
         packed, self._has_users_files = self._kept[key]
         copy: DictConfig = pickle.loads(packed)  # noqa: S301  of this process
         return copy
