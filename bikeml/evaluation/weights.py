@@ -17,8 +17,8 @@ from sklearn.pipeline import Pipeline
 WEIGHT = "sample_weight"
 REQUESTS = "_metadata_request"
 """Where scikit-learn 1.8 to 1.9 keeps what `set_fit_request` has set."""
-NOT_ROUTED = ("AdaBoostRegressor",)
-"""Those of scikit-learn 1.9 that take weights, but not in a pipeline with metadata routing."""
+NOT_ROUTED = ("AdaBoostRegressor", "CatBoostRegressor")
+"""Those that take weights, but not in a pipeline with metadata routing, as of scikit-learn 1.9 and CatBoost 1.2."""
 
 
 def fit(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:  # noqa: ANN401  of scikit-learn

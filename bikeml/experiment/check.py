@@ -19,7 +19,7 @@ from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
 from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
-from bikeml.evaluation.weights import find_unweighted, takes_weights
+from bikeml.evaluation.weights import NOT_ROUTED, find_unweighted, takes_weights
 from bikeml.experiment.encoding.native import find_native_problems, takes_categories
 from bikeml.experiment.encoding.parts import build_parts
 from bikeml.experiment.encoding.target import check_target
@@ -116,14 +116,18 @@ def _weight_problems(config: Config) -> Iterator[str]:
     """Yield which models could not be fitted with the weights of data.weight."""
     values = [value for grid in config.searched for axis in grid.values() for value in axis]
     specs = [config.model.estimator, *(spec for value in values for _, spec in find_nested("", {"": value}))]
-    models = [each for each in map(build, specs) if isinstance(each, RegressorMixin)]
+    models = [each for each in map(build, specs) if hasattr(each, "predict")]  # CatBoost's is no RegressorMixin
     names = dict.fromkeys(name for model in models for name in find_unweighted(model))
     if names:
         verb = "takes" if len(names) == 1 else "take"
         yield (
             f"data.weight={config.data.weight!r}: {' and '.join(names)} {verb} no sample_weight in a pipeline; models "
-            f"that do are {', '.join(_list_options(takes_weights))}; choose one of them, or set data.weight=null"
+            f"that do are {', '.join(_list_options(_gets_weights))}; choose one of them, or set data.weight=null"
         )
+
+
+def _gets_weights(model: type) -> bool:
+    return takes_weights(model) and model.__name__ not in NOT_ROUTED
 
 
 def _native_problems(config: Config) -> Iterator[str]:
