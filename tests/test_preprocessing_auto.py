@@ -323,6 +323,15 @@ def test_two_columns_of_text_and_names_that_meet_are_told_apart(tmp_path):
     assert len(names) == build_pipeline(config, rows).fit(rows, y)[-1].n_features_in_
 
 
+def test_words_that_the_training_rows_lack_make_no_large_number():
+    draw, adverts = np.random.default_rng(0), [""] * N
+    for row in range(0, 72, 3):
+        adverts[row] = f"{('audi', 'fiat', 'ford')[row % 9 // 3]} V{draw.integers(4, 8)} x{draw.integers(12)}"
+    pipeline = fit("model=ridge", rows=X.assign(advert=adverts))  # most of the 30 components of the text are empty
+    features = np.asarray(pipeline[:-1].transform(X.assign(advert="audi with a garden")), float)
+    assert np.abs(features).max() < 20
+
+
 @pytest.mark.parametrize("model", ["linear", "rf", "hist_gbr"])
 @pytest.mark.filterwarnings(
     "ignore:invalid value encountered in divide:RuntimeWarning"
