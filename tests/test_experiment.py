@@ -82,7 +82,7 @@ PUBLISHED_R2 = {
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [file.stem for file in sorted((config_dir() / "experiment").glob("*.yaml"))])
 def test_every_recipe_runs_and_gives_the_tutorials_figure_where_it_has_one(recipe):
-    small = ["model.grid.n_estimators=[3,5]"] if recipe == "tutorial_grid" else []
+    small = {"tutorial_grid": ["model.grid.n_estimators=[3,5]"], "auto": ["model=ridge"]}.get(recipe, [])
     r2 = bikeml.run(*FAST, f"experiment={recipe}", *small, "hydra.run.dir=out").metrics["test_r2"]
     low, high = PUBLISHED_R2.get(recipe, (0, 1))
     assert low <= round(r2, 3) <= high

@@ -372,8 +372,8 @@ def test_open_opens_the_page_of_a_run_and_of_a_sweep_but_of_no_cell(workdir, mon
     from bikeml.cli import start
 
     opened = []
-    for module in ("run", "story"):
-        monkeypatch.setattr(f"bikeml.multirun.{module}.open_page", opened.append)
+    for module in ("cli.single", "multirun.story"):
+        monkeypatch.setattr(f"bikeml.{module}.open_page", opened.append)
     cheap = ["evaluation.bootstrap_samples=100", "evaluation.importance=none", "tracking=none", "open=true"]
     assert start([*cheap, f"hydra.run.dir={workdir / 'run'}"]) == 0
     assert start(["-m", "model=linear,ridge", *cheap, f"hydra.sweep.dir={workdir / 'sweep'}"]) == 0

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from bikeml.config.composition import config_dir
 from bikeml.errors import BikemlError
+from bikeml.records.run_folder import STORE
 from bikeml.records.sweep import Cell, SweepRecord, find_varying
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.records.tags import ERROR
@@ -462,8 +463,8 @@ def kill_and_rerun(workdir, moments, undisturbed):
 
 
 def progressed(workdir, number, fraction):
-    """Whether a sweep has come to a moment: so many results, and a part of the next cell."""
-    results = len(list(workdir.glob(f"killed{number}/*/result.json")))
+    """Whether a sweep has come to a moment: so many recorded results, and a part of the next cell."""
+    results = len(list(workdir.glob(f"killed{number}/*/{STORE}")))
     return results >= int(fraction) and time.sleep((fraction % 1) * 0.5) is None
 
 
