@@ -102,6 +102,7 @@ def test_it_runs_where_nothing_of_bikemls_is_installed(workdir: Path) -> None:
     "environment",
     [CURATED, "azureml:theirs:3", pytest.param(CURATED.replace("labels/latest", "versions/27"), marks=ALIKE)],
 )
+@pytest.mark.long
 def test_an_environment_that_is_there_is_taken_and_none_is_made(
     sweep: Main, workspace: LoopbackAzureML, rest: object, tmp_path: Path, environment: str
 ) -> None:

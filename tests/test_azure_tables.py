@@ -120,6 +120,7 @@ def test_a_table_of_each_format_is_the_same_experiment_as_a_job(
         assert here["data"]["ignored"] == ["id"]
 
 
+@pytest.mark.long
 def test_a_dataframe_is_the_same_experiment_as_a_job(workspace: LoopbackAzureML, houses: Any) -> None:
     houses["rooms"] = houses["rooms"].astype("category")
     script = (

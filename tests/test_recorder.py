@@ -224,7 +224,10 @@ def test_a_recorder_beside_leaves_what_one_process_leaves(workdir):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["start", "result.json", "evaluate.png", "report.html"])
+@pytest.mark.parametrize(
+    "moment",
+    ["start", "evaluate.png", *(pytest.param(name, marks=pytest.mark.long) for name in ("result.json", "report.html"))],
+)
 def test_a_recorder_that_is_killed_costs_nothing_but_time(workdir, moment):
     process = start("hydra.run.dir=out", cwd=workdir)
     found = find_recorder(process)

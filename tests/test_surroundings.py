@@ -128,12 +128,14 @@ def test_a_full_disk_for_the_words_costs_no_file(world):
     assert told(said)["sweep"][-1].startswith("bikeml: the standard output cannot be written: No space left on device;")
 
 
+@pytest.mark.long
 def test_closed_streams_cost_no_file_and_no_status(world):
     ended, _ = run(world, redirection="<&- >&- 2>&-")
     assert ended == DONE
     assert_whole(world)
 
 
+@pytest.mark.long
 def test_files_that_may_not_grow_are_told(world):
     ended, said = run(world, limits=[(resource.RLIMIT_FSIZE, 12_000)])
     assert ended == {**FAILED, "predict": 1, "runs": 0, "compare": 1}, said
