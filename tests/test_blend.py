@@ -114,6 +114,7 @@ def test_a_member_carries_what_its_search_found_also_an_estimator():
     assert (member.name, member.weight, member.fold_weights) == ("model=gaussian_process", 2, [1, 0])
 
 
+@pytest.mark.slow
 def test_the_task_makes_the_same_blend_later_and_again(plain, blended, call_task):
     for _ in range(2):
         status, out, err = call_task("blend", plain)

@@ -49,12 +49,14 @@ def test_a_grid_over_the_preprocessing_chooses_steps_and_their_arguments(table):
     assert imputer.strategy == found.best_params["preprocessing__numeric__imputer__strategy"]
 
 
+@pytest.mark.slow
 def test_an_imputer_that_the_model_does_without_is_there_if_the_grid_varies_it(table):
     grid = "+model.grid={preprocessing__numeric__imputer__strategy: [mean, median]}"
     result = bikeml.run(*FAST, *TABLE, "model=hist_gbr", "model.estimator.max_iter=5", "preprocessing=auto", grid)
     assert result.record.search.counts["candidates"] == 2
 
 
+@pytest.mark.slow
 def test_a_nested_argument_is_searched_with_shared_fits_and_found_as_grid_search_cv_finds_it(table):
     grid = "+model.grid={regressor__n_estimators: [5, 10, 20], regressor__learning_rate: [0.1, 0.3]}"
     result = bikeml.run(*FAST, *TABLE, "~model.estimator", NESTED, grid)
@@ -66,6 +68,7 @@ def test_a_nested_argument_is_searched_with_shared_fits_and_found_as_grid_search
     assert result.pipeline[-1].regressor.n_estimators == found.best_params["regressor__n_estimators"]
 
 
+@pytest.mark.slow
 def test_a_list_of_grids_is_searched_one_after_another(table):
     grids = "+model.grid=[{fit_intercept: [true]}, {fit_intercept: [false], positive: [true, false]}]"
     found = bikeml.run(*FAST, *TABLE, "model=ridge", "model.estimator.alpha=1", grids).record.search

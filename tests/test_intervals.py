@@ -231,6 +231,7 @@ def test_intervals_of_blocks_cover_where_those_of_rows_do_not():
 # what a run records of it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "method"),
     [

@@ -531,6 +531,7 @@ def test_a_list_of_grids_keeps_the_order_of_candidates():
     assert shared.n_fits_ == 3 * (2 + 2 + 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_more_workers_give_the_same_bits(backend):
     import joblib

@@ -257,6 +257,7 @@ def test_no_bit_differs_in_many_drawn_searches(drawn):
     check_drawn_search(drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "preprocessing"),
     [("lightgbm", "none"), ("lightgbm", "native"), ("xgboost", "none"), ("catboost", "none"), ("catboost", "native")],

@@ -127,6 +127,7 @@ def test_optuna_proposes_better_candidates_once_it_has_seen_some_and_none_twice(
     assert len({repr(each) for each in seen}) == len(seen) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_candidate_that_fails_costs_itself_and_is_named(kind):
     words = (
@@ -154,6 +155,7 @@ def test_a_search_in_which_all_candidates_fail_is_an_error():
         search("model=knn", "preprocessing=none", "search=grid", "model.grid={n_neighbors: [90000, 100000]}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_search_that_a_budget_has_ended_is_replayed_without_a_clock(kind, monkeypatch):
