@@ -98,6 +98,9 @@ FEW_TREES = dict.fromkeys(("rf", "extra_trees", "gbr"), ("model.estimator.n_esti
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore:The optimal value found for dimension"
+)  # a Gaussian process at a bound of its kernel
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_fits_every_kind_and_answers_the_same_after_loading(model, tmp_path):
     pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
