@@ -56,7 +56,7 @@ def run(
     True
 
     Raises ConfigError for a wrong override, DataError for a table that does not fit, and the other errors of
-    :func:`bikeml.experiment.story.run`.
+    :func:`bikeml.multirun.run.run`.
     """
     from bikeml.api.given import refuse_keywords
     from bikeml.api.run import run_overrides

@@ -96,14 +96,17 @@ def test_a_lean_skops_walks_through_nothing_and_models_load_all_the_same(workdir
 import sys
 from pathlib import Path
 import bikeml.experiment.trusted.lean_skops
+import scipy.special
 import sklearn.utils
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from bikeml.experiment.model_file import load_pipeline, save_pipeline
 print("pytest" in sys.modules, "dask" in sys.modules, "sklearn.gaussian_process" in sys.modules)
-fitted = make_pipeline(GradientBoostingRegressor(n_estimators=2)).fit([[1], [2]], [1, 2])
+functions = [FunctionTransformer(function) for function in (scipy.special.logit, scipy.special.expit)]
+fitted = make_pipeline(*functions, GradientBoostingRegressor(n_estimators=2)).fit([[0.1], [0.2]], [1, 2])
 save_pipeline(fitted, Path("model"))
-print(list(load_pipeline("model").predict([[1], [2]])) == list(fitted.predict([[1], [2]])))
+print(list(load_pipeline("model").predict([[0.1], [0.2]])) == list(fitted.predict([[0.1], [0.2]])))
 print(len(sklearn.utils.all_estimators()) > 100)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

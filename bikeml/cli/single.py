@@ -26,9 +26,10 @@ def run_single(composed: DictConfig, hydra_config: HydraConf, publish: Publishes
         raise ConfigError(f"reuse={config.reuse} is a sweep's; add -m, or leave reuse=null")
     with ExitStack() as folder:
         with progress() as announce:
-            done = folder.enter_context(computed(config, invocation, announce))
-        show_figures(done.record)
+            found = folder.enter_context(computed(config, invocation, announce))
+        show_figures(found.computed.record)
         with progress() as announce:
+            done = found.write(announce)
             same = publish(RunFolder(done.folder), config, announce, done.samples)
     if config.open:
         open_page(done.folder / PAGE)

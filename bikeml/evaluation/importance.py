@@ -1,13 +1,13 @@
 """Measure how much a fitted pipeline needs each column, by permutation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
@@ -21,6 +21,8 @@ from bikeml.evaluation.uncertainty.units import Units
 PREDICTED_ROWS = 200_000
 """How many rows `auto` predicts at most, over all columns and shuffles: some seconds with a forest of 100 trees."""
 SLOWLY_PREDICTED_ROWS = 20_000
+ROWS_AT_ONCE = 10_000
+"""How many rows are predicted together at most, which bounds the memory."""
 SLOW_CLASSES = frozenset(
     (
         # they compare a row with each row that they were fitted on
@@ -96,27 +98,18 @@ def compute_importance(
     # an undefined score is no number, and neither is its distance from another; for few rows, threads wait longer than
     # they work
     with np.errstate(invalid="ignore"), threadpool_limits(limits=1 if is_sample else None):
-        mean, std, error = _shuffle_columns(pipeline, X, y, scores, n_repeats, config)
-        found = tuple(_shuffle_groups(pipeline, X, y, scores, groups, n_repeats, config.random_state))
-    return Importance(tuple(map(str, X.columns)), mean, std, n_rows, n_repeats, error, found)
-
-
-def _shuffle_columns(
-    pipeline: Pipeline, X: pd.DataFrame, y: np.ndarray, scores: "_Scores", n_repeats: int, config: EvaluationConfig
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation over the shuffles, and the error over the rows, of each column."""
-    drops = permutation_importance(
-        pipeline,
-        X,
-        y,
-        scoring=scores,
+        parts = [*([str(name)] for name in X), *groups]
+        found = _shuffle(pipeline, X, y, scores, parts, n_repeats, config)
+    columns, of_groups = found[: X.shape[1]], found[X.shape[1] :]
+    return Importance(
+        columns=tuple(str(name) for name in X),
+        mean=tuple(each.mean for each in columns),
+        std=tuple(each.std for each in columns),
+        n_rows=n_rows,
         n_repeats=n_repeats,
-        random_state=config.random_state,
-        n_jobs=config.n_jobs,
+        error=() if all(np.isnan(each.error) for each in columns) else tuple(each.error for each in columns),
+        groups=tuple(of_groups),
     )
-    without = [each.importances_mean for name, each in drops.items() if name != WHOLE]
-    error = tuple(find_error(np.array(without)).tolist()) if without else ()
-    return tuple(drops[WHOLE].importances_mean.tolist()), tuple(drops[WHOLE].importances_std.tolist()), error
 
 
 def find_groups(X: pd.DataFrame) -> list[list[str]]:
@@ -159,28 +152,54 @@ class _Scores:
         return scores
 
 
-def _shuffle_groups(
+def _shuffle(
     pipeline: Pipeline,
     X: pd.DataFrame,
     y: np.ndarray,
     scores: _Scores,
-    groups: Sequence[Sequence[str]],
+    parts: Sequence[Sequence[str]],
     n_repeats: int,
-    seed: int,
-) -> Iterator[Group]:
-    """Yield the importance of each group; all shuffles are predicted at once, since a call takes long for few rows."""
-    rng = np.random.default_rng(seed)
-    if not groups:
-        return
+    config: EvaluationConfig,
+) -> list[Group]:
+    """Return the importance of each part of the columns, each shuffled in the same orders of the rows."""
     before = pd.Series(scores(pipeline, X, y))
-    for names in groups:
-        mixed = [X.iloc[rng.permutation(len(X))] for _ in range(n_repeats)]
-        shuffled = [X.assign(**{name: rows[name].array for name in names}) for rows in mixed]
-        predicted = np.asarray(pipeline.predict(pd.concat(shuffled)), dtype=float).reshape(n_repeats, len(X))
-        drops = before - pd.DataFrame([scores.of(y, each) for each in predicted])
-        mean = drops.mean()
-        error = float(find_error(mean.drop(WHOLE).to_numpy())) if len(mean) > 1 else np.nan
-        yield Group(tuple(names), float(mean[WHOLE]), float(drops[WHOLE].std(ddof=0)), error)
+    orders = _draw_orders(len(X), n_repeats, config.random_state)
+    arguments = (pipeline, X, y, scores, before, orders)
+    return list(Parallel(n_jobs=config.n_jobs)(delayed(_shuffle_part)(*arguments, names) for names in parts))
+
+
+def _draw_orders(n_rows: int, n_repeats: int, seed: int) -> list[np.ndarray]:
+    """Return the orders in which sklearn.inspection.permutation_importance shuffles each column."""
+    rng = np.random.RandomState(np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1))
+    shuffled, order, orders = np.arange(n_rows), np.arange(n_rows), []
+    for _ in range(n_repeats):
+        rng.shuffle(shuffled)
+        order = order[shuffled]
+        orders.append(order)
+    return orders
+
+
+def _shuffle_part(
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    scores: _Scores,
+    before: pd.Series,
+    orders: Sequence[np.ndarray],
+    names: Sequence[str],
+) -> Group:
+    """Return the importance of columns; shuffles of few rows are predicted at once, since a call takes long."""
+    at_once = max(1, ROWS_AT_ONCE // len(X))
+    after = []
+    for first in range(0, len(orders), at_once):
+        some = orders[first : first + at_once]
+        shuffled = [X.assign(**{name: X[name].array.take(order) for name in names}) for order in some]
+        predicted = np.asarray(pipeline.predict(pd.concat(shuffled)), dtype=float)
+        after += [scores.of(y, each) for each in predicted.reshape(len(some), len(X))]
+    drops = before - pd.DataFrame(after)
+    without = drops.mean().drop(WHOLE).to_numpy()
+    error = float(find_error(without)) if len(without) else np.nan
+    return Group(tuple(names), float(drops[WHOLE].mean()), float(drops[WHOLE].std(ddof=0)), error)
 
 
 def choose_sample(n_rows: int, n_columns: int, n_repeats: int, affordable: int) -> tuple[int, int]:

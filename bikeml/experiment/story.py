@@ -48,11 +48,26 @@ class KnownFolds:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """An experiment whose folder is written."""
+class Computed:
+    """An experiment whose figures are known, and whose folder is not written."""
 
-    pipeline: Pipeline
+    experiment: Experiment
     record: RunRecord
+    """Without the digests of its files."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The fitted pipeline."""
+        return self.experiment.fitted.pipeline
+
+    def write(self, folder: RunFolder, announce: Announce = silent) -> RunRecord:
+        """Write it to `folder`, which the caller has claimed; return its record. Raises FitError and RunFolderError."""
+        announce("writing the run folder")
+        with folder_errors(folder.path):
+            record = folder.write(self.record, lambda aside: write_files(self.experiment, aside))
+        if self.experiment.fitted.checkpoint:
+            self.experiment.fitted.checkpoint.remove()
+        return record
 
 
 Recall = Callable[[str], RecordedFolds | None]
@@ -76,16 +91,12 @@ class Known:
 NOTHING = Known()
 
 
-def run(
-    config: Config, invocation: Invocation, folder: RunFolder, announce: Announce = silent, known: Known = NOTHING
-) -> Finished:
+def compute(config: Config, invocation: Invocation, announce: Announce = silent, known: Known = NOTHING) -> Computed:
     """
-    Run the experiment of `config`, and write it to `folder`, which the caller has claimed.
-
-    The folds and the members of a blend that are `known` are not fitted again.
+    Run the experiment of `config`; the folds and the members of a blend that are `known` are not fitted again.
 
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
-    FitError if an estimator refuses the data, and RunFolderError if the result cannot be written.
+    and FitError if an estimator refuses the data.
     """
     started, begun = time.time(), _find_beginning(invocation)
     check_estimators(config)
@@ -112,12 +123,7 @@ def run(
         started=started,
         seconds=time.time() - started,
     )
-    announce("writing the run folder")
-    with folder_errors(folder.path):
-        record = folder.write(build_record(experiment), lambda aside: write_files(experiment, aside))
-    if fitted.checkpoint:
-        fitted.checkpoint.remove()
-    return Finished(fitted.pipeline, record)
+    return Computed(experiment, build_record(experiment))
 
 
 def _find_beginning(invocation: Invocation) -> float:

@@ -105,23 +105,37 @@ def _clean_copies(hydra: HydraConf, folder: Path, *, is_cell: bool) -> None:
         clean_file(file)
 
 
+@dataclass(frozen=True)
+class ComputedRun:
+    """An experiment whose figures are known, and which is not in its folder yet."""
+
+    computed: story.Computed
+    folder: RunFolder
+    samples: Sequence[Sample]
+
+    def write(self, announce: Announce = silent) -> FinishedRun:
+        """Write it to its folder; raises FitError if its model cannot be loaded again, and RunFolderError."""
+        record = self.computed.write(self.folder, announce)
+        return FinishedRun(self.computed.pipeline, record, self.folder.path, self.samples)
+
+
 @contextmanager
 def computed(
     config: Config, invocation: Invocation, announce: Announce = silent, known: story.Known | None = None
-) -> Iterator[FinishedRun]:
+) -> Iterator[ComputedRun]:
     """
-    Run the experiment that `config` describes, and hold its folder while the block draws its figures and records it.
+    Run the experiment that `config` describes, and hold its folder while the block writes it, draws and records it.
 
-    What is `known` is not fitted again. Raises the errors of :func:`bikeml.experiment.story.run`, and FolderTakenError
-    if another process writes to the folder.
+    What is `known` is not fitted again. Raises the errors of :func:`bikeml.experiment.story.compute`, and
+    FolderTakenError if another process writes to the folder.
     """
     folder = RunFolder(invocation.folder)
     with ExitStack() as stack:
         with folder_errors(folder.path):
             stack.enter_context(folder.claim(is_prepared=invocation.is_prepared))
         with without_autolog(), sampled(config.tracking) as samples:
-            finished = story.run(config, invocation, folder, announce, known or story.Known(_find_recall(config)))
-        yield FinishedRun(finished.pipeline, finished.record, folder.path, samples)
+            found = story.compute(config, invocation, announce, known or story.Known(_find_recall(config)))
+        yield ComputedRun(found, folder, samples)
 
 
 def run(
@@ -134,10 +148,11 @@ def run(
     """
     Run the experiment that `config` describes, draw its figures and record it; return it. `open` opens its page.
 
-    `then` draws and records it. Raises the errors of :func:`computed`, and TrackingError when only the record in the
-    store is missing.
+    `then` draws and records it. Raises the errors of :func:`computed` and of ComputedRun.write, and TrackingError when
+    only the record in the store is missing.
     """
-    with computed(config, invocation, announce, known) as finished:
+    with computed(config, invocation, announce, known) as found:
+        finished = found.write(announce)
         then(RunFolder(finished.folder), config, announce, finished.samples)
     if config.open:
         open_page(finished.folder / PAGE)

@@ -49,6 +49,8 @@ TRUSTED_TYPES = (
     "pandas.to_datetime",  # as pandas 3 calls it
     "scipy._lib.array_api_compat.numpy._aliases.asarray",  # of a BSpline
     "scipy.interpolate._bsplines.BSpline",  # of a SplineTransformer
+    # in one of two modules, by the version of SciPy
+    *(f"scipy.special.{module}.{name}" for module in ("_special_ufuncs", "_ufuncs") for name in ("expit", "logit")),
     *(f"scipy.sparse._{kind}.{kind}_{form}" for kind in ("csc", "csr") for form in ("array", "matrix")),
     "skrub._datetime_encoder.DatetimeEncoder",
     "skrub._datetime_encoder._CircularEncoder",
