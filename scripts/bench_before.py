@@ -6,7 +6,7 @@ Measure what a user waits for against an earlier commit, in turns: ratios of tod
 
 run       `model=rf`, whole process
 figures   the same until the table of figures is written
-memory    the same: the largest sum of what its processes have resident
+memory    the same: the most that its processes have resident together; what they share counts once
 core      the same pinned to one core
 empty     the first run in an empty folder against the second, both of today
 serve     `serve` until it answers, and `predict` of five rows: of a folder today, of the latest run then
@@ -94,12 +94,12 @@ def watch_memory(checkout: Path, folder: Path) -> Usage:
 
 
 def sum_memory(root: psutil.Process) -> int:
-    """Return the resident bytes of a process and its descendants."""
+    """Return the resident bytes of a process and its descendants; a page of several counts as a part for each."""
     total = 0
     with suppress(psutil.Error):
         for process in [root, *root.children(recursive=True)]:
             with suppress(psutil.Error):
-                total += process.memory_info().rss
+                total += process.memory_full_info().pss
     return total
 
 

@@ -27,10 +27,10 @@ from harness import alternate, code, compare, measure, parse, show, spread
 BIKEML = ["-m", "bikeml"]
 RF = [*BIKEML, "model=rf", "hydra.run.dir=out"]
 CASES = {
-    "help": ([*BIKEML, "--help"], code("rivals.compose", "--help"), {"at_most": 1.3}),
-    "cfg": ([*BIKEML, "--cfg", "job"], code("rivals.compose", "--cfg", "job"), {"at_most": 1.3}),
+    "help": ([*BIKEML, "--help"], code("rivals.compose", "--help"), {"at_most": 1.1}),
+    "cfg": ([*BIKEML, "--cfg", "job"], code("rivals.compose", "--cfg", "job"), {"at_most": 1.1}),
     "run": (RF, code("rivals.run"), {"at_most": 1.15}),
-    "tutorial": (RF, code("rivals.tutorial"), {"at_least": 2}),
+    "tutorial": (RF, code("rivals.tutorial"), {"at_least": 2.5}),
 }
 CELL_MODELS = ("linear", "tree", "rf", "gbr")
 WANTED_TAX = 0.35
