@@ -117,7 +117,8 @@ def measure_tax(folder: Path, repeat: int) -> None:
 
 def measure_leaderboard(folder: Path, n_cells: int) -> None:
     """Make the leaderboard of a sweep whose cells are copies of one."""
-    from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
+    from bikeml.pages.sweep.leaderboard import build_leaderboard
+    from bikeml.pages.sweep.report import write_leaderboard
     from bikeml.records.sweep_folder import SweepFolder
 
     measure([*SWEEP, "tracking=none", "model=linear", "hydra.sweep.dir=one"], folder)

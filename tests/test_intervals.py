@@ -11,11 +11,11 @@ from scipy.stats import binom
 
 import bikeml
 from bikeml.evaluation import evaluate
-from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.blocks import measure_memory, sum_blocks
 from bikeml.evaluation.uncertainty.intervals import Median, Precision, find_intervals
 from bikeml.evaluation.uncertainty.units import Units
+from bikeml.experiment.searching.scoring import explain_no_score, find_scorer
 from tests.builders import run_record
 
 PRECISION = Precision(0.9, 400, 3)

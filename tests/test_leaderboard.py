@@ -5,8 +5,8 @@ import pytest
 from bikeml.evaluation.metrics import find_metric
 from bikeml.multirun.display.sweep import show_leaderboard
 from bikeml.pages.sweep.entries import LEADING, build_entries, compare_rows
-from bikeml.pages.sweep.leaderboard import advise_repeats, build_leaderboard, describe_lead, write_leaderboard
-from bikeml.pages.sweep.report import render_report
+from bikeml.pages.sweep.leaderboard import advise_repeats, build_leaderboard, describe_lead
+from bikeml.pages.sweep.report import render_report, write_leaderboard
 from bikeml.records.run import hash_identity
 from bikeml.records.sweep import FailureRecord, SweepRecord
 from tests.builders import run_record, write_run, write_sweep

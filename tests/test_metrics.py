@@ -15,11 +15,12 @@ from sklearn.metrics import get_scorer, get_scorer_names
 import bikeml
 from bikeml.errors import ConfigError, DataError, FitError
 from bikeml.evaluation import evaluate
-from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics, find_quantile, find_scorer
+from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics, find_quantile
 from bikeml.evaluation.metrics import AT_A_QUANTILE, METRICS, at_quantile, find_metric
 from bikeml.evaluation.uncertainty import units as drawn_together
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators
+from bikeml.experiment.searching.scoring import find_scorer
 from bikeml.multirun.run import to_score
 from bikeml.pages.sweep.leaderboard import build_leaderboard, count_cells
 from bikeml.pages.sweep.plots import find_limits

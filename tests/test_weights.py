@@ -26,7 +26,6 @@ import bikeml
 from bikeml.config.composition import config_dir
 from bikeml.errors import ConfigError, DataError
 from bikeml.evaluation import weights
-from bikeml.evaluation.choice import find_scorer
 from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.metrics import METRICS, find_metric
 from bikeml.evaluation.uncertainty.conformal import conformal_width
@@ -34,6 +33,7 @@ from bikeml.evaluation.uncertainty.intervals import Precision, find_intervals
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators
 from bikeml.experiment.model_file import load_pipeline
+from bikeml.experiment.searching.scoring import find_scorer
 from bikeml.records.judgement import find_weight, read_weights
 from bikeml.records.run_folder import FOLDS, MODEL, PREDICTIONS
 from bikeml.search import SharedFitGridSearchCV

@@ -18,7 +18,7 @@ from bikeml.config.composition import config_dir
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
-from bikeml.evaluation.choice import find_metric_problems, find_scoring_problems
+from bikeml.evaluation.choice import find_metric_problems
 from bikeml.evaluation.weights import NOT_ROUTED, find_unweighted, takes_weights
 from bikeml.experiment.encoding.native import find_native_problems, takes_categories
 from bikeml.experiment.encoding.parts import build_parts
@@ -33,6 +33,7 @@ from bikeml.experiment.pipeline import (
     steps_by_kind,
     takes_gaps,
 )
+from bikeml.experiment.searching.scoring import find_scoring_problems
 from bikeml.table.problems import Tolerance
 
 

@@ -17,7 +17,6 @@ from sklearn.pipeline import Pipeline
 from bikeml.config.estimators import SearchConfig
 from bikeml.config.schema import Config
 from bikeml.errors import ConfigError, FitError
-from bikeml.evaluation.choice import explain_no_score, find_scorer
 from bikeml.evaluation.threads import all_cores
 from bikeml.evaluation.weights import fit as fit_weighted
 from bikeml.experiment.check import check_rows
@@ -26,6 +25,7 @@ from bikeml.experiment.pipeline import REGRESSOR, build_blend, build_pipeline, i
 from bikeml.experiment.searching.budget import build_budget
 from bikeml.experiment.searching.checkpoint import Checkpoint
 from bikeml.experiment.searching.outcome import SearchOutcome, build_outcome
+from bikeml.experiment.searching.scoring import explain_no_score, find_scorer
 from bikeml.experiment.searching.search import ResumableSearchCV
 from bikeml.table.data import Table
 from bikeml.table.split import Fold, Split

@@ -11,10 +11,12 @@ from bikeml.errors import BikemlError, ConfigError
 from bikeml.terminal.status import describe_error
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bikeml.config.schema import Config
     from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.records.run import StoreRecord
-    from bikeml.records.sweep import SweepRecord
+    from bikeml.records.sweep import Sweep, SweepRecord
     from bikeml.records.sweep_folder import SweepFolder
     from bikeml.tracking.sweeps import Recorded
 
@@ -65,6 +67,12 @@ class CellLauncher(Protocol):
         from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
 
         return SweepStore(*configs)
+
+    def draw(self, sweep: "Sweep", leaderboard: "pd.DataFrame", until: float) -> None:
+        """Write the pages of a sweep that has ended; see :func:`bikeml.multirun.publish.draw_sweep`."""
+        from bikeml.multirun.publish import draw_sweep  # the command line needs none of what it imports
+
+        draw_sweep(sweep, leaderboard, until)
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """

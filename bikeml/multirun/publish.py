@@ -1,5 +1,6 @@
-"""Draw the figures of a run and its page from its folder, and record it in a tracking store."""
+"""Draw the figures of a run or a sweep and its page from its folder, and record it in a tracking store."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Publish = Callable[[RunFolder, Config, Announce, Sequence[Sample]], None]
 """What :func:`publish` is."""
+DrawSweep = Callable[[Sweep, "pd.DataFrame", float], None]
+"""What :func:`draw_sweep` is."""
 
 
 def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:
@@ -72,6 +75,20 @@ def writing(folder: Path) -> Iterator[None]:
         raise RunFolderError(
             f"cannot write to {str(folder)!r}: {error.strerror or error}; set hydra.sweep.dir to another folder"
         ) from error
+
+
+def draw_sweep(sweep: Sweep, leaderboard: "pd.DataFrame", until: float = math.inf) -> None:
+    """
+    Write the leaderboard of a sweep and its page, and until that Unix time the pages that its cells lack.
+
+    Raises RunFolderError.
+    """
+    from bikeml.pages.sweep.report import write_cell_pages, write_leaderboard, write_report  # matplotlib takes seconds
+
+    with writing(sweep.folder):
+        write_leaderboard(sweep, leaderboard)
+        write_cell_pages(sweep, leaderboard, until)
+        write_report(sweep, leaderboard)
 
 
 def end_sweep(store: "StoreOfSweep", sweep: Sweep, leaderboard: "pd.DataFrame", status: str) -> None:

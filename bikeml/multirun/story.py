@@ -25,9 +25,8 @@ from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.launcher import CellLauncher, StoreOfSweep
 from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
 from bikeml.multirun.proposals import Proposer
-from bikeml.multirun.publish import end_sweep, writing
-from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
-from bikeml.pages.sweep.report import write_cell_pages, write_report
+from bikeml.multirun.publish import DrawSweep, draw_sweep, end_sweep, writing
+from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.provenance import command_line
 from bikeml.records.sweep import Cell, Sweep, SweepRecord
 from bikeml.records.sweep_folder import PAGE, SweepFolder, is_collected
@@ -117,7 +116,7 @@ class _RunningSweep:
             interrupted = False
         finally:
             until = entered(self.started) + (self.planned[0].config.sweep.budget_seconds or math.inf)
-            conclude(self.folder, record, self.store, until, interrupted=interrupted)
+            conclude(self.folder, record, self.store, until, draw=self.launcher.draw, interrupted=interrupted)
         if self.planned[0].config.open:
             open_page(self.folder.path / PAGE)
 
@@ -206,12 +205,13 @@ def conclude(
     store: StoreOfSweep | None = None,
     until: float = math.inf,
     *,
+    draw: DrawSweep = draw_sweep,
     interrupted: bool = False,
 ) -> None:
     """
     Write and show the leaderboard of a sweep, also if cells failed or did not run, and end its run in the store.
 
-    Pages that cells lack are written until that Unix time.
+    `draw` writes the pages, those that cells lack until that Unix time.
     Files come first, then the record, and then the words, whatever goes wrong before them.
     Raises RunFolderError if the sweep's folder cannot be written, and TrackingError if the store cannot be used.
     """
@@ -224,10 +224,7 @@ def conclude(
         if store is not None and sweep.run_id is not None:
             status = "KILLED" if interrupted else "FAILED" if sweep.has_failures else "FINISHED"
             last.callback(end_sweep, store, sweep, leaderboard, status)
-        with writing(folder.path):
-            write_leaderboard(sweep, leaderboard)
-            write_cell_pages(sweep, leaderboard, until)
-            write_report(sweep, leaderboard)
+        draw(sweep, leaderboard, until)
 
 
 def conclude_foreign(path: Path) -> Sweep:

@@ -46,8 +46,8 @@ def _report_run(path: Path) -> Iterator[Path]:
 
 
 def _report_sweep(path: Path) -> Iterator[Path]:
-    from bikeml.pages.sweep.leaderboard import build_leaderboard, write_leaderboard
-    from bikeml.pages.sweep.report import write_cell_pages, write_report
+    from bikeml.pages.sweep.leaderboard import build_leaderboard
+    from bikeml.pages.sweep.report import write_cell_pages, write_leaderboard, write_report
     from bikeml.records.sweep_folder import SweepFolder
 
     _refuse_runs(path)

@@ -14,13 +14,16 @@ from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, check_reuse
 from bikeml.system.clock import entered
 from bikeml.system.workers.cores import count_cores, share_cores
-from bikeml.system.workers.warm import WarmServer
+from bikeml.system.workers.warm import DeadWorkerError, WarmServer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bikeml.config.schema import Config
     from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
     from bikeml.multirun.local.budget import Budget
     from bikeml.multirun.local.recorder import Recorder
+    from bikeml.records.sweep import Sweep
     from bikeml.records.sweep_folder import SweepFolder
 
 CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "sklearn.ensemble")
@@ -87,6 +90,19 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         from bikeml.multirun.local.store import StoreBeside
 
         return StoreBeside(self._recorder, configs)
+
+    def draw(self, sweep: "Sweep", leaderboard: "pd.DataFrame", until: float) -> None:
+        """Write the pages of a sweep in the recorder's process, which has the libraries, if there is one."""
+        from bikeml.multirun.publish import draw_sweep
+
+        if self._recorder is not None and not self._recorder.is_dead:
+            try:
+                self._recorder.ask(draw_sweep, sweep, leaderboard, until)
+            except DeadWorkerError:
+                self._recorder.kill()
+            else:
+                return
+        super().draw(sweep, leaderboard, until)
 
     def announce(self, planned: "Sequence[PlannedCell]") -> None:
         """Take the cells of a sweep; raises ConfigError if recorded runs are to be reused and nothing is recorded."""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +11,10 @@ from bikeml.config.overrides import change_command
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
 from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
-from bikeml.pages.figures import save_figure
 from bikeml.pages.numbers import is_rounding_error
 from bikeml.pages.sweep.entries import read_split
-from bikeml.pages.sweep.plots import plot_leaderboard
 from bikeml.records.run import RunRecord
 from bikeml.records.sweep import Outcome, Sweep
-from bikeml.records.sweep_folder import LEADERBOARD, PICTURE
-from bikeml.system.files import write_text
-from bikeml.system.sheets import to_sheet
 from bikeml.terminal.numbers import show_count
 
 REPEATS = (2, 5, 10, 20, 50)
@@ -93,14 +87,6 @@ def advise_repeats(sweep: Sweep) -> Advice | None:
 
 def _some(which: object, n_close: int) -> str:
     return "the close cell" if n_close == 1 else f"{which} of the {n_close} close cells"
-
-
-def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
-    """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
-    table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
-    write_text(table, to_sheet(leaderboard))
-    save_figure(plot_leaderboard(leaderboard, find_metric(sweep.record.rank)), picture)
-    return [table, picture]
 
 
 def count_cells(sweep: Sweep, leaderboard: pd.DataFrame) -> dict[str, float]:

@@ -16,6 +16,7 @@ from bikeml.config.overrides import as_one_line
 from bikeml.errors import RecordError
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric, is_metric
+from bikeml.pages.figures import save_figure
 from bikeml.pages.numbers import show_seconds, show_value
 from bikeml.pages.page import render
 from bikeml.pages.run.environment import describe_environment
@@ -32,12 +33,13 @@ from bikeml.pages.sweep.panels import (
     draw_time,
     scores,
 )
-from bikeml.pages.sweep.plots import find_limits
+from bikeml.pages.sweep.plots import find_limits, plot_leaderboard
 from bikeml.records.run_folder import LOG, PREDICTIONS, RunFolder
 from bikeml.records.run_folder import PAGE as CELL_PAGE
 from bikeml.records.sweep import Cell, Sweep
-from bikeml.records.sweep_folder import PAGE
+from bikeml.records.sweep_folder import LEADERBOARD, PAGE, PICTURE
 from bikeml.system.files import write_text
+from bikeml.system.sheets import to_sheet
 from bikeml.terminal.numbers import find_decimals, show_count
 
 REPORT_SECONDS = 1.5
@@ -55,6 +57,14 @@ class Scale:
     def __call__(self, value: float) -> float:
         """Return the place of a value; a value outside the scale lies on its end."""
         return round(2 + 96 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
+
+
+def write_leaderboard(sweep: Sweep, leaderboard: pd.DataFrame) -> list[Path]:
+    """Write leaderboard.csv and leaderboard.png to the sweep's folder and return their paths."""
+    table, picture = sweep.folder / LEADERBOARD, sweep.folder / PICTURE
+    write_text(table, to_sheet(leaderboard))
+    save_figure(plot_leaderboard(leaderboard, find_metric(sweep.record.rank)), picture)
+    return [table, picture]
 
 
 def write_report(sweep: Sweep, leaderboard: pd.DataFrame) -> Path:
