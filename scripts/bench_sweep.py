@@ -5,7 +5,7 @@ Measure a tracked sweep against the tutorial's style and against the bare work, 
 
 style        10 cells as whole processes, in turns: ours, and a plain @hydra.main script with autolog and log_model
 cores        the same 10 cells on every core, and with the whole command on one core
-tax          what a cell of ours takes beyond its fits, predictions and importance, one cell at a time, in turns
+tax          what a cell takes in its worker beyond its fits, predictions and importance, one cell at a time, in turns
 leaderboard  the leaderboard of --cells recorded cells, after imports
 memory       a sweep of --cells cells: growth of the resident memory and of the time per cell
 """
@@ -28,7 +28,8 @@ PREPROCESSINGS = ["none", "standard"]
 AXES = [f"model={','.join(MODELS)}", f"preprocessing={','.join(PREPROCESSINGS)}"]
 N_CELLS = len(MODELS) * len(PREPROCESSINGS)
 SWEEP = ["-m", "bikeml", "-m"]
-ALONE = "hydra.launcher.n_jobs=1"
+ALONE = ("hydra.launcher.n_jobs=1", "sweep.budget_seconds=3600")
+"""One worker, and the recorder beside it: with a budget, cells are not run in the sweep's own process."""
 WANTED_TAX = 0.20
 ON_ONE_CORE = """
 import os, runpy, sys
@@ -69,11 +70,12 @@ def make_bare_cells() -> None:
 
 def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float]:
     from hydra import compose
-    from sklearn.inspection import permutation_importance
     from sklearn.model_selection import cross_validate
 
     from bikeml.config.composition import resolve
     from bikeml.config.schema import typed
+    from bikeml.evaluation.choice import decide_metrics
+    from bikeml.evaluation.importance import compute_importance
     from bikeml.experiment.check import find_tolerance
     from bikeml.experiment.pipeline import build_pipeline
     from bikeml.table.data import read_table
@@ -82,7 +84,7 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
     started = time.perf_counter()
     composed = compose("config", [f"model={model}", f"preprocessing={preprocessing}"], return_hydra_config=True)
     composing = time.perf_counter() - started
-    config = typed(resolve(composed))
+    config = decide_metrics(typed(resolve(composed)))
     table = read_table(config, find_tolerance(config))
     split = split_table(table, config.split, None)
     X, y = table.X.iloc[split.train], table.y[split.train]
@@ -93,7 +95,7 @@ def _make_bare_cell(model: str, preprocessing: str) -> tuple[float, float, float
     cross_validate(pipeline, X, y, cv=split.folds, scoring=("r2", "neg_root_mean_squared_error"))
     fitting = time.perf_counter() - started
     started = time.perf_counter()
-    permutation_importance(pipeline, X_test, y_test, scoring="r2", n_repeats=5, random_state=0)
+    compute_importance(pipeline, X_test, y_test, config.evaluation)
     return composing, fitting, time.perf_counter() - started
 
 
@@ -103,8 +105,8 @@ def measure_tax(folder: Path, repeat: int) -> None:
     rounds = []
     for number in range(repeat):
         sweep = folder / f"tax{number}"
-        measure([*SWEEP, ALONE, "model=baseline", "hydra.sweep.dir=warm"], folder)
-        measure([*SWEEP, ALONE, f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}"], folder)
+        measure([*SWEEP, *ALONE, "model=baseline", "hydra.sweep.dir=warm"], folder)
+        measure([*SWEEP, *ALONE, f"model=baseline,{','.join(MODELS)}", AXES[1], f"hydra.sweep.dir={sweep}"], folder)
         written = [(sweep / str(cell) / "result.json").stat().st_mtime for cell in range(1, N_CELLS + 2)]
         bare = json.loads(measure(code("bench_sweep.make_bare_cells"), folder).out)
         parts = [sum(part) / N_CELLS for part in zip(*bare, strict=True)]
@@ -135,7 +137,7 @@ def measure_leaderboard(folder: Path, n_cells: int) -> None:
 
 def measure_memory(folder: Path, n_cells: int) -> None:
     """Look at a sweep as it goes on, and compare its beginning, its middle and its end."""
-    command = [sys.executable, *SWEEP, ALONE, "model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many"]
+    command = [sys.executable, *SWEEP, ALONE[0], "model=linear", f"seed=range({n_cells})", "hydra.sweep.dir=many"]
     process = psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     samples: list[tuple[int, float, float]] = []
     while process.poll() is None:

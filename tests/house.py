@@ -25,7 +25,7 @@ ROOMS = {
     "search": {"scipy", "sklearn"},
     "records": {"pandas", "pydantic"},
     "destination": {"mlflow"},
-    "experiment.trusted": {"sklearn", "skops"},
+    "experiment.trusted": {"scipy", "sklearn", "skops"},
     "experiment.encoding": {"pandas", "sklearn"},
     "experiment.searching": {"optuna", "pandas", "pydantic", "sklearn"},
     "experiment": {"pandas", "pydantic", "scipy", "skops", "sklearn"},

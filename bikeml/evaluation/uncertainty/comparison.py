@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtr, stdtrit  # of the normal and Student's t; scipy.stats takes long to import
 
 from bikeml.evaluation.uncertainty.intervals import PLAIN, OfMeans, take
 from bikeml.evaluation.uncertainty.units import Units
@@ -104,7 +103,7 @@ class Comparison:
         errors = np.sqrt((1 / self.n_folds + self.ratio) * self.own_variances)
         lead = self.differences + rope + self.least
         with np.errstate(divide="ignore"):
-            return np.asarray(student_t.cdf(lead / errors, self.n_folds - 1))
+            return np.asarray(stdtr(self.n_folds - 1, lead / errors))
 
 
 def compare_with_best(scores: np.ndarray, best: int, ratio: float) -> Comparison:
@@ -150,7 +149,7 @@ def find_critical_value(n_models: int, n_folds: int) -> float:
     """
     df = n_folds - 1
     if n_models <= 2:  # noqa: PLR2004  one difference, whose statistic is Student's t
-        return float(student_t.ppf((1 + CONFIDENCE) / 2, df))
+        return float(stdtrit(df, (1 + CONFIDENCE) / 2))
     n_draws = min(MOST_DRAWS, max(LEAST_DRAWS, SIMULATED // n_models))
     rng = np.random.default_rng(0)
     means = rng.standard_normal((n_draws, n_models))
@@ -177,5 +176,5 @@ def compare_on_rows(ours: OfMeans, best: OfMeans, units: Units) -> tuple[float, 
         middle, error = our.value - their.value, float(np.linalg.norm(our.influence - their.influence))
     if not math.isfinite(middle) or not math.isfinite(error):
         return None
-    half_width = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
+    half_width = float(ndtri((1 + CONFIDENCE) / 2)) * error
     return middle - half_width, middle, middle + half_width
