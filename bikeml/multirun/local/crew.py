@@ -28,8 +28,11 @@ ATTEMPTS = 2
 WORKER_BYTES = 400_000_000
 """What a worker takes with its libraries and a small table."""
 LOOK_SECONDS = 0.1
-BACKLOG = 4
-"""How many results wait for the recorder at most; then workers record too, which takes an import of seconds."""
+BACKLOG, BACKLOG_IN_TIME = 10, 4
+"""How many results wait for the recorder at most, without a budget of time and with one: half a second each.
+
+Then workers record too, which takes an import of seconds.
+"""
 RECORDING_SECONDS = 3.0
 """How long a cell that has its result may draw and record it when the time is up."""
 
@@ -163,7 +166,8 @@ class Crew:
         is_recorded = task.job.planned.config.tracking.uri is not None
         if self.recorder is None and self.budget.seconds is not None and not is_recorded:
             return
-        if self.recorder is None or len(self._recorded) >= BACKLOG or task.publication is None:
+        most = BACKLOG if self.budget.seconds is None else BACKLOG_IN_TIME
+        if self.recorder is None or len(self._recorded) >= most or task.publication is None:
             self._waiting.appendleft(task)
             return
         self._recorded[task.publication.folder.path] = task
