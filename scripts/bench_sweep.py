@@ -7,6 +7,7 @@ style        10 cells as whole processes, in turns: ours, and a plain @hydra.mai
 cores        the same 10 cells on every core, and with the whole command on one core
 tax          what a cell takes in its worker beyond its fits, predictions and importance, one cell at a time, in turns
 leaderboard  the leaderboard of --cells recorded cells, after imports
+workers      1,000 cells on more cores than there are here: what a cell costs, in the order in which cells run
 memory       a sweep of --cells cells: growth of the resident memory and of the time per cell
 """
 
@@ -15,13 +16,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from functools import partial
+from heapq import heappop, heappush
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import psutil
 from harness import alternate, call, code, compare, measure, parse, show, spread
+
+from bikeml.multirun.local.crew import BACKLOG
 
 MODELS = ["linear", "lasso", "tree", "rf", "gbr"]
 PREPROCESSINGS = ["none", "standard"]
@@ -31,6 +37,7 @@ SWEEP = ["-m", "bikeml", "-m"]
 ALONE = ("hydra.launcher.n_jobs=1", "sweep.budget_seconds=3600")
 """One worker, and the recorder beside it: with a budget, cells are not run in the sweep's own process."""
 WANTED_TAX = 0.20
+MANY_CELLS = 1_000
 ON_ONE_CORE = """
 import os, runpy, sys
 
@@ -153,14 +160,58 @@ def measure_memory(folder: Path, n_cells: int) -> None:
     show(f"memory, {n_cells} cells", growth, times, wanted="at most 0.25 MiB")
 
 
+def simulate_workers(folder: Path) -> None:
+    """Measure what a small cell and its record take, and print what many would take by the number of workers."""
+    sweep = folder / "workers"
+    command = [*SWEEP, *ALONE, "model=linear", "seed=range(8)", f"hydra.sweep.dir={sweep}"]
+    measure(command, folder)
+    measure([*command, "reuse=none"], folder)
+    written, recorded = (
+        sorted((sweep / str(cell) / name).stat().st_mtime for cell in range(8))
+        for name in ("result.json", "store.json")
+    )
+    cell, record = (median(after - before for before, after in pairwise(times)) for times in (written, recorded))
+    imports = measure(["-c", "import bikeml.pages.run.report, bikeml.tracking.record"], folder).clock
+    show("a small cell", f"{cell:.2f} s", f"its record {record:.2f} s", f"the imports of recording {imports:.2f} s")
+    for n_workers in (1, 2, 4, 8, 16):
+        seconds = schedule(n_workers, MANY_CELLS, cell, record, imports)
+        rate = MANY_CELLS / seconds
+        show(f"{MANY_CELLS:,} cells, {n_workers} workers", f"{seconds:.0f} s", f"{rate:.1f} cells a second (simulated)")
+
+
+def schedule(n_workers: int, n_cells: int, cell: float, record: float, imports: float) -> float:
+    """
+    Return when the last of `n_cells` is recorded, as the crew of the launcher hands out the work, in seconds.
+
+    A worker whose result finds too many before the recorder records one itself before it takes the next cell.
+    """
+    free = [(0.0, number) for number in range(n_workers)]
+    at_recorder: deque[float] = deque()  # when each is recorded
+    left, has_imported, end = n_cells, set(), 0.0
+    while left:
+        now, worker = heappop(free)
+        left, now = left - 1, now + cell
+        while at_recorder and at_recorder[0] <= now:
+            at_recorder.popleft()
+        if len(at_recorder) < BACKLOG:
+            at_recorder.append(max([now, *at_recorder]) + record)
+        else:
+            now += record + (0 if worker in has_imported else imports)
+            has_imported.add(worker)
+        end = max(end, now, *at_recorder)
+        heappush(free, (now, worker))
+    return end
+
+
 def main() -> None:
     cells = {"type": int, "default": 500, "help": "of the sweeps for leaderboard and memory"}
-    arguments = parse(__doc__, ["style", "cores", "tax", "leaderboard", "memory"], repeat=3, cells=cells)
+    arguments = parse(__doc__, ["style", "cores", "tax", "workers", "leaderboard", "memory"], repeat=3, cells=cells)
     with TemporaryDirectory() as name:
         for part, bench in {
             "style": partial(compare_style, repeat=arguments.repeat),
             "cores": partial(compare_cores, repeat=arguments.repeat),
             "tax": partial(measure_tax, repeat=arguments.repeat),
+            "workers": simulate_workers,
             "leaderboard": partial(measure_leaderboard, n_cells=arguments.cells),
             "memory": partial(measure_memory, n_cells=arguments.cells),
         }.items():
