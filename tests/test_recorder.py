@@ -15,6 +15,7 @@ import pytest
 from bikeml.errors import RecordError, TrackingError
 from bikeml.multirun.local import beside as besides
 from bikeml.multirun.local.beside import recorder_beside
+from bikeml.multirun.local.launcher import LocalLauncher
 from bikeml.multirun.local.recorder import Ended, Recorder
 from bikeml.multirun.local.store import StoreBeside
 from bikeml.records.run_folder import RunFolder
@@ -143,6 +144,43 @@ def test_a_sweep_s_store_is_opened_here_if_the_recorder_dies(workdir, monkeypatc
     store.begin("plan")
     store.end("id", iter([workdir]), {"cells": 1}, "FINISHED")
     assert Store.asked == [("open", 2), ("begin", "plan"), ("end", "id", [workdir], {"cells": 1}, "FINISHED")]
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["alive", "dies"])
+def test_the_pages_of_a_sweep_are_drawn_by_the_recorder_or_here_if_it_dies(monkeypatch, dies):
+    drawn = []
+    monkeypatch.setattr("bikeml.multirun.publish.draw_sweep", lambda *args: drawn.append(args))
+    launcher = LocalLauncher(None)
+    launcher._recorder = recorder = Dying(None)
+    recorder.is_dead = False
+
+    def ask(function, *args):
+        if dies:
+            raise DeadWorkerError(-9)
+        function(*args)
+
+    recorder.ask = ask
+    launcher.draw("sweep", "board", 1.0)
+    assert drawn == [("sweep", "board", 1.0)]
+
+
+@pytest.mark.slow
+def test_the_recorder_of_a_sweep_imports_no_scikit_learn():
+    script = """
+import sys
+import bikeml.multirun.local.store, bikeml.multirun.publish
+import bikeml.tracking.sweeps, bikeml.tracking.record, bikeml.pages.run.report, bikeml.pages.sweep.report
+print([name for name in ("sklearn", "scipy.stats", "skops") if name in sys.modules])
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_sweep_imports_no_matplotlib_before_its_cells_run():
+    script = (
+        "import sys, bikeml.multirun.story; print([name for name in ('matplotlib', 'mlflow') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.slow
