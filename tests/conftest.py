@@ -289,7 +289,7 @@ def unrendered(monkeypatch):
     from PIL import Image
 
     empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt"/>'
-    for module in ("figures", "sweep.leaderboard"):
+    for module in ("figures", "sweep.report"):
         name = f"bikeml.pages.{module}.save_figure"
         monkeypatch.setattr(name, lambda _, file, *__: Image.new("L", (1, 1)).save(file, "png"))
     monkeypatch.setattr("bikeml.pages.page._draw", lambda *_: ET.fromstring(empty))

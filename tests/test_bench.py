@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 SMALLEST = {
     "bench_azure.py": ["--jobs", "3", "--loop-jobs", "2", "--cells", "3"],
     "bench_azureml.py": ["--jobs", "20", "--repeat", "1"],
+    "bench_before.py": ["--before", str(ROOT), "--only", "run", "--repeat", "1"],
     "bench_quality.py": ["folder", "--page"],
     "bench_predict.py": ["--rows", "1000", "--repeat", "1"],
     "bench_scale.py": ["--only", "linear", "--rows", "100", "--repeat", "1"],
