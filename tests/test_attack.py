@@ -22,11 +22,16 @@ from tests.attacks.values import TREE, find_places, mutate_tree
 from tests.conftest import ROOT
 from tests.recorded import STORE, restore
 
+QUICK = {"models", "secrets"}
+"""What opens a file of a stranger, and what leaves this machine; the others are for the long run."""
+
 TREE_OF_ALL_TYPES = {"a": 1, "b": {"c": [0.5, "text", None]}, "d": True}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", list_kinds())
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.long) for kind in list_kinds()]
+)
 def test_what_was_altered_is_refused_or_named(kind):
     command = [sys.executable, "scripts/attack.py", kind, "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -38,7 +38,7 @@ Behave = Callable[[Any], Behaviour]
 CLUSTER = ("hydra/launcher=azureml", "hydra.launcher.poll_seconds=0.05", "tracking=none")
 SWEEP = Path("sweep")
 PIN_ONCE = cache(requirements.pin)
-ALIKE = pytest.mark.slow
+ALIKE = pytest.mark.long
 """Of a case that goes the way of the one before it, up to what a quicker test holds."""
 R2 = {"linear": 0.6, "tree": 0.5, "rf": 0.7}
 
@@ -187,7 +187,7 @@ def test_the_same_command_again_asks_nobody_and_in_an_empty_folder_submits_nothi
     assert (SWEEP / "leaderboard.csv").read_text() == first
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_client_blends_what_it_has_fetched_to_the_figures_of_the_local_blend(
     sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
 ) -> None:
@@ -210,7 +210,7 @@ def test_the_client_blends_what_it_has_fetched_to_the_figures_of_the_local_blend
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_results_of_other_cells_in_the_folder_are_not_taken(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, bikeml_main: Main
 ) -> None:
@@ -223,7 +223,7 @@ def test_results_of_other_cells_in_the_folder_are_not_taken(
     assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
     sweep: Main, workspace: LoopbackAzureML, bikeml_main: Main
 ) -> None:
@@ -233,7 +233,7 @@ def test_a_result_that_was_run_here_is_not_taken_for_a_jobs(
     assert read(0, "result.json")["metrics"]["cv_r2_mean"] == 0.6
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=linear,tree") == 0
     before = names(workspace)
@@ -266,7 +266,7 @@ def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML
     assert job.spec["limits"]["timeout"] == "PT1H"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_test_file_travels_as_another_version_of_the_data(
     sweep: Main, workspace: LoopbackAzureML, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -317,7 +317,7 @@ def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, wor
     assert output["uri"].endswith(place)
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -333,7 +333,7 @@ def test_a_failed_job_costs_its_cell_and_is_not_bought_again_unasked(
     assert "model=tree" in capsys.readouterr().out
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_reuse_finished_buys_the_next_generation_of_what_failed(
     sweep: Main, workspace: LoopbackAzureML, fail: Behave, succeed: Behave
 ) -> None:
@@ -345,7 +345,7 @@ def test_reuse_finished_buys_the_next_generation_of_what_failed(
     assert read(1, "result.json")["metrics"]["cv_r2_mean"] == 0.5
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML) -> None:
     def cancel(job: Any) -> Behaviour:
         workspace.clock.call_in(0.3, lambda: workspace.lifecycle.cancel(job))
@@ -358,7 +358,7 @@ def test_a_cancelled_job_stays_cancelled(sweep: Main, workspace: LoopbackAzureML
     assert workspace.log.find("jobs.put") == []
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_preempted_job_that_fails_with_its_node_is_bought_again(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave
 ) -> None:
@@ -379,7 +379,7 @@ LOST_NODES: list[Any] = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "said",
     [
@@ -399,7 +399,7 @@ def test_a_lost_node_is_recognised_wherever_the_service_says_so(
     assert [name[-2:] for name in names(workspace)] == ["-0", "-1"]
 
 
-@pytest.mark.slow  # test_azure_verdict holds the same of the words alone
+@pytest.mark.long  # test_azure_verdict holds the same of the words alone
 def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
     sweep: Main, workspace: LoopbackAzureML
 ) -> None:
@@ -438,7 +438,7 @@ def test_a_job_that_outran_its_time_is_told_with_the_key_that_gives_it_more(
 # Secrets that run out
 
 
-@pytest.mark.slow  # test_azure_artifacts holds the same of the secrets alone
+@pytest.mark.long  # test_azure_artifacts holds the same of the secrets alone
 def test_a_sweep_that_outlasts_its_secret_loses_no_result(
     sweep: Main, workspace: LoopbackAzureML, succeed: Behave, let_time_pass: Callable[[float], None]
 ) -> None:
@@ -495,7 +495,7 @@ def test_a_lost_reply_makes_no_second_job(sweep: Main, workspace: LoopbackAzureM
     assert len(names(workspace)) == 2
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(
         seconds=0, files={"default": {"result.json": run_record().to_json().encode()}}
@@ -505,7 +505,7 @@ def test_a_result_of_another_experiment_is_no_result(sweep: Main, workspace: Loo
     assert not (SWEEP / "0" / "result.json").exists()
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_completed_without_a_result_is_a_failure(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.behave = lambda _job: Behaviour(seconds=0)
     assert sweep("model=linear") == 1
@@ -579,7 +579,7 @@ def test_what_cannot_be_submitted_is_refused_before_any_job(
     assert names(workspace) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("route", "code"),
     [("computes.put", "ClusterCoreQuotaReached"), pytest.param("jobs.put", "QuotaExceeded", marks=ALIKE)],
@@ -594,7 +594,7 @@ def test_a_full_quota_is_waited_for_where_that_is_wanted(
     assert "a test asked for answer 400" in notice
 
 
-@pytest.mark.slow  # test_azure_executor holds the same on a workspace in memory
+@pytest.mark.long  # test_azure_executor holds the same on a workspace in memory
 def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -607,7 +607,7 @@ def test_a_quota_that_fills_up_stops_the_sweep_which_the_same_command_completes(
     assert len(names(workspace)) == 3
 
 
-@pytest.mark.slow  # test_azure_limits holds the same of the names alone
+@pytest.mark.long  # test_azure_limits holds the same of the names alone
 def test_a_cell_with_a_long_name_is_shown_with_its_beginning(sweep: Main, workspace: LoopbackAzureML) -> None:
     grids = ",".join(f"{{max_depth:{list(range(1, most))}}}".replace(" ", "") for most in (3, 100))
     assert sweep("model=tree", "search=grid", f"model.grid={grids}", "hydra.launcher.wait=false") == 3
@@ -645,7 +645,7 @@ def test_without_a_workspace_it_says_where_names_come_from(
 NAMES = (f"azure.subscription_id={SUBSCRIPTION}", f"azure.resource_group={GROUP}", f"azure.workspace_name={WORKSPACE}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_names_of_a_workspace_are_written_where_the_next_command_finds_them(
     sweep: Main, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -718,7 +718,7 @@ def test_the_snapshot_holds_the_code_and_no_secret(
     assert checkout == {**describe_checkout(), "project_commit": find_project_commit()}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
     sweep: Main, workspace: LoopbackAzureML, monkeypatch: pytest.MonkeyPatch, workdir: Path, tmp_path_factory: Any
 ) -> None:
@@ -864,7 +864,7 @@ def test_tasks_say_in_one_line_what_is_wrong(
     assert workspace.log.entries == []
 
 
-@pytest.mark.slow  # a process of its own; test_task holds the same of every task
+@pytest.mark.long  # a process of its own; test_task holds the same of every task
 def test_tasks_say_in_one_line_that_they_were_interrupted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:

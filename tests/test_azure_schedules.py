@@ -300,7 +300,7 @@ def _one_by_one(monkeypatch):
 OPTIONS = {"deadline": None, "suppress_health_check": list(HealthCheck), "stateful_step_count": 60}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_drawn_schedule_buys_twice_or_loses_a_result():
     run_state_machine_as_test(Schedule, settings=settings(max_examples=100, derandomize=True, **OPTIONS))
 

@@ -103,6 +103,7 @@ def test_how_long_a_job_is_queued_is_counted_anew_when_it_comes_back():
 # On the loopback
 
 
+@pytest.mark.long
 def test_an_image_that_is_built_is_named_with_its_log_and_the_first_jobs_page(
     sweep: Main, workspace: LoopbackAzureML, capsys: Shown
 ) -> None:

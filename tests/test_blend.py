@@ -243,7 +243,7 @@ def test_a_blend_that_cannot_be_fitted_is_a_failed_row_and_costs_no_cell(plain, 
     assert (board["status"] == "finished").sum() == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_blend_is_reused_with_its_cells_and_made_anew_where_they_change(workdir, unrendered):
     def sweep(*models):
         cells = f"sweep.cells={json.dumps([f'model={model}' for model in models])}"

@@ -92,7 +92,7 @@ def test_a_page_elsewhere_is_told_and_not_linked(workdir, tmp_path_factory):
     assert "href" not in board._repr_html_()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_card_of_many_cells_is_short(workdir):
     board = bikeml.sweep("model=baseline", "seed=range(12)", *FAST)
     card = board._repr_html_()

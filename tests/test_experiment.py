@@ -53,7 +53,9 @@ def test_linear_regression_gives_the_published_figures():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("preprocessing", "search"), [("none", "none"), ("standard", "grid")])
+@pytest.mark.parametrize(
+    ("preprocessing", "search"), [pytest.param("none", "none", marks=pytest.mark.long), ("standard", "grid")]
+)
 @pytest.mark.filterwarnings("ignore:The optimal value found for dimension")  # a Gaussian process without noise
 def test_every_model_fits_with_every_preprocessing_and_search(model, preprocessing, search):
     overrides = [f"model={model}", f"preprocessing={preprocessing}", f"search={search}", *SMALL.get(model, [])]

@@ -154,7 +154,7 @@ def test_a_run_that_shuffles_all_says_nothing_of_it(bikeml_main, capsys, kind, u
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_whoever_reads_a_sweep_copes_without_importances(bikeml_main, workdir, capsys):
     words = ("evaluation.importance=none", "evaluation.bootstrap_samples=100", "split.folds=2")
     assert bikeml_main("-m", "model=linear,tree", *words, "hydra.sweep.dir=out") == 0

@@ -119,7 +119,7 @@ def test_a_table_that_init_has_described_is_found_in_folders_below(project, monk
     assert data_of("data=houses").path == "houses.csv"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_experiment_and_a_cell_find_the_table_from_a_folder_below(project, monkeypatch, capsys):
     (project / "below").mkdir()
     monkeypatch.chdir(project / "below")

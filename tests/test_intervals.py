@@ -236,7 +236,7 @@ def test_intervals_of_blocks_cover_where_those_of_rows_do_not():
     ("split", "method"),
     [
         ((), "bootstrap-t over rows"),
-        (("split=stratified",), "bootstrap-t over rows"),
+        pytest.param(("split=stratified",), "bootstrap-t over rows", marks=pytest.mark.long),
         (("split=chronological",), "bootstrap-t over blocks of dates"),
         (("split=group", "data.group=mnth"), "bootstrap-t over groups"),
     ],

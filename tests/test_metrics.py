@@ -494,7 +494,7 @@ def test_cells_of_different_quantiles_are_ranked_by_r2_and_say_so(bikeml_main, c
     assert "Alone, cells are ranked by pinball_0.1, pinball_0.9." in Path("sweep/report.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("unrendered")
 def test_a_recorded_run_that_lacks_a_metric_is_not_reused(bikeml_main):
     words = ("-m", *FAST[1:], "reuse=finished", "evaluation.importance=none")

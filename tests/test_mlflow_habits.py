@@ -41,7 +41,7 @@ def guarded(tmp_path_factory):
         yield uri
 
 
-@pytest.fixture(params=["sqlite", "server"])
+@pytest.fixture(params=["sqlite", pytest.param("server", marks=pytest.mark.long)])
 def uri(request, workdir):
     return f"sqlite:///{workdir}/mlflow.db" if request.param == "sqlite" else request.getfixturevalue("server")
 

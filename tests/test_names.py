@@ -202,7 +202,10 @@ def refuse(bikeml_main, workdir, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "folders"),
-    [(["seed=1", "seed=2,3", "model=tree"], {"0", "1"}), (["model=tree,linear", "model=tree"], {"0"})],
+    [
+        (["seed=1", "seed=2,3", "model=tree"], {"0", "1"}),
+        pytest.param(["model=tree,linear", "model=tree"], {"0"}, marks=pytest.mark.long),
+    ],
 )
 def test_of_a_key_that_is_given_twice_the_last_value_counts(words, folders, bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, *words, "tracking=none", "hydra.sweep.dir=out") == 0
@@ -392,7 +395,7 @@ def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["houses", "it's ${new} 🚲" + LINE_BREAK])
+@pytest.mark.parametrize("name", [pytest.param("houses", marks=pytest.mark.long), "it's ${new} 🚲" + LINE_BREAK])
 def test_the_yaml_that_explore_writes_has_every_name_as_it_is(name, workdir, call_task):
     names, kinds, target = [*NAMES, "tab\tand\x7f\x85\u2028"], ["kind's $\x07"], "mo$t ${of} 🚲"
     write_table(workdir / "a.csv", names, kinds, target)

@@ -66,6 +66,7 @@ def test_a_run_in_a_notebook_shows_its_progress_and_its_card(workdir):
     assert card.data["text/html"].startswith('<div class="bikeml-card"')
 
 
+@pytest.mark.long
 def test_the_progress_line_changes_while_a_cell_runs(workdir):
     watch = (
         "import bikeml\nfrom bikeml.terminal import notebook\nshown = []\nshow = notebook.NotebookLine.show\n"

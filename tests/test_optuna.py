@@ -71,7 +71,7 @@ def test_a_failure_costs_one_cell_and_max_failures_ends_the_sweep(bikeml_main, w
     assert states == ["failed", "failed", "not run"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("fresh_workers")
 def test_cells_are_proposed_for_workers_and_run_by_joblib(bikeml_main, workdir):
     parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")

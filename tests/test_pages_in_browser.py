@@ -68,7 +68,11 @@ PAGES = {
 SCHEMES = ["light", pytest.param("dark", marks=pytest.mark.long)]
 
 
-@pytest.fixture(scope="module", params=PAGES)
+LARGE = {"run of 800 columns", "sweep of 200 cells"}
+EACH = [pytest.param(name, marks=pytest.mark.long if name in LARGE else ()) for name in PAGES]
+
+
+@pytest.fixture(scope="module", params=EACH)
 def page(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     PAGES[request.param](folder)

@@ -140,7 +140,9 @@ def test_values_that_data_allowed_does_not_list_are_one_line(call, monkeypatch, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows_at_once", [1, 100, 731])
+@pytest.mark.parametrize(
+    "rows_at_once", [pytest.param(1, marks=pytest.mark.long), 100, pytest.param(731, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
 def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch, rows_at_once, output):
     monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
@@ -210,7 +212,7 @@ KEYS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows_at_once", [1, 2])
+@pytest.mark.parametrize("rows_at_once", [pytest.param(1, marks=pytest.mark.long), 2])
 @pytest.mark.parametrize("case", KEYS)
 def test_a_key_stays_as_it_is_in_its_table(call, monkeypatch, case, rows_at_once):
     monkeypatch.setattr("bikeml.table.rows.ROWS_AT_ONCE", rows_at_once)
@@ -545,7 +547,7 @@ def test_of_a_chronological_split_the_interval_promises_nothing(call, store, wor
     assert "of later rows the interval promises nothing" in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_coverage_on_rows_that_the_run_never_saw_is_as_promised(call, recorded, workdir):
     """Of 8 random halves of the table: each a run of its own, whose intervals are held against the other half."""
     table, level, covered = pd.read_csv(DAILY), 0.9, []

@@ -191,7 +191,9 @@ def start(*words):
     ("words", "message"),
     [
         (("hydra.run.dir=out", "model=rf"), "choose another hydra.run.dir"),
-        (("-m", "hydra.sweep.dir=out", "model=rf,tree"), "choose another hydra.sweep.dir"),
+        pytest.param(
+            ("-m", "hydra.sweep.dir=out", "model=rf,tree"), "choose another hydra.sweep.dir", marks=pytest.mark.long
+        ),
     ],
 )
 def test_of_two_that_start_in_one_folder_at_once_one_runs(words, message, attempt, workdir):

@@ -265,7 +265,7 @@ def test_a_recorder_beside_leaves_what_one_process_leaves(workdir):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
-    ["start", "evaluate.png", *(pytest.param(name, marks=pytest.mark.long) for name in ("result.json", "report.html"))],
+    ["start", *(pytest.param(name, marks=pytest.mark.long) for name in ("evaluate.png", "result.json", "report.html"))],
 )
 def test_a_recorder_that_is_killed_costs_nothing_but_time(workdir, moment):
     process = start("hydra.run.dir=out", cwd=workdir)

@@ -231,7 +231,7 @@ def test_a_killed_search_goes_on_where_it_was(workdir):
     assert_resumes_bit_identical(workdir, arguments, kept)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize(
     ("seed", "workers"),

@@ -32,7 +32,7 @@ EXCEPTIONS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scikit_learns_own_tests_pass(tmp_path):
     skipped = " and ".join(f"not {name}" for name in EXCEPTIONS)
     suite = "sklearn.model_selection.tests.test_search"

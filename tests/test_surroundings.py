@@ -99,12 +99,13 @@ def told(said):
     return {name: [line for line in text.splitlines() if line.startswith("bikeml: ")] for name, text in parts.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "variables",
     [
-        pytest.param({"PYTHONIOENCODING": "ascii", "COLUMNS": "20"}, marks=pytest.mark.long),
+        {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"},
         {"LC_ALL": "C", "HOME": None, "USER": None, "LOGNAME": None},
-        pytest.param({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=pytest.mark.long),
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
     ids=["ascii and 20 columns", "the C locale and no home", "POSIX without UTF-8"],
 )
@@ -114,6 +115,7 @@ def test_words_that_cannot_be_shown_as_they_are_cost_nothing(world, variables):
     assert_whole(world)
 
 
+@pytest.mark.long
 def test_64_files_and_1500000_kilobytes_are_enough(world):
     limits = [(resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_AS, 1_500_000 * 1024)]
     ended, said = run(world, limits=limits)
@@ -146,6 +148,7 @@ def test_files_that_may_not_grow_are_told(world):
     assert [str(path) for path in world.rglob(".unfinished-*")] == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" and os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_read_only_is_told(world):
     for path in (world, *world.rglob("*")):

@@ -192,7 +192,7 @@ def test_a_sweep_in_a_used_folder_takes_nothing_from_the_one_before(bikeml_main,
     assert list(board_of(workdir / "sweep")["status"]) == ["failed", "finished"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_globs_sweep_over_every_option(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "search=glob(*)") == 0
     assert set(board_of(workdir / "sweep")["name"]) == {
@@ -218,7 +218,7 @@ def test_a_finished_cell_is_reused_and_a_changed_one_says_why_it_runs(bikeml_mai
     assert "seed is 1, the recorded run has 0" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(bikeml_main, workdir):
     sweep = ("-m", *FAST, "model=tree", f"{TREES}={FITS},{FAILS}")
     assert bikeml_main(*sweep, "hydra.sweep.dir=a") == 1
@@ -230,7 +230,7 @@ def test_failures_of_the_models_own_code_are_reused_only_when_all_is_asked_for(b
     assert len(runs_of(workdir, "tags.`bikeml.error` LIKE '%monotonic_cst%'")) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_without_a_seed_is_never_reused(bikeml_main, workdir):
     sweep = ("-m", *FAST, "model=tree", "seed=null", "reuse=finished", "tracking.run_name=a")
     assert [bikeml_main(*sweep, f"hydra.sweep.dir={name}") for name in "ab"] == [0, 0]
@@ -315,7 +315,7 @@ def test_a_cells_command_makes_that_cell_again(bikeml_main, workdir):
     assert (alone["metrics"], alone["fingerprint"]) == (result["metrics"], result["fingerprint"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_sweeper_gets_the_leaderboard_too(bikeml_main, workdir, capsys):
     assert bikeml_main("-m", *UNTRACKED, "hydra/sweeper=basic", "model=linear,tree") == 0
     assert list(board_of(workdir / "sweep")["name"]) == ["model=linear", "model=tree"]
@@ -477,7 +477,7 @@ def undisturbed(tmp_path_factory):
     return board_of(folder / "sweep")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_sweep_goes_on_with_what_was_recorded(workdir, undisturbed):
     kill_and_rerun(workdir, [3.7], undisturbed)
     assert (board_of(workdir / "last")["status"] == "reused").sum() >= 2

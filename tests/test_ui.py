@@ -84,8 +84,8 @@ def test_the_link_shows_the_run_with_its_description_and_metrics_and_nothing_is_
     assert sorted(path.name for path in workdir.iterdir()) == ["mlartifacts", "mlflow.db", "out"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_outlives_the_command_however_it_ends(workdir, number):
     bikeml.run("model=tree", *FAST, "hydra.run.dir=out")
     mark = f"ui-{os.getpid()}-{number}"
@@ -108,7 +108,7 @@ def folder_of(pid):
         return psutil.Process(pid).cwd() if pid else None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_a_server_only_the_address_is_told(workdir, call_task):
     (workdir / "server").mkdir()
     with mlflow_server(workdir / "server") as uri:
