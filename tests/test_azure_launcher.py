@@ -415,7 +415,7 @@ def test_a_job_that_speaks_of_lost_nodes_in_its_own_log_is_not_bought_again(
     assert "got pre-empted" in read(0, "failure.json")["error"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "said", [None, pytest.param({"code": "UserError", "message": "The job ran out of its time."}, marks=ALIKE)]
 )
@@ -538,7 +538,7 @@ def test_a_plan_shows_the_jobs_and_asks_nobody(
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_launcher_is_obeyed_without_m(bikeml_main: Main, workspace: LoopbackAzureML) -> None:
     assert bikeml_main(*CLUSTER, f"hydra.sweep.dir={SWEEP}", "model=linear") == 0
     assert len(names(workspace)) == 1
@@ -617,7 +617,7 @@ def test_a_cell_with_a_long_name_is_shown_with_its_beginning(sweep: Main, worksp
     assert len(long) == 256
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_table_under_the_same_version_is_refused_and_nothing_is_submitted(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,6 +116,7 @@ def test_an_image_that_is_built_is_named_with_its_log_and_the_first_jobs_page(
     )
 
 
+@pytest.mark.long
 def test_a_queue_without_room_is_named_in_the_clusters_words(
     sweep: Main, workspace: LoopbackAzureML, capsys: Shown, succeed: Behave
 ) -> None:

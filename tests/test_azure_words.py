@@ -153,7 +153,7 @@ def test_a_run_in_the_workspace_is_looked_at_in_the_studio(bikeml_main: Main, ca
     ("identity", "expected"),
     [
         pytest.param("none", None, marks=ALIKE),
-        ("user", {"identityType": "UserIdentity"}),
+        pytest.param("user", {"identityType": "UserIdentity"}, marks=ALIKE),
         ("managed", {"identityType": "Managed"}),
     ],
 )

@@ -39,7 +39,11 @@ def mask(text):
     return text
 
 
-@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [NOTEBOOKS[0], *(pytest.param(file, marks=pytest.mark.long) for file in NOTEBOOKS[1:])],
+    ids=lambda file: file.stem,
+)
 def test_a_notebook_of_the_docs_shows_what_it_stores(file, workdir):
     stored, shown = (nbformat.read(file, as_version=4) for _ in range(2))
     execute(shown, workdir)

@@ -35,7 +35,7 @@ def test_each_cell_is_proposed_after_the_scores_of_earlier_ones(bikeml_main, wor
     assert "[14/14]" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_and_scores_give_the_same_cells_which_are_reused(bikeml_main, workdir):
     words = (*SWEEP, "hydra.sweeper.n_trials=3", ALPHA, "preprocessing=standard,ordinal")
     assert bikeml_main(*words) == 0

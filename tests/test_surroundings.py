@@ -17,7 +17,7 @@ from tests.attacks.worlds import EARLIER
 from tests.recorded import restore
 
 resource = pytest.importorskip("resource", reason="limits of a process are a thing of Unix")
-pytestmark = pytest.mark.slow  # they fit models, in a process that imports everything
+pytestmark = pytest.mark.long  # seven commands each time, in a process that imports everything
 
 DRIVER = """
 import json, sys
@@ -99,7 +99,6 @@ def told(said):
     return {name: [line for line in text.splitlines() if line.startswith("bikeml: ")] for name, text in parts.items()}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "variables",
     [
@@ -115,7 +114,6 @@ def test_words_that_cannot_be_shown_as_they_are_cost_nothing(world, variables):
     assert_whole(world)
 
 
-@pytest.mark.long
 def test_64_files_and_1500000_kilobytes_are_enough(world):
     limits = [(resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_AS, 1_500_000 * 1024)]
     ended, said = run(world, limits=limits)
@@ -130,14 +128,12 @@ def test_a_full_disk_for_the_words_costs_no_file(world):
     assert told(said)["sweep"][-1].startswith("bikeml: the standard output cannot be written: No space left on device;")
 
 
-@pytest.mark.long
 def test_closed_streams_cost_no_file_and_no_status(world):
     ended, _ = run(world, redirection="<&- >&- 2>&-")
     assert ended == DONE
     assert_whole(world)
 
 
-@pytest.mark.long
 def test_files_that_may_not_grow_are_told(world):
     ended, said = run(world, limits=[(resource.RLIMIT_FSIZE, 12_000)])
     assert ended == {**FAILED, "predict": 1, "runs": 0, "compare": 1}, said
@@ -148,7 +144,6 @@ def test_files_that_may_not_grow_are_told(world):
     assert [str(path) for path in world.rglob(".unfinished-*")] == []
 
 
-@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" and os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_read_only_is_told(world):
     for path in (world, *world.rglob("*")):
