@@ -237,6 +237,7 @@ def test_a_cell_that_is_not_there_is_told_with_those_that_are(made, cell):
         made[2][cell]
 
 
+@pytest.mark.slow
 def test_the_numbers_of_cells_count_those_that_are_left_out(workdir, capsys):
     board = bikeml.sweep("model=baseline", "seed=0", "split.folds=2,2,3", "tracking=none", *FAST[:2])
     assert board.to_frame()["cell"].tolist() == [0, 2]
@@ -301,6 +302,7 @@ def test_the_pipeline_of_every_preprocessing_is_drawn(workdir, houses, preproces
     assert ("HashingVectorizer" in drawn) == ("DatetimeEncoder" in drawn) == (preprocessing == "auto")
 
 
+@pytest.mark.slow
 def test_an_error_of_a_cell_names_the_dataframe_and_not_its_file(workdir, houses):
     board = bikeml.sweep(
         "model=linear",

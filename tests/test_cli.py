@@ -87,6 +87,7 @@ def test_options_and_overrides_stand_in_any_order(bikeml_main, workdir):
     assert (workdir / "s" / "leaderboard.csv").is_file()
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_second_do_not_share_a_folder(bikeml_main, workdir):
     for _ in range(2):
         assert bikeml_main(*FAST) == 0

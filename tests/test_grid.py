@@ -78,6 +78,7 @@ def test_a_list_of_grids_is_searched_one_after_another(table):
     ]
 
 
+@pytest.mark.slow
 def test_a_part_of_the_model_is_an_axis_as_in_scikit_learn(table):
     parts = "[[a, {_target_: sklearn.linear_model.Ridge}], [b, {_target_: sklearn.dummy.DummyRegressor}]]"
     vote = f"+model.estimator={{_target_: sklearn.ensemble.VotingRegressor, estimators: {parts}}}"

@@ -172,6 +172,7 @@ def wages(workdir):
     )
 
 
+@pytest.mark.slow
 def test_a_run_says_it_at_its_end_and_records_it(wages, bikeml_main, workdir, capsys, unrendered):
     assert bikeml_main(*wages, *FAST, "model=rf", "hydra.run.dir=out") == 0
     lines = capsys.readouterr().err.splitlines()

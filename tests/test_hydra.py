@@ -76,6 +76,7 @@ def test_chdir_moves_neither_store_nor_table_nor_checkpoint_nor_folder(bikeml_ma
     assert len(list(workdir.rglob("sweep"))) == 1
 
 
+@pytest.mark.slow
 def test_a_cell_reads_hydras_config_as_the_plan_did(bikeml_main, workdir):
     words = (*UNTRACKED, *OF_A_SWEEP, "data.name=${hydra:job.id} ${hydra:runtime.output_dir}")
     assert bikeml_main("-m", *words, "model=linear,tree") == 0

@@ -254,6 +254,7 @@ def test_an_earlier_record_has_percentile_intervals():
     assert run_record().interval_method == "percentile bootstrap over rows"
 
 
+@pytest.mark.slow
 def test_a_pooled_figure_is_that_of_the_rows_of_all_folds_and_repeats():
     result = bikeml.run(*FAST, "split.repeats=2", "evaluation.metrics=[r2,mae,rmse]")
     folds = pd.read_csv("run/folds.csv")

@@ -224,6 +224,7 @@ def test_a_notebook_that_names_its_store_and_experiment_to_mlflow_names_them_to_
     assert client.get_experiment(client.get_run(elsewhere.run_id).info.experiment_id).name == "bikeml"
 
 
+@pytest.mark.slow
 def test_an_active_run_of_another_store_is_told_and_no_parent(workdir, capsys):
     mlflow.set_tracking_uri(f"sqlite:///{workdir}/notebook.db")
     with mlflow.start_run() as active:

@@ -116,6 +116,7 @@ def test_the_mlmodel_file_is_mlflows_own_in_every_key(written, tmp_path):
     assert ours == theirs
 
 
+@pytest.mark.slow
 def test_the_examples_are_what_mlflow_would_write(written, tmp_path):
     example = mlflow.models.Model.load(str(written)).load_input_example(str(written))
     save_with_mlflow(load_pipeline(written), example, {}, tmp_path / "model", list_trusted(written))

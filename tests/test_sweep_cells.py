@@ -89,6 +89,7 @@ def test_a_sweep_of_too_many_cells_is_refused_before_any_is_made(words, n_cells,
         sweeper._propose(parser.parse_overrides(words), parser)
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_list_is_recorded_as_if_its_words_were_the_command(bikeml_main, workdir):
     assert bikeml_main("-m", *FAST, 'sweep.cells=["model=linear target=sqrt","model=baseline"]') == 0
     board = pd.read_csv(workdir / "sweep" / "leaderboard.csv")
