@@ -203,3 +203,27 @@ def test_only_the_leading_cells_are_compared_on_rows(workdir):
     sweep = write_with_folds(workdir, **{name: [1, 2, 3.1, 4.2] for name in names})
     entries = compare_rows(sweep, build_entries(sweep, build_leaderboard(sweep)), find_metric("mae"))
     assert sum(entry.on_rows is not None for entry in entries) == LEADING
+
+
+def write_blend(folder, blend, **cells):
+    sweep = write_sweep(folder, **cells, blend=blend)
+    plan = sweep.read()
+    cells = (*plan.cells[:-1], plan.cells[-1].model_copy(update={"is_blend": True}))
+    plan.model_copy(update={"cells": cells}).write(folder)
+    return sweep.look()
+
+
+def test_a_blend_leads_the_cell_that_was_chosen_by_its_score_among_many(workdir):
+    lucky = {f"c{n}": run_record([0.9 if fold == n else 0.5 for fold in range(4)], name=f"c{n}") for n in range(4)}
+    best = run_record([0.9, 0.51, 0.5, 0.5], name="best")  # whoever chooses without a fold gets 0.5 or so on it
+    board = build_leaderboard(write_blend(workdir, run_record([0.59] * 4, name="blend"), best=best, **lucky))
+    assert board["cv_r2_mean"][0] < board["cv_r2_mean"][1]
+    assert board["rank"][0] == 1
+    assert board["folder"][0] == "blend"
+    assert board["difference"][1] == pytest.approx(0.6025 - 0.59)
+
+
+def test_a_blend_does_not_lead_a_cell_that_any_fold_would_choose(workdir):
+    cells = {"good": run_record([0.8, 0.7, 0.8], name="good"), "bad": run_record([0.1, 0.2, 0.1], name="bad")}
+    board = build_leaderboard(write_blend(workdir, run_record([0.75, 0.7, 0.75], name="blend"), **cells))
+    assert list(board["folder"]) == ["good", "blend", "bad"]

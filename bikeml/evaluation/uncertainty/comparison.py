@@ -36,7 +36,7 @@ class Comparison:
     """Models compared with the best of them. All arrays have the shape (n_models,)."""
 
     best: int
-    """The position of the model with the greatest mean score; of several, any one."""
+    """The position of the model that the others are compared with: mostly that of the greatest mean score."""
     differences: np.ndarray
     """The mean over the folds of the model's score minus that of the best."""
     own_variances: np.ndarray
@@ -104,6 +104,18 @@ class Comparison:
         lead = self.differences + rope + self.least
         with np.errstate(divide="ignore"):
             return np.asarray(stdtr(self.n_folds - 1, lead / errors))
+
+
+def score_choice(scores: np.ndarray) -> float:
+    """
+    Return what choosing the best model by its mean score is worth: each fold is scored by the best on the other folds.
+
+    The mean score of the best itself is too high, since it was chosen among all by these very scores. They have shape
+    (n_models, n_folds), a greater one is better, and there are at least 2 folds. Source: Varma and Simon, Bias in Error
+    Estimation When Using Cross-Validation for Model Selection (2006).
+    """
+    chosen = (scores.sum(axis=1, keepdims=True) - scores).argmax(axis=0)
+    return float(np.take_along_axis(scores, chosen[np.newaxis], axis=0).mean())
 
 
 def compare_with_best(scores: np.ndarray, best: int, ratio: float) -> Comparison:

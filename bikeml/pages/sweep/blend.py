@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bikeml.evaluation.metrics import find_metric
 from bikeml.pages.differences import read_config
 from bikeml.pages.run.members import list_members, show_weights
 from bikeml.records.run_folder import RunFolder
@@ -22,6 +23,8 @@ def describe_blend(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     alone = f"cell {other['cell']} alone, {other['name']}"
     if blend["rank"] > other["rank"]:
         return f"{made}; it is not better than {alone}"
+    if find_metric(sweep.record.rank).sign * other["difference"] > 0:
+        return f"{made}; it leads, since {alone}, scores higher only as the best of {len(others)} by these scores"
     is_close = other["indistinguishable"]
     if pd.isna(is_close):
         return f"{made}; it ranks before {alone}, with which it cannot be compared"
