@@ -111,7 +111,7 @@ def test_too_few_rows_are_told_in_one_message(bikeml_main, workdir, capsys):
 
 def test_without_m_it_says_what_to_type_and_a_cell_of_it_runs_alone(bikeml_main, workdir, capsys):
     assert bikeml_main("experiment=auto") == 2
-    assert "sweep.cells lists 28 cells, and this would run one experiment that is none of them; add -m" in (
+    assert "sweep.cells lists 29 cells, and this would run one experiment that is none of them; add -m" in (
         capsys.readouterr().err
     )
     composed = compose(["experiment=auto", "model=ridge", "seed=${split.folds}"])

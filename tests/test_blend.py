@@ -1,6 +1,7 @@
 """The blend of a sweep's cells: a run as any other, and a row of the leaderboard."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bikeml.cli import start
 from bikeml.errors import FitError
 from bikeml.experiment.model_file import load_pipeline
 from bikeml.multirun.blending.members import Candidate, check_alike
+from bikeml.pages.sweep.blend import describe_blend
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import Search
 from bikeml.records.run_folder import FOLDS, RunFolder
@@ -53,6 +55,35 @@ def plain(blended, workdir):
     record = SweepFolder(folder).read()
     record.model_copy(update={"cells": record.cells[:-1]}).write(folder)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("blend", "other", "said"),
+    [
+        ({"rank": 2}, {"rank": 1, "difference": 0.0, "indistinguishable": True}, "it is not better than {alone}"),
+        ({"rank": 1}, {"rank": 2, "difference": -0.1, "indistinguishable": False}, "it is better than {alone}"),
+        (
+            {"rank": 1},
+            {"rank": 2, "difference": -0.1, "indistinguishable": True},
+            "it leads, but cannot be told from {alone}",
+        ),
+        (
+            {"rank": 1},
+            {"rank": 2, "difference": 0.1, "indistinguishable": True},
+            "it leads, since {alone}, scores higher only as the best of 1 by these scores",
+        ),
+        (
+            {"rank": 1},
+            {"rank": 2, "difference": math.nan, "indistinguishable": pd.NA},
+            "it ranks before {alone}, with which it cannot be compared",
+        ),
+    ],
+)
+def test_a_sweep_says_how_its_blend_compares_with_the_best_cell(blended, blend, other, said):
+    sweep = SweepFolder(blended).look()
+    cells = [{"cell": 4, "name": "blend", "folder": "blend"} | blend, {"cell": 1, "name": "model=knn"} | other]
+    board = pd.DataFrame(cells).sort_values("rank")
+    assert describe_blend(sweep, board).endswith(said.format(alone="cell 1 alone, model=knn"))
 
 
 def members_of(folder):
