@@ -1,7 +1,6 @@
 """The launcher that Hydra finds. It imports what a cluster needs only when it is used, so Hydra starts fast."""
 
 from collections.abc import Sequence
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
@@ -68,6 +67,8 @@ class AzureMLLauncher(Launcher, CellLauncher):
 
 def check_installed(what: str) -> None:
     """Raise ConfigError if the packages that `what` needs are not installed."""
+    from importlib import metadata  # 20 ms that a command which launches nothing need not take
+
     try:
         for name in ("azure-ai-ml", "azure-identity", "azureml-mlflow"):
             metadata.version(name)
