@@ -70,7 +70,7 @@ def plain(blended, workdir):
         (
             {"rank": 1},
             {"rank": 2, "difference": 0.1, "indistinguishable": True},
-            "it leads, since {alone}, scores higher only as the best of 1 by these scores",
+            "it leads, since {alone}, scores higher by less than a standard error, and was chosen by it",
         ),
         (
             {"rank": 1},

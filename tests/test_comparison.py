@@ -15,7 +15,6 @@ from bikeml.evaluation.uncertainty.comparison import (
     compare_on_rows,
     compare_with_best,
     find_critical_value,
-    score_choice,
 )
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.units import Units
@@ -175,10 +174,3 @@ def test_a_figure_that_is_undefined_has_no_difference_on_the_rows():
     y = np.arange(5.0)
     undefined = OfMeans([y - y.mean()], np.log)
     assert compare_on_rows(undefined, undefined, Units.of("rows", y)) is None
-
-
-def test_choosing_the_best_is_worth_what_it_scores_on_folds_that_did_not_choose_it():
-    scores = -np.array([[1.0, 3.0, 3.0], [3.0, 1.0, 3.0]])
-    assert scores.mean(axis=1).max() == pytest.approx(-7 / 3)
-    assert score_choice(scores) == -3.0
-    assert score_choice(np.array([[0.5, 0.6], [0.1, 0.2]])) == pytest.approx(0.55)

@@ -229,3 +229,19 @@ def test_twins_of_columns_with_few_levels_are_chance():
     rng = np.random.default_rng(0)
     few = pd.DataFrame({name: rng.integers(0, 3, 400) for name in "abcd"})
     assert find(rows_of()._replace(X_train=few[:200], y_train=rng.normal(size=200), X_test=few[200:])) == []
+
+
+def test_what_rows_tell_is_looked_for_once_in_a_sweep_and_again_for_other_rows(monkeypatch):
+    looked = []
+
+    def look(X_test, X_train):
+        looked.append(len(X_test))
+        return len(X_test), True
+
+    monkeypatch.setattr(hints, "find_twins", look)
+    rows = rows_of()
+    for key in ("one", "one", "another", None, None):
+        (told,) = find(rows._replace(key=key))
+        assert told.startswith("200 of 200 held-out rows have the same features")
+    find(rows._replace(key="one"), "evaluation.random_state=7")
+    assert len(looked) == 5

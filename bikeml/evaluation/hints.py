@@ -1,6 +1,6 @@
 """Say what a colleague would of a finished run: what makes its score doubtful, and what to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ DOMINANT = 0.9
 MANY_TWINS = 0.01
 SKEWED, HALVED = 1.0, 0.5
 MOST_OF_THE_ERROR, FEW_ROWS = 0.9, 20
+_SEEN: dict[Hashable, tuple[Sequence[str], Sequence[str]]] = {}
+"""What the last rows told: those of the next cell of a sweep are mostly the same."""
 LOG_LINKS = ("gamma", "poisson")
 LOG_MODELS = ("GammaRegressor", "PoissonRegressor", "TweedieRegressor", "TransformedTargetRegressor")
 
@@ -37,6 +39,8 @@ class Rows(NamedTuple):
     X_test: pd.DataFrame
     dates: pd.Series | None = None
     """Of the training rows, shape (n_rows,)."""
+    key: Hashable = None
+    """Equal for equal rows; None if nobody knows."""
 
 
 def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importance) -> Iterator[str]:
@@ -46,12 +50,11 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
             "the test R² is 1.0000: a column may be known only after the target, or be made of it; leave such a "
             "column out with data.ignored"
         )
-    yield from _find_disguises(rows, config.data.target, config.evaluation.random_state)
+    disguises, ties = _look(config, rows)
+    yield from disguises
     if test_r2 >= LEARNED:
         yield from _find_dominant(importance)
-    yield from _find_twins(rows, config.evaluation.random_state)
-    if config.split.kind in RANDOM:
-        yield from _find_ties(rows, config.data.target, config.evaluation.random_state)
+    yield from ties
     quantile = find_quantile(config.model.estimator)
     if quantile is not None and not config.evaluation.rank.startswith(AT_A_QUANTILE):
         yield (
@@ -63,6 +66,17 @@ def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importanc
             f"the target {config.data.target!r} is positive and skewed to the right, and its logarithm is not; try "
             "target=log1p, or model=hist_gbr model.estimator.loss=gamma, which models the logarithm of its mean"
         )
+
+
+def _look(config: Config, rows: Rows) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what rows tell whatever the model is: of columns, and of rows that are tied to others."""
+    target, seed, kind = config.data.target, config.evaluation.random_state, config.split.kind
+    key = (rows.key, seed, kind)
+    if rows.key is None or key not in _SEEN:
+        _SEEN.clear()
+        ties = _find_ties(rows, target, seed) if kind in RANDOM else ()
+        _SEEN[key] = [*_find_disguises(rows, target, seed)], [*_find_twins(rows, seed), *ties]
+    return _SEEN[key]
 
 
 def _find_disguises(rows: Rows, target: str, seed: int) -> Iterator[str]:

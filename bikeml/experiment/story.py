@@ -175,7 +175,8 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
     dates = None if table.dates is None else table.dates.iloc[split.train]
-    rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test], dates)
+    key = (table.sha256, table.test_sha256, table.data.model_dump_json(), config.split.model_dump_json())
+    rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test], dates, key)
     X_test, y_test, names = rows.X_test, table.y[split.test], config.evaluation.metrics
     estimators = fitted.of_folds or [fitted.pipeline] * len(split.folds)
     units = _find_units(config, table, split.test)

@@ -47,6 +47,16 @@ class Comparison:
     least: np.ndarray
     """How far the model is from the best by rounding alone."""
 
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """
+        The standard errors of the differences.
+
+        Folds share the rows that they are fitted on, so their differences depend on each other, and repeats lower the
+        error only to a limit. Source: Nadeau and Bengio, Inference for the Generalization Error (2003).
+        """
+        return np.asarray(np.sqrt((1 / self.n_folds + self.ratio) * self.own_variances))
+
     @cached_property
     def half_widths(self) -> np.ndarray:
         """
@@ -64,12 +74,7 @@ class Comparison:
         return half_widths
 
     def _find_half_widths(self, is_left: np.ndarray, n_repeats: float = 1) -> np.ndarray:
-        """
-        Return the half-widths of some models, the best one among them, as if they were alone.
-
-        Source of the variance of a mean over folds, which repeats lower to a limit, since they share the rows: Nadeau
-        and Bengio, Inference for the Generalization Error (2003).
-        """
+        """Return the half-widths of some models, the best one among them, as if they were alone."""
         n_folds = self.n_folds * n_repeats
         critical = find_critical_value(int(is_left.sum()), round(min(n_folds, MANY_FOLDS)))
         is_other = is_left & (np.arange(len(is_left)) != self.best)
@@ -100,22 +105,9 @@ class Comparison:
         A Bayesian Approach for Comparing Cross-Validated Algorithms on Multiple Data Sets (2015); Benavoli, Corani,
         Demšar and Zaffalon, Time for a Change (2017).
         """
-        errors = np.sqrt((1 / self.n_folds + self.ratio) * self.own_variances)
         lead = self.differences + rope + self.least
         with np.errstate(divide="ignore"):
-            return np.asarray(stdtr(self.n_folds - 1, lead / errors))
-
-
-def score_choice(scores: np.ndarray) -> float:
-    """
-    Return what choosing the best model by its mean score is worth: each fold is scored by the best on the other folds.
-
-    The mean score of the best itself is too high, since it was chosen among all by these very scores. They have shape
-    (n_models, n_folds), a greater one is better, and there are at least 2 folds. Source: Varma and Simon, Bias in Error
-    Estimation When Using Cross-Validation for Model Selection (2006).
-    """
-    chosen = (scores.sum(axis=1, keepdims=True) - scores).argmax(axis=0)
-    return float(np.take_along_axis(scores, chosen[np.newaxis], axis=0).mean())
+            return np.asarray(stdtr(self.n_folds - 1, lead / self.standard_errors))
 
 
 def compare_with_best(scores: np.ndarray, best: int, ratio: float) -> Comparison:

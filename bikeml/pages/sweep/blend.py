@@ -24,7 +24,7 @@ def describe_blend(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     if blend["rank"] > other["rank"]:
         return f"{made}; it is not better than {alone}"
     if find_metric(sweep.record.rank).sign * other["difference"] > 0:
-        return f"{made}; it leads, since {alone}, scores higher only as the best of {len(others)} by these scores"
+        return f"{made}; it leads, since {alone}, scores higher by less than a standard error, and was chosen by it"
     is_close = other["indistinguishable"]
     if pd.isna(is_close):
         return f"{made}; it ranks before {alone}, with which it cannot be compared"

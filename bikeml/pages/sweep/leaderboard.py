@@ -10,7 +10,7 @@ import pandas as pd
 from bikeml.config.overrides import change_command
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
-from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best, score_choice
+from bikeml.evaluation.uncertainty.comparison import Comparison, compare_with_best
 from bikeml.pages.numbers import is_rounding_error
 from bikeml.pages.sweep.entries import read_split
 from bikeml.records.run import RunRecord
@@ -35,9 +35,9 @@ def build_leaderboard(sweep: Sweep) -> pd.DataFrame:
 
     The sweep's metric ranks them; the columns of its values have the names of :class:`Metric`.
 
-    Cells of equal score are in override order. A blend is first unless choosing the best cell is worth more. A cell
-    that was scored on other rows than the best one (another table or split) has a rank but no difference. If only one
-    of the two was tuned on these rows, the difference has no interval. The intervals hold for all cells at once; see
+    Cells of equal score are in override order. A blend within one standard error of the best cell is first. A cell that
+    was scored on other rows than the best one (another table or split) has a rank but no difference. If only one of the
+    two was tuned on these rows, the difference has no interval. The intervals hold for all cells at once; see
     :mod:`bikeml.evaluation.uncertainty.comparison`.
     """
     metric = find_metric(sweep.record.rank)
@@ -165,19 +165,21 @@ def _rank(sweep: Sweep, metric: Metric) -> dict[int, RunRecord]:
     """
     Return the records of the cells with a score, by the number of the cell, best first.
 
-    A blend is first unless choosing the best cell is worth more: its weights were chosen without the fold that they are
-    scored on, and the cell that scores best was not.
+    A blend within one standard error of the best cell is first: the score of that cell is too high, since it was chosen
+    by it among all, and the weights of a blend are chosen without the fold that they are scored on. Source: Breiman,
+    Friedman, Olshen and Stone, Classification and Regression Trees (1984), of the rule.
     """
     records = {outcome.cell.number: outcome.record for outcome in sweep.outcomes if outcome.record}
     scores = {number: record.metrics.get(metric.mean) for number, record in records.items()}
     kept = {number: metric.sign * score for number, score in scores.items() if score is not None}
     ranked = {number: records[number] for number in sorted(kept, key=kept.__getitem__, reverse=True)}
     compared = _find_compared(_find_on_same_folds(ranked, metric))
-    found = {number: metric.sign * np.array(_get_scores(record, metric)) for number, record in compared.items()}
-    blends = {each.cell.number for each in sweep.outcomes if each.cell.is_blend}
-    cells = [scores for number, scores in found.items() if number not in blends]
-    ahead = [blend for blend in blends & found.keys() if cells and found[blend].mean() >= score_choice(np.array(cells))]
-    return {blend: ranked[blend] for blend in ahead} | ranked
+    blends = compared.keys() & {outcome.cell.number for outcome in sweep.outcomes if outcome.cell.is_blend}
+    if not blends or len(compared) == 1:
+        return ranked
+    found = _compare(compared, metric)
+    close = dict(zip(compared, found.differences + found.standard_errors >= 0, strict=True))
+    return {blend: ranked[blend] for blend in blends if close[blend]} | ranked
 
 
 def _find_differences(ranked: Mapping[int, RunRecord], metric: Metric, rope: float) -> dict[int, dict[str, Any]]:
