@@ -74,7 +74,7 @@ def test_the_page_of_many_keys_has_one_column_of_what_cells_set_and_tells_what_w
     assert re.findall(r"of each cell by ([\w.]+);", rest) == ["model", "target"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_table_of_negative_targets_has_a_leaderboard_of_the_cells_that_take_it(bikeml_main, workdir, capsys):
     path = write_table(np.sin(np.arange(80)) - 2, x=np.sqrt(np.arange(80)), constant=1)
     lines = 'sweep.cells=["model=ridge", "model=ridge target=sqrt", "model=svr target=standard"]'

@@ -139,6 +139,7 @@ def test_redirected_output_has_no_colour_codes_and_no_blank_lines() -> None:
     assert [line for line in done.stderr.splitlines() if not line.strip()] == []
 
 
+@pytest.mark.long
 @pytest.mark.slow  # an MLflow server must start
 @pytest.mark.usefixtures("workspace")
 def test_a_run_in_the_workspace_is_looked_at_in_the_studio(bikeml_main: Main, capsys: Shown) -> None:
@@ -167,6 +168,7 @@ def test_a_job_has_the_identity_that_is_asked_for(
     assert workspace.workspace.clusters["cpu-cluster"].has_identity == (identity == "managed")
 
 
+@pytest.mark.long
 def test_a_managed_identity_that_the_cluster_lacks_is_named(
     sweep: Main, workspace: LoopbackAzureML, capsys: Shown
 ) -> None:

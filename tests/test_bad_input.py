@@ -402,7 +402,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_half_written(refuse, full
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_disk_too_full_for_a_warning_in_the_log_is_told_once(workdir):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
     code = f"{limit}from bikeml.__main__ import main; main()"  # joblib warns that it can make no semaphore

@@ -121,7 +121,7 @@ def check(bikeml_main, drawn):
             assert [path.name for path in folder.rglob("*")] == ["table.csv"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=inputs())
 def test_any_input_is_run_or_refused_in_words(bikeml_main, drawn):

@@ -101,7 +101,7 @@ def test_a_card_of_many_cells_is_short(workdir):
     assert len(card) < 20_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_card_is_silent_and_legible_in_a_browser(cards, look, tmp_path, scheme, width):

@@ -15,7 +15,6 @@ LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "submitit": ("hydra/launcher=submitit_local",),
 }
-CASES = [LAUNCHERS["joblib"], pytest.param(LAUNCHERS["submitit"], marks=pytest.mark.long)]
 
 
 class AnotherLauncher:
@@ -28,8 +27,8 @@ class AnotherLauncher:
         self.launched.append(job_overrides)
 
 
-@pytest.mark.parametrize("words", CASES, ids=LAUNCHERS)
-@pytest.mark.slow
+@pytest.mark.parametrize("words", LAUNCHERS.values(), ids=LAUNCHERS)
+@pytest.mark.long
 @pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning"

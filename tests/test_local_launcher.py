@@ -167,12 +167,12 @@ def test_a_result_that_cannot_be_recorded_stays_a_result_and_is_told(run, left, 
 
 @pytest.mark.slow
 def test_a_cell_that_outlasts_the_budget_is_stopped_and_left_out_with_those_after_it(run, workdir):
-    statuses, begun = run("quick=1", "sleep=600", "quick=2", size=1, budget=3.0)
+    statuses, begun = run("quick=1", "sleep=600", "quick=2", size=1, budget=10.0)
     assert statuses == ["finished", "left out", "left out"]
     assert begun == [0, 1]
     assert read_reason(workdir, 1).startswith("stopped after ")
-    assert read_reason(workdir, 1).endswith(" s, when sweep.budget_seconds=3 was used up")
-    assert read_reason(workdir, 2) == "sweep.budget_seconds=3 was used up before it began"
+    assert read_reason(workdir, 1).endswith(" s, when sweep.budget_seconds=10 was used up")
+    assert read_reason(workdir, 2) == "sweep.budget_seconds=10 was used up before it began"
     assert not SweepFolder(workdir / "sweep").look().has_failures
 
 

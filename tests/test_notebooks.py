@@ -39,11 +39,8 @@ def mask(text):
     return text
 
 
-@pytest.mark.parametrize(
-    "file",
-    [NOTEBOOKS[0], *(pytest.param(file, marks=pytest.mark.long) for file in NOTEBOOKS[1:])],
-    ids=lambda file: file.stem,
-)
+@pytest.mark.long
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_of_the_docs_shows_what_it_stores(file, workdir):
     stored, shown = (nbformat.read(file, as_version=4) for _ in range(2))
     execute(shown, workdir)
@@ -82,6 +79,7 @@ def test_the_progress_line_changes_while_a_cell_runs(workdir):
     assert re.search(r"2 \['2 done, 0 running, 0 failed, best .* 2/2', ''\]", said)
 
 
+@pytest.mark.long
 def test_a_mistake_in_a_notebook_is_one_message(workdir):
     (cell,) = run_cells(workdir, "import bikeml\nbikeml.run('model=nosuch')", tags=["raises-exception"])
     (error,) = [output for output in cell.outputs if output.output_type == "error"]
@@ -90,6 +88,7 @@ def test_a_mistake_in_a_notebook_is_one_message(workdir):
     assert error.evalue.startswith("model has no option 'nosuch'")
 
 
+@pytest.mark.long
 def test_a_sweep_in_worker_processes_does_not_run_the_notebook_again(workdir):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the joblib extra is not installed")
     words = f"'model=baseline,linear', 'hydra/launcher=joblib', 'hydra.launcher.n_jobs=2', {FAST}"

@@ -180,7 +180,7 @@ def test_a_run_that_is_named_by_its_folder_needs_no_store_and_no_mlflow(recorded
     np.testing.assert_array_equal(pd.read_csv("out.csv")["predicted"], expected(recorded))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_is_no_error(store):
     command = f"{sys.executable} -m bikeml predict 2> err | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)

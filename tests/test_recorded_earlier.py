@@ -86,7 +86,7 @@ def test_an_earlier_run_is_registered_and_found_by_its_alias(call_task, earlier,
     assert status == 0, err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_earlier_run_without_git_is_reproduced_by_the_code_of_today(earlier):
     result = result_of(earlier / "lasso")
     done = run_again_now(result["run_id"])

@@ -165,7 +165,7 @@ def test_the_pages_of_a_sweep_are_drawn_by_the_recorder_or_here_if_it_dies(monke
     assert drawn == [("sweep", "board", 1.0)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_recorder_of_a_sweep_imports_no_scikit_learn():
     script = """
 import sys

@@ -257,7 +257,7 @@ def test_more_workers_change_nothing(backend):
     assert shared.fingerprint == alone.fingerprint
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_a_dask_cluster_of_two_worker_processes_changes_nothing():
     from distributed import Client, LocalCluster

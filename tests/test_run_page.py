@@ -392,7 +392,7 @@ def test_the_figures_are_drawn_once_for_pictures_and_page(tmp_path, monkeypatch)
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in FIGURES)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_of_a_page_work_as_they_stand(workdir, bikeml_main):
     """Each is read from the page and run in a folder with a table new.csv."""
     fast = ["evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1", "tracking=none"]

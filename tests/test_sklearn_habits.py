@@ -59,7 +59,7 @@ def test_the_rules_of_a_tree_are_written_if_its_columns_have_no_or_the_same_name
     assert "|--- " in (run.folder / "tree.txt").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["rf", "linear"])
 def test_a_run_is_judged_by_several_workers_to_the_same_digits(model, workdir):
     options = (*FAST, "tracking=none", f"model={model}")
