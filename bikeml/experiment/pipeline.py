@@ -58,10 +58,8 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     # trees take gaps in dense arrays only, and HistGradientBoosting of scikit-learn 1.9 fails on a column of gaps alone
     keep_imputers = sparse or _is_empty_in_a_fold(X[[*columns["numeric"], *columns["date"]]], folds)
     steps = steps_by_kind(config, keep_imputers=keep_imputers)
-    are_searched = list_searched(config) & {"numeric", "categorical"}
-    if steps["numeric"] == steps["categorical"] and not are_searched:  # the same steps keep them in table order
-        both = {*columns["numeric"], *columns["categorical"]}
-        columns = {"columns": [name for name in X.columns if name in both], **columns, "numeric": [], "categorical": []}
+    if steps["numeric"] == steps["categorical"] and not list_searched(config) & {"numeric", "categorical"}:
+        columns = _merge(columns, X)  # the same steps keep them in table order
         steps["columns"] = steps["numeric"]
     is_native = config.preprocessing.native_categories
     if is_native:
@@ -82,6 +80,11 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
         model = tell_categories(model, transformers, columns["categorical"])
     model = place_constraints(model, transformers, X)
     return Pipeline([*transformers.steps, (REGRESSOR, transform_target(model, build(config.target.transformer)))])
+
+
+def _merge(columns: Mapping[str, list[str]], X: pd.DataFrame) -> dict[str, list[str]]:
+    both = {*columns["numeric"], *columns["categorical"]}
+    return {"columns": [name for name in X.columns if name in both], **columns, "numeric": [], "categorical": []}
 
 
 def build_blend(members: Sequence[Pipeline], weights: Sequence[int]) -> Pipeline:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
 from bikeml.evaluation.choice import check_rank, decide_metrics
-from bikeml.evaluation.evaluate import cross_validation, judge_folds, judge_rows, measure
+from bikeml.evaluation.evaluate import CrossValidation, cross_validation, judge_folds, judge_rows, measure
 from bikeml.evaluation.hints import Rows, find_hints, find_outlier
 from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.scale import fit_scale, predict_scale
@@ -174,30 +174,21 @@ def _recall_folds(
 def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: KnownFolds, announce: Announce) -> Judged:
     """Score the fitted pipeline on the held-out rows, and its parameters on the folds of the training rows."""
     started = time.perf_counter()
-    dates = None if table.dates is None else table.dates.iloc[split.train]
-    key = (table.sha256, table.test_sha256, table.data.model_dump_json(), config.split.model_dump_json())
-    rows = Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test], dates, key)
-    X_test, y_test, names = rows.X_test, table.y[split.test], config.evaluation.metrics
-    estimators = fitted.of_folds or [fitted.pipeline] * len(split.folds)
+    rows = _find_rows(config, table, split)
+    X_test, y_test = rows.X_test, table.y[split.test]
     units = _find_units(config, table, split.test)
     with estimator_errors():
         predicted = fitted.pipeline.predict(X_test)
         announce(f"cross-validating on {len(split.folds) - len(known.predictions)} folds")
-        cv = cross_validation(
-            *(estimators, rows.X_train, rows.y_train, split.folds, names),
-            n_jobs=config.evaluation.n_jobs,
-            known=known.predictions,
-            weights=table.weights_of(split.train),
-        )
+        cv = _cross_validate(config, rows, table.weights_of(split.train), split, fitted, known)
         scale = fit_scale(fitted.pipeline, rows.X_train, rows.y_train, split.folds, cv.predictions)
         scales = None if scale is None else predict_scale(scale, fitted.pipeline, X_test, predicted)
         announce("computing importances")
         importance = compute_importance(fitted.pipeline, X_test, y_test, config.evaluation, units)
-    scored = [split.train[score] for _, score in split.folds]
     held_out = judge_rows(y_test, predicted, config.evaluation, units)
-    of_folds = judge_folds(
-        [table.y[rows] for rows in scored], cv, config.evaluation, _find_units(config, table, np.concatenate(scored))
-    )
+    scored = [split.train[score] for _, score in split.folds]
+    units_of_folds = _find_units(config, table, np.concatenate(scored))
+    of_folds = judge_folds([table.y[rows] for rows in scored], cv, config.evaluation, units_of_folds)
     return Judged(
         predicted=predicted,
         scale=scale,
@@ -217,6 +208,24 @@ def _judge(config: Config, table: Table, split: Split, fitted: Fitted, known: Kn
         ),
         seconds=time.perf_counter() - started,
     )
+
+
+def _cross_validate(
+    config: Config, rows: Rows, weights: np.ndarray | None, split: Split, fitted: Fitted, known: KnownFolds
+) -> CrossValidation:
+    estimators = fitted.of_folds or [fitted.pipeline] * len(split.folds)
+    return cross_validation(
+        *(estimators, rows.X_train, rows.y_train, split.folds, config.evaluation.metrics),
+        n_jobs=config.evaluation.n_jobs,
+        known=known.predictions,
+        weights=weights,
+    )
+
+
+def _find_rows(config: Config, table: Table, split: Split) -> Rows:
+    dates = None if table.dates is None else table.dates.iloc[split.train]
+    key = (table.sha256, table.test_sha256, table.data.model_dump_json(), config.split.model_dump_json())
+    return Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test], dates, key)
 
 
 def _find_units(config: Config, table: Table, rows: np.ndarray) -> Units:

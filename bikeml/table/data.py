@@ -17,9 +17,9 @@ from bikeml.errors import DataError
 from bikeml.system.printable import program
 from bikeml.system.redaction import redact
 from bikeml.system.spelling import show, some
-from bikeml.table.column import parse
+from bikeml.table.column import Column, parse
 from bikeml.table.columns.matching import match_columns
-from bikeml.table.labelled import decide_roles, take_labelled, unfit
+from bikeml.table.labelled import Labelled, decide_roles, take_labelled, unfit
 from bikeml.table.problems import Tolerance, find_problems
 from bikeml.table.reading.dialect import named_columns
 from bikeml.table.reading.table_file import TableFile, read_table_file, say_missing
@@ -77,14 +77,7 @@ def read_table(config: Config, tolerance: Tolerance) -> Table:
 def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
     labelled = decide_roles(take_labelled(file.cells, file.data, redact(file.data.path)), config)
     data, cells = labelled.data, labelled.cells
-    roles = dict.fromkeys(data.allowed, "allowed") | {
-        name: role for role, names in data.roles.items() for name in names
-    }
-    columns = {
-        name: parse(cells[name], name, roles[name], data, pd.Index(labelled.rows))
-        for name in cells.column_names
-        if roles.get(name, "ignored") != "ignored"
-    }
+    columns = _parse(labelled)
     if config.split.kind == "chronological":
         tolerance = tolerance.without_date_gaps()
     features = [*data.features, *(data.dates if config.preprocessing.date else [])]
@@ -116,6 +109,18 @@ def _check(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
         data=data,
         notes=[*file.notes, *labelled.notes],
     )
+
+
+def _parse(labelled: Labelled) -> dict[str, Column]:
+    """Return the columns that have a role, in table order."""
+    data, cells = labelled.data, labelled.cells
+    roles = {name: role for role, names in data.roles.items() for name in names}
+    roles = dict.fromkeys(data.allowed, "allowed") | roles
+    return {
+        name: parse(cells[name], name, roles[name], data, pd.Index(labelled.rows))
+        for name in cells.column_names
+        if roles.get(name, "ignored") != "ignored"
+    }
 
 
 def _read_test(table: Table, path: str, config: Config, tolerance: Tolerance) -> Table:

@@ -100,7 +100,6 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
     entries = compare_rows(sweep, build_entries(sweep, leaderboard), metric)
     ranked = [entry for entry in entries if entry.row["rank"] is not None]
     searched = [entry for entry in ranked if entry.outcome.record and entry.outcome.record.search]
-    records = [entry.outcome.record for entry in ranked if entry.outcome.record]
     others = [find_metric(name.removeprefix("test_")) for name in _find_others(leaderboard, metric)]
     return render(
         "sweep.html.j2",
@@ -130,11 +129,16 @@ def render_report(sweep: Sweep, leaderboard: pd.DataFrame) -> str:
         page_file=CELL_PAGE,
         scale=_find_scale(ranked, metric),
         started=datetime.fromtimestamp(sweep.record.started, UTC),
-        environment=describe_environment(next((record.environment for record in records if record.environment), None)),
+        environment=_describe_environment(ranked),
         groups=[*draw_groups(sweep, ranked, metric), *draw_time(ranked, metric)],
         predictions=list(draw_predictions(sweep, choose_models(ranked), metric)),
         curves=list(islice(draw_curves(sweep, choose_models(searched)), MANY_PANELS)),
     )
+
+
+def _describe_environment(ranked: Sequence[Entry]) -> dict[str, str]:
+    records = (entry.outcome.record for entry in ranked)
+    return describe_environment(next((each.environment for each in records if each and each.environment), None))
 
 
 def _build_filters(

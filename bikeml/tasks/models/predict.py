@@ -68,10 +68,7 @@ def predict(config: Config, options: Options) -> None:
         announce("loading the model")
         recorded, (model, pipeline) = run.fetch_record(Path(folder), CONFIG), fetch_checked(run, Path(folder))
         description = read_description(model)
-        interval = None
-        if options.interval is not None:
-            run.fetch_record(Path(folder), *list_files(recorded))
-            interval = read_interval(recorded, options.interval, config.data, options.given)
+        interval = _fetch_interval(run, recorded, Path(folder), config, options)
         gaps, unseen = pd.Series(0, list(description.inputs)), Unseen(pipeline, read_allowed(recorded))
         rows = read_rows(read_as_trained(config.data, description, options.given), description.inputs, options.key)
         stack.enter_context(closing(rows))
@@ -132,6 +129,15 @@ def _naming_tables(config: Config, run: "RecordedRun") -> Iterator[None]:
             f"the rows of {_shown(config.data.path)}{looks}, with the columns [{some(error.names)}]; run "
             f"{run.run_id[:ID_SHOWN]} was fitted on {own}; {cure}"
         ) from error
+
+
+def _fetch_interval(
+    run: "RecordedRun", recorded: RunFolder, folder: Path, config: Config, options: Options
+) -> Interval | None:
+    if options.interval is None:
+        return None
+    run.fetch_record(folder, *list_files(recorded))
+    return read_interval(recorded, options.interval, config.data, options.given)
 
 
 def predict_chunk(predict: Callable[[pd.DataFrame], np.ndarray], X: pd.DataFrame, path: str) -> np.ndarray:

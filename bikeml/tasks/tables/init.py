@@ -49,13 +49,7 @@ def init(config: Config, options: Options) -> None:
     top = project.file.parent if project else here
     folder = (project and project.config_dir) or top / options.config_dir
     name = options.name or name_option(config.data.path)
-    _check_name(name)
-    file = folder / "data" / f"{name}.yaml"
-    if file.exists():
-        raise ConfigError(
-            f"{_show(file)!r} is there already; choose another with name=NAME, or use it, as in: {program()} explore "
-            f"data={name}"
-        )
+    file = _choose_file(folder, name)
     target = options.target or config.data.target
     data = config.data.model_copy(update={"target": target, "path": _locate(config.data.path, top)})
     with progress() as announce:
@@ -79,6 +73,17 @@ def init(config: Config, options: Options) -> None:
             "next": "\n".join(_list_commands(name)),
         }
     )
+
+
+def _choose_file(folder: Path, name: str) -> Path:
+    _check_name(name)
+    file = folder / "data" / f"{name}.yaml"
+    if file.exists():
+        raise ConfigError(
+            f"{_show(file)!r} is there already; choose another with name=NAME, or use it, as in: {program()} explore "
+            f"data={name}"
+        )
+    return file
 
 
 def _read(config: Config) -> Explorable:
