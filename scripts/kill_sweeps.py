@@ -63,16 +63,21 @@ def find_processes(pid: int) -> dict[str, list[psutil.Process]]:
 
 
 def kill_at_random(process: "subprocess.Popen[bytes]", n_kills: int, seconds: float, chance: random.Random) -> Counter:
-    """Kill up to so many processes of a sweep until its own is killed, or ends; return how many of each role."""
+    """
+    Kill up to so many processes of a sweep until its own is killed, or ends; return how many of each role.
+
+    The role is chosen first and awaited: workers come last, and a sweep that is killed before has none.
+    """
     killed, seen = Counter(), set()
     while killed.total() < n_kills and process.poll() is None:
+        role = chance.choice(ROLES)
+        while process.poll() is None and not find_processes(process.pid)[role]:
+            time.sleep(0.05)
         with suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0.0, seconds / 3))
         found = find_processes(process.pid)
         seen.update(found["all"])
-        there = [role for role in ROLES if found[role]]
-        if process.poll() is None and there:
-            role = chance.choice(there)
+        if process.poll() is None and found[role]:
             with suppress(psutil.Error):
                 chance.choice(found[role]).kill()
                 killed[role] += 1
