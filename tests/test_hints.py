@@ -1,12 +1,16 @@
 """A run says what a colleague would: what makes its score doubtful, and what to do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bikeml.evaluation import hints
+from bikeml.evaluation.choice import decide_metrics
 from bikeml.evaluation.hints import Rows, begs_for_log, find_hints, find_outlier
 from bikeml.evaluation.importance import Importance
+from bikeml.experiment import story
 from bikeml.records.judgement import Importance as RecordedImportance
 from bikeml.records.run_folder import RunFolder
 from bikeml.table.association import find_twins, is_disguise
@@ -245,3 +249,11 @@ def test_what_rows_tell_is_looked_for_once_in_a_sweep_and_again_for_other_rows(m
         assert told.startswith("200 of 200 held-out rows have the same features")
     find(rows._replace(key="one"), "evaluation.random_state=7")
     assert len(looked) == 5
+
+
+def test_rows_with_another_column_are_other_rows():
+    config = decide_metrics(config_of("split.folds=2"))
+    config, table, split = story._read_rows(config)
+    fewer = replace(table, X=table.X.drop(columns="temp"))
+    keys = [story._find_rows(config, each, split).key for each in (table, table, fewer)]
+    assert keys[0] == keys[1] != keys[2]

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     dates: pd.Series | None = None
     """Of the training rows, shape (n_rows,)."""
     key: Hashable = None
-    """Equal for equal rows; None if nobody knows."""
+    """Equal only for equal rows; None if nobody knows."""
 
 
 def find_hints(config: Config, rows: Rows, test_r2: float, importance: Importance) -> Iterator[str]:
