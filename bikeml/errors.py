@@ -11,6 +11,7 @@ The errors that a user can cause.
     ├── ModelFileError   a saved model is missing, damaged, or not trusted
     ├── TrackingError    a run could not be recorded in the tracking store, or read from it
     ├── SweepStoppedError  the cell was skipped, since too many cells had failed
+    ├── LateError          the cell was ended, since it would have outlasted the sweep's budget
     ├── ClusterError     the Azure ML workspace refuses, or cannot be reached
     ├── DetachedError    not a failure: the sweep goes on without this process
     ├── PlannedError     not a failure: only a plan was requested, and it was shown
@@ -92,6 +93,10 @@ class BlendError(ConfigError):
 
 class SweepStoppedError(BikemlError):
     """The cell of a sweep was skipped, since more cells had failed than sweep.max_failures allows."""
+
+
+class LateError(BikemlError):
+    """The cell of a sweep was ended, since it would have outlasted sweep.budget_seconds."""
 
 
 class ClusterError(BikemlError):

@@ -5,13 +5,14 @@ import signal
 import time
 from pathlib import Path
 
-from bikeml.errors import TrackingError
+from bikeml.errors import LateError, TrackingError
 from bikeml.multirun.local.publication import Publication
 from bikeml.records.run_folder import RunFolder
+from bikeml.records.sweep import LeftOutRecord
 from tests.builders import run_record, write_run
 
 
-def act(_, job):
+def act(_, job, until):
     """What a worker does in place of a cell: sleep, leave a result, or die."""
     folder, done = Path(job.environment["folder"]) / job.planned.folder, Path(job.environment["done"])
     folder.mkdir(exist_ok=True)
@@ -25,19 +26,22 @@ def act(_, job):
             time.sleep(0.01)
         if key == "die" and int(value) >= len(done.read_text().split()):
             os.kill(os.getpid(), signal.SIGKILL)
+        if key == "late" and until < time.time() + float(value):
+            LeftOutRecord(reason="it would be late").write(folder)
+            raise LateError("it would be late")
     write_run(folder, run_record(name=str(job.planned.number)))
     (folder / "report.html").touch()
 
 
-def die_judged(packed, job):
-    act(packed, job)
+def die_judged(packed, job, until):
+    act(packed, job, until)
     (Path(job.environment["folder"]) / job.planned.folder / "report.html").unlink()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave(packed, job):
+def leave(packed, job, until):
     """Leave the result to be recorded, as a cell does whose launcher has a recorder."""
-    act(packed, job)
+    act(packed, job, until)
     folder = RunFolder(Path(job.environment["folder"]) / job.planned.folder)
     return [Publication(folder, job.planned.config, is_cell=True)]
 

@@ -176,6 +176,17 @@ def test_a_cell_that_outlasts_the_budget_is_stopped_and_left_out_with_those_afte
     assert not SweepFolder(workdir / "sweep").look().has_failures
 
 
+def test_a_cell_that_would_be_late_ends_itself_and_those_after_it_run(run, workdir):
+    statuses, begun = run("quick=1", "late=600", "quick=2", "late=1", size=1, budget=60)
+    assert statuses == ["finished", "left out", "finished", "finished"]
+    assert begun == [0, 1, 2, 3]
+    assert read_reason(workdir, 1) == "it would be late"
+
+
+def test_a_cell_on_which_the_sweep_waits_is_never_late(run):
+    assert run("late=600", "quick=1", size=1, budget=60)[0] == ["finished", "finished"]
+
+
 def test_the_first_cell_runs_to_its_end_whatever_the_budget(run):
     statuses, _ = run("sleep=1.5", "sleep=600", "quick=1", budget=0.01)
     assert statuses == ["finished", "left out", "left out"]

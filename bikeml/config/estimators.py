@@ -43,12 +43,13 @@ class PreprocessingConfig(Section):
 
     Columns of dates and of text are features only if their kind has steps. The keys of `columns` are names or patterns;
     `after` has the steps that all encoded columns pass. With `native_categories` the model is told which of its columns
-    are categories.
+    are categories, and with `text_as_categories` each text is a level of a category.
     """
 
     impute: Annotated[Literal["always", "if_needed"], AddedLater("always")]
     cardinality_threshold: Annotated[Annotated[int, Field(ge=1)] | None, AddedLater(None)]
     native_categories: Annotated[bool, AddedLater(default=False)]
+    text_as_categories: Annotated[bool, AddedLater(default=False)]
     numeric: Steps
     categorical: Steps
     high_cardinality: Annotated[Steps, AddedLater({})]

@@ -17,7 +17,7 @@ from sklearn.compose import ColumnTransformer
 from bikeml.config.composition import config_dir
 from bikeml.config.estimators import Steps
 from bikeml.config.schema import Config
-from bikeml.errors import ConfigError, FitError
+from bikeml.errors import ConfigError, FitError, LateError
 from bikeml.evaluation.choice import find_metric_problems
 from bikeml.evaluation.weights import NOT_ROUTED, find_unweighted, takes_weights
 from bikeml.experiment.encoding.native import find_native_problems, takes_categories
@@ -34,7 +34,10 @@ from bikeml.experiment.pipeline import (
     takes_gaps,
 )
 from bikeml.experiment.searching.scoring import find_scoring_problems
+from bikeml.system.clock import seconds_left
 from bikeml.table.problems import Tolerance
+from bikeml.table.split import Fold
+from bikeml.terminal.numbers import show_count
 
 
 def check_estimators(config: Config) -> None:
@@ -52,7 +55,9 @@ def check_estimators(config: Config) -> None:
         for name in config.preprocessing.after.keys() & {"preprocessor", REGRESSOR}
     ]
     problems += _group_problems(config)
-    if config.data.roles["text"] and not (config.preprocessing.text or config.preprocessing.columns):
+    preprocessing = config.preprocessing
+    has_place_for_text = preprocessing.text_as_categories or preprocessing.text or preprocessing.columns
+    if config.data.roles["text"] and not has_place_for_text:
         problems.append(say_text_has_no_steps(config.data.roles["text"]))
     if not problems and config.preprocessing.native_categories:
         problems += _native_problems(config)
@@ -87,6 +92,22 @@ def check_rows(config: Config, y: np.ndarray, rows: np.ndarray) -> None:
             "much faster than its rows; choose another model, or set model.max_rows to more, or null for any number"
         )
     check_target(build(config.target.transformer), y, rows)
+
+
+def check_time(seconds: float, folds: Sequence[Fold], n_rows: int) -> None:
+    """
+    Raise LateError if the folds cannot be fitted in the time left.
+
+    `seconds` is what the fit on all `n_rows` training rows took. The time of a fit grows with the square of its rows at
+    most, but for a few models that take few rows.
+    """
+    left = max(0.0, seconds_left())
+    expected = seconds * sum((len(rows) / n_rows) ** 2 for rows, _ in folds)
+    if expected > left:
+        raise LateError(
+            f"its first fit took {seconds:.1f} s, so those of {show_count(len(folds), 'fold')} would take at least "
+            f"{expected:.1f} s, and {left:.1f} s of sweep.budget_seconds were left"
+        )
 
 
 def _check_members(config: Config) -> None:
@@ -171,7 +192,8 @@ def find_tolerance(config: Config) -> Tolerance:
         key: _try_steps(json.dumps(dict.fromkeys(kinds, steps)), gaps_may_pass=gaps_may_pass)
         for key, steps in config.preprocessing.columns.items()
     }
-    return replace(_try_steps(json.dumps(steps), gaps_may_pass=gaps_may_pass), own=own)
+    found = replace(_try_steps(json.dumps(steps), gaps_may_pass=gaps_may_pass), own=own)
+    return replace(found, text_gaps=found.categorical_gaps) if config.preprocessing.text_as_categories else found
 
 
 @lru_cache  # the cells of a sweep share a few preprocessings

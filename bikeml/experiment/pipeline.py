@@ -49,7 +49,7 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     which the pipeline will be fitted too. Raises ConfigError for a column of text without steps, and FitError if the
     encoded columns do not fit into memory.
     """
-    levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in config.data.roles["categorical"]}
+    levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in _find_roles(config)["categorical"]}
     own = match_columns(config.preprocessing.columns, list(X.columns), config.data)
     columns = _columns_by_kind(config, [name for name in X.columns if name not in {*chain(*own.values())}], levels)
     if columns["text"] and not config.preprocessing.text:
@@ -111,11 +111,11 @@ def is_same(fitted: Pipeline, unfitted: Pipeline) -> bool:
 
 def _build_own_parts(config: Config, own: Mapping[str, Sequence[str]], X: pd.DataFrame) -> Iterator[Part]:
     """Yield the entries of a ColumnTransformer for the columns with steps of their own; a key has one for each kind."""
-    data = config.data
+    data, roles = config.data, _find_roles(config)
     for number, (key, names) in enumerate(own.items()):
         steps = _maker(config.preprocessing.columns[key])
         for kind in ("numeric", "categorical", "date", "text"):
-            of_kind = X[[name for name in names if name in data.roles[kind]]]
+            of_kind = X[[name for name in names if name in roles[kind]]]
             for part, *rest in build_parts(kind, steps, of_kind, data.date_format_of, data.categories):
                 yield (f"own_{number}_{part}", *rest)
 
@@ -160,7 +160,16 @@ def is_reproducible(config: Config) -> bool:
 
 def kinds_in_use(config: Config) -> list[str]:
     """Return the kinds of columns that the data may have: without dates, the steps of dates are not even imported."""
-    return [kind for kind in KINDS if kind not in ("date", "text") or getattr(config.data, kind)]
+    has_text = config.data.text and not config.preprocessing.text_as_categories
+    return [kind for kind in KINDS if {"date": config.data.date, "text": has_text}.get(kind, True)]
+
+
+def _find_roles(config: Config) -> Mapping[str, list[str]]:
+    """Return the columns by the role that they have for the preprocessing, to which text may be a category."""
+    roles = config.data.roles
+    if not config.preprocessing.text_as_categories:
+        return roles
+    return {**roles, "categorical": [*roles["categorical"], *roles["text"]], "text": []}
 
 
 def list_steps(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -179,7 +188,7 @@ def say_text_has_no_steps(columns: Sequence[str]) -> str:
 
 def _columns_by_kind(config: Config, names: Sequence[str], levels: Mapping[str, int]) -> dict[str, list[str]]:
     """Return those of the columns that have steps, by kind; a date without steps is no feature."""
-    roles, threshold = config.data.roles, config.preprocessing.cardinality_threshold
+    roles, threshold = _find_roles(config), config.preprocessing.cardinality_threshold
     columns = {kind: [name for name in names if name in roles.get(kind, ())] for kind in KINDS}
     if threshold is not None and config.preprocessing.high_cardinality:
         columns["high_cardinality"] = [name for name in columns["categorical"] if levels[name] > threshold]

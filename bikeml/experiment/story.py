@@ -18,7 +18,7 @@ from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.scale import fit_scale, predict_scale
 from bikeml.evaluation.threads import ROWS_FOR_THREADS
 from bikeml.evaluation.uncertainty.units import Units
-from bikeml.experiment.check import check_estimators, find_tolerance
+from bikeml.experiment.check import check_estimators, check_time, find_tolerance
 from bikeml.experiment.encoding.names import tell_positions
 from bikeml.experiment.fit import Fitted, estimator_errors, fit
 from bikeml.experiment.pipeline import is_reproducible, list_by_column
@@ -96,7 +96,7 @@ def compute(config: Config, invocation: Invocation, announce: Announce = silent,
     Run the experiment of `config`; the folds and the members of a blend that are `known` are not fitted again.
 
     Raises ConfigError or DataError before anything is fitted, FingerprintError if BIKEML_FINGERPRINT is another one,
-    and FitError if an estimator refuses the data.
+    FitError if an estimator refuses the data, and LateError if the folds would take more time than is left.
     """
     started, begun = time.time(), _find_beginning(invocation)
     check_estimators(config)
@@ -109,6 +109,8 @@ def compute(config: Config, invocation: Invocation, announce: Announce = silent,
         config = fitted.outcome.settle(config) if fitted.outcome else config
         identity = identify(config, table.sha256, table.test_sha256)  # a budget has changed it
         folds = _recall_folds(config, table, split, identity, known.recall)
+        if not fitted.outcome and not config.blend:
+            check_time(fitted.seconds, split.folds[len(folds.predictions) :], len(split.train))
         judged = _judge(config, table, split, fitted, folds, announce)
     experiment = Experiment(
         config=config,

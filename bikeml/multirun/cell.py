@@ -15,13 +15,13 @@ import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
 from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
-from bikeml.errors import BikemlError, ConfigError, FitError, SweepStoppedError, TrackingError
+from bikeml.errors import BikemlError, ConfigError, FitError, LateError, SweepStoppedError, TrackingError
 from bikeml.multirun.publish import Publish, publish
 from bikeml.multirun.run import FinishedRun, read_composed, run
 from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
 from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
-from bikeml.records.sweep import SweepRecord
+from bikeml.records.sweep import LeftOutRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.interrupts import find_interrupt
 from bikeml.terminal.machine import find_cause
@@ -79,6 +79,9 @@ def run_cell(composed: DictConfig, then: Publish = publish) -> FinishedRun:
         return run(*asked, then=then)
     except SweepStoppedError:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
+        raise
+    except LateError as error:
+        LeftOutRecord(reason=str(error)).write(folder)
         raise
     except Exception as raised:
         if interrupt := find_interrupt(raised):  # a library has made another error of it

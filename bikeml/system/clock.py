@@ -1,5 +1,6 @@
-"""The moment at which a person began to wait for a command."""
+"""The moment at which a person began to wait for a command, and the one at which what runs is stopped."""
 
+import math
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 _entered: ContextVar[float] = ContextVar("entered")
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 @contextmanager
@@ -24,6 +26,21 @@ def command_entered(seconds_ago: float = 0.0) -> Iterator[None]:
 def entered(otherwise: float) -> float:
     """Return the Unix time at which the command was entered, or `otherwise` if nothing has noted it."""
     return _entered.get(otherwise)
+
+
+@contextmanager
+def stopped_at(until: float) -> Iterator[None]:
+    """Note for the block the Unix time at which it is stopped; infinite if nothing stops it."""
+    token = _until.set(until)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def seconds_left() -> float:
+    """Return the seconds until what runs is stopped."""
+    return _until.get() - time.time()
 
 
 def process_age() -> float:

@@ -31,6 +31,11 @@ class Budget:
         """The seconds until cells must have ended; negative afterwards."""
         return self._deadline - self._clock()
 
+    @property
+    def until(self) -> float:
+        """The Unix time at which a cell that is begun now is stopped; infinite if it runs to its end."""
+        return self._deadline if self.has_finished else math.inf
+
     def see(self, varies: Mapping[str, str], seconds: float) -> None:
         """Note what a cell with these overrides has taken until it was finished."""
         self.has_finished = True

@@ -113,7 +113,7 @@ class Crew:
         if task.publication is not None:
             worker.call(publish_in_worker, self.packed, task.publication)
         else:
-            worker.call(run_in_worker, self.packed, task.job)
+            worker.call(run_in_worker, self.packed, task.job, self.budget.until)
 
     def _has_memory(self) -> bool:
         """Return whether there is memory for one more worker that takes as much as the largest so far."""
@@ -150,7 +150,7 @@ class Crew:
             self._note(task, RecordError(answer.error) if answer.error else answer.value)
             return
         status = self.folder.read_outcome(task.job.planned.cell).status
-        if answer.error is not None and status not in ("finished", "failed"):
+        if answer.error is not None and status not in ("finished", "failed", "left out"):
             write_failure(self._folder_of(task).path, f"the launcher broke: {answer.error}", task.job.words)
         if status == "finished":
             self.budget.see(task.job.planned.varies, time.time() - task.began)

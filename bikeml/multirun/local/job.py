@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from bikeml.errors import BikemlError
 from bikeml.multirun.composed import Job
 from bikeml.multirun.local.publication import Publication, publications_left, publish_cell
+from bikeml.system.clock import stopped_at
 
 OBJECTS_BEFORE_COLLECTION = 10_000
 """As in a command."""
@@ -53,11 +54,15 @@ def run_here(context: HydraContext, task: TaskFunction, job: Job) -> None:
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # close the log of the cell
 
 
-def run_in_worker(packed: bytes, job: Job) -> list[Publication]:
-    """Run a cell in a worker's process, and return what it leaves to be drawn and recorded."""
+def run_in_worker(packed: bytes, job: Job, until: float) -> list[Publication]:
+    """
+    Run a cell in a worker's process, and return what it leaves to be drawn and recorded.
+
+    `until` is the Unix time at which it is stopped, so that it can end before if it will not be ready.
+    """
     surroundings = _enter(packed)
     os.chdir(surroundings.folder)
-    with publications_left() as left:
+    with publications_left() as left, stopped_at(until):
         run_here(surroundings.context, surroundings.task, job)
     return left
 
