@@ -317,6 +317,7 @@ def test_an_error_of_a_cell_names_the_dataframe_and_not_its_file(workdir, houses
     assert "frame-" not in board._repr_html_()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweep_that_was_run_before_is_told(workdir, capsys):
     words = ("model=linear,baseline", "tracking=local", *FAST)
@@ -591,6 +592,7 @@ def test_columns_may_have_any_names(workdir):
     assert len(result.predict(frame.drop(columns=target))) == 60
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_repr_is_short_whatever_the_names_are(workdir, houses):
     long = "x" * 250

@@ -290,6 +290,7 @@ def test_a_test_file_travels_as_another_version_of_the_data(
     assert len(workspace.log.find("data.put")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("tier", "job_tier"), [("low_priority", "spot"), pytest.param("dedicated", "standard", marks=ALIKE)]
@@ -305,6 +306,7 @@ def test_without_a_cluster_jobs_run_on_serverless_nodes_of_the_size_and_tier(
         assert job.spec["queueSettings"]["jobTier"].lower() == job_tier
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_search_keeps_its_checkpoints_in_an_output_of_the_job(sweep: Main, workspace: LoopbackAzureML) -> None:
     assert sweep("model=tree", "search=grid") == 0
@@ -453,6 +455,7 @@ def test_a_sweep_that_outlasts_its_secret_loses_no_result(
     assert len(workspace.log.find("datastores.secrets")) >= 4, "one for the table, and one an hour"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "status"), [("model=linear,tree", 1), pytest.param("model=linear,rf", 3, marks=ALIKE)]
@@ -759,6 +762,7 @@ def test_a_table_that_has_changed_since_the_plan_is_not_sent(
     assert workspace.log.find("data.put") == workspace.log.find("jobs.put") == []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
     sweep: Main,
@@ -782,6 +786,7 @@ def test_jobs_that_cannot_be_cancelled_are_named_with_what_asks_again(
     assert [job.name for job in workspace.jobs.by_name.values() if job.status not in ended] == [name]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweeper_that_is_not_ours_gets_real_values(workspace: LoopbackAzureML, bikeml_main: Main) -> None:
     from hydra.core.utils import JobStatus
@@ -825,6 +830,7 @@ def test_tasks_register_a_table_and_make_a_cluster(
     assert workspace.workspace.clusters["cpu-cluster"].maximum == 4
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_tasks_list_follow_and_cancel_the_jobs_of_a_sweep(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]

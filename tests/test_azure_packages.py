@@ -123,6 +123,7 @@ def test_an_environment_that_is_there_is_taken_and_none_is_made(
     assert ("Preparing" in [status for _, status in job.history]) == (environment == "azureml:theirs:3")
 
 
+@pytest.mark.long
 def test_an_environment_that_is_not_there_is_refused_before_any_cell(
     sweep: Main, workspace: LoopbackAzureML, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_queue_without_room_is_named_in_the_clusters_words(
     assert expected in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_what_a_job_waits_for_is_kept_in_its_cells_folder(sweep: Main, workspace: LoopbackAzureML) -> None:
     workspace.lifecycle.timings.image_build = 600
     assert sweep("model=linear", "hydra.launcher.wait=false") == 3
@@ -145,6 +146,7 @@ def test_what_a_job_waits_for_is_kept_in_its_cells_folder(sweep: Main, workspace
     assert (job.status, job.reason) == ("Starting", None)
 
 
+@pytest.mark.long
 def test_the_log_of_a_cell_is_followed_by_number_and_by_name(
     sweep: Main, workspace: LoopbackAzureML, capsys: Shown
 ) -> None:
@@ -161,6 +163,7 @@ def test_the_log_of_a_cell_is_followed_by_number_and_by_name(
         assert re.fullmatch(r"bikeml: bikeml-\S+: Failed, https://\S+\n", shown.err)
 
 
+@pytest.mark.long
 def test_a_cell_that_is_not_there_is_named(sweep: Main, workspace: LoopbackAzureML, capsys: Shown) -> None:
     assert sweep("model=linear") == 0
     for cell, message in (

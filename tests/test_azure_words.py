@@ -150,6 +150,7 @@ def test_a_run_in_the_workspace_is_looked_at_in_the_studio(bikeml_main: Main, ca
     assert "mlflow ui" not in shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("identity", "expected"),
     [

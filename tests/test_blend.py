@@ -115,6 +115,7 @@ def test_each_fold_is_scored_with_the_weights_that_its_rows_did_not_choose(blend
         np.testing.assert_allclose(of_fold["predicted"], np.average(predicted, axis=0, weights=weights), rtol=1e-12)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_blend_that_is_fitted_anew_has_the_figures_of_the_one_made_of_fitted_cells(blended, workdir):
     sections = yaml.safe_load((blended / "blend" / "config.yaml").read_text())
@@ -246,7 +247,13 @@ def test_weights_that_fit_no_folds_are_refused(blended, call_task, workdir):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("split", [("split=group", "data.group=shop"), ("split=chronological", "data.date=day")])
+@pytest.mark.parametrize(
+    "split",
+    [
+        ("split=group", "data.group=shop"),
+        pytest.param(("split=chronological", "data.date=day"), marks=pytest.mark.long),
+    ],
+)
 def test_a_leaderboard_in_python_is_blended_whatever_its_split(split, workdir, unrendered):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=60), "z": rng.normal(size=60)})

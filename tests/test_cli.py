@@ -186,6 +186,7 @@ def test_a_traceback_is_shown_on_request(bikeml_main, monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_warnings_of_libraries_go_to_the_log_of_the_run(workdir):
     lasso = ("model=lasso", "model.estimator.max_iter=1", "preprocessing=standard")

@@ -302,7 +302,7 @@ def test_a_run_without_its_predictions_is_named(folders):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_the_page_is_accessible_and_never_scrolls_sideways(workdir, look, axe, scheme):
     """In a real browser: six runs, one of them on other rows, with hostile names."""
     importance = Importance(columns=(HOSTILE, "temp"), mean=(0.5, 0.1), std=(0.1, 0.1))

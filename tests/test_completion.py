@@ -65,6 +65,7 @@ def terminal(request):
     terminal.close()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_tab_completes_an_option_a_group_and_a_value(terminal):
     terminal.type("bikeml model=ri\t")

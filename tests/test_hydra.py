@@ -62,6 +62,7 @@ def plan(bikeml_main, monkeypatch):
     return call
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_chdir_moves_neither_store_nor_table_nor_checkpoint_nor_folder(bikeml_main, workdir):
     (workdir / "t.csv").write_bytes(DAILY.read_bytes())
@@ -91,6 +92,7 @@ def test_a_cell_reads_hydras_config_as_the_plan_did(bikeml_main, workdir):
     assert command[-1] == "model=tree"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_number_of_a_cell_is_the_same_in_every_batch_and_where_others_are_reused(bikeml_main, workdir, monkeypatch):
     monkeypatch.setattr("bikeml.multirun.launcher.SERIAL_BATCH", 2)

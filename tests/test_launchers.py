@@ -56,6 +56,7 @@ def test_a_plain_launcher_is_adapted_and_one_that_knows_of_cells_is_not():
     assert plain.launched == [[["a=1"], ["a=2"]]]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_jobs_of_a_sweep_are_counted_from_zero(bikeml_main, monkeypatch):
     counted, launch = [], PlainLauncher.launch

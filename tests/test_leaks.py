@@ -17,7 +17,8 @@ from bikeml.table.split import split_table
 from bikeml.terminal.progress import silent
 from tests.conftest import config_of
 
-PREPROCESSINGS = sorted(file.stem for file in (config_dir() / "preprocessing").glob("*.yaml"))
+NAMES = ("auto preprocessing.text_as_categories=true", "native preprocessing.text_as_categories=true")
+PREPROCESSINGS = [*sorted(file.stem for file in (config_dir() / "preprocessing").glob("*.yaml")), *NAMES]
 TARGETS = sorted(file.stem for file in (config_dir() / "target").glob("*.yaml"))
 ROLES = ("data.numeric=[size,rooms]", "data.date=sold", "data.categories=inferred")
 OF_AUTO = ("data.categorical=[city,street]", "+data.text=[advert]")
@@ -99,9 +100,10 @@ def learn_once(tmp_path_factory):
 
 
 def options(preprocessing):
-    columns = OF_AUTO if preprocessing in ("auto", "native") else CODES if preprocessing == "none" else OF_OTHERS
-    model = ("model=hist_gbr", "model.estimator.max_iter=5") if preprocessing == "native" else ("model=ridge",)
-    return (f"preprocessing={preprocessing}", *model, *columns)
+    option, *more = preprocessing.split()
+    columns = OF_AUTO if option in ("auto", "native") else CODES if option == "none" else OF_OTHERS
+    model = ("model=hist_gbr", "model.estimator.max_iter=5") if option == "native" else ("model=ridge",)
+    return (f"preprocessing={option}", *more, *model, *columns)
 
 
 @pytest.mark.parametrize(

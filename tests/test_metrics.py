@@ -485,6 +485,7 @@ def test_a_sweep_is_ranked_by_the_metric_that_is_asked_for(bikeml_main, capsys, 
     assert list(board["name"]) == ["model=linear", "model=baseline"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_cells_of_different_quantiles_are_ranked_by_r2_and_say_so(bikeml_main, capsys):

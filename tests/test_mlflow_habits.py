@@ -280,6 +280,7 @@ def fails_before_the_fit(message, *overrides):
     assert not Path("out").exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_server_that_refuses_is_found_out_before_the_fit(guarded, monkeypatch):
     refusal = (
@@ -539,6 +540,7 @@ def test_the_model_of_a_store_that_was_moved_is_found(workdir):
     assert mlflow.pyfunc.load_model(f"runs:/{result.run_id}/model")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_server_that_names_a_folder_of_this_machine_gets_and_gives_no_file(workdir):
     (workdir / "server").mkdir()

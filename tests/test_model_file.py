@@ -90,6 +90,7 @@ def test_a_missing_model_is_named(workdir):
         load_pipeline(workdir)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_lean_skops_walks_through_nothing_and_models_load_all_the_same(workdir):
     script = """

@@ -307,7 +307,7 @@ def use(run_id: str, folder: Path, to: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", [*FOLDERS[:2], *(pytest.param(name, marks=pytest.mark.long) for name in FOLDERS[2:])])
 def test_a_store_in_a_folder_of_any_name_is_used_and_moved_and_copied(name, workdir, record_here, monkeypatch):
     first, moved, copied = workdir / "first" / name, workdir / "moved" / name, workdir / f"copy {name}"
     first.parent.mkdir()
@@ -376,6 +376,7 @@ def test_a_filter_of_the_store_finds_just_the_value(value, workdir):
         assert [run.info.run_id for run in client.search_runs([experiment], condition)] == [mine]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["it's", "both ' and \"", LINE_BREAK, "温\\"])
 def test_the_best_run_is_found_whatever_its_target_is_called(target, workdir):

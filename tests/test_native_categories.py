@@ -131,3 +131,15 @@ def test_a_search_is_shared_and_its_result_loaded(model, workdir):
     assert result.record.search.counts["fits_avoided"] == result.record.search.counts["fits"]
     rows = X.head()
     np.testing.assert_array_equal(bikeml.load("out").pipeline.predict(rows), result.pipeline.predict(rows))
+
+
+def test_a_text_is_a_level_to_the_model_too_if_text_counts_as_categories(model, tmp_path):
+    pipeline = build_pipeline(config_native(model, "preprocessing.text_as_categories=true"), X).fit(X, Y)
+    assert TOLD[model](pipeline[-1]) == [0, 1, 2]
+    assert {*list_categories(pipeline)} == {"advert", "street", "city"}
+    rows = X.head(6).assign(advert=["never seen", None, np.nan, *X["advert"].iloc[3:6]])
+    predicted = pipeline.predict(rows)
+    assert np.isfinite(predicted).all()
+    write_folder(pipeline, X.head(), "f" * 64, tmp_path / "model")
+    loaded = check_folder(tmp_path / "model", hash_model(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict(rows), predicted)

@@ -136,6 +136,7 @@ def test_a_sweeper_that_minimizes_the_score_is_refused():
     _refuse_minimizing(OmegaConf.create({"direction": "maximize"}))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_of_a_loss_the_smallest_is_looked_for(bikeml_main, workdir, monkeypatch):
     told, tell = [], Study.tell
@@ -146,6 +147,7 @@ def test_of_a_loss_the_smallest_is_looked_for(bikeml_main, workdir, monkeypatch)
     assert SweepFolder(workdir / "sweep").read().rank == "mae"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_cells_whose_scores_cannot_be_compared_end_the_sweep_with_the_cure(bikeml_main, workdir, capsys):
     model = ("model=gbr", "model.estimator.n_estimators=2", "model.estimator.loss=quantile", "tracking=none")

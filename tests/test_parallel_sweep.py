@@ -66,6 +66,7 @@ print(len(board), board.failures)
 """
 
 
+@pytest.mark.long
 def test_a_script_without_a_guard_runs_once(workdir):
     (workdir / "script.py").write_text(SCRIPT)
     done = subprocess.run([sys.executable, "script.py"], check=False, capture_output=True, text=True, timeout=600)
@@ -87,6 +88,7 @@ def test_a_killed_worker_and_a_killed_recorder_cost_nothing_but_time(workdir):
     assert_gone(killed)
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_workers_and_leaves_no_run_running(workdir):
     process = start("model=svr,rf,gbr,extra_trees", "tracking=local", TWO, cwd=workdir)
     workers = find_workers(process, workdir / "sweep", 2)
@@ -100,6 +102,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_no_run_running(workdir):
     assert "RUNNING" not in statuses_of(workdir)
 
 
+@pytest.mark.long
 def test_a_budget_of_a_second_has_a_result(workdir):
     process = start("model=linear,rf,gbr,svr", "tracking=none", "sweep.budget_seconds=1", TWO, cwd=workdir)
     out, err = process.communicate(timeout=600)

@@ -160,6 +160,7 @@ def test_chunks_and_formats_change_nothing(call, recorded, workdir, monkeypatch,
     assert not list(workdir.glob(".*"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_rows_come_from_the_standard_input_and_go_to_the_standard_output(store, recorded):
     command = [sys.executable, "-m", "bikeml", "predict", "data.path=-", f"run={recorded[1].run_id[:8]}"]

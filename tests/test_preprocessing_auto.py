@@ -101,7 +101,13 @@ FEW_TREES = dict.fromkeys(("rf", "extra_trees", "gbr"), ("model.estimator.n_esti
 @pytest.mark.filterwarnings(
     "ignore:The optimal value found for dimension"
 )  # a Gaussian process at a bound of its kernel
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, marks=pytest.mark.long if model in ("stacking", "voting") else ())  # fit all others
+        for model in MODELS
+    ],
+)
 def test_every_model_fits_every_kind_and_answers_the_same_after_loading(model, tmp_path):
     pipeline = fit(f"model={model}", *FEW_TREES.get(model, ()))
     expected = pipeline.predict(ASKED)
@@ -140,6 +146,7 @@ def test_gaps_are_filled_only_for_models_that_do_not_take_them(overrides, n_impu
 NO_GAPS = X.bfill().ffill()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", "hist_gbr"])
 @pytest.mark.parametrize("rows", [X, NO_GAPS], ids=["gaps", "no gaps in training"])
@@ -173,6 +180,7 @@ def test_plain_mlflow_answers_the_same(tmp_path):
         assert model.predict(rows).tolist() == expected
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_real_scoring_server_answers_the_same(tmp_path):
     from bikeml.system.servers import wait_until_it_answers
@@ -385,3 +393,32 @@ def test_a_home_that_cannot_be_written_does_not_keep_skrub_from_being_imported(h
     monkeypatch.delenv("SKB_DATA_DIRECTORY")
     importlib.reload(bikeml.experiment)
     assert Path(_get_default_data_dir()).is_dir()
+
+
+NAMES = "preprocessing.text_as_categories=true"
+
+
+def test_text_can_be_a_category_that_is_encoded_by_its_levels():
+    few = X.assign(advert=X["advert"].where(X["advert"].isna(), X["advert"].str.split().str[0]))
+    one_hot = fit("model=ridge", NAMES, rows=few)
+    assert [column for column in name_features(one_hot[0]) if column.startswith("advert")] == [
+        f"advert_{word}" for word in [*sorted(few["advert"].dropna().unique()), "nan"]
+    ]
+    many = fit("model=ridge", NAMES)
+    assert [column for column in name_features(many[0]) if column.startswith("advert")] == ["advert"]
+    expected = many.predict(ASKED)
+    assert np.isfinite(expected).all()
+    assert "HashingVectorizer" not in repr(many.get_params())
+
+
+def test_text_as_categories_takes_gaps_as_the_categories_do_and_needs_no_steps_for_text():
+    for preprocessing, takes in {"auto": True, "standard": True, "none": False}.items():
+        config = config_of(*KINDS, f"preprocessing={preprocessing}", f"++{NAMES}", "model=ridge")
+        check_estimators(config)
+        assert find_tolerance(config).text_gaps is takes is find_tolerance(config).categorical_gaps
+
+
+def test_text_as_categories_is_part_of_the_result_and_leaves_earlier_fingerprints_alone():
+    ours, names = (fingerprint(identify(config_of(*KINDS, *more), "a" * 64)) for more in ([], [NAMES]))
+    assert ours != names
+    assert ours == fingerprint(identify(config_of(*KINDS, "preprocessing.text_as_categories=false"), "a" * 64))

@@ -103,7 +103,7 @@ def test_an_earlier_run_without_git_is_reproduced_by_the_code_of_today(earlier):
 
 @has_its_commit
 @pytest.mark.slow
-@pytest.mark.parametrize("run", RUNS[1:])
+@pytest.mark.parametrize("run", [RUNS[1], *(pytest.param(run, marks=pytest.mark.long) for run in RUNS[2:])])
 def test_an_earlier_run_is_reproduced_by_its_own_commit_and_changes(earlier, run):
     result = result_of(earlier / run)
     done = run_again_now(result["run_id"])
@@ -143,6 +143,7 @@ def test_nothing_of_an_earlier_run_names_the_machine_that_made_it():
     assert set(re.findall('"host": "([^"]*)"', dump.read_text())) == {"elsewhere"}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "param", "value"), [("lasso", "model.estimator.alpha", "1.0"), ("rf", "search.scoring", "r2")]

@@ -262,6 +262,7 @@ def test_a_recorder_beside_leaves_what_one_process_leaves(workdir):
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
@@ -298,6 +299,7 @@ def test_ctrl_c_while_it_is_recorded_ends_the_run_and_the_recorder(workdir):
             assert store.execute("SELECT * FROM runs WHERE status = 'RUNNING'").fetchall() == []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_store_that_fails_is_told_as_by_one_process(workdir):
     said = []

@@ -80,6 +80,7 @@ def test_folds_that_were_changed_are_fitted_and_it_is_said(workdir, capsys):
     assert "each fold is fitted, since the recorded ones cannot be taken: run" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweep_takes_the_folds_of_each_of_its_cells(workdir):
     sweep = ["-m", *FAST[1:], "model=tree,linear"]

@@ -60,7 +60,7 @@ def test_progress_counts_every_task_and_clones_have_none():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.long)])
 def test_a_resumed_search_makes_no_recorded_fit_again(workdir, monkeypatch, n_jobs):
     whole = search(workdir / "kept", n_jobs=n_jobs).fit(X, y)
     assert len(list((workdir / "kept").glob("*.json"))) == 6
@@ -247,6 +247,7 @@ def test_a_search_killed_at_random_moments_again_and_again_ends_bit_identical(wo
     assert_resumes_bit_identical(workdir, arguments, kept)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_more_workers_change_nothing(backend):

@@ -369,6 +369,7 @@ def test_a_run_has_its_place_on_the_pages_whatever_names_it(recorded, store):
     assert find_place(config_of(), child.info.run_id).parent_run_id == runs["searched"].run_id
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_every_task_with_a_run_takes_its_folder_without_any_store(recorded, workdir, call_task):
     """Those that serve and deploy fetch the model as predict does."""

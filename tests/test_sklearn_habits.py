@@ -44,6 +44,7 @@ def test_an_iterative_imputer_needs_no_switch():
     assert np.isfinite(pipeline.predict(X)).all()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "step",

@@ -285,7 +285,14 @@ def test_a_row_needs_a_group(workdir, lists, patient, overrides, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["split=group", "data.group=mnth"], ["split=stratified"], ["split.shuffle=false"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["split=group", "data.group=mnth"],
+        pytest.param(["split=stratified"], marks=pytest.mark.long),
+        pytest.param(["split.shuffle=false"], marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.usefixtures("unrendered")
 def test_each_kind_runs_with_a_nested_search_and_gives_the_same_again(words):
     fast = ("tracking=none", "model=tree", "search=grid", "model.grid={max_depth: [2, 3]}", "evaluation.nested=true")

@@ -75,6 +75,7 @@ def test_an_interrupt_that_a_library_makes_another_error_of_ends_the_sweep(bikem
     assert list(board_of(workdir / "sweep")["status"]) == ["interrupted", "not run"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_files_and_the_record_come_before_the_words(bikeml_main, workdir, monkeypatch):
     from bikeml.multirun import story
@@ -114,6 +115,7 @@ def test_the_same_experiment_is_run_once(bikeml_main, workdir, capsys):
     assert "cell 1, model=linear search.n_jobs=2, is the same experiment as cell 0" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_cells_that_draw_without_a_seed_are_never_the_same(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=tree", "seed=null", "tracking.run_name=a,b") == 0
@@ -128,6 +130,7 @@ def test_max_failures_leaves_out_the_rest(bikeml_main, workdir, allowed, statuse
     assert list(board_of(workdir / "sweep")["status"]) == statuses
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_difference_does_not_matter_is_recorded_with_the_sweep(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=linear,baseline", "sweep.rope=2") == 0
@@ -185,6 +188,7 @@ def test_a_folder_of_the_users_own_making_is_kept(bikeml_main, workdir):
     assert (workdir / "sweep" / "model=linear" / "result.json").is_file()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweep_in_a_used_folder_takes_nothing_from_the_one_before(bikeml_main, workdir):
     assert bikeml_main("-m", *UNTRACKED, "model=tree", f"{TREES}={FITS},{FAILS}") == 1
@@ -266,6 +270,7 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_so(workdir):
     assert explain() == "seed is 0, the recorded run has 1"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_whose_files_are_gone_is_made_again(bikeml_main, workdir):
     import shutil

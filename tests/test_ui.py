@@ -63,6 +63,7 @@ def browser(tmp_path_factory):
         yield opened
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_link_shows_the_run_with_its_description_and_metrics_and_nothing_is_left(workdir, browser):
     result = bikeml.run("model=tree", *FAST, "hydra.run.dir=out")

@@ -79,6 +79,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_script_without_a_guard_has_workers_and_they_end_with_it_when_it_is_killed(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)

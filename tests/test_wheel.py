@@ -70,6 +70,7 @@ def test_help_is_shown(scripts, tmp_path):
     assert "python -m bikeml" in run([scripts / "python", "-m", "bikeml", "--help"], tmp_path)
 
 
+@pytest.mark.long
 def test_a_sweep_ends_with_its_page(scripts, tmp_path):
     shown = run([scripts / "bikeml", "-m", "model=linear,tree", "tracking=none", "hydra.sweep.dir=sweep"], tmp_path)
     assert "2 cells" in shown
