@@ -350,6 +350,7 @@ def test_a_run_of_this_machine_is_loaded_from_its_own_folder(made, monkeypatch, 
         moved.rename(result.folder)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_in_the_leaderboard_with_its_cause(workdir, houses):
     words = ("model=linear", "split=random,chronological", "tracking=none", *FAST)
     board = bikeml.sweep(*words, data=houses.drop(columns="sold"), target="price")

@@ -82,6 +82,7 @@ def test_a_fingerprint_needs_neither_hydra_nor_an_estimator():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_model_folder_is_written_without_mlflow():
     code = (
         "import sys, pandas; from pathlib import Path; from sklearn.dummy import DummyRegressor; "

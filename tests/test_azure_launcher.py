@@ -243,7 +243,9 @@ def test_a_larger_sweep_submits_only_what_is_new(sweep: Main, workspace: Loopbac
     assert [entry.status for entry in workspace.log.find("codes.put")] == [], "the code is there already"
 
 
-@pytest.mark.parametrize("tracking", ["none", pytest.param("azureml", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "tracking", [pytest.param("none", marks=pytest.mark.long), pytest.param("azureml", marks=pytest.mark.slow)]
+)
 def test_a_job_runs_this_very_experiment(sweep: Main, workspace: LoopbackAzureML, tracking: str) -> None:
     overrides = ("model=tree", "model.estimator.max_depth=3", "tracking.experiment_name=rentals")
     assert sweep(*overrides, f"tracking={tracking}") == 0
@@ -742,6 +744,7 @@ def test_what_is_edited_while_a_launch_goes_on_reaches_none_of_its_jobs(
     assert (code / "config/search/own.yaml").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_table_that_has_changed_since_the_plan_is_not_sent(
     sweep: Main,
     workspace: LoopbackAzureML,

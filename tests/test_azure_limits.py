@@ -77,6 +77,7 @@ def test_everything_is_told_at_once():
     assert len(find_excess(config("azure.compute.name=ab", "azure.data=a/b"))) == 2
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(), st.integers(30, 60))
 def test_a_shortened_value_fits_and_is_equal_to_itself_alone(one, other, most):
     assert len(shorten(one, most)) <= most

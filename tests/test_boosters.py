@@ -55,6 +55,7 @@ def test_it_prints_nothing_warns_of_nothing_and_leaves_no_file(name, workdir, ca
     assert list(workdir.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_digits_do_not_depend_on_the_number_of_threads(name):
     one, three = (fit(name, f"model.estimator.{THREADS.get(name, 'n_jobs')}={n}") for n in (1, 3))
     np.testing.assert_array_equal(one.predict(X), three.predict(X))

@@ -98,6 +98,7 @@ def test_the_seed_reaches_the_models_and_not_the_split():
     assert (config.model.estimator["random_state"], config.split.random_state) == (7, 0)
 
 
+@pytest.mark.slow
 def test_a_users_folder_adds_a_model_with_one_file(bikeml_main, workdir):
     (workdir / "my" / "model").mkdir(parents=True)
     (workdir / "my" / "model" / "neighbours.yaml").write_text(

@@ -97,6 +97,7 @@ def test_a_part_of_the_model_is_an_axis_as_in_scikit_learn(table):
     assert result.pipeline[-1].named_estimators_["b"] == "drop"
 
 
+@pytest.mark.slow
 def test_an_argument_that_the_file_does_not_list_can_be_searched(table):
     grid = "+model.grid={solver: [svd, cholesky]}"
     found = bikeml.run(*FAST, *TABLE, "model=ridge", "~model.estimator.solver", grid).record.search

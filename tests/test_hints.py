@@ -187,6 +187,7 @@ def test_a_run_says_it_at_its_end_and_records_it(wages, bikeml_main, workdir, ca
     assert [f"bikeml: {hint}" for hint in RunFolder(workdir / "out").require().hints] == lines
 
 
+@pytest.mark.slow
 def test_what_the_hint_on_a_skewed_target_proposes_works(wages, bikeml_main, unrendered):
     assert bikeml_main(*wages, *FAST, "model=hist_gbr", "model.estimator.loss=gamma") == 0
 

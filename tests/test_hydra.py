@@ -117,6 +117,7 @@ def test_the_number_of_a_cell_is_the_same_with_another_launcher(bikeml_main, wor
     assert [each["identity"]["config"]["seed"] for each in results(workdir / "sweep")] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_resolved_otherwise_than_planned_does_not_run(bikeml_main, workdir, monkeypatch):
     words = Job.words.fget
     monkeypatch.setattr(Job, "words", property(lambda job: [*words(job), "seed=7"]))
@@ -364,6 +365,7 @@ def test_a_word_of_hydra_that_means_something_else_here_is_refused_with_the_cure
     assert re.search(message, capsys.readouterr().err, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_what_a_sweep_has_once_may_stand_in_a_recipe_that_is_not_swept(bikeml_main, workdir, mine):
     write(mine / "experiment" / "held.yaml", HELD)
     words = ("--config-dir=mine", "experiment=held", *FAST, "tracking=none", "split.folds=2,3")
@@ -413,6 +415,7 @@ def app(monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_an_experiment_runs_inside_another_program_of_hydra(app, workdir):
     seen = []
 
@@ -486,6 +489,7 @@ def compose_cells(*cells):
     return composed
 
 
+@pytest.mark.slow
 def test_cells_that_share_the_composition_of_their_files_are_what_hydra_composes():
     ours, theirs = compose_cells(
         ["model=gbr", "model.estimator.max_depth=4", "seed=7"],

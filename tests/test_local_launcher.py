@@ -187,11 +187,13 @@ def test_a_cell_on_which_the_sweep_waits_is_never_late(run):
     assert run("late=600", "quick=1", size=1, budget=60)[0] == ["finished", "finished"]
 
 
+@pytest.mark.slow
 def test_the_first_cell_runs_to_its_end_whatever_the_budget(run):
     statuses, _ = run("sleep=1.5", "sleep=600", "quick=1", budget=0.01)
     assert statuses == ["finished", "left out", "left out"]
 
 
+@pytest.mark.slow
 def test_until_a_cell_has_finished_the_next_one_runs(run):
     statuses, _ = run("die=9", "sleep=0.5", "quick=1", size=1, budget=0.01)
     assert statuses == ["failed", "finished", "left out"]

@@ -51,6 +51,7 @@ def test_a_store_is_made_once_and_leaves_no_lock(workdir, tmp_path_factory, monk
     assert [*shared.iterdir()] == []
 
 
+@pytest.mark.slow
 def test_a_new_store_has_the_tables_that_mlflow_makes(workdir):
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 

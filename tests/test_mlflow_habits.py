@@ -296,6 +296,7 @@ def test_a_server_that_refuses_is_found_out_before_the_fit(guarded, monkeypatch)
     assert run(f"tracking.uri={guarded}", folder="by name").run_id
 
 
+@pytest.mark.slow
 def test_a_name_and_a_password_in_mlflows_file_count(guarded, workdir, monkeypatch):
     monkeypatch.setenv("HOME", str(workdir))
     (workdir / ".mlflow").mkdir()
@@ -310,6 +311,7 @@ def test_a_lookup_that_is_refused_names_the_variables(guarded):
         find(config_of(f"tracking.uri={guarded}"), "latest")
 
 
+@pytest.mark.slow
 def test_a_path_of_the_server_that_is_not_mlflows_is_found_out_before_the_fit(server):
     fails_before_the_fit(r"is not MLflow's: it answers 404 .*check tracking.uri", f"tracking.uri={server}/wrong")
 
@@ -331,6 +333,7 @@ def test_a_run_that_was_recorded_nowhere_is_recorded_where_the_variable_says(ser
     assert stored.uri == server
 
 
+@pytest.mark.slow
 def test_a_sweep_asks_the_server_before_its_cells(guarded, bikeml_main, capsys):
     assert bikeml_main("-m", *FAST, "model=linear,tree", f"tracking.uri={guarded}", "hydra.sweep.dir=sw") == 1
     assert "refuses this user (401" in capsys.readouterr().err

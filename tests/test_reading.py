@@ -504,6 +504,7 @@ def test_a_decompression_bomb_is_refused(read, monkeypatch, compress):
         read(compress(b"a,y\n" + b"0,0\n" * 2**20))
 
 
+@pytest.mark.slow
 def test_a_table_that_repeats_itself_is_read_in_spite_of_its_compression(read):
     lines = b"a,y\n" + b"0,0\n" * 2**20
     assert read(gzip.compress(lines)).cells.num_rows == 2**20

@@ -242,6 +242,7 @@ def check_drawn_search(drawn):
     assert remark.startswith("shared: one fit serves all values")
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(searches())
 @pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")

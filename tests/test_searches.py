@@ -113,6 +113,7 @@ def test_a_schedule_of_halving_is_that_of_scikit_learn():
     assert Halving([{}] * 27, 3, "n_samples", 500, None, fewest=6)._schedule(600) == [500]
 
 
+@pytest.mark.slow
 def test_optuna_proposes_better_candidates_once_it_has_seen_some_and_none_twice():
     tpe = Tpe([{"x": _Drawn(Range(low=0.0, high=1.0)), "kind": Choice(["good", "bad"])}], 60, random_state=0)
     rounds, seen = tpe.propose(100), []

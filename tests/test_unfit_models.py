@@ -59,6 +59,7 @@ DAMAGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["predict", "register", "serve", "azure deploy"])
 @pytest.mark.parametrize(("damage", "status", "message"), DAMAGES, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_model_that_is_not_fit_is_refused_by_each_task(run, call_task, workdir, task, damage, status, message):

@@ -264,6 +264,7 @@ def test_a_weight_that_the_table_lacks_is_told(table):
         bikeml.run(*table(), "data.weight=wt")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_weighted_run_counts_its_rows_in_every_figure_and_predicts_without_weights(table, workdir):
     words = [*table(), "data.weight=w", "model=ridge", "target=identity", "hydra.run.dir=out"]

@@ -32,6 +32,7 @@ def test_a_process_begins_with_the_given_call_and_variables(worker):
     assert worker.submit(os.getenv, "BIKEML_TOLD").result() == "so"
 
 
+@pytest.mark.slow
 def test_a_killed_call_is_told_as_dead_and_the_next_one_has_a_new_process(worker):
     first = worker.submit(os.getpid).result()
     asleep = worker.submit(time.sleep, 600)

@@ -291,6 +291,7 @@ class TestCommandJob:
         submit(ml_client, distribution=RayDistribution(), instance_count=2)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 class TestData:
     def test_data_upload_file(self, ml_client, azureml, table):
@@ -467,6 +468,7 @@ class TestOnlineEndpoint:
         assert rest("PUT", deployments, "2020-06-01", {}).status_code == 404
 
 
+@pytest.mark.long
 @pytest.mark.slow
 class TestOnlineDeployment:
     def test_online_deployment(self, ml_client, tmp_path):
