@@ -6,11 +6,13 @@ import gzip
 import io
 import json
 import lzma
+import os
 import time
 import tracemalloc
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pandas as pd
@@ -22,6 +24,7 @@ from pyarrow import feather, parquet
 
 from bikeml.config.data import DataConfig
 from bikeml.errors import DataError
+from bikeml.table.reading import table_file
 from bikeml.table.reading.dialect import find_dialect
 from bikeml.table.reading.table_file import open_table_file, read_table_file
 from bikeml.table.reading.text import iter_text
@@ -715,3 +718,62 @@ def test_what_a_csv_writer_writes_is_read_back(cells, separator):
     csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([("a", "b", "y"), *cells])
     read = read_with(text.getvalue().encode(), separator, is_fast=True)
     assert [tuple(row.values()) for row in read] == [tuple(cell or None for cell in row) for row in cells]
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The paths of the files that are opened."""
+    paths, open_source = [], table_file.open_source
+    monkeypatch.setattr(table_file, "open_source", lambda path: paths.append(path) or open_source(path))
+    table_file._last.clear()
+    return paths
+
+
+def write_settled(text: str = "a,y\n1,2\n3,4\n") -> DataConfig:
+    """Write a table that has been as it is for a while."""
+    Path("t.csv").write_text(text)
+    time.sleep(table_file.SETTLED_NANOSECONDS / 1e9 + 0.02)
+    return data_of("t.csv")
+
+
+def test_a_table_that_has_not_changed_is_read_once(opened):
+    data = write_settled()
+    assert read_table_file(data) is read_table_file(data)
+    assert opened == ["t.csv"]
+
+
+def test_a_table_that_has_changed_is_read_again_whatever_its_time_and_size_say(opened):
+    data = write_settled()
+    first, found = read_table_file(data), Path("t.csv").stat()
+    Path("t.csv").write_text("a,y\n1,2\n3,5\n")
+    os.utime("t.csv", ns=(found.st_atime_ns, found.st_mtime_ns))
+    second = read_table_file(data)
+    assert (first.cells["y"][1].as_py(), second.cells["y"][1].as_py()) == ("4", "5")
+    assert first.sha256 != second.sha256
+
+
+def test_a_table_that_may_still_change_is_not_kept(opened):
+    for number in range(3):
+        Path("t.csv").write_text(f"a,y\n1,2\n3,{number}\n")
+        assert read_table_file(data_of("t.csv")).cells["y"][1].as_py() == str(number)
+    assert len(opened) == 3
+
+
+def test_another_way_to_read_a_table_and_one_that_is_large_are_read_anew(opened, monkeypatch):
+    data = write_settled("a;y\n1;2\n3;4\n")
+    read_table_file(data)
+    assert read_table_file(data_of("t.csv", skip_rows=1)).cells.column_names == ["1", "2"]
+    monkeypatch.setattr(table_file, "MOST_KEPT_BYTES", 1)
+    read_table_file(data)
+    read_table_file(data)
+    assert len(opened) == 4
+
+
+def test_what_comes_from_elsewhere_is_never_kept(opened):
+    write_settled()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=".")) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for _ in range(2):
+            read_table_file(data_of(f"http://127.0.0.1:{server.server_port}/t.csv"))
+        server.shutdown()
+    assert len(opened) == 2

@@ -1,9 +1,12 @@
 """Read a table's file of any format: its names, its cells, and how it is written."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import stat
+import time
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -17,13 +20,15 @@ from bikeml.table.reading.cells import is_text
 from bikeml.table.reading.dialect import Dialect, describe_dialect, find_dialect, named_columns
 from bikeml.table.reading.encoding import open_as_utf8
 from bikeml.table.reading.signs import find_signs
-from bikeml.table.reading.source import Source, open_source, reading_errors
+from bikeml.table.reading.source import EMBEDDED, STANDARD_INPUT, Source, open_source, reading_errors
 from bikeml.table.reading.text import iter_text
 from bikeml.table.reading.totals import leave_out_totals
 from bikeml.table.reading.typed import open_excel, open_feather, open_parquet
 
 ROWS_LOOKED_AT = 2_000  # for the signs in numbers
 MISSING_SHOWN = 5
+MOST_KEPT_BYTES = 2**28
+SETTLED_NANOSECONDS = 100_000_000  # a file that has changed since may change again within the same tick of a clock
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,44 @@ class OpenTable:
             )
 
 
+_last: dict[Hashable, TableFile] = {}
+"""The table that was read last, for the next cell of a sweep."""
+
+
 def read_table_file(data: DataConfig) -> TableFile:
     """
-    Read the table at data.path.
+    Read the table at data.path; a file of this machine that is as it was the last time is not read again.
 
     A line of totals at the end and empty columns without a name at the right are left out. Raises DataError if the file
     cannot be read, is not a table, or has one column.
     """
+    key = _identify(data)
+    if key is not None and key in _last:
+        return _last[key]
+    _last.clear()
+    file = _read(data)
+    if key is not None and key == _identify(data) and file.cells.nbytes <= MOST_KEPT_BYTES:
+        _last[key] = file
+    return file
+
+
+def _identify(data: DataConfig) -> Hashable:
+    """Return what tells a table and how it is read; None if it could change without a sign."""
+    if data.path.startswith(EMBEDDED):
+        return data.model_dump_json()
+    if data.path == STANDARD_INPUT:
+        return None
+    try:
+        found = Path(data.path).expanduser().stat()
+    except (OSError, ValueError, RuntimeError):  # a URL, or what cannot be read
+        return None
+    changed = max(found.st_mtime_ns, found.st_ctime_ns)
+    if not stat.S_ISREG(found.st_mode) or time.time_ns() - changed < SETTLED_NANOSECONDS:
+        return None
+    return data.model_dump_json(), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read(data: DataConfig) -> TableFile:
     with open_table_file(data) as file:
         if len(file.names) == 1:
             raise DataError(
