@@ -94,8 +94,8 @@ def read_table_file(data: DataConfig) -> TableFile:
     cannot be read, is not a table, or has one column.
     """
     key = _identify(data)
-    if key is not None and key in _last:
-        return _last[key]
+    if kept := _last.get(key):  # there is none for None
+        return kept
     _last.clear()
     file = _read(data)
     if key is not None and key == _identify(data) and file.cells.nbytes <= MOST_KEPT_BYTES:
