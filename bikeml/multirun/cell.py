@@ -80,8 +80,8 @@ def run_cell(composed: DictConfig, then: Publish = publish) -> FinishedRun:
     except SweepStoppedError:
         folder.rmdir()  # Hydra has made it, and nothing has run in it
         raise
-    except LateError as error:
-        LeftOutRecord(reason=str(error)).write(folder)
+    except LateError as late:
+        LeftOutRecord(reason=str(late)).write(folder)
         raise
     except Exception as raised:
         if interrupt := find_interrupt(raised):  # a library has made another error of it
