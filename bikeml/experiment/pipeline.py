@@ -49,7 +49,8 @@ def build_pipeline(config: Config, X: pd.DataFrame, folds: Iterable[Fold] = ()) 
     which the pipeline will be fitted too. Raises ConfigError for a column of text without steps, and FitError if the
     encoded columns do not fit into memory.
     """
-    levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in _find_roles(config)["categorical"]}
+    categories = _find_roles(config)["categorical"]
+    levels = {name: X[name].nunique(dropna=False) for name in X.columns if name in categories}
     own = match_columns(config.preprocessing.columns, list(X.columns), config.data)
     columns = _columns_by_kind(config, [name for name in X.columns if name not in {*chain(*own.values())}], levels)
     if columns["text"] and not config.preprocessing.text:
@@ -160,8 +161,8 @@ def is_reproducible(config: Config) -> bool:
 
 def kinds_in_use(config: Config) -> list[str]:
     """Return the kinds of columns that the data may have: without dates, the steps of dates are not even imported."""
-    has_text = config.data.text and not config.preprocessing.text_as_categories
-    return [kind for kind in KINDS if {"date": config.data.date, "text": has_text}.get(kind, True)]
+    kinds = [kind for kind in KINDS if kind not in ("date", "text") or getattr(config.data, kind)]
+    return [kind for kind in kinds if kind != "text" or not config.preprocessing.text_as_categories]
 
 
 def _find_roles(config: Config) -> Mapping[str, list[str]]:

@@ -227,12 +227,8 @@ def _cross_validate(
 def _find_rows(config: Config, table: Table, split: Split) -> Rows:
     dates = None if table.dates is None else table.dates.iloc[split.train]
     sections = (table.data.model_dump_json(), config.split.model_dump_json())
-    key = (
-        table.sha256,
-        table.test_sha256,
-        *sections,
-        *table.X.columns,
-    )  # dates are features of some preprocessings only
+    # dates are features of some preprocessings only
+    key = (table.sha256, table.test_sha256, *sections, *table.X.columns)
     return Rows(table.X.iloc[split.train], table.y[split.train], table.X.iloc[split.test], dates, key)
 
 
