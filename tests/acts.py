@@ -1,11 +1,11 @@
-"""What a worker does in place of a cell in tests/test_local_launcher.py; it imports little, since each worker does."""
+"""What a worker does in place of a cell, or when it is asked, in tests/test_local_launcher.py; it imports little, since each worker does."""
 
 import os
 import signal
 import time
 from pathlib import Path
 
-from bikeml.errors import LateError, TrackingError
+from bikeml.errors import DataError, LateError, TrackingError
 from bikeml.multirun.local.publication import Publication
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import LeftOutRecord
@@ -53,3 +53,13 @@ def fail_to_publish(_, publication):
 def publish(_, publication):
     assert publication.config.tracking.uri is None
     (publication.folder.path / "published").touch()
+
+
+def refuse(words):
+    raise DataError(words)
+
+
+def die_elsewhere(pid):
+    if os.getpid() != pid:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "here"

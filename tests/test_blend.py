@@ -15,7 +15,8 @@ import bikeml
 from bikeml.cli import start
 from bikeml.errors import FitError
 from bikeml.experiment.model_file import load_pipeline
-from bikeml.multirun.blending.members import Candidate, check_alike
+from bikeml.multirun.blending.alike import check_alike
+from bikeml.multirun.blending.members import Candidate
 from bikeml.pages.sweep.blend import describe_blend
 from bikeml.records.judgement import read_predictions
 from bikeml.records.run import Search

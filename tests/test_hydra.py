@@ -27,6 +27,8 @@ from bikeml.config.overrides import as_typed, literal
 from bikeml.errors import ConfigError, PlannedError
 from bikeml.multirun import story
 from bikeml.multirun.composed import Job
+from bikeml.multirun.launcher import CellLauncher
+from bikeml.multirun.local.launcher import LocalLauncher
 from bikeml.multirun.sources import find_folders
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.redaction import redact
@@ -55,7 +57,8 @@ def plan(bikeml_main, monkeypatch):
             seen.extend(composed)
             raise PlannedError("seen")
 
-        monkeypatch.setattr(story, "plan_cells", stop)
+        monkeypatch.setattr(story, "_plan", stop)
+        monkeypatch.setattr(LocalLauncher, "warm_up", CellLauncher.warm_up)  # so that nobody is asked elsewhere
         assert bikeml_main("-m", *words) == status
         return seen
 

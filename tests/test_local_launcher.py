@@ -1,6 +1,7 @@
 """The local launcher: cells in several processes, each once, in time, and whatever is killed."""
 
 import math
+import os
 import time
 from collections import deque
 from multiprocessing import Pipe
@@ -8,11 +9,13 @@ from threading import Thread
 
 import pytest
 
-from bikeml.errors import ConfigError, TrackingError
+from bikeml.errors import ConfigError, DataError, TrackingError
 from bikeml.multirun.composed import Job, PlannedCell
 from bikeml.multirun.local import crew as crews
 from bikeml.multirun.local.budget import Budget
 from bikeml.multirun.local.crew import Crew
+from bikeml.multirun.local.helper import Helper
+from bikeml.multirun.local.job import Surroundings
 from bikeml.multirun.local.launcher import LocalLauncher
 from bikeml.multirun.local.recorder import Ended
 from bikeml.records.sweep import SweepRecord
@@ -256,3 +259,35 @@ def test_workers_share_the_cores_and_the_user_s_word_on_openmp_stays(monkeypatch
     monkeypatch.setattr("bikeml.system.workers.cores.count_cores", lambda: 8)
     assert share_cores({"HOME": "x"}, 3) == {"HOME": "x", "OMP_NUM_THREADS": "2", "LOKY_MAX_CPU_COUNT": "2"}
     assert share_cores({"OMP_NUM_THREADS": "5"}, 16)["OMP_NUM_THREADS"] == "5"
+
+
+@pytest.fixture
+def helper(server, workdir):
+    variables = {"OMP_NUM_THREADS": "1", "HOME": "/of/the/sweep"}
+    surroundings = Surroundings(context=None, task=len, name="bikeml", variables=variables, folder=str(workdir))
+    helper = Helper(server, surroundings.pack())
+    yield helper
+    helper.kill()
+
+
+def test_a_question_is_answered_in_a_worker_that_is_like_the_sweep_and_then_runs_cells(helper, workdir):
+    pid = helper.ask(os.getpid)
+    assert pid != os.getpid()
+    assert helper.ask(os.getcwd) == str(workdir)
+    assert helper.ask(os.getenv, "HOME") == "/of/the/sweep"
+    (worker,) = helper.hand_over()
+    assert worker.pid == pid
+    worker.kill()
+    assert helper.ask(os.getpid) not in (pid, os.getpid())
+
+
+def test_what_a_question_raises_is_raised_here(helper):
+    with pytest.raises(DataError, match="no such column"):
+        helper.ask(acts.refuse, "no such column")
+    with pytest.raises(ZeroDivisionError):  # a bug: it has its traceback if it is raised in this process
+        helper.ask(divmod, 1, 0)
+
+
+def test_a_question_whose_worker_dies_is_answered_here(helper):
+    assert helper.ask(acts.die_elsewhere, os.getpid()) == "here"
+    assert helper.ask(os.getpid) != os.getpid()

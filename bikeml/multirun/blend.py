@@ -18,7 +18,7 @@ from bikeml.experiment.model_file import load_recorded
 from bikeml.experiment.story import Known
 from bikeml.multirun.blending.members import Candidate, Mixture, check_same_rows
 from bikeml.multirun.blending.weights import choose_fold_weights, choose_weights
-from bikeml.multirun.composed import PlannedCell
+from bikeml.multirun.composed import PlannedCell, Reuse
 from bikeml.multirun.publish import find_config, writing
 from bikeml.multirun.run import run
 from bikeml.pages.differences import OF_MEMBERS
@@ -39,8 +39,6 @@ BLEND = "blend"
 
 ReadConfig = Callable[[Cell], Config]
 """Takes a cell with a result; returns its recorded config, with the places of this machine."""
-Reuse = Callable[[Sequence[PlannedCell]], Sequence[PlannedCell]]
-"""Takes planned cells; returns them, with those marked as reused whose files it has brought."""
 
 
 def blend_sweep(

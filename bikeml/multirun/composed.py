@@ -3,7 +3,7 @@
 import pickle
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,23 @@ class PlannedCell:
             reused=self.reused,
             reason=self.reason,
         )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a sweep, each experiment once."""
+
+    numbers: Sequence[int]
+    """Of all cells that were proposed."""
+    cells: Sequence[PlannedCell]
+    repeats: Mapping[int, int] = field(default_factory=dict)
+    """The number of each cell that was left out, and that of the earlier cell which is the same experiment."""
+    dropped: Sequence[str] = ()
+    """A line for each cell that was left out."""
+
+
+Reuse = Callable[[Sequence[PlannedCell]], Sequence[PlannedCell]]
+"""Takes planned cells; returns them, with those marked as reused whose files it has brought."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The protocol of a sweep's launcher, the adapter for any launcher of Hydra, and how cells are handed to one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
 
 from bikeml.errors import BikemlError, ConfigError
 from bikeml.terminal.status import describe_error
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bikeml.config.schema import Config
-    from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.multirun.composed import Job, PlannedCell  # its imports are too slow for the command line
     from bikeml.records.run import StoreRecord
     from bikeml.records.sweep import Sweep, SweepRecord
     from bikeml.records.sweep_folder import SweepFolder
     from bikeml.tracking.sweeps import Recorded
 
+T = TypeVar("T")
 SERIAL_BATCH = 20
 """Hydra's own launcher keeps the configs of all cells that it is handed until the last has run, 0.1 MiB for each."""
 
@@ -54,13 +56,17 @@ class CellLauncher(Protocol):
     takes_composed: bool = False
     """Whether it runs the configs of the plan, and does not compose them once more from overrides."""
 
-    def warm_up(self, n_cells: int) -> None:  # noqa: ARG002  most launchers need no time for it
-        """Prepare to run so many cells, while they are planned."""
+    def warm_up(self) -> None:
+        """Prepare to run cells, while they are composed; most launchers need no time for it."""
         return
 
     def cool_down(self) -> None:
         """End what :meth:`warm_up` has begun: the sweep is over, or broken off."""
         return
+
+    def ask(self, function: Callable[..., T], *args: object) -> T:
+        """Return what a function of a module returns, called wherever its libraries are imported already."""
+        return function(*args)
 
     def open_store(self, configs: "Sequence[Config]") -> "StoreOfSweep":
         """Open the store of a sweep whose cells have these configs; raises TrackingError."""
@@ -134,6 +140,19 @@ def refuse_budget(config: "Config", instead: str = "") -> None:
             f"sweep.budget_seconds={config.sweep.budget_seconds:g} needs hydra/launcher=local, which can stop a cell; "
             f"choose it, or set sweep.budget_seconds=null{instead}"
         )
+
+
+def find_cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
+    """Return a cell's share of the cores if a launcher of Hydra runs several, else None; ours shares them itself."""
+    from joblib import cpu_count, effective_n_jobs  # the command line needs no joblib
+
+    n_jobs = master.hydra.launcher.get("n_jobs")
+    if n_jobs is None or launcher.takes_composed:
+        return None
+    try:
+        return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))
+    except ValueError as error:
+        raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
 
 
 def _has_ended(folder: "SweepFolder", job: "Job") -> bool:

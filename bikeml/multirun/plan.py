@@ -1,7 +1,7 @@
 """Plan a sweep before anything runs: what each cell is, which are the same, and what the store already has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from bikeml.errors import ConfigError, DataError, FitError, RecordError
 from bikeml.evaluation.choice import choose_sweep_rank, decide_metrics
 from bikeml.experiment.check import check_estimators, check_rows, find_missing_package, find_tolerance
 from bikeml.experiment.pipeline import is_reproducible
-from bikeml.multirun.composed import PlannedCell, name_cells
+from bikeml.multirun.composed import Plan, PlannedCell, name_cells
 from bikeml.records.fingerprint import fingerprint, identify
 from bikeml.records.run import check_judged
 from bikeml.records.run_folder import RunFolder
@@ -25,19 +25,6 @@ from bikeml.table.split import find_training_rows
 
 if TYPE_CHECKING:
     from bikeml.multirun.launcher import StoreOfSweep
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cells of a sweep, each experiment once."""
-
-    numbers: Sequence[int]
-    """Of all cells that were proposed."""
-    cells: Sequence[PlannedCell]
-    repeats: Mapping[int, int] = field(default_factory=dict)
-    """The number of each cell that was left out, and that of the earlier cell which is the same experiment."""
-    dropped: Sequence[str] = ()
-    """A line for each cell that was left out."""
 
 
 def plan_cells(

@@ -2,28 +2,26 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
-from joblib import cpu_count, effective_n_jobs
 from omegaconf import DictConfig
 
+from bikeml.config.schema import Config
 from bikeml.destination.caller import CallersRun, describe_destination
 from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
 from bikeml.errors import ConfigError
 from bikeml.evaluation.choice import choose_sweep_rank
-from bikeml.multirun.blend import blend_planned
-from bikeml.multirun.blending.members import check_alike
-from bikeml.multirun.composed import Job, PlannedCell, build_environment, compose_cells
+from bikeml.multirun.blending.alike import check_alike
+from bikeml.multirun.composed import Job, Plan, PlannedCell, Reuse, build_environment, compose_cells
 from bikeml.multirun.display.audience import is_watched
 from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
-from bikeml.multirun.launcher import CellLauncher, StoreOfSweep
-from bikeml.multirun.plan import Plan, plan_cells, reuse_recorded
+from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, find_cores_of_a_cell
 from bikeml.multirun.proposals import Proposer
 from bikeml.multirun.publish import DrawSweep, draw_sweep, end_sweep, writing
 from bikeml.pages.sweep.leaderboard import build_leaderboard
@@ -45,7 +43,7 @@ def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, laun
     path = Path(str(master.hydra.sweep.dir)).absolute()
     if "${" in str(path):
         raise ConfigError(f"{str(path)!r} has ${{ in it, which Hydra would resolve; choose another hydra.sweep.dir")
-    sweep = _RunningSweep(loader, master, proposer, launcher, SweepFolder(path), _cores_of_a_cell(master, launcher))
+    sweep = _RunningSweep(loader, master, proposer, launcher, SweepFolder(path), find_cores_of_a_cell(master, launcher))
     plan = sweep.plan_batch()
     if plan is None:
         raise ConfigError("the sweep has no cells: a glob() or range() among its overrides gives no value")
@@ -84,7 +82,7 @@ class _RunningSweep:
         self.n_proposed += len(combinations)
         if composed[0].config.sweep.blend:
             check_alike([each.config for each in (*self.planned, *composed)])
-        return plan_cells(composed, self.planned, self.proposer.common)
+        return self.launcher.ask(_plan, composed, self.planned, self.proposer.common)
 
     def run(self, plan: Plan) -> None:
         """Run the cells of the first batch, and of each one that is proposed once the outcomes are known."""
@@ -111,8 +109,7 @@ class _RunningSweep:
                     follower.expect(record)
                     self._launch(batch, run_id)
             if self.planned[0].config.sweep.blend:
-                configs = {each.number: each.config for each in self.planned}
-                record = blend_planned(self.folder, record, configs, self._take)
+                record = self._blend(record)
             interrupted = False
         finally:
             until = entered(self.started) + (self.planned[0].config.sweep.budget_seconds or math.inf)
@@ -170,7 +167,16 @@ class _RunningSweep:
         reuse = cells[0].config.reuse or ("all" if self.launcher.keeps_jobs else "none")
         if reuse == "none":
             return cells
+        from bikeml.multirun.plan import reuse_recorded
+
         return reuse_recorded(cells, self.store, self.folder, failures=reuse == "all")
+
+    def _blend(self, record: SweepRecord) -> SweepRecord:
+        """Return the record with the blend of the cells; where time is short, no library is imported for it."""
+        configs = {each.number: each.config for each in self.planned}
+        if record.budget_seconds is None or self.store is not None:
+            return _blend(self.folder, record, configs, self._take)
+        return self.launcher.ask(_blend, self.folder, record, configs, list)
 
     def _launch(self, plan: Plan, run_id: str | None) -> None:
         """Launch the cells of a batch that must run, and tell the outcomes of all that were proposed."""
@@ -183,20 +189,24 @@ class _RunningSweep:
         self.proposer.tell([self.folder.read_outcome(cell) for cell in cells])
 
 
+# What follows is for a launcher's ask: it imports scikit-learn, which takes a second, where that is not done already.
+
+
+def _plan(composed: Sequence[PlannedCell], earlier: Sequence[PlannedCell], common: frozenset[str] | None) -> Plan:
+    from bikeml.multirun.plan import plan_cells
+
+    return plan_cells(composed, earlier, common)
+
+
+def _blend(folder: SweepFolder, record: SweepRecord, configs: Mapping[int, Config], reuse: Reuse) -> SweepRecord:
+    from bikeml.multirun.blend import blend_planned
+
+    return blend_planned(folder, record, configs, reuse)
+
+
 def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
     """Whether the cell's folder already has the result that a launcher of jobs would fetch."""
     return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
-
-
-def _cores_of_a_cell(master: DictConfig, launcher: CellLauncher) -> int | None:
-    """Return a cell's share of the cores if a launcher of Hydra runs several, else None; ours shares them itself."""
-    n_jobs = master.hydra.launcher.get("n_jobs")
-    if n_jobs is None or launcher.takes_composed:
-        return None
-    try:
-        return max(1, int(cpu_count()) // int(effective_n_jobs(n_jobs)))
-    except ValueError as error:
-        raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: {error}; use 1 or more, or -1 for every core") from error
 
 
 def conclude(

@@ -9,7 +9,6 @@ import pandas as pd
 
 from bikeml.config.estimators import MemberConfig
 from bikeml.config.schema import Config
-from bikeml.config.sections import keep_result
 from bikeml.errors import BlendError
 from bikeml.experiment.estimators import build
 from bikeml.multirun.blending.weights import average
@@ -83,23 +82,6 @@ def _find_value(config: Config, name: str, found: object) -> object:
     """Return the value of an axis as the config has it, which may describe an estimator; the record has its repr."""
     values = [value for grid in config.searched for value in grid.get(name, ())]
     return next((value for value in values if as_json(build(value)) == found), found)
-
-
-def check_alike(configs: Sequence[Config]) -> None:
-    """Raise BlendError, before they run, if one blend could not have cells of all these configs."""
-    if any(config.evaluation.nested for config in configs):
-        raise BlendError(
-            "evaluation.nested=true chooses parameters anew in each fold, and a member of a blend has the same in all; "
-            "set it to false, or sweep.blend=false"
-        )
-    for name in ("split", "data"):
-        kinds = [keep_result(getattr(config, name).model_dump(), type(getattr(config, name))) for config in configs]
-        places = [(config.data.path, config.data.test_path) for config in configs]
-        if any(kind != kinds[0] for kind in kinds) or any(place != places[0] for place in places):
-            raise BlendError(
-                f"a blend takes cells of one table and one split, and {name} varies among these; keep it fixed, or set "
-                "sweep.blend=false"
-            )
 
 
 def check_same_rows(candidates: Sequence[Candidate]) -> None:

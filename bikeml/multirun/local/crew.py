@@ -71,10 +71,11 @@ class Crew:
     budget: Budget
     recorder: Recorder | None = None
     """What draws and records the results beside the workers; None if they do it themselves."""
+    idle: list[WarmWorker] = field(default_factory=list)
+    """The workers that have nothing to do."""
     _recorded: dict[Path, Task] = field(default_factory=dict)
     """The cells that the recorder has got, by folder."""
     _busy: dict[WarmWorker, Task] = field(default_factory=dict)
-    _idle: list[WarmWorker] = field(default_factory=list)
     _waiting: deque[Task] = field(default_factory=deque)
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -91,7 +92,7 @@ class Crew:
             raise
         finally:
             with uninterrupted():
-                for worker in (*self._busy, *self._idle):
+                for worker in (*self._busy, *self.idle):
                     worker.kill()
 
     def _assign(self) -> None:
@@ -103,12 +104,12 @@ class Crew:
             if reason is not None and self.budget.has_finished:
                 self._leave_out(self._waiting.popleft(), reason)
                 continue
-            if self._busy and not self._idle and not self._has_memory():
+            if self._busy and not self.idle and not self._has_memory():
                 return
             self._begin(self._waiting.popleft())
 
     def _begin(self, task: Task) -> None:
-        worker = self._idle.pop() if self._idle else self.server.start()
+        worker = self.idle.pop() if self.idle else self.server.start()
         self._busy[worker] = replace(task, began=time.time())
         if task.publication is not None:
             worker.call(publish_in_worker, self.packed, task.publication)
@@ -140,7 +141,7 @@ class Crew:
                 worker.kill()
                 self._retry(task, error)
                 continue
-            self._idle.append(worker)
+            self.idle.append(worker)
             sys.stderr.write(answer.said)
             self._end(task, answer)
 

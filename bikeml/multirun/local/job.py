@@ -3,7 +3,7 @@
 import gc
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -19,6 +19,7 @@ from bikeml.errors import BikemlError
 from bikeml.multirun.composed import Job
 from bikeml.multirun.local.publication import Publication, publications_left, publish_cell
 from bikeml.system.clock import stopped_at
+from bikeml.system.redaction import take_over
 
 OBJECTS_BEFORE_COLLECTION = 10_000
 """As in a command."""
@@ -71,6 +72,22 @@ def publish_in_worker(packed: bytes, publication: Publication) -> BikemlError | 
     """Draw and record a result in a worker's process, and return why it could not."""
     os.chdir(_enter(packed).folder)
     return publish_cell(publication)
+
+
+def answer_in_worker(
+    packed: bytes, known: tuple[Sequence[str], str], function: Callable[..., object], args: Sequence[object]
+) -> tuple[object, BikemlError | None]:
+    """
+    Return what a function returns in a worker's process, and the error that a user can cause if it raises one.
+
+    `known` is what the process of the sweep knows of secrets.
+    """
+    os.chdir(_enter(packed).folder)
+    take_over(*known)
+    try:
+        return function(*args), None
+    except BikemlError as error:
+        return None, error
 
 
 @cache

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bikeml.config.schema import Config
-    from bikeml.multirun.composed import Job, PlannedCell  # imports scikit-learn, too slow for the command line
+    from bikeml.multirun.composed import Job, PlannedCell  # its imports are too slow for the command line
     from bikeml.multirun.local.budget import Budget
+    from bikeml.multirun.local.helper import Helper
     from bikeml.multirun.local.recorder import Recorder
     from bikeml.records.sweep import Sweep
     from bikeml.records.sweep_folder import SweepFolder
 
+T = TypeVar("T")
 CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "sklearn.ensemble")
 """What a cell imports."""
 PAGES, RECORD = "bikeml.pages.run.report", "bikeml.tracking.record"
@@ -47,6 +49,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         self._n_jobs = n_jobs
         self._began = time.time()
         self._server: WarmServer | None = None
+        self._helper: Helper | None = None
         self._recorder: Recorder | None = None
         self._budget: Budget | None = None
 
@@ -62,24 +65,36 @@ class LocalLauncher(BasicLauncher, CellLauncher):
                 "core"
             )
 
-    def warm_up(self, n_cells: int) -> None:
-        """Begin to import what the workers of a sweep need."""
+    def warm_up(self) -> None:
+        """Begin to import what the workers of a sweep need, unless one cell at a time runs in this process."""
         budget, uri = (
             OmegaConf.select(cast(DictConfig, self.config), key) for key in ("sweep.budget_seconds", "tracking.uri")
         )
-        if self._count_workers(n_cells) == 1 and budget is None:
+        if self._count_workers() == 1 and budget is None:
             return
         from bikeml.config.fields import AZUREML
 
         leaves_record = getattr(self.task_function, "leaves_record", False) and not str(uri).startswith(AZUREML)
+        self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
         if leaves_record:
             from bikeml.multirun.local.recorder import Recorder
 
             self._recorder = Recorder(uri)
-        self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
+
+    def ask(self, function: Callable[..., T], *args: object) -> T:
+        """Return what a function of a module returns, called in a worker; in this process if there are none."""
+        if self._server is None:
+            return function(*args)
+        from bikeml.multirun.local.helper import Helper
+
+        if self._helper is None:
+            self._helper = Helper(self._server, self._pack_surroundings(self._count_workers()))
+        return self._helper.ask(function, *args)
 
     def cool_down(self) -> None:
-        """End the recorder; the workers have ended."""
+        """End the helper and the recorder; the other workers have ended."""
+        if self._helper is not None:
+            self._helper.kill()
         if self._recorder is not None:
             self._recorder.kill()
 
@@ -120,7 +135,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         assert self.hydra_context is not None  # noqa: S101
         assert self.task_function is not None  # noqa: S101
         size = self._count_workers(len(jobs))
-        if size > 1 or self._budget.seconds is not None:
+        if self._server is not None or size > 1:
             self._launch_in_workers(folder, jobs, size)
             return
         for job in jobs:
@@ -128,29 +143,36 @@ class LocalLauncher(BasicLauncher, CellLauncher):
 
     def _launch_in_workers(self, folder: "SweepFolder", jobs: "Sequence[Job]", size: int) -> None:
         from bikeml.multirun.local.crew import Crew
-        from bikeml.multirun.local.job import Surroundings, without_loader
         from bikeml.records.run_folder import RESULT
+
+        assert self._budget is not None  # noqa: S101
+        if self._server is None:
+            self.warm_up()
+        assert self._server is not None  # noqa: S101
+        self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
+        recorder = None if self._recorder is None or self._recorder.is_dead else self._recorder
+        idle = [] if self._helper is None else self._helper.hand_over()
+        Crew(self._server, size, self._pack_surroundings(size), folder, self._budget, recorder, idle).run(jobs)
+
+    def _pack_surroundings(self, size: int) -> bytes:
+        """Return what each of `size` workers takes over from this process."""
+        from bikeml.multirun.local.job import Surroundings, without_loader
 
         assert self.hydra_context is not None  # noqa: S101
         assert self.task_function is not None  # noqa: S101
         assert self.config is not None  # noqa: S101
-        assert self._budget is not None  # noqa: S101
-        surroundings = Surroundings(
+        return Surroundings(
             context=without_loader(self.hydra_context),
             task=self.task_function,
             name=str(self.config.hydra.job.name),
             variables=share_cores(os.environ, size),
             folder=os.getcwd(),  # noqa: PTH109
-        )
-        if self._server is None:
-            self.warm_up(len(jobs))
-        assert self._server is not None  # noqa: S101
-        self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
-        recorder = None if self._recorder is None or self._recorder.is_dead else self._recorder
-        Crew(self._server, size, surroundings.pack(), folder, self._budget, recorder).run(jobs)
+        ).pack()
 
-    def _count_workers(self, n_cells: int) -> int:
-        return max(1, min(n_cells, count_cores() if self._n_jobs in (None, -1) else self._n_jobs))
+    def _count_workers(self, n_cells: int | None = None) -> int:
+        """Return how many workers a sweep of so many cells has; None: of many."""
+        most = count_cores() if self._n_jobs in (None, -1) else self._n_jobs
+        return most if n_cells is None else max(1, min(n_cells, most))
 
 
 def register(name: str) -> None:

@@ -50,21 +50,25 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         Raises the errors of :func:`bikeml.multirun.story.run_sweep`, and MachineError.
         """
         check_memory()
+        try:
+            self._launcher.warm_up()
+            self._run(arguments)
+        finally:
+            self._launcher.cool_down()
+
+    def _run(self, arguments: list[str]) -> None:
         parser = OverridesParser.create(config_loader=self._loader)
         axes = [f"{key}={value}" for key, value in self._params.items()]
         overrides = parser.parse_overrides([*axes, *arguments])
         proposer = self._propose(overrides, parser)
         try:
-            self._launcher.warm_up(proposer.n_at_once)
-            from bikeml.multirun.story import run_sweep  # its imports take seconds
+            from bikeml.multirun.story import run_sweep  # its imports take a second
 
             run_sweep(self._loader, self._master, proposer, self._launcher)
         except BikemlError:
             raise
         except Exception as error:  # Hydra's ValueError and TypeError mean wrong input; here they are a bug
             raise RuntimeError("the sweep broke off") from error
-        finally:
-            self._launcher.cool_down()
 
     def _propose(self, overrides: list[Override], parser: OverridesParser) -> "Proposer":
         from bikeml.multirun.proposals import Combinations

@@ -49,20 +49,30 @@ class WarmServer:
     def __init__(self, modules: Sequence[str], method: str | None = None) -> None:
         self._context: Any = get_context(method or ("forkserver" if CAN_FORK else "spawn"))
         if self._context.get_start_method() == "forkserver":
-            from multiprocessing import forkserver  # noqa: PLC0415  Windows has none
-
             self._context.set_forkserver_preload(list(modules))
             with uninterrupted(OF_THE_TERMINAL):  # what this process ignores is ignored by one that it starts, too
-                forkserver.ensure_running()
+                _forkserver().ensure_running()
 
     def start(self) -> "WarmWorker":
         """Return a worker; it needs no main module of the caller's, which may be a script without a guard."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs,), name=NAME)
-        with _held_back(), _without_main():
-            process.start()
+        with _without_main():
+            if self._context.get_start_method() == "forkserver":
+                with _held_back():
+                    _forkserver().ensure_running()
+                process.start()  # waits until the server has imported all; a Ctrl-C may end it
+            else:
+                with _held_back():
+                    process.start()
         theirs.close()
         return WarmWorker(process, ours)
+
+
+def _forkserver() -> Any:  # noqa: ANN401  a module
+    from multiprocessing import forkserver  # noqa: PLC0415  Windows has none
+
+    return forkserver
 
 
 @contextmanager
