@@ -96,9 +96,9 @@ def write_sweep(folder: Path, **cells: RunRecord | FailureRecord | None) -> Swee
 
 def stored_model(store: Path, run_id: str) -> Path:
     """The folder of the model of a run in the local store in the folder `store`."""
-    logged = (file.parent for file in store.glob("mlartifacts/models/*/artifacts/MLmodel"))
+    logged = filter(Path.is_file, store.glob("mlartifacts/models/*/artifacts/MLmodel"))
     among_files = store / "mlartifacts" / run_id / "artifacts" / "model"
-    return next((model for model in logged if run_id.encode() in (model / "MLmodel").read_bytes()), among_files)
+    return next((file.parent for file in logged if run_id.encode() in file.read_bytes()), among_files)
 
 
 def seal(folder: Path, model: Path | None = None) -> None:

@@ -184,6 +184,14 @@ def test_copies_are_told_only_above_chance():
 
 
 @pytest.mark.slow
+def test_a_line_break_in_the_name_of_a_column_begins_no_line(call, workdir):
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"y": rng.normal(size=40), "a\nFORGED": rng.normal(size=40)}).to_csv("my.csv", index=False)
+    lines = call("data=csv", "data.path=my.csv", "data.target=y")[2].splitlines()
+    assert [line[:25] for line in lines if "FORGED" in line] == ["y goes most with a␊FORGED"]
+
+
+@pytest.mark.slow
 def test_of_a_large_table_a_sample_is_looked_at_and_the_page_says_so(call, workdir):
     rows = np.random.default_rng(0).integers(0, 100, 20_000)
     pd.DataFrame({"y": rows, "a": rows / 7, "b": "x"}).to_csv("my.csv", index=False)

@@ -1,3 +1,4 @@
+import json
 import pickle
 import subprocess
 import sys
@@ -41,6 +42,25 @@ def test_the_file_is_compressed(workdir):
     file = save_pipeline(make_pipeline(RandomForestRegressor(5, random_state=0)).fit(X, y), workdir)
     with zipfile.ZipFile(file) as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
+def test_the_file_is_what_skops_writes_without_line_breaks(workdir):
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(5, random_state=0)).fit(X, y)
+    skops.io.dump(pipeline, workdir / "theirs.skops")
+    parts = []
+    for file in (save_pipeline(pipeline, workdir), workdir / "theirs.skops"):
+        with zipfile.ZipFile(file) as archive:
+            schema = archive.read("schema.json").decode()
+            parts.append((without_ids(json.loads(schema)), len(archive.namelist())))
+        assert (file.name == FILE_NAME) is ("\n" not in schema)
+    assert parts[0] == parts[1]
+
+
+def without_ids(node):
+    """The schema without the numbers of objects and the names of files, which are drawn anew each time."""
+    if isinstance(node, dict):
+        return {key: without_ids(value) for key, value in node.items() if key not in ("__id__", "file")}
+    return [without_ids(each) for each in node] if isinstance(node, list) else node
 
 
 class Danger:

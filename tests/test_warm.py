@@ -88,3 +88,45 @@ def test_a_script_without_a_guard_has_workers_and_they_end_with_it_when_it_is_ki
         process.kill()
     psutil.wait_procs([worker], timeout=20)
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+ENDED = """
+from bikeml.system.workers.warm import WarmServer, _find_forkserver
+server = WarmServer(["json", "sleep_for_ever"])
+print(_find_forkserver(), flush=True)
+server.end()
+other = WarmServer(["json"])
+print(other.start().pid)
+other.end()
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="only Linux has such a server")
+def test_a_server_that_still_imports_ends_at_once_and_another_one_can_begin(tmp_path):
+    (tmp_path / "sleep_for_ever.py").write_text("import time; time.sleep(600)")
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    server, worker = map(int, done.stdout.split())
+    assert done.stderr == ""
+    assert not psutil.pid_exists(server)
+    assert not psutil.pid_exists(worker)
+
+
+FULL = """
+import os, resource
+from bikeml.system.workers.warm import WarmServer
+server = WarmServer(["json"])
+server.start().kill()
+resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 6,) * 2)
+try:
+    server.start()
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="only Linux has such a server")
+def test_with_too_many_open_files_no_worker_is_asked_for():
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("Too many open files\n", "")

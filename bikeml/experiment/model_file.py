@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from bikeml.experiment.trusted.arrays import check_arrays
 from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel, read_inputs
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
-from bikeml.experiment.trusted.schema import read_types
+from bikeml.experiment.trusted.schema import read_types, write
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted, list_boosters, list_types
 from bikeml.system.documents import read_bounded, read_yaml
@@ -48,13 +47,11 @@ def save_pipeline(pipeline: BaseEstimator, folder: Path, name: str = FILE_NAME) 
 
     Raises ModelFileError if it holds an object that cannot be written.
     """
-    import skops.io  # slow, and many processes neither save nor load a model
-
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     try:
         with without_scorers(pipeline):
-            skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+            write(pipeline, file)
     except OSError:
         raise
     except Exception as error:  # estimators of any package may hold any object, also themselves

@@ -192,8 +192,10 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
     return str(run.info.run_id)
 
 
-def equals(key: str, value: str) -> str:
+def equals(key: str, value: object) -> str:
     """Return a condition for MLflow's filters, or "" if they cannot quote the value: then compare what is found."""
+    if not isinstance(value, str):  # a damaged database gives bytes
+        return ""
     quotes = [mark for mark in ("'", '"') if mark not in value and not value.endswith("\\")]
     return f"{key} = {quotes[0]}{value}{quotes[0]}" if quotes else ""
 

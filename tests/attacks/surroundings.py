@@ -157,6 +157,7 @@ SURROUNDINGS = {
     "a locked store": Surrounding(FAILS, prepare=_lock_the_store, is_stores=True, loses_files=True),
 }
 SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+MOST_SECONDS_LEFT = 1.0
 MOMENTS = 6
 """Parts of the time until LATEST_SIGNAL."""
 
@@ -322,9 +323,17 @@ def _interrupt(
             process.send_signal(number)
         ending = wait(process, said)
         complaint = judge_interrupted(ending, number) or _find_missing(folder, command, Surrounding(loses_files=True))
-        others = processes_with(str(said))
+        others = _find_left(str(said))
         complaint = complaint or (f"left running: {others}" if others else None)
     return f"after {delay:.2f} s", ending, complaint
+
+
+def _find_left(mark: str) -> list[int]:
+    """Return the processes that a command has left behind, and that do not end within a second by themselves."""
+    until = time.monotonic() + MOST_SECONDS_LEFT
+    while (others := processes_with(mark)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return others
 
 
 def wait_until_heeded(process: subprocess.Popen) -> None:

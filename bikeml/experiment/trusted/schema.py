@@ -1,5 +1,6 @@
-"""Tell which types a model file holds, without loading it, and refuse one that stands for too much."""
+"""Write a model file, tell which types it holds without loading it, and refuse one that stands for too much."""
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -13,6 +14,27 @@ MOST_EXPANDED_BYTES = 256 * 2**20
 SCHEMA, FEW_SCHEMA_BYTES, MOST_SCHEMA = "schema.json", 10_000_000, 40
 """The member that describes the objects, and what it may have; a forest's has 13 times the size of its file."""
 FEW_PARTS, LEAST_BYTES = 50_000, 20
+
+
+def write(model: object, file: Path) -> None:
+    """
+    Write a model as skops.io.dump does, but its schema without indentation, in half of the time for a forest.
+
+    json indents in Python, and does the rest in C. Raises the errors of an object that cannot be written; then there is
+    no file.
+    """
+    import skops  # noqa: PLC0415  slow, and many processes neither save nor load a model
+    from skops.io._utils import SaveContext, get_state  # noqa: PLC0415
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        context = SaveContext(zip_file=archive)
+        state = get_state(model, context)
+        context.clear_memo()
+        archive.writestr(
+            SCHEMA, json.dumps({**state, "protocol": context.protocol, "_skops_version": skops.__version__})
+        )
+    file.write_bytes(content.getbuffer())
 
 
 def read_types(file: Path) -> frozenset[str]:

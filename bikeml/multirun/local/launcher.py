@@ -92,11 +92,13 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         return self._helper.ask(function, *args)
 
     def cool_down(self) -> None:
-        """End the helper and the recorder; the other workers have ended."""
+        """End the helper, the recorder, and a server that was interrupted; the other workers have ended."""
         if self._helper is not None:
             self._helper.kill()
         if self._recorder is not None:
             self._recorder.kill()
+        if self._server is not None:
+            self._server.end()
 
     def open_store(self, configs: "Sequence[Config]") -> "StoreOfSweep":
         """Open the store of a sweep in the recorder's process, if there is one."""

@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ NAME = "bikeml worker"
 """Of its process, for multiprocessing."""
 OF_THE_TERMINAL = tuple(number for number in INTERRUPTS if number != signal.SIGTERM)
 """The signals that a terminal sends to all of its processes. The caller alone heeds them, and ends its workers."""
+FILES_OF_A_START = 8
+"""The pipes and sockets that multiprocessing opens to start a process, and two more."""
 CAN_FORK = sys.platform == "linux"
 """macOS's libraries do not bear a fork, and Windows has none."""
 
@@ -48,10 +51,13 @@ class WarmServer:
 
     def __init__(self, modules: Sequence[str], method: str | None = None) -> None:
         self._context: Any = get_context(method or ("forkserver" if CAN_FORK else "spawn"))
+        self._importing: int | None = None
         if self._context.get_start_method() == "forkserver":
+            before = _find_forkserver()
             self._context.set_forkserver_preload(list(modules))
             with uninterrupted(OF_THE_TERMINAL):  # what this process ignores is ignored by one that it starts, too
                 _forkserver().ensure_running()
+            self._importing = None if _find_forkserver() == before else _find_forkserver()
 
     def start(self) -> "WarmWorker":
         """Return a worker; it needs no main module of the caller's, which may be a script without a guard."""
@@ -61,18 +67,41 @@ class WarmServer:
             if self._context.get_start_method() == "forkserver":
                 with _held_back():
                     _forkserver().ensure_running()
+                _check_files()
                 process.start()  # waits until the server has imported all; a Ctrl-C may end it
+                self._importing = None
             else:
                 with _held_back():
                     process.start()
         theirs.close()
         return WarmWorker(process, ours)
 
+    def end(self) -> None:
+        """End a server that may still import; it would notice only then, seconds later, that this process has ended."""
+        if self._importing is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._importing, signal.SIGKILL)
+                os.waitid(os.P_PID, self._importing, os.WEXITED | os.WNOWAIT)  # the next one begins if it has ended
+            self._importing = None
+
 
 def _forkserver() -> Any:  # noqa: ANN401  a module
     from multiprocessing import forkserver  # noqa: PLC0415  Windows has none
 
     return forkserver
+
+
+def _check_files() -> None:
+    """Raise OSError if too many files are open to start a process: the server would end with a traceback."""
+    with ExitStack() as files:
+        for _ in range(FILES_OF_A_START):
+            files.enter_context(Path(os.devnull).open("rb"))
+
+
+def _find_forkserver() -> int | None:
+    """Return the pid of the server that all of this process share; None if it was not started."""
+    pid: int | None = _forkserver()._forkserver._forkserver_pid  # noqa: SLF001  nothing else tells it (Python 3.14)
+    return pid
 
 
 @contextmanager
