@@ -6,12 +6,15 @@ import time
 from collections import deque
 from multiprocessing import Pipe
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
+from omegaconf import OmegaConf
 
 from bikeml.errors import ConfigError, DataError, TrackingError
 from bikeml.multirun.composed import Job, PlannedCell
 from bikeml.multirun.local import crew as crews
+from bikeml.multirun.local import launcher as launchers
 from bikeml.multirun.local.budget import Budget
 from bikeml.multirun.local.crew import Crew
 from bikeml.multirun.local.helper import Helper
@@ -291,3 +294,43 @@ def test_what_a_question_raises_is_raised_here(helper):
 def test_a_question_whose_worker_dies_is_answered_here(helper):
     assert helper.ask(acts.die_elsewhere, os.getpid()) == "here"
     assert helper.ask(os.getpid) != os.getpid()
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """What becomes of each server that begins, and two cores."""
+    fates = []
+
+    class Server:
+        def __init__(self, modules):
+            self.number = len(fates)
+            fates.append("begun")
+
+        def end(self):
+            fates[self.number] = "ended"
+
+    monkeypatch.setattr(launchers, "WarmServer", Server)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(launchers, "CAN_FORK", True)
+    return fates
+
+
+@pytest.mark.parametrize(
+    ("words", "fate"), [([], ["ended"]), (["hydra/launcher=local"], ["ended"]), (["hydra/launcher=azureml"], [])]
+)
+def test_workers_begin_early_for_a_sweep_here_and_end_if_nobody_takes_them(servers, words, fate):
+    with launchers.workers_begun(words):
+        assert servers == [each.replace("ended", "begun") for each in fate]
+    assert servers == fate
+
+
+def test_workers_that_a_launcher_takes_do_not_end_before_it_does(servers, monkeypatch):
+    monkeypatch.setattr("bikeml.multirun.local.recorder.Recorder", lambda uri: None)
+    launcher = LocalLauncher(n_jobs=2)
+    launcher.config = OmegaConf.create({"sweep": {"budget_seconds": None}, "tracking": {"uri": None}})
+    launcher.task_function = SimpleNamespace(leaves_record=True)
+    with launchers.workers_begun([]):
+        launcher.warm_up()
+    assert servers == ["begun"]
+    launcher.cool_down()
+    assert servers == ["ended"]

@@ -1,5 +1,6 @@
 """Workers that are forked from a process which has the libraries: what they answer, and that nothing of them stays."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -130,3 +131,8 @@ except OSError as error:
 def test_with_too_many_open_files_no_worker_is_asked_for():
     done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("Too many open files\n", "")
+
+
+def test_a_worker_looks_for_garbage_of_its_own(worker):
+    assert call(worker, gc.isenabled).value
+    assert call(worker, gc.get_freeze_count).value > 1000

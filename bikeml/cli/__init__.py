@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -121,7 +121,7 @@ def run_experiment(argv: Sequence[str]) -> int:
         if line is None:
             return DONE
         variables["COMP_LINE"] = line
-    with _process_of(argv, variables), noted_sweeps() as begun:
+    with _process_of(argv, variables), noted_sweeps() as begun, _begin_workers(args):
         error = _call_hydra(args, experiment)
         for sweep in begun:
             clean_file(sweep.folder / HYDRAS_RECORD)
@@ -129,6 +129,14 @@ def run_experiment(argv: Sequence[str]) -> int:
         if begun and not isinstance(error, PlannedError) and (status == DONE or not begun[0].is_ours):
             status = max(status, _finish_sweep(begun[0]))
     return status
+
+
+def _begin_workers(args: Namespace) -> AbstractContextManager[None]:
+    if not args.multirun:
+        return nullcontext()
+    from bikeml.multirun.local.launcher import workers_begun
+
+    return workers_begun(args.overrides)
 
 
 def run_multirun(words: Sequence[str]) -> Path:

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -14,7 +15,7 @@ from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, check_reuse
 from bikeml.system.clock import entered
 from bikeml.system.workers.cores import count_cores, share_cores
-from bikeml.system.workers.warm import DeadWorkerError, WarmServer
+from bikeml.system.workers.warm import CAN_FORK, DeadWorkerError, WarmServer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,24 @@ CELL = ("bikeml.multirun.local.job", "bikeml.multirun.cell", "sklearn.ensemble")
 """What a cell imports."""
 PAGES, RECORD = "bikeml.pages.run.report", "bikeml.tracking.record"
 """What it imports if it is drawn and recorded in its own process."""
+_begun: list[WarmServer] = []
+
+
+@contextmanager
+def workers_begun(words: Sequence[str]) -> Iterator[None]:
+    """
+    Begin to import what workers need before Hydra composes anything, for a sweep with these overrides.
+
+    A launcher that has workers takes it over; nothing of it is left after the block.
+    """
+    is_local = all(word == "hydra/launcher=local" for word in words if word.startswith("hydra/launcher="))
+    if CAN_FORK and is_local and len(os.sched_getaffinity(0)) > 1:
+        _begun.append(WarmServer(CELL))
+    try:
+        yield
+    finally:
+        while _begun:
+            _begun.pop().end()
 
 
 class LocalLauncher(BasicLauncher, CellLauncher):
@@ -75,7 +94,10 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         from bikeml.config.fields import AZUREML
 
         leaves_record = getattr(self.task_function, "leaves_record", False) and not str(uri).startswith(AZUREML)
-        self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
+        if leaves_record and _begun:
+            self._server = _begun.pop()
+        else:
+            self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
         if leaves_record:
             from bikeml.multirun.local.recorder import Recorder
 

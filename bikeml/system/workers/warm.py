@@ -6,6 +6,7 @@ one. The server never computes, so that no thread of OpenMP is lost in the fork.
 each worker is spawned.
 """
 
+import gc
 import io
 import os
 import signal
@@ -25,6 +26,7 @@ NAME = "bikeml worker"
 """Of its process, for multiprocessing."""
 OF_THE_TERMINAL = tuple(number for number in INTERRUPTS if number != signal.SIGTERM)
 """The signals that a terminal sends to all of its processes. The caller alone heeds them, and ends its workers."""
+QUIET = "bikeml.system.workers.quiet"
 FILES_OF_A_START = 8
 """The pipes and sockets that multiprocessing opens to start a process, and two more."""
 CAN_FORK = sys.platform == "linux"
@@ -54,7 +56,7 @@ class WarmServer:
         self._importing: int | None = None
         if self._context.get_start_method() == "forkserver":
             before = _find_forkserver()
-            self._context.set_forkserver_preload(list(modules))
+            self._context.set_forkserver_preload([QUIET, *modules])
             with uninterrupted(OF_THE_TERMINAL):  # what this process ignores is ignored by one that it starts, too
                 _forkserver().ensure_running()
             self._importing = None if _find_forkserver() == before else _find_forkserver()
@@ -184,6 +186,8 @@ def _serve(link: "connection.Connection[Any, Any]") -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_TERMINAL)
     heed()
+    gc.freeze()
+    gc.enable()
     with suppress(EOFError, OSError, Interrupt):
         while True:
             function, args = link.recv()
