@@ -15,7 +15,6 @@ from bikeml.config.fields import Name, Section
 from bikeml.config.schema import Config
 from bikeml.errors import DataError, RunFolderError
 from bikeml.system.files import UNFINISHED, move, write_text
-from bikeml.system.printable import printable
 from bikeml.system.redaction import redact
 from bikeml.table.column import infer, parse
 from bikeml.table.data import split_name
@@ -70,7 +69,7 @@ def explore(config: Config, options: Options) -> None:
         describe.write_config(table.config.data, look.columns, table.reasons, Path(options.write))
         print(options.write)
     counted = f"{look.n_rows:,} rows, {len(look.columns)} columns"
-    print(*map(printable, [counted, *table.notes, *findings.tell(look)]), sep="\n", file=sys.stderr)
+    print("\n".join([counted, *table.notes, *findings.tell(look)]), file=sys.stderr)
     print(folder / FILE_NAME)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from bikeml.system.printable import printable
+
 if TYPE_CHECKING:
     from bikeml.table.look import Look
 
@@ -19,7 +21,7 @@ def tell(look: "Look") -> Iterator[str]:
     nearest = sorted(related, key=lambda each: -(each.association or 0))[:NEAREST]
     if nearest:
         shown = ", ".join(f"{each.name} {each.association:.2f}" for each in nearest)
-        yield f"{look.target.name} goes most with {shown} (from 0 to 1)"
+        yield printable(f"{look.target.name} goes most with {shown} (from 0 to 1)")
     hints = find_hints(look)
     told = 0
     for headline, advice in islice(hints, HINTS):
