@@ -307,7 +307,9 @@ def use(run_id: str, folder: Path, to: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*FOLDERS[:2], *(pytest.param(name, marks=pytest.mark.long) for name in FOLDERS[2:])])
+@pytest.mark.parametrize(
+    "name", [FOLDERS[1], *(pytest.param(name, marks=pytest.mark.long) for name in (FOLDERS[0], *FOLDERS[2:]))]
+)
 def test_a_store_in_a_folder_of_any_name_is_used_and_moved_and_copied(name, workdir, record_here, monkeypatch):
     first, moved, copied = workdir / "first" / name, workdir / "moved" / name, workdir / f"copy {name}"
     first.parent.mkdir()

@@ -185,15 +185,14 @@ def start(*words):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.slow
-@pytest.mark.parametrize("attempt", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 20))])
+@pytest.mark.parametrize("attempt", range(20))
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("hydra.run.dir=out", "model=rf"), "choose another hydra.run.dir"),
-        pytest.param(
-            ("-m", "hydra.sweep.dir=out", "model=rf,tree"), "choose another hydra.sweep.dir", marks=pytest.mark.long
-        ),
+        (("-m", "hydra.sweep.dir=out", "model=rf,tree"), "choose another hydra.sweep.dir"),
     ],
 )
 def test_of_two_that_start_in_one_folder_at_once_one_runs(words, message, attempt, workdir):

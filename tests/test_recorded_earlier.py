@@ -13,7 +13,7 @@ from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION
 from bikeml.records.run_folder import RunFolder
 from bikeml.tasks.reproduce import Options, run_again
 from tests.conftest import ROOT, config_of
-from tests.recorded import STORE, restore
+from tests.recorded import STORE, dump, restore
 
 COMMIT = "3345f79"
 RUNS = ("lasso", "rf", "sweep/0")
@@ -29,13 +29,22 @@ has_its_commit = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="session")
+def statements(tmp_path_factory):
+    """What makes the store, brought up to the installed MLflow; None if it is the one that the commit wrote."""
+    if version("mlflow").startswith(BEFORE_THE_FIRST_UPGRADE):
+        return None
+    folder = tmp_path_factory.mktemp("earlier")
+    restore(COMMIT, folder)
+    upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{folder / STORE}"]
+    subprocess.run(upgrade, check=True, capture_output=True)
+    return dump(folder)
+
+
 @pytest.fixture(autouse=True)
-def earlier(workdir):
+def earlier(workdir, statements):
     """The working folder as the commit left it, its store brought up to the installed MLflow."""
-    restore(COMMIT, workdir)
-    if not version("mlflow").startswith(BEFORE_THE_FIRST_UPGRADE):
-        upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{workdir / STORE}"]
-        subprocess.run(upgrade, check=True, capture_output=True)
+    restore(COMMIT, workdir, statements)
     return workdir
 
 
