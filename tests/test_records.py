@@ -8,8 +8,9 @@ import time
 import pytest
 
 from bikeml.errors import FolderTakenError, RecordError
+from bikeml.records.judgement import read_predictions
 from bikeml.records.run import RunRecord, StoreRecord, hash_identity
-from bikeml.records.run_folder import RunFolder
+from bikeml.records.run_folder import PREDICTIONS, RunFolder
 from bikeml.records.sweep import Cell, FailureRecord, JobRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, is_collected
 from bikeml.system.locks import LOCK, hold
@@ -75,6 +76,14 @@ def test_a_file_that_was_changed_is_refused(workdir):
     (workdir / "run" / "config.yaml").write_text("seed: 1\n")
     with pytest.raises(RecordError, match=r"config.yaml' has been changed since the run wrote it"):
         folder.read_config()
+
+
+def test_of_a_huge_cell_among_predictions_only_the_beginning_is_told(workdir):
+    content = b"row,actual,predicted\n1,2.0," + b"a" * 3_000_000
+    write_run(workdir / "run", run_record(), {PREDICTIONS: content})
+    with pytest.raises(RecordError, match="holds no predictions: could not convert string to float: 'aaa") as caught:
+        read_predictions(RunFolder(workdir / "run"), PREDICTIONS)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("name", ["evaluate.png", "report.html", "model"])

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from bikeml.errors import RecordError
 from bikeml.records.record import Count, Text, Value
+from bikeml.system.spelling import shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,9 @@ def read_predictions(folder: "RunFolder", name: str) -> "pd.DataFrame":
         converters = {**exact, WEIGHT: float}
         return pd.read_csv(io.BytesIO(folder.read_file(name)), converters=converters).astype({"row": int, **exact})
     except (ValueError, KeyError) as error:
-        raise RecordError(f"{str(folder.path / name)!r} holds no predictions: {error}; restore it") from error
+        raise RecordError(
+            f"{str(folder.path / name)!r} holds no predictions: {shorten(str(error))}; restore it"
+        ) from error
 
 
 class Candidate(Value):
