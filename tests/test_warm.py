@@ -136,3 +136,26 @@ def test_with_too_many_open_files_no_worker_is_asked_for():
 def test_a_worker_looks_for_garbage_of_its_own(worker):
     assert call(worker, gc.isenabled).value
     assert call(worker, gc.get_freeze_count).value > 1000
+
+
+FORKED = """
+import os
+from bikeml.system.workers.warm import WarmServer
+ours = WarmServer(["json"]).start()
+if not os.fork():
+    worker = WarmServer(["json"]).start()
+    worker.call(os.getppid)
+    print(worker.read().value is not None, flush=True)
+    worker.kill()
+    os._exit(0)
+os.wait()
+ours.call(os.getpid)
+print(ours.read().value == ours.pid)
+ours.kill()
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="only Linux has such a server")
+def test_a_process_that_is_forked_from_one_with_a_server_has_its_own():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")

@@ -58,7 +58,7 @@ class WarmServer:
             before = _find_forkserver()
             self._context.set_forkserver_preload([QUIET, *modules])
             with uninterrupted(OF_THE_TERMINAL):  # what this process ignores is ignored by one that it starts, too
-                _forkserver().ensure_running()
+                _ensure_running()
             self._importing = None if _find_forkserver() == before else _find_forkserver()
 
     def start(self) -> "WarmWorker":
@@ -68,7 +68,7 @@ class WarmServer:
         with _without_main():
             if self._context.get_start_method() == "forkserver":
                 with _held_back():
-                    _forkserver().ensure_running()
+                    _ensure_running()
                 _check_files()
                 process.start()  # waits until the server has imported all; a Ctrl-C may end it
                 self._importing = None
@@ -87,10 +87,17 @@ class WarmServer:
             self._importing = None
 
 
-def _forkserver() -> Any:  # noqa: ANN401  a module
+def _ensure_running() -> None:
+    """Start the server, if it does not run; raises OSError."""
     from multiprocessing import forkserver  # noqa: PLC0415  Windows has none
 
-    return forkserver
+    try:
+        forkserver.ensure_running()
+    except ChildProcessError:  # it is that of the process from which this one was forked (Python 3.11)
+        theirs: Any = forkserver._forkserver  # noqa: SLF001
+        os.close(theirs._forkserver_alive_fd)  # noqa: SLF001
+        theirs._forkserver_address = theirs._forkserver_alive_fd = theirs._forkserver_pid = None  # noqa: SLF001
+        forkserver.ensure_running()
 
 
 def _check_files() -> None:
@@ -102,7 +109,10 @@ def _check_files() -> None:
 
 def _find_forkserver() -> int | None:
     """Return the pid of the server that all of this process share; None if it was not started."""
-    pid: int | None = _forkserver()._forkserver._forkserver_pid  # noqa: SLF001  nothing else tells it (Python 3.14)
+    from multiprocessing import forkserver  # noqa: PLC0415
+
+    server: Any = forkserver._forkserver  # noqa: SLF001
+    pid: int | None = server._forkserver_pid  # noqa: SLF001  nothing else tells it (Python 3.14)
     return pid
 
 
