@@ -19,7 +19,7 @@ from bikeml.experiment.trusted.arrays import check_arrays
 from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.mlmodel import FILE_NAME, WRITTEN, check_mlmodel, read_inputs
 from bikeml.experiment.trusted.packages import ALLOWED_PACKAGES_VARIABLE
-from bikeml.experiment.trusted.schema import read_types, write
+from bikeml.experiment.trusted.schema import read_types, write_model
 from bikeml.experiment.trusted.scorers import without_scorers
 from bikeml.experiment.trusted.types import is_trusted, list_boosters, list_types
 from bikeml.system.documents import read_bounded, read_yaml
@@ -51,7 +51,7 @@ def save_pipeline(pipeline: BaseEstimator, folder: Path, name: str = FILE_NAME) 
     file = folder / name
     try:
         with without_scorers(pipeline):
-            write(pipeline, file)
+            write_model(pipeline, file)
     except OSError:
         raise
     except Exception as error:  # estimators of any package may hold any object, also themselves

@@ -17,10 +17,6 @@ class Proposer(Protocol):
     n_trials: int | None
     """How many cells are proposed in all, with repetitions; None if the first batch has all."""
 
-    @property
-    def n_at_once(self) -> int:
-        """How many cells are known at a time."""
-
     def ask(self) -> Sequence[Combination]:
         """Return the next batch; empty if there are no more cells."""
 
@@ -36,7 +32,6 @@ class Combinations:
 
     def __init__(self, combinations: Sequence[Combination]) -> None:
         self._left = list(combinations)
-        self.n_at_once = len(self._left)
 
     def ask(self) -> Sequence[Combination]:
         """Return all of them once."""

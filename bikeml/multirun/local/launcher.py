@@ -57,7 +57,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
     """
     Run the cells of a sweep on this machine, `n_jobs` at a time: None for as many as cores, -1 as well.
 
-    One at a time runs in this process, unless sweep.budget_seconds must be able to stop it.
+    With n_jobs=1 they run in this process, unless sweep.budget_seconds must be able to stop one.
     """
 
     keeps_jobs = False
@@ -158,9 +158,8 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         assert self._budget is not None  # noqa: S101  they were announced
         assert self.hydra_context is not None  # noqa: S101
         assert self.task_function is not None  # noqa: S101
-        size = self._count_workers(len(jobs))
-        if self._server is not None or size > 1:
-            self._launch_in_workers(folder, jobs, size)
+        if self._server is not None:
+            self._launch_in_workers(folder, jobs, self._count_workers(len(jobs)))
             return
         for job in jobs:
             run_here(self.hydra_context, self.task_function, job)
@@ -170,8 +169,6 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         from bikeml.records.run_folder import RESULT
 
         assert self._budget is not None  # noqa: S101
-        if self._server is None:
-            self.warm_up()
         assert self._server is not None  # noqa: S101
         self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
         recorder = None if self._recorder is None or self._recorder.is_dead else self._recorder

@@ -82,12 +82,12 @@ class Proposals:
         self._study, self._swept, self._words = study, swept, list(common)
         self.common: frozenset[str] | None = frozenset(common)
         self.n_trials: int | None = n_trials
-        self._left, self.n_at_once = n_trials, n_jobs
+        self._left, self._n_at_once = n_trials, n_jobs
         self._batch: list[Trial] = []
 
     def ask(self) -> Sequence[Sequence[str]]:
         """Return the next cells, at most n_jobs."""
-        size = min(self._left, self.n_at_once)
+        size = min(self._left, self._n_at_once)
         self._left -= size
         self._batch = [self._study.ask(dict(self._swept)) for _ in range(size)]
         return [[*self._words, *self._describe(trial)] for trial in self._batch]
