@@ -191,6 +191,17 @@ def test_gaps_are_welcome_where_the_pipeline_fills_them(workdir):
     assert X.isna().to_numpy().tolist() == [[True, False, False], [False, True, True]]
 
 
+def test_a_table_is_checked_once_for_cells_that_read_it_alike(workdir):
+    (workdir / "table.csv").write_text("a,b,y\n,2,3\n4,5,6\n")
+    table = read(tolerance=GAPPY)
+    assert read(tolerance=GAPPY) is table
+    with pytest.raises(DataError, match="column 'a' is missing"):
+        read(tolerance=NO_GAPS)
+    assert list(read("table.csv", "data.categorical=[b]", "data.numeric=[a]", tolerance=GAPPY).X["b"]) != [2, 5]
+    (workdir / "table.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    assert read(tolerance=GAPPY).X["a"].tolist() == [1, 4]
+
+
 INFERRED = "data.categories=inferred"
 
 

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
@@ -9,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
 from bikeml.evaluation import evaluate, threads
 from bikeml.evaluation.uncertainty import units as drawn_together
@@ -71,8 +74,35 @@ def test_the_batch_size_does_not_change_an_interval(monkeypatch):
     y_true, y_pred = sample(50, 1)
     whole = evaluate.intervals(y_true, y_pred, SETTINGS, rows(50))
     monkeypatch.setattr(drawn_together, "BATCH_CELLS", 50 * 7)
+    monkeypatch.setattr(drawn_together, "MOST_KEPT_CELLS", 0)
     for name, ends in evaluate.intervals(y_true, y_pred, SETTINGS, rows(50)).items():
         np.testing.assert_allclose(ends, whole[name], rtol=1e-12)
+
+
+def test_draws_that_are_kept_for_the_next_cell_are_those_that_are_made_anew(monkeypatch):
+    y_true, y_pred = sample(60, 4)
+    found = []
+    for most in (0, drawn_together.MOST_KEPT_CELLS, drawn_together.MOST_KEPT_CELLS):
+        monkeypatch.setattr(drawn_together, "MOST_KEPT_CELLS", most)
+        found.append(evaluate.intervals(y_true, y_pred, SETTINGS, rows(60)))
+    other = SETTINGS.model_copy(update={"random_state": SETTINGS.random_state + 1})
+    assert found[0] == found[1] == found[2] != evaluate.intervals(y_true, y_pred, other, rows(60))
+
+
+def test_libraries_with_threads_are_looked_for_again_only_after_an_import(monkeypatch):
+    searches = []
+    search = threads.ThreadpoolController._load_libraries
+    monkeypatch.setattr(
+        threads.ThreadpoolController, "_load_libraries", lambda self: searches.append(1) or search(self)
+    )
+    monkeypatch.setattr(threads, "_found", {})
+    for _ in range(2):
+        with threads.limit_threads(1, "blas"):
+            assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} == {1}
+    assert len(searches) == 3  # threadpool_info itself looks each time
+    monkeypatch.setitem(sys.modules, "a module that may bring a library", threads)
+    with threads.limit_threads(1, "blas"):
+        assert len(searches) == 4
 
 
 def test_an_interval_does_not_depend_on_the_other_metrics():

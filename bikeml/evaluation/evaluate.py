@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
 from bikeml.evaluation.metrics import find_metric
-from bikeml.evaluation.threads import all_cores
+from bikeml.evaluation.threads import all_cores, limit_threads
 from bikeml.evaluation.uncertainty.intervals import FEWEST, Interval, Precision, find_intervals
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.evaluation.weights import fit
@@ -183,7 +182,7 @@ def _predict_fold(
     rows, score = fold
     estimator = clone(estimator)
     # One BLAS thread also in a worker, since the last digits of a product depend on the number of threads.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with limit_threads(limits=1, user_api="blas"):
         with all_cores(estimator, len(rows)):
             fit(estimator, X.iloc[rows], y[rows], None if weights is None else weights[rows])
         predicted = estimator.predict(X.iloc[score])

@@ -9,11 +9,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import EvaluationConfig
 from bikeml.evaluation.metric import Metric
 from bikeml.evaluation.metrics import find_metric
+from bikeml.evaluation.threads import limit_threads
 from bikeml.evaluation.uncertainty.intervals import OfMeans
 from bikeml.evaluation.uncertainty.jackknife import divide, find_error, leave_out
 from bikeml.evaluation.uncertainty.units import Units
@@ -97,7 +97,7 @@ def compute_importance(
     scores = _Scores(find_metric(config.rank), units)
     # an undefined score is no number, and neither is its distance from another; for few rows, threads wait longer than
     # they work
-    with np.errstate(invalid="ignore"), threadpool_limits(limits=1 if is_sample else None):
+    with np.errstate(invalid="ignore"), limit_threads(limits=1 if is_sample else None):
         parts = [*([str(name)] for name in X), *groups]
         found = _shuffle(pipeline, X, y, scores, parts, n_repeats, config)
     columns, of_groups = found[: X.shape[1]], found[X.shape[1] :]

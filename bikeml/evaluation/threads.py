@@ -1,16 +1,20 @@
-"""Fit a forest on all cores."""
+"""Fit a forest on all cores, and limit the threads of what is computed."""
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from joblib import cpu_count
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.pipeline import Pipeline
+from threadpoolctl import ThreadpoolController
 
 ROWS_FOR_THREADS = 20_000
 """With fewer rows, threads wait for each other longer than they work, and far longer on a busy machine."""
+_found: dict[int, ThreadpoolController] = {}
+"""The libraries with threads of this process, by the number of modules that it has imported."""
 
 
 @contextmanager
@@ -33,3 +37,18 @@ def all_cores(estimator: BaseEstimator, n_rows: int) -> Iterator[None]:
         yield
     finally:
         forest.n_jobs = None
+
+
+def limit_threads(limits: int | None, user_api: str | None = None) -> AbstractContextManager[object]:
+    """
+    Limit the threads of BLAS and OpenMP, or of one of them, in a block, as threadpoolctl's threadpool_limits does.
+
+    That looks for the libraries each time, which takes 7 ms, and a cell does it eight times. A library comes with a
+    module, so here they are looked for again once others have been imported.
+    """
+    n_modules = len(sys.modules)
+    if n_modules not in _found:
+        _found.clear()
+        _found[n_modules] = ThreadpoolController()
+    limited: AbstractContextManager[object] = _found[n_modules].limit(limits=limits, user_api=user_api)
+    return limited

@@ -14,7 +14,6 @@ import sys
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from typing import Any
 import pandas as pd
 import yaml
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from bikeml.errors import ModelFileError
+from bikeml.evaluation.threads import limit_threads
 from bikeml.experiment.model_file import DESCRIPTION_NAME, load_recorded, read_part, refusal, save_checked
 from bikeml.experiment.trusted.indices import need
 from bikeml.experiment.trusted.mlmodel import (
@@ -39,7 +38,7 @@ from bikeml.experiment.trusted.mlmodel import (
 )
 from bikeml.experiment.trusted.packages import find_distributions, list_own_packages
 from bikeml.experiment.trusted.types import is_trusted
-from bikeml.records.fingerprint import BOOSTERS, SKRUB
+from bikeml.records.fingerprint import BOOSTERS, SKRUB, version
 from bikeml.system.documents import MOST_BYTES, read_bounded, read_json
 from bikeml.system.files import write_text
 from bikeml.table.signature import infer_signature
@@ -64,7 +63,7 @@ def write_folder(
     that of the run; `written` says how the cells of its table are written. Raises OSError, and FitError if the model
     could not be loaded again.
     """
-    with threadpool_limits(limits=1):  # on a busy machine, threads wait for each other far longer than they work
+    with limit_threads(limits=1):  # on a busy machine, threads wait for each other far longer than they work
         predicted = pipeline.predict(example)
         types = save_checked(pipeline, example, predicted, folder)
     split = example.to_dict(orient="split", index=False)

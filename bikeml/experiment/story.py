@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from bikeml.config.schema import Config
 from bikeml.errors import FingerprintError
@@ -16,7 +15,7 @@ from bikeml.evaluation.evaluate import CrossValidation, cross_validation, judge_
 from bikeml.evaluation.hints import Rows, find_hints, find_outlier
 from bikeml.evaluation.importance import compute_importance
 from bikeml.evaluation.scale import fit_scale, predict_scale
-from bikeml.evaluation.threads import ROWS_FOR_THREADS
+from bikeml.evaluation.threads import ROWS_FOR_THREADS, limit_threads
 from bikeml.evaluation.uncertainty.units import Units
 from bikeml.experiment.check import check_estimators, check_time, find_tolerance
 from bikeml.experiment.encoding.names import tell_positions
@@ -104,7 +103,7 @@ def compute(config: Config, invocation: Invocation, announce: Announce = silent,
     config, table, split = _read_rows(decide_metrics(config))
     asked = _check_fingerprint(invocation.fingerprint, identify(config, table.sha256, table.test_sha256))
     # One BLAS thread, since the last digits of a product depend on the number of threads. OpenMP changes no digit.
-    with threadpool_limits(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
+    with limit_threads(limits=1, user_api="blas" if len(table.y) > ROWS_FOR_THREADS else None):
         fitted = fit(config, table, split, asked, announce, known.members, begun)
         config = fitted.outcome.settle(config) if fitted.outcome else config
         identity = identify(config, table.sha256, table.test_sha256)  # a budget has changed it

@@ -1,7 +1,7 @@
 """Read a whole table, and a test file if there is one, and check them against the config."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from bikeml.table.columns.matching import match_columns
 from bikeml.table.labelled import Labelled, decide_roles, take_labelled, unfit
 from bikeml.table.problems import Tolerance, find_problems
 from bikeml.table.reading.dialect import named_columns
-from bikeml.table.reading.table_file import TableFile, read_table_file, say_missing
+from bikeml.table.reading.table_file import MOST_KEPT_BYTES, TableFile, read_table_file, say_missing
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,10 @@ class Table:
         return None if self.weights is None else self.weights[rows]
 
 
+_last: dict[Hashable, Table] = {}
+"""The table that was checked last, for the next cell of a sweep."""
+
+
 def read_table(config: Config, tolerance: Tolerance) -> Table:
     """
     Read the table at data.path, and check that it fits the config and a pipeline with this `tolerance`.
@@ -67,10 +71,21 @@ def read_table(config: Config, tolerance: Tolerance) -> Table:
     accepted, gaps in the target only with data.missing_target=drop. The rows of a test file follow those of the table;
     they are read as these are. Raises DataError with a list of all problems.
     """
-    table = _check(read_table_file(config.data), config, tolerance)
+    table = _check_once(read_table_file(config.data), config, tolerance)
     if config.data.test_path is not None:
         table = _append(table, _read_test(table, config.data.test_path, config, tolerance))
     pa.default_memory_pool().release_unused()  # the cells of a million rows took 250 MiB
+    return table
+
+
+def _check_once(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
+    preprocessing = config.preprocessing
+    sections = (config.data.model_dump_json(), config.split.model_dump_json(), repr(preprocessing.columns))
+    key = (file.sha256, *sections, bool(preprocessing.date), repr(tolerance))
+    table = _last.get(key) or _check(file, config, tolerance)
+    _last.clear()
+    if config.split.is_seeded and file.cells.nbytes <= MOST_KEPT_BYTES:
+        _last[key] = table
     return table
 
 

@@ -226,6 +226,5 @@ def _draw(samples: Mapping[str, Sample], precision: Precision) -> Iterator[tuple
         chosen = {name: sample for name, sample in samples.items() if sample.length == length}
         products = [sample.products() for sample in chosen.values()]
         n_drawn = math.ceil(len(products[0]) / length)
-        rng = np.random.default_rng(precision.random_state)
-        totals = sum_draws(products, n_drawn, precision.n_draws, rng)
+        totals = sum_draws(products, n_drawn, precision.n_draws, precision.random_state)
         yield from zip(chosen, chosen.values(), totals, strict=True)

@@ -6,8 +6,9 @@ Davison and Hinkley, Bootstrap Methods and their Application (1997), section 3.8
 of rows in place of rows, Wolter, Introduction to Variance Estimation (2007), chapter 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -19,6 +20,8 @@ MANY_UNITS = 10_000
 """More units than these are put together to SETS of them, so that the time hardly depends on the number of rows."""
 SETS = 5_000  # with so many, the width of an interval has a standard error of 1 %
 BATCH_CELLS = 1_000_000  # limits the memory of a batch of draws to some megabytes
+MOST_KEPT_CELLS = 4_000_000
+"""Of the draws that the next cell of a sweep would make again, two bytes each."""
 
 
 Kind = Literal["rows", "groups", "dates"]
@@ -75,7 +78,7 @@ class Units:
         return np.bincount(self.labels, weights=weighted, minlength=self.n_units)
 
 
-def sum_draws(tables: Sequence[np.ndarray], n_drawn: int, n_draws: int, rng: np.random.Generator) -> list[np.ndarray]:
+def sum_draws(tables: Sequence[np.ndarray], n_drawn: int, n_draws: int, random_state: int) -> list[np.ndarray]:
     """
     Return the sums over `n_drawn` random units, with replacement, of each draw: shape (n_draws, n_values) each.
 
@@ -83,12 +86,26 @@ def sum_draws(tables: Sequence[np.ndarray], n_drawn: int, n_draws: int, rng: np.
     last digits.
     """
     n_units = len(tables[0])
-    batch = max(1, BATCH_CELLS // n_units)
+    draw: Callable[..., Iterable[np.ndarray]] = _keep_draws if n_draws * n_units <= MOST_KEPT_CELLS else _draw
     sums: list[list[np.ndarray]] = [[] for _ in tables]
-    for first in range(0, n_draws, batch):
-        n_rows = min(batch, n_draws - first)
-        drawn = rng.integers(n_units, size=(n_rows, n_drawn)) + np.arange(0, n_rows * n_units, n_units)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=n_rows * n_units).reshape(n_rows, n_units).astype(float)
+    for batch in draw(n_units, n_drawn, n_draws, random_state):
+        counts = batch.astype(float)
         for found, table in zip(sums, tables, strict=True):
             found.append(counts @ table)
     return [np.concatenate(found) for found in sums]
+
+
+@lru_cache(maxsize=2)  # the cells of a sweep have the same held-out rows, and the same folds
+def _keep_draws(n_units: int, n_drawn: int, n_draws: int, random_state: int) -> list[np.ndarray]:
+    return list(_draw(n_units, n_drawn, n_draws, random_state))
+
+
+def _draw(n_units: int, n_drawn: int, n_draws: int, random_state: int) -> Iterator[np.ndarray]:
+    """Yield, for some draws at a time, how often each unit is in it, shape (n_rows, n_units)."""
+    rng = np.random.default_rng(random_state)
+    most = max(1, BATCH_CELLS // n_units)
+    for first in range(0, n_draws, most):
+        n_rows = min(most, n_draws - first)
+        drawn = rng.integers(n_units, size=(n_rows, n_drawn)) + np.arange(0, n_rows * n_units, n_units)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n_rows * n_units)
+        yield counts.reshape(n_rows, n_units).astype(np.uint16)  # there are at most MANY_UNITS
