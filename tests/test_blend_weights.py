@@ -8,7 +8,14 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import VotingRegressor
 
 from bikeml.evaluation.metrics import find_metric
-from bikeml.multirun.blending.weights import STEPS, average, choose_fold_weights, choose_weights
+from bikeml.multirun.blending.weights import (
+    FEWEST_BEST,
+    STEPS,
+    average,
+    choose_fold_weights,
+    choose_weights,
+    select_greedily,
+)
 
 R2, MAE = find_metric("r2"), find_metric("mae")
 
@@ -24,7 +31,7 @@ def predictions_of(seed, n_models=4, n_rows=40):
 def test_a_blend_is_never_worse_than_its_best_model_on_the_rows_that_chose_it(seed, name):
     (y, predictions), metric = predictions_of(seed), find_metric(name)
     y, predictions = np.abs(y), np.abs(predictions)
-    blended = average(predictions, choose_weights(y, predictions, metric))
+    blended = average(predictions, select_greedily(y, predictions, metric))
     scores = [metric.sign * metric.measure(y, each) for each in predictions]
     assert metric.sign * metric.measure(y, blended) >= max(scores) - 1e-9
 
@@ -38,7 +45,7 @@ def test_the_products_of_errors_choose_as_the_metric_itself_does(seed):
         scores = [R2.measure(y, average(predictions, counts + one)) for one in np.eye(4, dtype=int)]
         counts[int(np.argmax(scores))] += 1
         best = max(best, *scores)
-    chosen = average(predictions, choose_weights(y, predictions, R2))
+    chosen = average(predictions, select_greedily(y, predictions, R2))
     assert R2.measure(y, chosen) == pytest.approx(best, abs=1e-9)
 
 
@@ -74,12 +81,39 @@ def test_in_time_no_later_row_changes_a_weight(seed):
 def test_a_model_that_fails_by_any_number_is_left_out():
     y, predictions = predictions_of(0)
     with_failed = np.vstack([predictions, np.full_like(y, 1e200)])
-    assert choose_weights(y, with_failed, R2).tolist() == [*choose_weights(y, predictions, R2), 0]
+    assert select_greedily(y, with_failed, R2).tolist() == [*select_greedily(y, predictions, R2), 0]
+
+
+ROWS, FOLDS = np.arange(40), np.repeat([1, 2, 3, 4], 10)
+
+
+@pytest.mark.parametrize("metric", [R2, MAE])
+def test_the_weights_are_those_without_each_fold_together(metric):
+    y, predictions = predictions_of(1)
+    without = [select_greedily(y[FOLDS != fold], predictions[:, FOLDS != fold], metric) for fold in (1, 2, 3, 4)]
+    chosen = choose_weights(y, predictions, ROWS, FOLDS, metric)
+    assert chosen.tolist() == np.sum(without, axis=0).tolist()
+    twice = (np.tile(y, 2), np.tile(predictions, 2), np.tile(ROWS, 2), np.concatenate([FOLDS, FOLDS[::-1] + 4]))
+    assert choose_weights(*twice, metric).tolist() == chosen.tolist(), "a repeat of the same predictions changes nothing"
+
+
+@pytest.mark.parametrize("metric", [R2, MAE])
+def test_a_model_far_behind_the_best_has_no_weight(metric):
+    y, predictions = predictions_of(2, n_models=30)
+    predictions[11] = np.where(FOLDS == 3, 1e30, y)  # the best of all, if one fold did not count
+    weights = choose_weights(y, predictions, ROWS, FOLDS, metric)
+    scores = [metric.sign * metric.measure(y, each) for each in predictions]
+    assert not set(np.flatnonzero(weights)) - set(np.argsort(scores)[-10:])
+    few = choose_weights(y, predictions[10:20], ROWS, FOLDS, metric)
+    assert np.count_nonzero(few) <= FEWEST_BEST
+    assert few[1] == 0
 
 
 @pytest.mark.parametrize("metric", [R2, MAE])
 def test_each_model_counts_once_if_nothing_can_be_measured(metric):
-    assert choose_weights(np.array([]), np.empty((3, 0)), metric).tolist() == [1, 1, 1]
+    nothing = np.array([], dtype=int)
+    assert select_greedily(nothing, np.empty((3, 0)), metric).tolist() == [1, 1, 1]
+    assert choose_weights(nothing, np.empty((3, 0)), nothing, nothing, metric).tolist() == [1, 1, 1]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12))

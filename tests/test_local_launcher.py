@@ -158,6 +158,12 @@ def test_workers_record_what_is_too_much_for_the_recorder(run, left, workdir, mo
     assert [*recorder.got, *list_published(workdir)] == ["0", "1", "2", "3"]
 
 
+def test_with_a_budget_what_would_only_be_drawn_is_left_to_the_end(run, left, workdir):
+    recorder = Recorder()
+    assert run(*["quick=1"] * 2, size=1, budget=60, recorder=recorder)[0] == ["finished"] * 2
+    assert [*recorder.got, *list_published(workdir)] == []
+
+
 def read_failures(workdir):
     sweep = SweepFolder(workdir / "sweep").look()
     return [outcome.failure and outcome.failure.error for outcome in sweep.outcomes]
@@ -334,3 +340,15 @@ def test_workers_that_a_launcher_takes_do_not_end_before_it_does(servers, monkey
     assert servers == ["begun"]
     launcher.cool_down()
     assert servers == ["ended"]
+
+
+@pytest.mark.parametrize(("cores", "uri", "begins"), [(1, None, False), (1, "sqlite:///runs.db", True), (2, None, True)])
+def test_a_recorder_that_only_draws_at_the_end_needs_a_core_of_its_own(servers, monkeypatch, cores, uri, begins):
+    begun = []
+    monkeypatch.setattr("bikeml.multirun.local.recorder.Recorder", begun.append)
+    monkeypatch.setattr(launchers, "count_cores", lambda: cores)
+    launcher = LocalLauncher(n_jobs=None)
+    launcher.config = OmegaConf.create({"sweep": {"budget_seconds": 60}, "tracking": {"uri": uri}})
+    launcher.task_function = SimpleNamespace(leaves_record=True)
+    launcher.warm_up()
+    assert begun == ([uri] if begins else [])

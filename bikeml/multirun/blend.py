@@ -148,7 +148,7 @@ def _choose(candidates: Sequence[Candidate], rank: str) -> Mixture:
     in_order = candidates[0].config.split.kind == "chronological"
     of_rows = read_weights(table)
     of_folds = choose_fold_weights(y, predictions, rows, folds, metric, of_rows, in_order=in_order)
-    return Mixture(candidates, choose_weights(y, predictions, metric, of_rows), of_folds)
+    return Mixture(candidates, choose_weights(y, predictions, rows, folds, metric, of_rows), of_folds)
 
 
 def build_config(mixture: Mixture, rank: str) -> Config:

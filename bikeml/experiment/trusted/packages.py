@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, TransformerMixin
@@ -83,5 +84,10 @@ def find_distributions(packages: list[str]) -> list[str]:
     """Return the distributions that pip installs for these import names; a module of one's own has none."""
     if not packages:
         return []
-    found = metadata.packages_distributions()  # reads the files of every installed distribution
+    found = _list_distributions()
     return sorted({name for package in packages for name in found.get(package, [])})
+
+
+@cache  # it reads the files of every installed distribution, which takes a quarter of a second for each cell
+def _list_distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()

@@ -1,7 +1,9 @@
 """
 Choose the weights of a blend: how often each model counts in the mean of their predictions.
 
-Source: Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble Selection from Libraries of Models (2004), with replacement.
+Sources: Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble Selection from Libraries of Models (2004), with
+replacement; for leaving most models out, and choosing several times on some of the rows, Caruana, Munson and
+Niculescu-Mizil, Getting the Most Out of Ensemble Selection (2006).
 """
 
 from collections.abc import Callable
@@ -12,6 +14,8 @@ from bikeml.evaluation.metric import Metric
 
 STEPS = 25
 """So many models are chosen at most, the same again too; more hardly change a blend (docs/models.md)."""
+FEWEST_BEST, SHARE_OF_BEST = 8, 1 / 3
+"""So many of the best models may have a weight: of many others, one would fit by chance (docs/models.md)."""
 LEAST_GAIN = 1e-9
 """The share of a score by which it must rise, so that rounding chooses no model."""
 OF_SQUARES = ("r2", "mse", "rmse")
@@ -23,6 +27,43 @@ Scores = Callable[[np.ndarray], np.ndarray]
 
 
 def choose_weights(
+    y: np.ndarray,
+    predictions: np.ndarray,
+    rows: np.ndarray,
+    folds: np.ndarray,
+    metric: Metric,
+    sample_weight: np.ndarray | None = None,
+) -> np.ndarray:
+    """
+    Return how often each model counts, shape (n_models,): the sum of what is best without the rows of each fold.
+
+    What a few rows ask for, those of one fold, is asked for once less often. Only the best models on all rows are in
+    question. `y`, `rows`, `folds` and the weights of the rows have shape (n_predictions,), `predictions` (n_models,
+    n_predictions); of rows that repeats predict again, the fold of the first time counts.
+    """
+    kept = _find_best(y, predictions, metric, sample_weight)
+    _, first, place = np.unique(rows, return_index=True, return_inverse=True)
+    of_rows = folds[first][place]
+    numbers = np.unique(of_rows)
+    parts = [of_rows != number for number in numbers] if len(numbers) > 1 else [np.ones(len(y), dtype=bool)]
+    found = np.zeros(len(predictions), dtype=int)
+    for part in parts:
+        weights = None if sample_weight is None else sample_weight[part]
+        found[kept] += select_greedily(y[part], predictions[np.ix_(kept, part)], metric, weights)
+    return found
+
+
+def _find_best(
+    y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None
+) -> np.ndarray:
+    """Return the positions of the models that may have a weight, in their order."""
+    most = max(FEWEST_BEST, round(SHARE_OF_BEST * len(predictions)))
+    score = _score_squares if metric.name in OF_SQUARES else _score
+    scores = score(y, predictions, metric, sample_weight)(np.zeros(len(predictions), dtype=int))
+    return np.sort(np.argsort(-np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf), kind="stable")[:most])
+
+
+def select_greedily(
     y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None = None
 ) -> np.ndarray:
     """
@@ -68,7 +109,7 @@ def choose_fold_weights(
     for fold in np.unique(folds):
         known = folds < fold if in_order else ~np.isin(rows, rows[folds == fold])  # repeats predict a row again
         of_rows = None if sample_weight is None else sample_weight[known]
-        weights.append(choose_weights(y[known], predictions[:, known], metric, of_rows))
+        weights.append(choose_weights(y[known], predictions[:, known], rows[known], folds[known], metric, of_rows))
     return np.array(weights)
 
 

@@ -162,10 +162,10 @@ class Crew:
         """
         Let the recorder draw and record a result, or the next worker if the recorder is gone or has too many.
 
-        If a worker would draw in the time of a fit, it is left to the end, when the best cells get their pages.
+        What would only be drawn, in the time of a fit, is left to the end, when the best cells get their pages.
         """
         is_recorded = task.job.planned.config.tracking.uri is not None
-        if self.recorder is None and self.budget.seconds is not None and not is_recorded:
+        if self.budget.seconds is not None and not is_recorded:
             return
         most = BACKLOG if self.budget.seconds is None else BACKLOG_IN_TIME
         if self.recorder is None or len(self._recorded) >= most or task.publication is None:

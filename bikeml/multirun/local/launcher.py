@@ -98,7 +98,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
             self._server = _begun.pop()
         else:
             self._server = WarmServer(CELL if leaves_record else [*CELL, PAGES, *([] if uri is None else [RECORD])])
-        if leaves_record:
+        if leaves_record and (uri is not None or count_cores() > 1):  # what only draws at the end needs a core for it
             from bikeml.multirun.local.recorder import Recorder
 
             self._recorder = Recorder(uri)
