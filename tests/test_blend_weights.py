@@ -90,11 +90,13 @@ ROWS, FOLDS = np.arange(40), np.repeat([1, 2, 3, 4], 10)
 @pytest.mark.parametrize("metric", [R2, MAE])
 def test_the_weights_are_those_without_each_fold_together(metric):
     y, predictions = predictions_of(1)
-    without = [select_greedily(y[FOLDS != fold], predictions[:, FOLDS != fold], metric) for fold in (1, 2, 3, 4)]
+    without = [select_greedily(y[fold != FOLDS], predictions[:, fold != FOLDS], metric) for fold in (1, 2, 3, 4)]
     chosen = choose_weights(y, predictions, ROWS, FOLDS, metric)
     assert chosen.tolist() == np.sum(without, axis=0).tolist()
     twice = (np.tile(y, 2), np.tile(predictions, 2), np.tile(ROWS, 2), np.concatenate([FOLDS, FOLDS[::-1] + 4]))
-    assert choose_weights(*twice, metric).tolist() == chosen.tolist(), "a repeat of the same predictions changes nothing"
+    assert choose_weights(*twice, metric).tolist() == chosen.tolist(), (
+        "a repeat of the same predictions changes nothing"
+    )
 
 
 @pytest.mark.parametrize("metric", [R2, MAE])

@@ -342,7 +342,9 @@ def test_workers_that_a_launcher_takes_do_not_end_before_it_does(servers, monkey
     assert servers == ["ended"]
 
 
-@pytest.mark.parametrize(("cores", "uri", "begins"), [(1, None, False), (1, "sqlite:///runs.db", True), (2, None, True)])
+@pytest.mark.parametrize(
+    ("cores", "uri", "begins"), [(1, None, False), (1, "sqlite:///runs.db", True), (2, None, True)]
+)
 def test_a_recorder_that_only_draws_at_the_end_needs_a_core_of_its_own(servers, monkeypatch, cores, uri, begins):
     begun = []
     monkeypatch.setattr("bikeml.multirun.local.recorder.Recorder", begun.append)

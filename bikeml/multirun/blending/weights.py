@@ -53,9 +53,7 @@ def choose_weights(
     return found
 
 
-def _find_best(
-    y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None
-) -> np.ndarray:
+def _find_best(y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None) -> np.ndarray:
     """Return the positions of the models that may have a weight, in their order."""
     most = max(FEWEST_BEST, round(SHARE_OF_BEST * len(predictions)))
     score = _score_squares if metric.name in OF_SQUARES else _score
