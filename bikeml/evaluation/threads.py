@@ -47,8 +47,10 @@ def limit_threads(limits: int | None, user_api: str | None = None) -> AbstractCo
     module, so here they are looked for again once others have been imported.
     """
     n_modules = len(sys.modules)
-    if n_modules not in _found:
+    found = _found.get(n_modules)
+    if found is None:
+        found = ThreadpoolController()
         _found.clear()
-        _found[n_modules] = ThreadpoolController()
-    limited: AbstractContextManager[object] = _found[n_modules].limit(limits=limits, user_api=user_api)
+        _found[n_modules] = found
+    limited: AbstractContextManager[object] = found.limit(limits=limits, user_api=user_api)
     return limited

@@ -79,6 +79,7 @@ def read_table(config: Config, tolerance: Tolerance) -> Table:
 
 
 def _check_once(file: TableFile, config: Config, tolerance: Tolerance) -> Table:
+    """Return what :func:`_check` does; the last table is kept, by all that it depends on."""
     preprocessing = config.preprocessing
     sections = (config.data.model_dump_json(), config.split.model_dump_json(), repr(preprocessing.columns))
     key = (file.sha256, *sections, bool(preprocessing.date), repr(tolerance))
