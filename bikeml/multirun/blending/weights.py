@@ -56,8 +56,7 @@ def choose_weights(
 def _find_best(y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None) -> np.ndarray:
     """Return the positions of the models that may have a weight, in their order."""
     most = max(FEWEST_BEST, round(SHARE_OF_BEST * len(predictions)))
-    score = _score_squares if metric.name in OF_SQUARES else _score
-    scores = score(y, predictions, metric, sample_weight)(np.zeros(len(predictions), dtype=int))
+    scores = _find_scores(y, predictions, metric, sample_weight)(np.zeros(len(predictions), dtype=int))
     return np.sort(np.argsort(-np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf), kind="stable")[:most])
 
 
@@ -72,8 +71,7 @@ def select_greedily(
     again leaves the mean as it is, and less weight to the next. `y` and the weights of the rows have shape (n_rows,),
     `predictions` (n_models, n_rows). Each model counts once if the metric is undefined.
     """
-    score = _score_squares if metric.name in OF_SQUARES else _score
-    find_scores = score(y, predictions, metric, sample_weight)
+    find_scores = _find_scores(y, predictions, metric, sample_weight)
     counts, best = np.zeros(len(predictions), dtype=int), -np.inf
     found = np.ones_like(counts)
     for _ in range(STEPS):
@@ -115,6 +113,11 @@ def average(predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted mean of predictions, shape (n_models, n_rows), to the bit as a VotingRegressor does."""
     counted = weights > 0
     return np.asarray(np.average(predictions[counted].T, axis=1, weights=weights[counted]))
+
+
+def _find_scores(y: np.ndarray, predictions: np.ndarray, metric: Metric, sample_weight: np.ndarray | None) -> Scores:
+    score = _score_squares if metric.name in OF_SQUARES else _score
+    return score(y, predictions, metric, sample_weight)
 
 
 def _score_squares(y: np.ndarray, predictions: np.ndarray, _: Metric, sample_weight: np.ndarray | None) -> Scores:
