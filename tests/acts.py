@@ -7,8 +7,10 @@ from pathlib import Path
 
 from bikeml.errors import DataError, LateError, TrackingError
 from bikeml.multirun.local.publication import Publication
+from bikeml.records.run import Failed, Invocation
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep import LeftOutRecord
+from bikeml.records.sweep_folder import write_failure
 from tests.builders import run_record, write_run
 
 
@@ -41,8 +43,16 @@ def die_judged(packed, job, until):
 
 def leave(packed, job, until):
     """Leave the result to be recorded, as a cell does whose launcher has a recorder."""
-    act(packed, job, until)
     folder = RunFolder(Path(job.environment["folder"]) / job.planned.folder)
+    if "fail=1" in job.planned.overrides:
+        write_failure(folder.path, "the model's code", job.planned.overrides)
+        invocation = Invocation(folder.path, "", {})
+        return [
+            Publication(
+                folder, job.planned.config, is_cell=True, failed=Failed(invocation, "", "the model's code", 0.0)
+            )
+        ]
+    act(packed, job, until)
     return [Publication(folder, job.planned.config, is_cell=True)]
 
 
@@ -53,6 +63,10 @@ def fail_to_publish(_, publication):
 def publish(_, publication):
     assert publication.config.tracking.uri is None
     (publication.folder.path / "published").touch()
+
+
+def die_publishing(_, publication):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def refuse(words):

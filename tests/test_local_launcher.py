@@ -41,7 +41,7 @@ def run(server, workdir, monkeypatch):
     """Run cells that do what their words say; return their statuses, and the cells in the order in which they began."""
     monkeypatch.setattr(crews, "run_in_worker", acts.act)
 
-    def run(*cells, size=2, budget=None, clock=time.time, recorder=None):
+    def run(*cells, size=2, budget=None, clock=time.time, recorder=None, settle=lambda: None):
         environment = {"folder": str(workdir / "sweep"), "done": str(workdir / "done")}
         planned = [
             PlannedCell(number, tuple(words.split()), str(number), UNTRACKED, {}, varies={"model": words})
@@ -50,7 +50,7 @@ def run(server, workdir, monkeypatch):
         folder = SweepFolder(workdir / "sweep")
         SweepRecord(command="", started=0.0, cells=tuple(each.cell for each in planned)).write(folder.path)
         limit = Budget(budget, clock(), clock)
-        Crew(server, size, b"", folder, limit, recorder).run([Job(each, environment) for each in planned])
+        Crew(server, size, b"", folder, limit, recorder, settle).run([Job(each, environment) for each in planned])
         begun = (workdir / "done").read_text().split() if (workdir / "done").exists() else []
         return [folder.read_outcome(each.cell).status for each in planned], list(map(int, begun))
 
@@ -100,7 +100,7 @@ class Recorder:
     def __init__(self, until=None, fails=(), dies=None):
         self.connection, self._answers = Pipe()
         self.got, self.killed, self._until, self._fails, self._dies = [], False, until, fails, dies
-        self._left = deque()
+        self._left, self.is_asked = deque(), False
 
     def add(self, publication):
         self._left.append(publication)
@@ -117,11 +117,13 @@ class Recorder:
         publication = self._left.popleft()
         number = publication.folder.path.name
         if number == self._dies:
+            self.killed = True
             raise DeadWorkerError(-9)
         return Ended(publication, "", TrackingError("no store") if number in self._fails else None, "")
 
-    def kill(self):
-        self.killed = True
+    @property
+    def is_busy(self):
+        return bool(self._left)
 
 
 @pytest.fixture
@@ -156,6 +158,43 @@ def test_workers_record_what_is_too_much_for_the_recorder(run, left, workdir, mo
     recorder = Recorder(until=workdir / "sweep" / "3" / "published")
     assert run(*["quick=1"] * 4, size=1, recorder=recorder)[0] == ["finished"] * 4
     assert [*recorder.got, *list_published(workdir)] == ["0", "1", "2", "3"]
+
+
+def test_no_worker_records_before_the_sweep_s_run_has_begun(run, left, workdir, monkeypatch):
+    monkeypatch.setattr(crews, "BACKLOG", 0)
+    recorder = Recorder(until=workdir / "sweep" / "3" / "result.json")
+    recorder.is_asked = True
+    assert run(*["quick=1"] * 4, size=1, recorder=recorder)[0] == ["finished"] * 4
+    assert recorder.got == ["0", "1", "2", "3"]
+    assert list_published(workdir) == []
+
+
+def test_what_a_dead_recorder_has_not_begun_is_begun_before_workers_record(run, left, workdir):
+    begun = []
+    settle = lambda: begun.append(list_published(workdir))  # noqa: E731
+    assert run(*["quick=1"] * 2, size=1, recorder=Recorder(dies="0"), settle=settle)[0] == ["finished"] * 2
+    assert begun == [[]]
+    assert "0" in list_published(workdir)
+
+
+def test_a_store_in_which_the_sweep_cannot_begin_stops_the_cells(run, left, workdir):
+    def refuse():
+        raise TrackingError("no store")
+
+    with pytest.raises(TrackingError, match="no store"):
+        run("quick=1", "sleep=600", size=2, recorder=Recorder(dies="0"), settle=refuse)
+    assert (workdir / "sweep" / "0" / "result.json").exists()
+    assert not (workdir / "sweep" / "1" / "result.json").exists()
+
+
+def test_a_failure_is_left_to_be_recorded_and_stays_one(run, left, workdir, monkeypatch):
+    recorder = Recorder()
+    assert run("fail=1", "quick=1", size=1, recorder=recorder)[0] == ["failed", "finished"]
+    assert recorder.got == ["0", "1"]
+    assert read_failures(workdir) == ["the model's code", None]
+    monkeypatch.setattr(crews, "publish_in_worker", acts.die_publishing)
+    assert run("fail=1", size=1)[0] == ["failed"]
+    assert read_failures(workdir) == ["the model's code"]
 
 
 def test_with_a_budget_what_would_only_be_drawn_is_left_to_the_end(run, left, workdir):

@@ -28,6 +28,7 @@ def find_workers(process, folder, n_cells):
     """Wait until cells have begun; return the recorder and the workers, each the leader of a group of its own."""
     until = time.time() + 300
     while time.time() < until and sum(path.name.isdigit() for path in folder.glob("*")) < n_cells:
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     below = psutil.Process(process.pid).children(recursive=True)
     return [each for each in below if os.getpgid(each.pid) == each.pid]
@@ -86,6 +87,45 @@ def test_a_killed_worker_and_a_killed_recorder_cost_nothing_but_time(workdir):
     assert board["run_id"].nunique() == 6
     assert [status for status in statuses_of(workdir) if status != "KILLED"] == ["FINISHED"] * 7
     assert_gone(killed)
+
+
+def find_parents(workdir):
+    """Return the statuses of the runs that nest in the one run of the sweep, sorted."""
+    client = MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    parent = SweepFolder(workdir / "sweep").read_run_id()
+    return sorted(run.info.status for run in runs if run.data.tags.get("mlflow.parentRunId") == parent)
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["alive", "killed"])
+def test_cells_that_begin_before_the_sweep_s_run_nest_in_it_failed_ones_too(workdir, is_killed):
+    process = start("model=tree", "model.estimator.monotonic_cst=[1],null", "tracking=local", TWO, cwd=workdir)
+    found = find_workers(process, workdir / "sweep", 1)
+    (recorder,) = (each for each in found if "spawn_main" in " ".join(each.cmdline()))
+    if is_killed:
+        recorder.kill()
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 1, out + err
+    assert find_parents(workdir) == ["FAILED", "FINISHED"]
+
+
+def test_a_store_in_which_the_sweep_cannot_begin_stops_it_with_one_message(workdir):
+    client = MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+    client.delete_experiment(client.create_experiment("bikeml"))
+    process = start("model=svr,rf,gbr,extra_trees", "seed=range(8)", "tracking=local", TWO, cwd=workdir)
+    workers = find_workers(process, workdir / "sweep", 1)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 1, out + err
+    assert "the experiment 'bikeml' of" in err
+    assert "is deleted; restore it with" in err
+    assert "Traceback" not in err
+    n_results = len(list(workdir.glob("sweep/*/result.json")))
+    assert n_results < 32
+    assert ("nothing is lost" in err) is (n_results > 0)
+    assert ("32 cells, by" in out) is (n_results > 0)
+    assert_gone(workers)
+    client.restore_experiment(client.get_experiment_by_name("bikeml").experiment_id)
+    assert statuses_of(workdir) == []
 
 
 @pytest.mark.long

@@ -10,10 +10,12 @@ from mlflow import MlflowClient
 
 import bikeml
 from bikeml.errors import TrackingError
+from bikeml.recorded.parent import find_parent
+from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import RunFolder
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.tracking.artifacts import placed_model
-from tests.builders import run_record, write_run
+from tests.builders import run_record, write_run, write_sweep
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 FAST = ("evaluation.bootstrap_samples=100", "evaluation.importance_repeats=1")
@@ -127,6 +129,20 @@ def test_a_sweep_is_recorded_with_its_cells_below_its_own_run(call, bikeml_main,
     assert len(runs_of("mlflow.db")) == 3
     (own,) = [run for run in runs_of("mlflow.db") if run.info.run_id == parent]
     assert (own.info.status, own.data.metrics["cells_finished"]) == ("FINISHED", 2)
+
+
+def test_a_cell_nests_in_the_run_of_its_sweep_which_its_folder_names(workdir):
+    folder = write_sweep(workdir / "sweep", a=run_record(), b=None)
+    cell = workdir / "sweep" / "a"
+    assert find_parent(cell, "sqlite:///one.db") is None
+    StoreRecord(uri="sqlite:///one.db", experiment_name="bikeml", run_id="its own", look="").write(folder.path)
+    assert find_parent(cell, "sqlite:///one.db") == "its own"
+    assert find_parent(workdir / "sweep" / "b", "sqlite:///one.db") == "its own"
+    assert find_parent(cell, "sqlite:///another.db") is None
+    assert find_parent(workdir / "sweep" / "c", "sqlite:///one.db") is None  # beside its cells
+    assert find_parent(workdir, "sqlite:///one.db") is None
+    (folder.path / "sweep.json").write_text("{}")
+    assert find_parent(cell, "sqlite:///one.db") is None
 
 
 def test_a_file_beside_the_model_that_the_record_does_not_name_stays_here(workdir):

@@ -14,8 +14,10 @@ import pytest
 
 from bikeml.errors import RecordError, TrackingError
 from bikeml.multirun.local import beside as besides
+from bikeml.multirun.local import recorder as recorders
 from bikeml.multirun.local.beside import recorder_beside
 from bikeml.multirun.local.launcher import LocalLauncher
+from bikeml.multirun.local.publication import Publication
 from bikeml.multirun.local.recorder import Ended, Recorder
 from bikeml.multirun.local.store import StoreBeside
 from bikeml.records.run_folder import RunFolder
@@ -129,22 +131,48 @@ class Store:
         return lambda *args: self.asked.append((name, *args))
 
 
-def test_a_sweep_s_store_is_opened_here_if_the_recorder_dies(workdir, monkeypatch):
+class Asked(Dying):
+    """A recorder that is asked to open a store and to begin a sweep, and dies before or after it has."""
+
+    def __init__(self, dies):
+        self.later, self.dies = [], dies
+
+    def ask_later(self, function, *args):
+        self.later.append((function.__name__, *args))
+
+    def finish(self):
+        if self.dies:
+            raise DeadWorkerError(-9)
+
+    def ask(self, function, *args):
+        raise DeadWorkerError(-9)
+
+
+@pytest.mark.parametrize("dies_before", [True, False])
+def test_a_sweep_begins_beside_its_cells_and_here_if_the_recorder_dies(workdir, monkeypatch, dies_before):
     monkeypatch.setattr("bikeml.tracking.sweeps.SweepStore", Store)
     monkeypatch.setattr(Store, "asked", [])
-    recorder, asked = Dying(None), []
-
-    def ask(function, *args):
-        if asked:
-            raise DeadWorkerError(-9)
-        asked.append((function.__name__, *args))
-
-    recorder.ask = ask
+    recorder = Asked(dies_before)
     store = StoreBeside(recorder, [config_of()] * 2)
-    assert asked == [("_open", [config_of()] * 2)]
-    store.begin("plan")
+    store.begin("plan", workdir)
+    assert recorder.later == [("_open", [config_of()] * 2), ("_begin", "plan", workdir)]
+    store.settle()
+    begun_here = [("open", 2), ("begin", "plan", workdir)]
+    assert Store.asked == (begun_here if dies_before else [])
     store.end("id", iter([workdir]), {"cells": 1}, "FINISHED")
-    assert Store.asked == [("open", 2), ("begin", "plan"), ("end", "id", [workdir], {"cells": 1}, "FINISHED")]
+    store.settle()
+    ended = ("end", "id", [workdir], {"cells": 1}, "FINISHED")
+    assert Store.asked == [*(begun_here if dies_before else begun_here[:1]), ended]
+
+
+def test_a_sweep_begins_at_once_if_the_recorder_has_died_when_it_was_asked(workdir, monkeypatch):
+    monkeypatch.setattr("bikeml.tracking.sweeps.SweepStore", Store)
+    monkeypatch.setattr(Store, "asked", [])
+    store = StoreBeside(Asked(dies=True), [config_of()])
+    store.check()
+    store.begin("plan", workdir)
+    store.settle()
+    assert Store.asked == [("open", 1), ("check",), ("begin", "plan", workdir)]
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["alive", "dies"])
@@ -195,6 +223,47 @@ def test_a_recorder_answers_raises_what_a_user_causes_and_is_dead_after_another_
     assert recorder.is_dead
     with pytest.raises(DeadWorkerError):
         recorder.ask(divmod, 7, 2)
+
+
+@pytest.mark.slow
+def test_a_recorder_does_later_what_it_is_asked_and_says_what_a_user_causes(workdir):
+    recorder = Recorder(None)
+    recorder.ask_later(touch, workdir / "first")
+    recorder.ask_later(read_nothing, workdir / "no_result")
+    recorder.ask_later(touch, workdir / "dropped")
+    assert recorder.is_asked
+    with pytest.raises(RecordError, match="no_result"):
+        recorder.finish()
+    assert not recorder.is_asked
+    assert recorder.ask(divmod, 7, 2) == (3, 1)
+    assert [path.name for path in workdir.glob("[fd]*")] == ["first"]
+    recorder.kill()
+
+
+@pytest.mark.slow
+def test_an_interrupt_waits_for_what_was_asked_and_drops_what_would_be_recorded(workdir):
+    recorder = Recorder(None)
+    recorder.ask_later(touch, workdir / "asked")
+    recorder.add(Publication(RunFolder(workdir), config_of("tracking=none")))
+    recorder.drop()
+    assert (workdir / "asked").exists()
+    assert not recorder.is_dead
+    assert recorder.ask(divmod, 7, 2) == (3, 1)
+    recorder.kill()
+
+
+@pytest.mark.slow
+def test_an_interrupt_waits_no_longer_than_what_is_cleaned_up_may_take(monkeypatch):
+    recorder = Recorder(None)
+    recorder.ask(divmod, 7, 2)
+    recorder.ask_later(time.sleep, 600)
+    monkeypatch.setattr(recorders, "GRACE_SECONDS", 0.1)
+    recorder.drop()
+    assert recorder.is_dead
+
+
+def touch(path):
+    path.touch()
 
 
 def read_nothing(path):

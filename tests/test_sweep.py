@@ -423,7 +423,7 @@ def test_what_a_dead_process_left_running_is_marked_killed(bikeml_main, workdir,
 def test_a_worker_that_dies_in_a_fresh_store_leaves_no_run_running(workdir, monkeypatch, dead_owner):
     sweeps = SweepStore(config_of())
     sweep = SweepRecord(command="command", started=1.5, cells=())
-    run_id, client = sweeps.begin(sweep).run_id, client_of(workdir)
+    run_id, client = sweeps.begin(sweep, workdir).run_id, client_of(workdir)
     cells = begin_run(client, client.get_run(run_id).info.experiment_id, "cell", dead_owner, monkeypatch)
     sweeps.end(run_id, [], {}, "FINISHED")
     assert client.get_run(cells).info.status == "KILLED"

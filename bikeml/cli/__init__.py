@@ -97,9 +97,9 @@ class Experiment:
     def _call(self, composed: DictConfig, hydra_config: HydraConf) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             from bikeml.multirun.cell import run_cell
-            from bikeml.multirun.local.publication import publish_later
+            from bikeml.multirun.local.publication import publish_failure_later, publish_later
 
-            return run_cell(composed, publish_later).score
+            return run_cell(composed, publish_later, publish_failure_later).score
         try:
             return _run(composed, hydra_config)
         except Exception as error:  # noqa: BLE001  run_experiment reports it

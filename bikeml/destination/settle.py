@@ -26,7 +26,7 @@ def settle(tracking: TrackingConfig, invocation: Invocation, *, is_cell: bool) -
 
     Under our own sweeper nothing is left to settle. Raises TrackingError if the store's server refuses the run.
     """
-    if invocation.parent_run_id is not None:
+    if invocation.parent_run_id is not None or (is_cell and invocation.is_prepared):
         return invocation
     run = find_destination(tracking, takes=not is_cell)
     is_away = ask_server(tracking)

@@ -15,12 +15,12 @@ import bikeml.experiment.trusted.lean_skops  # noqa: F401  before skops
 from bikeml.config.composition import compose, run_folder
 from bikeml.config.overrides import as_typed
 from bikeml.config.schema import Config
-from bikeml.errors import BikemlError, ConfigError, FitError, LateError, SweepStoppedError, TrackingError
-from bikeml.multirun.publish import Publish, publish
+from bikeml.errors import BikemlError, ConfigError, FitError, LateError, SweepStoppedError
+from bikeml.multirun.publish import Publish, PublishFailure, publish, publish_failure
 from bikeml.multirun.run import FinishedRun, read_composed, run
 from bikeml.multirun.sources import describe_sources
 from bikeml.records.provenance import command_line
-from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Invocation
+from bikeml.records.run import CELL, FINGERPRINT, PARENT_RUN_ID, Failed, Invocation
 from bikeml.records.sweep import LeftOutRecord, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.interrupts import find_interrupt
@@ -56,9 +56,9 @@ def run_given(*configs: object) -> FinishedRun:
         return run(*read_composed(composed, hydra, folder, command, overrides=overrides))
 
 
-def run_cell(composed: DictConfig, then: Publish = publish) -> FinishedRun:
+def run_cell(composed: DictConfig, then: Publish = publish, if_failed: PublishFailure = publish_failure) -> FinishedRun:
     """
-    Run a cell and return its result, which `then` draws and records.
+    Run a cell and return its result, which `then` draws and records; `if_failed` records an error of the model's code.
 
     A failure is written to the cell's folder before it is raised, as an error that can be pickled.
     """
@@ -91,7 +91,7 @@ def run_cell(composed: DictConfig, then: Publish = publish) -> FinishedRun:
         write_failure(folder, describe_error(error), overrides, command=command)
         # A store, a disk or a table that is out of reach may be back next time; the same code will fail again.
         if asked is not None and (isinstance(error, FitError) or not isinstance(error, BikemlError)):
-            _record(*asked, sweep_folder, describe_error(error), started)
+            _record(*asked, describe_error(error), started, if_failed)
         if isinstance(raised, BikemlError):
             raise
         raise (error if isinstance(error, BikemlError) else FitError(describe_error(error))) from None
@@ -131,17 +131,12 @@ def _stop_after(max_failures: int | None, folder: Path) -> None:
         raise SweepStoppedError(f"{failed} cells have failed, and sweep.max_failures={max_failures} allows no more")
 
 
-def _record(config: Config, invocation: Invocation, sweep_folder: Path, error: str, started: float) -> None:
-    """Record the failure, so that reuse=all does not repeat it. If it cannot be recorded, the log says so."""
+def _record(config: Config, invocation: Invocation, error: str, started: float, if_failed: PublishFailure) -> None:
+    """Record the failure of a cell that the plan of its sweep identifies, so that reuse=all does not repeat it."""
     if config.tracking.uri is None:
         return
-    cells = {sweep_folder / cell.folder: cell for cell in SweepFolder(sweep_folder).read().cells}
+    sweep = Path(HydraConfig.get().sweep.dir).absolute()
+    cells = {sweep / cell.folder: cell for cell in SweepFolder(sweep).read().cells}
     cell = cells.get(invocation.folder)
-    if cell is None or cell.fingerprint is None:
-        return
-    from bikeml.tracking.sweeps import record_failure  # mlflow's import takes seconds
-
-    try:
-        record_failure(config, invocation, cell.fingerprint, error, started)
-    except TrackingError as unrecorded:
-        log_error(unrecorded)
+    if cell is not None and cell.fingerprint is not None:
+        if_failed(config, Failed(invocation, cell.fingerprint, error, started))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from bikeml.config.schema import Config
     from bikeml.multirun.composed import Job, PlannedCell  # its imports are too slow for the command line
-    from bikeml.records.run import StoreRecord
     from bikeml.records.sweep import Sweep, SweepRecord
     from bikeml.records.sweep_folder import SweepFolder
     from bikeml.tracking.sweeps import Recorded
@@ -31,8 +30,14 @@ class StoreOfSweep(Protocol):
 
     holds_jobs: bool
 
-    def begin(self, sweep: "SweepRecord") -> "StoreRecord":
-        """Begin the sweep's own run."""
+    def check(self) -> None:
+        """Ask the store whether it answers."""
+
+    def begin(self, sweep: "SweepRecord", folder: Path) -> object:
+        """Begin the sweep's own run, and write where it is to the sweep's folder, now or while cells run."""
+
+    def settle(self) -> None:
+        """Wait until the sweep's run has begun."""
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """End the sweep's own run, with its files and metrics."""

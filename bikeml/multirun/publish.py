@@ -13,13 +13,14 @@ from bikeml.config.sections import complete, names_not_in_result
 from bikeml.destination.caller import describe_destination
 from bikeml.destination.system_metrics import Sample
 from bikeml.errors import ConfigError, RecordError, RunFolderError, TrackingError
-from bikeml.records.run import Destination, StoreRecord
+from bikeml.records.run import Destination, Failed, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import Sweep, SweepRecord
 from bikeml.records.sweep_folder import SweepFolder
 from bikeml.system.printable import program
 from bikeml.system.redaction import MASK
 from bikeml.terminal.progress import Announce, silent
+from bikeml.terminal.status import log_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Publish = Callable[[RunFolder, Config, Announce, Sequence[Sample]], None]
 """What :func:`publish` is."""
+PublishFailure = Callable[[Config, Failed], None]
+"""What :func:`publish_failure` is."""
 DrawSweep = Callable[[Sweep, "pd.DataFrame", float], None]
 """What :func:`draw_sweep` is."""
 
@@ -52,6 +55,16 @@ def publish(folder: RunFolder, config: Config, announce: Announce = silent, samp
 
     with kept_safe(folder.path), folder_errors(folder.path):
         record.record(folder, config, folder.require().destination, samples)
+
+
+def publish_failure(config: Config, failed: Failed) -> None:
+    """Record a cell that failed in the store of `config`. If it cannot be recorded, the log says so."""
+    from bikeml.tracking import record  # mlflow's import takes seconds
+
+    try:
+        record.record_failure(config, failed)
+    except TrackingError as unrecorded:
+        log_error(unrecorded)
 
 
 @contextmanager
@@ -144,8 +157,7 @@ def _record_sweep(
             raise RecordError(f"no cell of the sweep in {str(folder.path)!r} has a result; there is nothing to record")
         configs = [find_config(each, uri, experiment_name) for each in done]
         store = SweepStore(*configs)
-        stored = store.begin(sweep.record)
-        stored.write(folder.path)
+        stored = store.begin(sweep.record, folder.path)
         for each, config in zip(done, configs, strict=True):
             below = describe_destination(config.tracking, parent_run_id=stored.run_id)
             yield each.path, _record_run(each, config, below)

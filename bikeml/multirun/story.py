@@ -14,7 +14,7 @@ from bikeml.config.schema import Config
 from bikeml.destination.caller import CallersRun, describe_destination
 from bikeml.destination.server import ask_server
 from bikeml.destination.settle import find_destination
-from bikeml.errors import ConfigError
+from bikeml.errors import ConfigError, TrackingError
 from bikeml.evaluation.choice import choose_sweep_rank
 from bikeml.multirun.blending.alike import check_alike
 from bikeml.multirun.composed import Job, Plan, PlannedCell, Reuse, build_environment, compose_cells
@@ -23,10 +23,10 @@ from bikeml.multirun.display.follower import follow
 from bikeml.multirun.display.sweep import show_leaderboard, show_places
 from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, find_cores_of_a_cell
 from bikeml.multirun.proposals import Proposer
-from bikeml.multirun.publish import DrawSweep, draw_sweep, end_sweep, writing
+from bikeml.multirun.publish import DrawSweep, draw_sweep, end_sweep, kept_safe, writing
 from bikeml.pages.sweep.leaderboard import build_leaderboard
 from bikeml.records.provenance import command_line
-from bikeml.records.sweep import Cell, Sweep, SweepRecord
+from bikeml.records.sweep import Sweep, SweepRecord
 from bikeml.records.sweep_folder import PAGE, SweepFolder, is_collected
 from bikeml.system.clock import entered
 from bikeml.system.redaction import redact
@@ -37,8 +37,8 @@ def run_sweep(loader: ConfigLoader, master: DictConfig, proposer: Proposer, laun
     """
     Run the cells that `proposer` names, each by its overrides to `master`, the sweep's own config.
 
-    Raises ConfigError, DataError, RunFolderError or TrackingError before any cell has run. A cell that fails raises
-    nothing: it is in the leaderboard with its cause.
+    Raises ConfigError, DataError or RunFolderError before any cell has run, and TrackingError then or in the first
+    seconds of the cells, which are stopped. A cell that fails raises nothing: it is in the leaderboard with its cause.
     """
     path = Path(str(master.hydra.sweep.dir)).absolute()
     if "${" in str(path):
@@ -86,31 +86,28 @@ class _RunningSweep:
 
     def run(self, plan: Plan) -> None:
         """Run the cells of the first batch, and of each one that is proposed once the outcomes are known."""
-        self._clear(plan)
-        self.callers, stored = find_destination(plan.cells[0].config.tracking), None
+        self.callers = find_destination(plan.cells[0].config.tracking)
         self.store = self._open_store(plan.cells)
         record = self._add(plan)
-        if self.store is not None:
-            stored = self.store.begin(record)
         interrupted = True
         try:
-            with writing(self.folder.path):
-                record.write(self.folder.path)
-                if stored is not None:
-                    stored.write(self.folder.path)
-            run_id = stored.run_id if stored else None
+            if self.store is not None:
+                with writing(self.folder.path):
+                    self.store.begin(record, self.folder.path)
             with follow(self.folder, record) as follower:
-                self._launch(plan, run_id)
+                self._launch(plan)
                 while (batch := self.plan_batch()) is not None:
-                    self._clear(batch)
                     record = self._add(batch, record)
-                    with writing(self.folder.path):
-                        record.write(self.folder.path)
                     follower.expect(record)
-                    self._launch(batch, run_id)
+                    self._launch(batch)
             if self.planned[0].config.sweep.blend:
                 record = self._blend(record)
             interrupted = False
+        except TrackingError:
+            if any(outcome.record is not None for outcome in self.folder.look(record).outcomes):
+                with kept_safe(self.folder.path):
+                    raise
+            raise
         finally:
             until = entered(self.started) + (self.planned[0].config.sweep.budget_seconds or math.inf)
             conclude(self.folder, record, self.store, until, draw=self.launcher.draw, interrupted=interrupted)
@@ -121,16 +118,22 @@ class _RunningSweep:
         """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
         if planned[0].config.tracking.uri is None:
             return None
-        ask_server(planned[0].config.tracking)  # if it is away, the store says so
-        return self.launcher.open_store([each.config for each in planned])
+        is_away = ask_server(planned[0].config.tracking)
+        store = self.launcher.open_store([each.config for each in planned])
+        if is_away:
+            store.check()  # it may be back, or else it says what to do
+        return store
 
     def _clear(self, plan: Plan) -> None:
-        folders = [each.folder for each in plan.cells if not _is_kept(self.launcher, each.cell, self.folder)]
+        cells = [each.cell for each in plan.cells]
+        if self.launcher.keeps_jobs:  # what it would fetch is there already
+            cells = [cell for cell in cells if not is_collected(self.folder.folder_of(cell), cell.fingerprint)]
         with writing(self.folder.path):
-            self.folder.clear(folders, goes_on=bool(self.planned))
+            self.folder.clear([cell.folder for cell in cells], goes_on=bool(self.planned))
 
     def _add(self, plan: Plan, record: SweepRecord | None = None) -> SweepRecord:
-        """Take the cells of a batch, reused ones as such, and return the record with them."""
+        """Take the cells of a batch, reused ones as such, and write and return the record with them."""
+        self._clear(plan)
         new = self._reuse(plan.cells)
         self.planned += new
         record = record or self._begin_record()
@@ -141,7 +144,10 @@ class _RunningSweep:
                 f"the cells so far are ranked by {record.rank}, and the next ones by another metric, so their scores "
                 "cannot be compared; set evaluation.rank to a metric that all of them have"
             )
-        return record.model_copy(update={"cells": cells, "dropped": dropped, "rank": rank})
+        record = record.model_copy(update={"cells": cells, "dropped": dropped, "rank": rank})
+        with writing(self.folder.path):
+            record.write(self.folder.path)
+        return record
 
     def _begin_record(self) -> SweepRecord:
         parent = self.callers.id if self.callers else None
@@ -178,13 +184,15 @@ class _RunningSweep:
             return _blend(self.folder, record, configs, self._take)
         return self.launcher.ask(_blend, self.folder, record, configs, list)
 
-    def _launch(self, plan: Plan, run_id: str | None) -> None:
-        """Launch the cells of a batch that must run, and tell the outcomes of all that were proposed."""
-        planned = {each.number: each for each in self.planned}
+    def _launch(self, plan: Plan) -> None:
+        """Launch the cells of a batch that must run, maybe before the sweep's run begins; tell the outcomes of all."""
+        planned, run_id = {each.number: each for each in self.planned}, self.folder.read_run_id()
         new = [planned[each.number] for each in plan.cells]
         jobs = [Job(each, build_environment(each, run_id, self.cores)) for each in new if not each.reused]
         if jobs:
             self.launcher.launch_cells(self.folder, jobs)
+        if self.store is not None:
+            self.store.settle()
         cells = [planned[plan.repeats.get(number, number)].cell for number in plan.numbers]
         self.proposer.tell([self.folder.read_outcome(cell) for cell in cells])
 
@@ -202,11 +210,6 @@ def _blend(folder: SweepFolder, record: SweepRecord, configs: Mapping[int, Confi
     from bikeml.multirun.blend import blend_planned
 
     return blend_planned(folder, record, configs, reuse)
-
-
-def _is_kept(launcher: CellLauncher, cell: Cell, folder: SweepFolder) -> bool:
-    """Whether the cell's folder already has the result that a launcher of jobs would fetch."""
-    return launcher.keeps_jobs and is_collected(folder.folder_of(cell), cell.fingerprint)
 
 
 def conclude(
@@ -228,7 +231,7 @@ def conclude(
     ended, sweep = time.time(), folder.look(record)
     leaderboard = build_leaderboard(sweep)
     with ExitStack() as last:  # what is added last is done first
-        if is_watched() and any(outcome.status != "not run" for outcome in sweep.outcomes):
+        if is_watched() and any(outcome.status not in ("not run", "interrupted") for outcome in sweep.outcomes):
             last.callback(show_places, sweep, leaderboard, ended)
             last.callback(show_leaderboard, sweep, leaderboard)
         if store is not None and sweep.run_id is not None:

@@ -48,6 +48,17 @@ class Invocation:
         return "-".join(word for word in words if word not in (None, "none", "identity")) or "run"
 
 
+@dataclass(frozen=True)
+class Failed:
+    """An experiment that failed in the model's own code, and so would fail again."""
+
+    invocation: Invocation
+    fingerprint: str
+    error: str
+    started: float
+    """Unix time."""
+
+
 class Dataset(Value):
     """The table of a run, without its rows."""
 

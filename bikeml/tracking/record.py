@@ -10,17 +10,22 @@ from mlflow.entities import Experiment, Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from bikeml.config.schema import Config, TrackingConfig
+from bikeml.config.sections import result_sections
 from bikeml.destination.system_metrics import Sample
+from bikeml.evaluation.choice import decide_metrics
 from bikeml.recorded.params import build_params
+from bikeml.recorded.parent import find_parent
 from bikeml.records import tags as names
-from bikeml.records.run import Destination, RunRecord, StoreRecord, record_id
+from bikeml.records.params import describe, fit_tags, options_tag, result_choices
+from bikeml.records.run import Destination, Failed, RunRecord, StoreRecord, record_id
 from bikeml.records.run_folder import MODEL, RunFolder
 from bikeml.system.redaction import redact
 from bikeml.terminal.tables import show_notice
 from bikeml.tracking import artifacts, entities, store
 from bikeml.tracking.backends import Store, open_store
-from bikeml.tracking.description import escape
+from bikeml.tracking.description import describe_failure, escape
 
+ERROR_FILE = "error.txt"
 ATTEMPTS = 3
 """To log a table that another process logs at the same time (MLflow 3.15 looks for it first, and then adds it)."""
 
@@ -31,7 +36,8 @@ def record(
     """
     Record the run in `folder` in the store of `config`, unless it is there already, and return where it is.
 
-    `destination` names the run of that store in which it nests, or into which it is recorded; None for neither.
+    `destination` names the run of that store in which it nests, or into which it is recorded; None for neither. A cell
+    nests in the run of its sweep.
     The `samples` of the machine's use become metrics of the run.
     A run becomes FINISHED only after all its files have arrived. Raises RecordError if the folder holds no complete
     run, and TrackingError if the store cannot be used.
@@ -50,6 +56,31 @@ def record(
     )
     stored.write(folder.path)
     return stored
+
+
+def record_failure(config: Config, failed: Failed) -> None:
+    """Record an experiment that failed, so that the same one need not fail again; raises TrackingError."""
+    place, invocation = open_store(config), failed.invocation
+    tags = {
+        names.FINGERPRINT: failed.fingerprint,
+        names.OPTIONS: options_tag(invocation.choices),
+        names.ERROR: failed.error,
+        names.DESCRIPTION: describe_failure(invocation.name, failed.error),
+        **entities.users_tags(config.tracking),
+    }
+    parent = invocation.parent_run_id or find_parent(invocation.folder, redact(place.uri))
+    if parent:
+        tags[names.PARENT] = parent
+    with store.store_errors(place.uri):
+        client = store.connect(place.uri)
+        experiment = str(store.require_experiment(client, config.tracking, place.uri).experiment_id)
+        fitting = fit_tags(tags, place.limits.tag)
+        run_id = store.begin_run(client, experiment, invocation.name, fitting, failed.started)
+        sections = describe(result_sections(decide_metrics(config)))
+        params = entities.to_params({**result_choices(invocation.choices), **sections}, place.limits)
+        client.log_batch(run_id, params=params)
+        client.log_text(run_id, failed.error, ERROR_FILE)  # the tag may hold only its beginning
+        client.set_terminated(run_id, "FAILED")
 
 
 @dataclass(frozen=True)
@@ -186,6 +217,7 @@ class _Recording:
     @cached_property
     def _tags(self) -> dict[str, str]:
         parent = self.destination.parent_run_id if self.destination else None
+        parent = parent or find_parent(self.folder.path, redact(self.place.uri))
         return entities.build_tags(self.folder, self.run, self.tracking, parent, self.place.limits)
 
     @cached_property

@@ -10,9 +10,7 @@ from typing import Any
 from mlflow.entities import Experiment, Metric, Run
 
 from bikeml.config.schema import Config
-from bikeml.config.sections import result_sections
 from bikeml.errors import RecordError
-from bikeml.evaluation.choice import decide_metrics
 from bikeml.records import tags as names
 from bikeml.records.fingerprint import OF_AN_EARLIER_VERSION, check_fingerprint, is_comparable
 from bikeml.records.params import (
@@ -26,7 +24,7 @@ from bikeml.records.params import (
     result_choices,
     shorten,
 )
-from bikeml.records.run import Invocation, StoreRecord
+from bikeml.records.run import StoreRecord
 from bikeml.records.run_folder import KEPT, RESULT, RunFolder
 from bikeml.records.sweep import SweepRecord
 from bikeml.records.sweep_folder import PAGE
@@ -36,14 +34,13 @@ from bikeml.terminal.numbers import show_count
 from bikeml.tracking import store
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.backends import open_store
-from bikeml.tracking.description import describe_failure, describe_sweep
+from bikeml.tracking.description import describe_sweep
 from bikeml.tracking.entities import to_params, users_tags
 from bikeml.tracking.owners import end_runs_of_dead_processes
 
 RELATIVES = 20
 """How many earlier runs of the same options are compared to explain why none could be reused."""
 DIFFERENCES_SHOWN = 3
-ERROR_FILE = "error.txt"
 
 
 @dataclass(frozen=True)
@@ -71,15 +68,26 @@ class SweepStore:
         with store.store_errors(self.uri, "begin the sweep"):
             self._client = store.connect(self.uri)
 
-    def begin(self, sweep: SweepRecord) -> StoreRecord:
-        """Begin the sweep's own run, unless it exists, and return where it is. End runs of dead processes as KILLED."""
+    def check(self) -> None:
+        """Ask the store whether it answers."""
+        with store.store_errors(self.uri, "begin the sweep"):
+            self._client.search_experiments(max_results=1)
+
+    def begin(self, sweep: SweepRecord, folder: Path) -> StoreRecord:
+        """
+        Begin the sweep's own run, unless it exists; write where it is to the sweep's folder, and return it.
+
+        Runs of dead processes are ended as KILLED.
+        """
         with store.store_errors(self.uri, "begin the sweep"):
             end_runs_of_dead_processes(self._client)
             experiment = store.require_experiment(self._client, self._tracking, self.uri)
             number = str(experiment.experiment_id)
             known = self._client.search_runs([number], f"tags.`{names.RECORD}` = '{sweep.id}'", max_results=1)
             run_id = str(known[0].info.run_id) if known else self._begin(number, sweep)
-        return self._describe(experiment, run_id)
+        stored = self._describe(experiment, run_id)
+        stored.write(folder)
+        return stored
 
     def _describe(self, experiment: Experiment, run_id: str) -> StoreRecord:
         return StoreRecord(
@@ -103,6 +111,9 @@ class SweepStore:
         name = f"sweep of {show_count(sweep.n_trials or len(sweep.cells), 'cell')}"
         fitting = fit_tags(tags, self._place.limits.tag)
         return store.begin_run(self._client, experiment, name, fitting, sweep.started)
+
+    def settle(self) -> None:
+        """Return at once: :meth:`begin` has waited."""
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """Record the files and metrics of the sweep's run; end it, as FINISHED, FAILED or KILLED, and dead ones."""
@@ -195,25 +206,6 @@ class SweepStore:
     def _search(self, condition: str, most: int) -> Iterator[Run]:
         newest = ["attributes.start_time DESC"]
         yield from self._client.search_runs(self._experiments, condition, max_results=most, order_by=newest)
-
-
-def record_failure(config: Config, invocation: Invocation, fingerprint: str, error: str, started: float) -> None:
-    """Record a cell that failed in the model's own code and so would fail again; raises TrackingError."""
-    place = open_store(config)
-    tags = {names.FINGERPRINT: fingerprint, names.OPTIONS: options_tag(invocation.choices), names.ERROR: error}
-    tags[names.DESCRIPTION] = describe_failure(invocation.name, error)
-    tags |= users_tags(config.tracking)
-    if invocation.parent_run_id:
-        tags[names.PARENT] = invocation.parent_run_id
-    with store.store_errors(place.uri):
-        client = store.connect(place.uri)
-        experiment = str(store.require_experiment(client, config.tracking, place.uri).experiment_id)
-        fitting = fit_tags(tags, place.limits.tag)
-        run_id = store.begin_run(client, experiment, invocation.name, fitting, started)
-        sections = describe(result_sections(decide_metrics(config)))
-        client.log_batch(run_id, params=to_params({**result_choices(invocation.choices), **sections}, place.limits))
-        client.log_text(run_id, error, ERROR_FILE)  # the tag may hold only its beginning
-        client.set_terminated(run_id, "FAILED")
 
 
 def _differences(now: Mapping[str, str], identity: Mapping[str, Any], run: Run) -> list[str]:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
@@ -19,7 +19,7 @@ from bikeml.multirun.local.job import publish_in_worker, run_in_worker
 from bikeml.multirun.local.publication import Publication
 from bikeml.multirun.local.recorder import Recorder
 from bikeml.records.run_folder import PAGE, RESULT, STORE, RunFolder
-from bikeml.records.sweep import LeftOutRecord
+from bikeml.records.sweep import FailureRecord, LeftOutRecord
 from bikeml.records.sweep_folder import SweepFolder, write_failure
 from bikeml.system.processes import GRACE_SECONDS, uninterrupted
 from bikeml.system.workers.warm import Answer, DeadWorkerError, WarmServer, WarmWorker
@@ -71,6 +71,8 @@ class Crew:
     budget: Budget
     recorder: Recorder | None = None
     """What draws and records the results beside the workers; None if they do it themselves."""
+    settle: Callable[[], None] = lambda: None
+    """Begins what a dead recorder has not begun; raises TrackingError."""
     idle: list[WarmWorker] = field(default_factory=list)
     """The workers that have nothing to do."""
     _recorded: dict[Path, Task] = field(default_factory=dict)
@@ -128,7 +130,7 @@ class Crew:
         links: dict[Any, WarmWorker] = {worker.connection: worker for worker in self._busy}
         late = self.budget.left <= 0
         timeout = LOOK_SECONDS if late else min(self.budget.left, 3600.0)
-        recorder = [self.recorder.connection] if self.recorder is not None and self._recorded else []
+        recorder = [self.recorder.connection] if self.recorder is not None and self.recorder.is_busy else []
         for link in connection.wait([*links, *recorder], timeout):
             if link not in links:
                 self._take_recorded()
@@ -168,7 +170,8 @@ class Crew:
         if self.budget.seconds is not None and not is_recorded:
             return
         most = BACKLOG if self.budget.seconds is None else BACKLOG_IN_TIME
-        if self.recorder is None or len(self._recorded) >= most or task.publication is None:
+        is_full = len(self._recorded) >= most and self.recorder is not None and not self.recorder.is_asked
+        if self.recorder is None or is_full or task.publication is None:
             self._waiting.appendleft(task)
             return
         self._recorded[task.publication.folder.path] = task
@@ -179,8 +182,8 @@ class Crew:
         try:
             ended = self.recorder.take()
         except DeadWorkerError:
-            self.recorder.kill()
             self.recorder, left, self._recorded = None, self._recorded, {}
+            self.settle()
             self._waiting.extendleft(left.values())  # workers do it
             return
         if ended is not None:
@@ -202,8 +205,10 @@ class Crew:
             self._publish(replace(again, publication=task.publication or Publication(folder, config, is_cell=True)))
         elif again.deaths < ATTEMPTS:
             self._waiting.appendleft(again)
-        else:
-            write_failure(folder.path, _explain(error), task.job.words)
+        elif not folder.has(FailureRecord.FILE):
+            often = f"its process {error}, {ATTEMPTS} times; the system kills a process that takes too much memory"
+            advice = "take fewer rows, or set hydra.launcher.n_jobs=1"
+            write_failure(folder.path, f"{often}: {advice}", task.job.words)
 
     def _stop_late(self) -> None:
         """Stop the cells that still run when the time is up, with their processes."""
@@ -231,20 +236,11 @@ class Crew:
     def _interrupt(self) -> None:
         for worker in self._busy:
             worker.terminate()
-        if self.recorder is not None and self._recorded:
-            self.recorder.kill(gently=True)
+        if self.recorder is not None:
+            self.recorder.drop()
         until = time.time() + GRACE_SECONDS
         for worker in self._busy:
             worker.join(max(0.0, until - time.time()))
 
     def _folder_of(self, task: Task) -> RunFolder:
         return self.folder.folder_of(task.job.planned.cell)
-
-
-def _explain(error: DeadWorkerError) -> str:
-    (code,) = error.args
-    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-    return (
-        f"its process {how}, {ATTEMPTS} times; the system kills a process that takes too much memory: take fewer rows, "
-        "or set hydra.launcher.n_jobs=1"
-    )

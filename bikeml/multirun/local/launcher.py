@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bikeml.multirun.local.budget import Budget
     from bikeml.multirun.local.helper import Helper
     from bikeml.multirun.local.recorder import Recorder
+    from bikeml.multirun.local.store import StoreBeside
     from bikeml.records.sweep import Sweep
     from bikeml.records.sweep_folder import SweepFolder
 
@@ -70,6 +71,7 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         self._server: WarmServer | None = None
         self._helper: Helper | None = None
         self._recorder: Recorder | None = None
+        self._store: StoreBeside | None = None
         self._budget: Budget | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -128,7 +130,8 @@ class LocalLauncher(BasicLauncher, CellLauncher):
             return super().open_store(configs)
         from bikeml.multirun.local.store import StoreBeside
 
-        return StoreBeside(self._recorder, configs)
+        self._store = StoreBeside(self._recorder, configs)
+        return self._store
 
     def draw(self, sweep: "Sweep", leaderboard: "pd.DataFrame", until: float) -> None:
         """Write the pages of a sweep in the recorder's process, which has the libraries, if there is one."""
@@ -171,9 +174,14 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         assert self._budget is not None  # noqa: S101
         assert self._server is not None  # noqa: S101
         self._budget.has_finished |= any(folder.folder_of(cell).has(RESULT) for cell in folder.read().cells)  # reused
-        recorder = None if self._recorder is None or self._recorder.is_dead else self._recorder
-        idle = [] if self._helper is None else self._helper.hand_over()
-        Crew(self._server, size, self._pack_surroundings(size), folder, self._budget, recorder, idle).run(jobs)
+        crew = Crew(self._server, size, self._pack_surroundings(size), folder, self._budget)
+        if self._recorder is not None and not self._recorder.is_dead:
+            crew.recorder = self._recorder
+        if self._store is not None:
+            crew.settle = self._store.settle
+        if self._helper is not None:
+            crew.idle = self._helper.hand_over()
+        crew.run(jobs)
 
     def _pack_surroundings(self, size: int) -> bytes:
         """Return what each of `size` workers takes over from this process."""

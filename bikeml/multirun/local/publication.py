@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bikeml.errors import BikemlError
+from bikeml.records.run import Failed
 from bikeml.records.run_folder import LOG, RunFolder
 from bikeml.terminal.progress import Announce, silent
 from bikeml.terminal.status import log_error, settle_logging
@@ -24,12 +25,13 @@ _left: ContextVar[list["Publication"]] = ContextVar("left")
 
 @dataclass(frozen=True)
 class Publication:
-    """A run folder that is to be drawn and recorded."""
+    """A run folder that is to be drawn and recorded, or a failure that is to be recorded."""
 
     folder: RunFolder
     config: "Config"
     samples: "Sequence[Sample]" = ()
     is_cell: bool = False
+    failed: Failed | None = None
 
 
 def publish_here(
@@ -44,12 +46,19 @@ def publish_here(
 
 
 def publish_cell(publication: Publication) -> BikemlError | None:
-    """Draw and record the result of a cell, and return why it could not be; the cell's log has all of it."""
-    from bikeml.multirun.publish import publish
+    """
+    Draw and record the result of a cell, and return why it could not be; the cell's log has all of it.
+
+    Of a failure only the log says that it could not be recorded.
+    """
+    from bikeml.multirun.publish import publish, publish_failure
 
     with logging_to(publication.folder):
         try:
-            publish(publication.folder, publication.config, silent, publication.samples)
+            if publication.failed is not None:
+                publish_failure(publication.config, publication.failed)
+            else:
+                publish(publication.folder, publication.config, silent, publication.samples)
         except BikemlError as error:
             log_error(error)
             return error
@@ -67,6 +76,17 @@ def publish_later(
     from bikeml.multirun.publish import publish
 
     publish(folder, config, announce, samples)
+
+
+def publish_failure_later(config: "Config", failed: Failed) -> None:
+    """Leave a failure to whoever collects what is left; if nobody does, record it."""
+    left = _left.get(None)
+    if left is not None:
+        left.append(Publication(RunFolder(failed.invocation.folder), config, is_cell=True, failed=failed))
+        return
+    from bikeml.multirun.publish import publish_failure
+
+    publish_failure(config, failed)
 
 
 @contextmanager

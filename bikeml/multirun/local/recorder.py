@@ -3,8 +3,10 @@
 import gc
 import os
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +35,14 @@ class Ended:
     """What it wrote to the standard error."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """A function that is to be called in the process; it is sent by its name."""
+
+    function: Callable[..., object]
+    args: Sequence[object]
+
+
 class Recorder:
     """A process that draws and records what is added, one after the other; `connection` can be waited for."""
 
@@ -40,30 +50,50 @@ class Recorder:
         """Begin to import what is needed, and to open the store at `uri`."""
         self._worker = WarmServer((), METHOD).start()
         self.connection = self._worker.connection
-        self._waiting: deque[Publication] = deque()
-        self._current: Publication | None = None
+        self._waiting: deque[Publication | Question] = deque()
+        self._current: Publication | Question | None = None
         self._worker.call(_prepare, uri)
-        self._is_busy = True
+        self.is_busy = True
+        """Whether it is going to answer."""
         self.is_dead = False
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is left to do of :meth:`ask_later`."""
+        return any(isinstance(each, Question) for each in (self._current, *self._waiting))
 
     def add(self, publication: Publication) -> None:
         """Draw and record a folder when those before it are done."""
         self._waiting.append(publication)
         self._begin_next()
 
+    def ask_later(self, function: Callable[..., object], *args: object) -> None:
+        """Let a function be called as :meth:`ask` does; :meth:`take` raises what it raises, and drops the rest."""
+        self._waiting.append(Question(function, args))
+        self._begin_next()
+
     def take(self) -> Ended | None:
         """
-        Wait for an answer, and return what has ended; None if the process has only got ready.
+        Wait for an answer, and return what has ended; None if it was no publication.
 
-        Raises DeadWorkerError if it has died, or has failed as it never should; then it is dead.
+        Raises the BikemlError of a question, and DeadWorkerError if the process has died, or has failed as it never
+        should; then it is dead.
         """
-        answer = self._read()
-        publication, self._current, self._is_busy = self._current, None, False
+        with self._dead_if_broken_off():
+            answer = self._read()
+            done, self._current, self.is_busy = self._current, None, False
+        if isinstance(done, Question):
+            self._heed(answer)
         self._begin_next()
-        if publication is None:
+        if not isinstance(done, Publication):
             return None
         same, error = answer.value
-        return Ended(publication, same, error, answer.said)
+        return Ended(done, same, error, answer.said)
+
+    def finish(self) -> None:
+        """Wait until nothing is left to do; raises as :meth:`take` does."""
+        while self.is_busy:
+            self.take()
 
     def ask(self, function: Callable[..., object], *args: object) -> Any:  # noqa: ANN401  whatever the function returns
         """
@@ -71,21 +101,12 @@ class Recorder:
 
         Raises the BikemlError that it raises, and DeadWorkerError as :meth:`take` does.
         """
-        while self._is_busy:
-            self.take()
-        self._is_busy = True
-        try:
-            self._worker.call(_answer, dict(os.environ), recall(), function, args)
+        self.finish()
+        with self._dead_if_broken_off():
+            self.ask_later(function, *args)
             answer = self._read()
-        except BaseException:  # an interrupt too: the answer would be taken for that to the next question
-            self.kill()
-            raise
-        self._is_busy = False
-        sys.stderr.write(answer.said)
-        value, error = answer.value
-        if error is not None:
-            raise error
-        return value
+            self._current, self.is_busy = None, False
+        return self._heed(answer)
 
     def _read(self) -> Answer:
         answer = self._worker.read()
@@ -93,15 +114,46 @@ class Recorder:
             raise DeadWorkerError(0)
         return answer
 
+    def _heed(self, answer: Answer) -> object:
+        """Return the value of an answer to a question; if it is an error, drop what waits, and raise it."""
+        sys.stderr.write(answer.said)
+        value, error = answer.value
+        if error is not None:
+            self._waiting.clear()
+            raise error
+        return value
+
+    @contextmanager
+    def _dead_if_broken_off(self) -> Iterator[None]:
+        """Kill the process if the block raises: its answer would be taken for that to the next question."""
+        try:
+            yield
+        except BaseException:
+            self.kill(gently=True)
+            raise
+
     def _begin_next(self) -> None:
-        if self._waiting and not self._is_busy:
-            self._current, self._is_busy = self._waiting.popleft(), True
-            self._worker.call(_publish, self._current, dict(os.environ), recall())
+        if self._waiting and not self.is_busy:
+            self._current, self.is_busy = self._waiting.popleft(), True
+            if isinstance(self._current, Question):
+                self._worker.call(_answer, self._current, dict(os.environ), recall())
+            else:
+                self._worker.call(_publish, self._current, dict(os.environ), recall())
+
+    def drop(self) -> None:
+        """Record nothing more; the run that is just recorded gets an end, and so does what was asked, if it is soon."""
+        self._waiting = deque(each for each in self._waiting if isinstance(each, Question))
+        until = time.monotonic() + GRACE_SECONDS
+        with suppress(BikemlError, DeadWorkerError):
+            while self.is_asked and self.connection.poll(max(0.0, until - time.monotonic())):
+                self.take()
+        if self._current is not None:
+            self.kill(gently=True)
 
     def kill(self, *, gently: bool = False) -> None:
         """End the process at once, or `gently`, so that the run that it records has an end."""
         with uninterrupted():
-            if gently and self._current is not None:
+            if gently and isinstance(self._current, Publication):
                 self._worker.terminate()
                 self._worker.join(GRACE_SECONDS)
             self._worker.kill()
@@ -140,14 +192,11 @@ def _publish(
 
 
 def _answer(
-    variables: Mapping[str, str],
-    known: tuple[Sequence[str], str],
-    function: Callable[..., object],
-    args: Sequence[object],
+    question: Question, variables: Mapping[str, str], known: tuple[Sequence[str], str]
 ) -> tuple[object, BikemlError | None]:
     _be_like(variables, known)
     try:
-        return function(*args), None
+        return question.function(*question.args), None
     except BikemlError as error:
         return None, error
 

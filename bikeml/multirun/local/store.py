@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bikeml.config.schema import Config
 from bikeml.multirun.local.recorder import Recorder
-from bikeml.records.run import StoreRecord
+from bikeml.multirun.publish import writing
 from bikeml.records.sweep import SweepRecord
 from bikeml.system.workers.warm import DeadWorkerError
 
@@ -27,17 +27,34 @@ class StoreBeside:
     holds_jobs = False
 
     def __init__(self, recorder: Recorder, configs: Sequence[Config]) -> None:
-        """Open the store; raises TrackingError."""
+        """Let the store be opened; a later call, or the recorder's take, says if it cannot be."""
         self._recorder, self._configs = recorder, configs
         self._here: SweepStore | None = None
-        try:
-            recorder.ask(_open, configs)
-        except DeadWorkerError:
-            self._go_on_here()
+        self._begun: tuple[SweepRecord, Path] | None = None
+        recorder.ask_later(_open, configs)
 
-    def begin(self, sweep: SweepRecord) -> StoreRecord:
-        """Begin the sweep's own run."""
-        return cast(StoreRecord, self._ask("begin", sweep))
+    def check(self) -> None:
+        """Ask the store whether it answers."""
+        self._ask("check")
+
+    def begin(self, sweep: SweepRecord, folder: Path) -> None:
+        """Begin the sweep's own run beside its cells; the recorder writes where it is to the sweep's folder."""
+        self._begun = (sweep, folder)
+        if self._here is None:
+            self._recorder.ask_later(_begin, sweep, folder)
+        else:
+            self._here.begin(sweep, folder)
+
+    def settle(self) -> None:
+        """Wait until the sweep's run has begun."""
+        if self._here is not None:
+            return
+        try:
+            self._recorder.finish()
+        except DeadWorkerError:
+            here = self._go_on_here()
+            if self._begun is not None:
+                here.begin(*self._begun)
 
     def end(self, run_id: str, files: Iterable[Path], metrics: Mapping[str, float], status: str) -> None:
         """End the sweep's own run, with its files and metrics."""
@@ -63,17 +80,23 @@ class StoreBeside:
                 self._go_on_here()
         return getattr(self._here, name)(*args, **options)
 
-    def _go_on_here(self) -> None:
+    def _go_on_here(self) -> "SweepStore":
         from bikeml.tracking.sweeps import SweepStore  # mlflow's import takes seconds
 
         self._recorder.kill()
         self._here = SweepStore(*self._configs)
+        return self._here
 
 
 def _open(configs: Sequence[Config]) -> None:
     from bikeml.tracking.sweeps import SweepStore
 
     _opened[:] = [SweepStore(*configs)]
+
+
+def _begin(sweep: SweepRecord, folder: Path) -> None:
+    with writing(folder):
+        _opened[0].begin(sweep, folder)
 
 
 def _call(name: str, args: Sequence[object], options: Mapping[str, object]) -> object:

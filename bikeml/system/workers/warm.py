@@ -47,6 +47,10 @@ class Answer(NamedTuple):
 class DeadWorkerError(Exception):
     """The process ended before it had answered; its argument is the exit code, negative for a signal."""
 
+    def __str__(self) -> str:
+        (code,) = self.args
+        return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+
 
 class WarmServer:
     """Starts workers; the server begins at once to import `modules`, which need not exist."""
