@@ -115,13 +115,13 @@ class _RunningSweep:
             open_page(self.folder.path / PAGE)
 
     def _open_store(self, planned: Sequence[PlannedCell]) -> StoreOfSweep | None:
-        """Open the store of the first cell. It is made before any cell runs, so that parallel cells find it."""
+        """Open the store of the first cell. If its server seems to be away, it is asked before any cell runs."""
         if planned[0].config.tracking.uri is None:
             return None
         is_away = ask_server(planned[0].config.tracking)
         store = self.launcher.open_store([each.config for each in planned])
         if is_away:
-            store.check()  # it may be back, or else it says what to do
+            store.check()
         return store
 
     def _clear(self, plan: Plan) -> None:
