@@ -131,7 +131,7 @@ def test_a_sweep_is_recorded_with_its_cells_below_its_own_run(call, bikeml_main,
     assert (own.info.status, own.data.metrics["cells_finished"]) == ("FINISHED", 2)
 
 
-def test_a_cell_nests_in_the_run_of_its_sweep_which_its_folder_names(workdir):
+def test_a_cell_nests_in_the_run_of_its_sweep_which_its_folder_names(workdir, monkeypatch):
     folder = write_sweep(workdir / "sweep", a=run_record(), b=None)
     cell = workdir / "sweep" / "a"
     assert find_parent(cell, "sqlite:///one.db") is None
@@ -141,6 +141,10 @@ def test_a_cell_nests_in_the_run_of_its_sweep_which_its_folder_names(workdir):
     assert find_parent(cell, "sqlite:///another.db") is None
     assert find_parent(workdir / "sweep" / "c", "sqlite:///one.db") is None  # beside its cells
     assert find_parent(workdir, "sqlite:///one.db") is None
+    assert find_parent(cell, "sqlite:///one.db", run_record()) == "its own"
+    assert find_parent(cell, "sqlite:///one.db", run_record(name="another")) is None  # another sweeper has run there
+    monkeypatch.chdir(cell)
+    assert find_parent(Path(), "sqlite:///one.db") == "its own"
     (folder.path / "sweep.json").write_text("{}")
     assert find_parent(cell, "sqlite:///one.db") is None
 

@@ -20,6 +20,7 @@ from bikeml.multirun.local.launcher import LocalLauncher
 from bikeml.multirun.local.publication import Publication
 from bikeml.multirun.local.recorder import Ended, Recorder
 from bikeml.multirun.local.store import StoreBeside
+from bikeml.records.run import Failed, Invocation
 from bikeml.records.run_folder import RunFolder
 from bikeml.system.workers import cores
 from bikeml.system.workers.warm import DeadWorkerError
@@ -250,6 +251,40 @@ def test_an_interrupt_waits_for_what_was_asked_and_drops_what_would_be_recorded(
     assert not recorder.is_dead
     assert recorder.ask(divmod, 7, 2) == (3, 1)
     recorder.kill()
+
+
+@pytest.mark.slow
+def test_an_interrupt_waits_for_failures_too_and_for_a_dead_recorder_not_at_all(workdir, monkeypatch):
+    monkeypatch.setattr(recorders, "GRACE_SECONDS", 60.0)
+    config, failed = config_of("tracking=local"), Failed(Invocation(workdir, "", {}), "", "its error", 0.0)
+    recorder = Recorder(config.tracking.uri)
+    recorder.ask_later(touch, workdir / "asked")
+    recorder.add(Publication(RunFolder(workdir), config, is_cell=True, failed=failed))
+    recorder.add(Publication(RunFolder(workdir), config, is_cell=True))
+    recorder.drop()
+    assert (workdir / "asked").exists()
+    assert [run[1] for run in read_store(workdir / "mlflow.db")["runs"]] == ["FAILED"]
+    assert not recorder.is_dead
+    recorder.kill()
+    recorder.is_busy = True
+    recorder.drop()
+
+
+@pytest.mark.slow
+def test_a_recorder_that_is_interrupted_while_it_is_heard_is_dead(monkeypatch):
+    recorder = Recorder(None)
+    recorder.ask_later(divmod, 7, 2)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recorder, "_begin_next", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.finish()
+    assert recorder.is_dead
+    monkeypatch.undo()
+    with pytest.raises(DeadWorkerError):
+        recorder.ask(divmod, 7, 2)
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def run_cell(composed: DictConfig, then: Publish = publish, if_failed: PublishFa
     _refuse_minimizing(hydra.sweeper)
     folder, sweep_folder = Path(hydra.runtime.output_dir), Path(hydra.sweep.dir).absolute()
     overrides, command = _read_overrides(hydra)
-    is_prepared = (sweep_folder / SweepRecord.FILE).is_file()  # False under a sweeper that is not bikeml's
+    is_prepared = bool(os.environ.get(CELL))  # False under a sweeper that is not bikeml's
     settle_logging(verbose=bool(hydra.verbose))
     asked = None
     try:
@@ -74,7 +74,7 @@ def run_cell(composed: DictConfig, then: Publish = publish, if_failed: PublishFa
             composed, hydra, folder, command, overrides=overrides, is_prepared=is_prepared, is_cell=True
         )
         # They are not for what the task function of another program runs besides. Hydra deletes them after the cell.
-        os.environ.update(dict.fromkeys(os.environ.keys() & {FINGERPRINT, PARENT_RUN_ID}, ""))
+        os.environ.update(dict.fromkeys(os.environ.keys() & {FINGERPRINT, PARENT_RUN_ID, CELL}, ""))
         _stop_after(asked[0].sweep.max_failures, sweep_folder)
         return run(*asked, then=then)
     except SweepStoppedError:
@@ -109,7 +109,7 @@ def _refuse_minimizing(sweeper: Any) -> None:  # noqa: ANN401  a DictConfig of a
 def _set_number(hydra: Any) -> HydraConf:  # noqa: ANN401  a DictConfig, which Hydra types as HydraConf
     """Give Hydra's section the number of the cell in its plan, which a launcher does not know."""
     number = os.environ.get(CELL)
-    if number is not None:  # not under a sweeper that is not bikeml's
+    if number:  # not under a sweeper that is not bikeml's
         with read_write(hydra.job):
             hydra.job.num, hydra.job.id = int(number), number
     return cast(HydraConf, hydra)
@@ -135,8 +135,7 @@ def _record(config: Config, invocation: Invocation, error: str, started: float, 
     """Record the failure of a cell that the plan of its sweep identifies, so that reuse=all does not repeat it."""
     if config.tracking.uri is None:
         return
-    sweep = Path(HydraConfig.get().sweep.dir).absolute()
-    cells = {sweep / cell.folder: cell for cell in SweepFolder(sweep).read().cells}
-    cell = cells.get(invocation.folder)
-    if cell is not None and cell.fingerprint is not None:
-        if_failed(config, Failed(invocation, cell.fingerprint, error, started))
+    sweep, here = Path(HydraConfig.get().sweep.dir).resolve(), invocation.folder.resolve()
+    for cell in SweepFolder(sweep).read().cells:
+        if sweep / cell.folder == here and cell.fingerprint is not None:
+            if_failed(config, Failed(invocation, cell.fingerprint, error, started))

@@ -65,6 +65,10 @@ class CellLauncher(Protocol):
         """Prepare to run cells, while they are composed; most launchers need no time for it."""
         return
 
+    def break_off(self) -> None:
+        """Drop what the launcher would still do beside the cells, none of which runs any more."""
+        return
+
     def cool_down(self) -> None:
         """End what :meth:`warm_up` has begun: the sweep is over, or broken off."""
         return

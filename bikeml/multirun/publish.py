@@ -13,6 +13,7 @@ from bikeml.config.sections import complete, names_not_in_result
 from bikeml.destination.caller import describe_destination
 from bikeml.destination.system_metrics import Sample
 from bikeml.errors import ConfigError, RecordError, RunFolderError, TrackingError
+from bikeml.recorded.parent import find_parent
 from bikeml.records.run import Destination, Failed, StoreRecord
 from bikeml.records.run_folder import FIGURES, PAGE, RESULT, RunFolder, folder_errors
 from bikeml.records.sweep import Sweep, SweepRecord
@@ -36,11 +37,19 @@ DrawSweep = Callable[[Sweep, "pd.DataFrame", float], None]
 """What :func:`draw_sweep` is."""
 
 
-def publish(folder: RunFolder, config: Config, announce: Announce = silent, samples: Sequence[Sample] = ()) -> None:
+def publish(
+    folder: RunFolder,
+    config: Config,
+    announce: Announce = silent,
+    samples: Sequence[Sample] = (),
+    *,
+    parent_run_id: str | None = None,
+) -> None:
     """
     Draw the figures of a run from its folder, write its page, and record it in the store of `config` if there is one.
 
-    The `samples` of the machine's use are in the store only.
+    The `samples` of the machine's use are in the store only. `parent_run_id` is that of the sweep's run if its record
+    does not know it.
     Raises RunFolderError, and TrackingError, which names the command that records the run later.
     """
     announce("drawing")
@@ -54,7 +63,10 @@ def publish(folder: RunFolder, config: Config, announce: Announce = silent, samp
     from bikeml.tracking import record  # mlflow's too; the result is safe by now
 
     with kept_safe(folder.path), folder_errors(folder.path):
-        record.record(folder, config, folder.require().destination, samples)
+        destination = folder.require().destination
+        if destination is not None and parent_run_id is not None:
+            destination = destination.model_copy(update={"parent_run_id": parent_run_id})
+        record.record(folder, config, destination, samples)
 
 
 def publish_failure(config: Config, failed: Failed) -> None:
@@ -195,11 +207,18 @@ def find_config(
     return typed(recorded | elsewhere | {"azure": azure, "tracking": tracking})
 
 
-def _find_destination(folder: RunFolder, config: Config) -> Destination | None:
-    """Return where the run was to be recorded, if that is the store of `config`: its ids mean nothing in another."""
-    destination = folder.require().destination
-    present = describe_destination(config.tracking)
-    return destination if destination and destination.uri == present.uri else None
+def _find_destination(folder: RunFolder, config: Config) -> Destination:
+    """
+    Return where a run is recorded in the store of `config`, as its record says if that is the same one.
+
+    The ids of a record mean nothing in another store. A cell nests in the run of its sweep.
+    """
+    record, place = folder.require(), describe_destination(config.tracking)
+    if record.destination is not None and record.destination.uri == place.uri:
+        place = record.destination
+    if place.parent_run_id is None and place.run_id is None:
+        place = place.model_copy(update={"parent_run_id": find_parent(folder.path, place.uri, record)})
+    return place
 
 
 def _read_uri(sections: Mapping[str, Any]) -> str | None:

@@ -77,9 +77,8 @@ class _RunningSweep:
         combinations = self.proposer.ask()
         if not combinations:
             return None
-        keep = self.launcher.takes_composed
-        composed = compose_cells(self.loader, self.master, combinations, self.n_proposed, keep=keep)
-        self.n_proposed += len(combinations)
+        first, self.n_proposed = self.n_proposed, self.n_proposed + len(combinations)
+        composed = compose_cells(self.loader, self.master, combinations, first, keep=self.launcher.takes_composed)
         if composed[0].config.sweep.blend:
             check_alike([each.config for each in (*self.planned, *composed)])
         return self.launcher.ask(_plan, composed, self.planned, self.proposer.common)
@@ -109,6 +108,8 @@ class _RunningSweep:
                     raise
             raise
         finally:
+            if interrupted:
+                self.launcher.break_off()
             until = entered(self.started) + (self.planned[0].config.sweep.budget_seconds or math.inf)
             conclude(self.folder, record, self.store, until, draw=self.launcher.draw, interrupted=interrupted)
         if self.planned[0].config.open:
@@ -116,11 +117,11 @@ class _RunningSweep:
 
     def _open_store(self, planned: Sequence[PlannedCell]) -> StoreOfSweep | None:
         """Open the store of the first cell. If its server seems to be away, it is asked before any cell runs."""
-        if planned[0].config.tracking.uri is None:
+        tracking = planned[0].config.tracking
+        if tracking.uri is None:
             return None
-        is_away = ask_server(planned[0].config.tracking)
         store = self.launcher.open_store([each.config for each in planned])
-        if is_away:
+        if ask_server(tracking):
             store.check()
         return store
 

@@ -14,7 +14,6 @@ from bikeml.config.sections import result_sections
 from bikeml.destination.system_metrics import Sample
 from bikeml.evaluation.choice import decide_metrics
 from bikeml.recorded.params import build_params
-from bikeml.recorded.parent import find_parent
 from bikeml.records import tags as names
 from bikeml.records.params import describe, fit_tags, options_tag, result_choices
 from bikeml.records.run import Destination, Failed, RunRecord, StoreRecord, record_id
@@ -36,8 +35,7 @@ def record(
     """
     Record the run in `folder` in the store of `config`, unless it is there already, and return where it is.
 
-    `destination` names the run of that store in which it nests, or into which it is recorded; None for neither. A cell
-    nests in the run of its sweep.
+    `destination` names the run of that store in which it nests, or into which it is recorded; None for neither.
     The `samples` of the machine's use become metrics of the run.
     A run becomes FINISHED only after all its files have arrived. Raises RecordError if the folder holds no complete
     run, and TrackingError if the store cannot be used.
@@ -68,9 +66,8 @@ def record_failure(config: Config, failed: Failed) -> None:
         names.DESCRIPTION: describe_failure(invocation.name, failed.error),
         **entities.users_tags(config.tracking),
     }
-    parent = invocation.parent_run_id or find_parent(invocation.folder, redact(place.uri))
-    if parent:
-        tags[names.PARENT] = parent
+    if invocation.parent_run_id:
+        tags[names.PARENT] = invocation.parent_run_id
     with store.store_errors(place.uri):
         client = store.connect(place.uri)
         experiment = str(store.require_experiment(client, config.tracking, place.uri).experiment_id)
@@ -217,7 +214,6 @@ class _Recording:
     @cached_property
     def _tags(self) -> dict[str, str]:
         parent = self.destination.parent_run_id if self.destination else None
-        parent = parent or find_parent(self.folder.path, redact(self.place.uri))
         return entities.build_tags(self.folder, self.run, self.tracking, parent, self.place.limits)
 
     @cached_property

@@ -166,8 +166,7 @@ class Crew:
 
         What would only be drawn, in the time of a fit, is left to the end, when the best cells get their pages.
         """
-        is_recorded = task.job.planned.config.tracking.uri is not None
-        if self.budget.seconds is not None and not is_recorded:
+        if self.budget.seconds is not None and task.job.planned.config.tracking.uri is None:
             return
         most = BACKLOG if self.budget.seconds is None else BACKLOG_IN_TIME
         is_full = len(self._recorded) >= most and self.recorder is not None and not self.recorder.is_asked
@@ -191,10 +190,12 @@ class Crew:
             self._note(self._recorded.pop(ended.publication.folder.path), ended.error)
 
     def _note(self, task: Task, error: BikemlError | None) -> None:
-        """Note that a result could not be drawn or recorded, if so."""
+        """Note that a result could not be drawn or recorded, or a failure not recorded, if so."""
         if error is not None:
-            folder = self._folder_of(task)
-            write_failure(folder.path, str(error), task.job.planned.overrides, command=folder.require().command)
+            folder, failed = self._folder_of(task), task.publication and task.publication.failed
+            text = f"{failed.error}\nThis could not be recorded: {error}" if failed else str(error)
+            command = failed.invocation.command if failed else folder.require().command
+            write_failure(folder.path, text, task.job.planned.overrides, command=command)
 
     def _retry(self, task: Task, error: DeadWorkerError) -> None:
         folder, config = self._folder_of(task), task.job.planned.config
@@ -236,8 +237,6 @@ class Crew:
     def _interrupt(self) -> None:
         for worker in self._busy:
             worker.terminate()
-        if self.recorder is not None:
-            self.recorder.drop()
         until = time.time() + GRACE_SECONDS
         for worker in self._busy:
             worker.join(max(0.0, until - time.time()))

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from bikeml.errors import ConfigError
 from bikeml.multirun.launcher import CellLauncher, StoreOfSweep, check_reuse
 from bikeml.system.clock import entered
+from bikeml.system.processes import uninterrupted
 from bikeml.system.workers.cores import count_cores, share_cores
 from bikeml.system.workers.warm import CAN_FORK, DeadWorkerError, WarmServer
 
@@ -114,6 +115,12 @@ class LocalLauncher(BasicLauncher, CellLauncher):
         if self._helper is None:
             self._helper = Helper(self._server, self._pack_surroundings(self._count_workers()))
         return self._helper.ask(function, *args)
+
+    def break_off(self) -> None:
+        """Let the recorder record nothing more."""
+        if self._recorder is not None:
+            with uninterrupted():
+                self._recorder.drop()
 
     def cool_down(self) -> None:
         """End the helper, the recorder, and a server that was interrupted; the other workers have ended."""

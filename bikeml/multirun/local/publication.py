@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bikeml.destination.caller import describe_destination
 from bikeml.errors import BikemlError
+from bikeml.recorded.parent import find_parent
 from bikeml.records.run import Failed
 from bikeml.records.run_folder import LOG, RunFolder
 from bikeml.terminal.progress import Announce, silent
@@ -53,12 +55,14 @@ def publish_cell(publication: Publication) -> BikemlError | None:
     """
     from bikeml.multirun.publish import publish, publish_failure
 
-    with logging_to(publication.folder):
+    folder, config, failed = publication.folder, publication.config, publication.failed
+    parent = find_parent(folder.path, describe_destination(config.tracking).uri)
+    with logging_to(folder):
         try:
-            if publication.failed is not None:
-                publish_failure(publication.config, publication.failed)
+            if failed is not None:
+                publish_failure(config, replace(failed, invocation=replace(failed.invocation, parent_run_id=parent)))
             else:
-                publish(publication.folder, publication.config, silent, publication.samples)
+                publish(folder, config, silent, publication.samples, parent_run_id=parent)
         except BikemlError as error:
             log_error(error)
             return error

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from bikeml.errors import BikemlError
@@ -69,8 +70,9 @@ class Recorder:
 
     def ask_later(self, function: Callable[..., object], *args: object) -> None:
         """Let a function be called as :meth:`ask` does; :meth:`take` raises what it raises, and drops the rest."""
-        self._waiting.append(Question(function, args))
-        self._begin_next()
+        with self._dead_if_broken_off():
+            self._waiting.append(Question(function, args))
+            self._begin_next()
 
     def take(self) -> Ended | None:
         """
@@ -82,9 +84,9 @@ class Recorder:
         with self._dead_if_broken_off():
             answer = self._read()
             done, self._current, self.is_busy = self._current, None, False
-        if isinstance(done, Question):
-            self._heed(answer)
-        self._begin_next()
+            if isinstance(done, Question):
+                self._heed(answer)
+            self._begin_next()
         if not isinstance(done, Publication):
             return None
         same, error = answer.value
@@ -106,7 +108,7 @@ class Recorder:
             self.ask_later(function, *args)
             answer = self._read()
             self._current, self.is_busy = None, False
-        return self._heed(answer)
+            return self._heed(answer)
 
     def _read(self) -> Answer:
         answer = self._worker.read()
@@ -125,9 +127,11 @@ class Recorder:
 
     @contextmanager
     def _dead_if_broken_off(self) -> Iterator[None]:
-        """Kill the process if the block raises: its answer would be taken for that to the next question."""
+        """Kill the process if the block does not end: its answer would be taken for that to the next question."""
         try:
             yield
+        except BikemlError:
+            raise
         except BaseException:
             self.kill(gently=True)
             raise
@@ -141,13 +145,21 @@ class Recorder:
                 self._worker.call(_publish, self._current, dict(os.environ), recall())
 
     def drop(self) -> None:
-        """Record nothing more; the run that is just recorded gets an end, and so does what was asked, if it is soon."""
-        self._waiting = deque(each for each in self._waiting if isinstance(each, Question))
+        """
+        Record no more results, and end what is recorded just now, so that its run has an end.
+
+        What was asked, and failures, which nothing records later, may take some seconds.
+        """
+        if self.is_dead:
+            return
+        is_quick = [isinstance(each, Question) or each.failed is not None for each in self._waiting]
+        self._waiting = deque(compress(self._waiting, is_quick))
         until = time.monotonic() + GRACE_SECONDS
+        is_result = isinstance(self._current, Publication) and self._current.failed is None
         with suppress(BikemlError, DeadWorkerError):
-            while self.is_asked and self.connection.poll(max(0.0, until - time.monotonic())):
+            while self.is_busy and not is_result and self.connection.poll(max(0.0, until - time.monotonic())):
                 self.take()
-        if self._current is not None:
+        if self.is_busy:
             self.kill(gently=True)
 
     def kill(self, *, gently: bool = False) -> None:
