@@ -195,6 +195,9 @@ def test_a_failure_is_left_to_be_recorded_and_stays_one(run, left, workdir, monk
     monkeypatch.setattr(crews, "publish_in_worker", acts.die_publishing)
     assert run("fail=1", size=1)[0] == ["failed"]
     assert read_failures(workdir) == ["the model's code"]
+    monkeypatch.setattr(crews, "publish_in_worker", acts.fail_to_publish)
+    assert run("fail=1", size=1)[0] == ["failed"]
+    assert read_failures(workdir) == ["the model's code\nThis could not be recorded: no store for 0"]
 
 
 def test_with_a_budget_what_would_only_be_drawn_is_left_to_the_end(run, left, workdir):

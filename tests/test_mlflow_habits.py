@@ -19,6 +19,7 @@ from bikeml.config.schema import typed
 from bikeml.errors import ConfigError, TrackingError
 from bikeml.multirun.publish import record_folder
 from bikeml.records.run_folder import RunFolder
+from bikeml.records.sweep_folder import SweepFolder
 from bikeml.tracking.artifacts import RunFiles
 from bikeml.tracking.lookup import find
 from tests.conftest import DAILY, config_of
@@ -269,6 +270,21 @@ def test_a_sweep_nests_in_the_run_that_the_variable_names(workdir, monkeypatch, 
     assert {client.get_run(cell).data.tags["mlflow.parentRunId"] for cell in cells} == {sweep}
     assert client.get_run(theirs.info.run_id).data.params == {}
     assert json.loads(Path("sw/sweep.json").read_text())["destination"]["parent_run_id"] == theirs.info.run_id
+
+
+@pytest.mark.slow
+def test_another_sweeper_in_the_folder_of_a_sweep_has_none_of_its_cells(workdir, monkeypatch, bikeml_main):
+    uri = f"sqlite:///{workdir}/mlflow.db"
+    client = MlflowClient(uri)
+    assert bikeml_main("-m", *FAST, "model=tree", "seed=1,2", f"tracking.uri={uri}", "hydra.sweep.dir=sw") == 0
+    theirs = client.create_run("0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_RUN_ID", theirs.info.run_id)
+    assert bikeml_main("-m", *FAST, "model=tree", "seed=1,3", "hydra/sweeper=basic", "hydra.sweep.dir=sw") == 0
+    cells = [json.loads(file.read_text())["run_id"] for file in Path("sw").glob("*/store.json")]
+    assert {client.get_run(cell).data.tags["mlflow.parentRunId"] for cell in cells} == {theirs.info.run_id}
+    assert len(cells) == 2
+    assert SweepFolder(Path("sw")).look().run_id is None
 
 
 # A server that refuses, is none, or is away

@@ -97,6 +97,7 @@ class SweepFolder:
         Raises RecordError if there are no cells, and OSError.
         """
         record = self._build_plan().model_copy(update={"command": command})
+        (self.path / StoreRecord.FILE).unlink(missing_ok=True)  # the run of an earlier sweep
         record.write(self.path)
         return record
 
@@ -148,8 +149,7 @@ class SweepFolder:
                 remove_if_empty(self.path)
 
     def _refuse_others(self) -> None:
-        ours = (SweepRecord.FILE, StoreRecord.FILE, *OWN)
-        names = [name for name in ours if (self.path / name).exists()]
+        names = [name for name in (SweepRecord.FILE, StoreRecord.FILE, *OWN) if (self.path / name).exists()]
         with suppress(RecordError):
             if not names or SweepRecord.read(self.path) is not None:
                 return
