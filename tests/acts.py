@@ -47,13 +47,9 @@ def leave(packed, job, until):
     if "fail=1" in job.planned.overrides:
         write_failure(folder.path, "the model's code", job.planned.overrides)
         invocation = Invocation(folder.path, "", {})
-        return [
-            Publication(
-                folder, job.planned.config, is_cell=True, failed=Failed(invocation, "", "the model's code", 0.0)
-            )
-        ]
+        return [Publication(folder, job.planned.config, failed=Failed(invocation, "", "the model's code", 0.0))]
     act(packed, job, until)
-    return [Publication(folder, job.planned.config, is_cell=True)]
+    return [Publication(folder, job.planned.config)]
 
 
 def fail_to_publish(_, publication):

@@ -134,19 +134,19 @@ def test_a_sweep_is_recorded_with_its_cells_below_its_own_run(call, bikeml_main,
 def test_a_cell_nests_in_the_run_of_its_sweep_which_its_folder_names(workdir, monkeypatch):
     folder = write_sweep(workdir / "sweep", a=run_record(), b=None)
     cell = workdir / "sweep" / "a"
-    assert find_parent(cell, "sqlite:///one.db") is None
+    record = run_record()
+    assert find_parent(cell, record, "sqlite:///one.db") is None
     StoreRecord(uri="sqlite:///one.db", experiment_name="bikeml", run_id="its own", look="").write(folder.path)
-    assert find_parent(cell, "sqlite:///one.db") == "its own"
-    assert find_parent(workdir / "sweep" / "b", "sqlite:///one.db") == "its own"
-    assert find_parent(cell, "sqlite:///another.db") is None
-    assert find_parent(workdir / "sweep" / "c", "sqlite:///one.db") is None  # beside its cells
-    assert find_parent(workdir, "sqlite:///one.db") is None
-    assert find_parent(cell, "sqlite:///one.db", run_record()) == "its own"
-    assert find_parent(cell, "sqlite:///one.db", run_record(name="another")) is None  # another sweeper has run there
+    assert find_parent(cell, record, "sqlite:///one.db") == "its own"
+    assert find_parent(workdir / "sweep" / "b", record, "sqlite:///one.db") == "its own"
+    assert find_parent(cell, record, "sqlite:///another.db") is None
+    assert find_parent(workdir / "sweep" / "c", record, "sqlite:///one.db") is None  # beside its cells
+    assert find_parent(workdir, record, "sqlite:///one.db") is None
+    assert find_parent(cell, run_record(name="another"), "sqlite:///one.db") is None  # another sweeper has run there
     monkeypatch.chdir(cell)
-    assert find_parent(Path(), "sqlite:///one.db") == "its own"
+    assert find_parent(Path(), record, "sqlite:///one.db") == "its own"
     (folder.path / "sweep.json").write_text("{}")
-    assert find_parent(cell, "sqlite:///one.db") is None
+    assert find_parent(cell, record, "sqlite:///one.db") is None
 
 
 def test_a_file_beside_the_model_that_the_record_does_not_name_stays_here(workdir):

@@ -259,8 +259,8 @@ def test_an_interrupt_waits_for_failures_too_and_for_a_dead_recorder_not_at_all(
     config, failed = config_of("tracking=local"), Failed(Invocation(workdir, "", {}), "", "its error", 0.0)
     recorder = Recorder(config.tracking.uri)
     recorder.ask_later(touch, workdir / "asked")
-    recorder.add(Publication(RunFolder(workdir), config, is_cell=True, failed=failed))
-    recorder.add(Publication(RunFolder(workdir), config, is_cell=True))
+    recorder.add(Publication(RunFolder(workdir), config, failed=failed, sweep=workdir))
+    recorder.add(Publication(RunFolder(workdir), config))
     recorder.drop()
     assert (workdir / "asked").exists()
     assert [run[1] for run in read_store(workdir / "mlflow.db")["runs"]] == ["FAILED"]

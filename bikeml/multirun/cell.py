@@ -133,7 +133,7 @@ def _stop_after(max_failures: int | None, folder: Path) -> None:
 
 def _record(config: Config, invocation: Invocation, error: str, started: float, if_failed: PublishFailure) -> None:
     """Record the failure of a cell that the plan of its sweep identifies, so that reuse=all does not repeat it."""
-    if config.tracking.uri is None:
+    if config.tracking.uri is None or not invocation.is_prepared:
         return
     sweep, here = Path(HydraConfig.get().sweep.dir).resolve(), invocation.folder.resolve()
     for cell in SweepFolder(sweep).read().cells:

@@ -217,7 +217,7 @@ def _find_destination(folder: RunFolder, config: Config) -> Destination:
     if record.destination is not None and record.destination.uri == place.uri:
         place = record.destination
     if place.parent_run_id is None and place.run_id is None:
-        place = place.model_copy(update={"parent_run_id": find_parent(folder.path, place.uri, record)})
+        place = place.model_copy(update={"parent_run_id": find_parent(folder.path, record, place.uri)})
     return place
 
 

@@ -158,7 +158,7 @@ class Crew:
         if status == "finished":
             self.budget.see(task.job.planned.varies, time.time() - task.began)
         for publication in answer.value or ():
-            self._publish(replace(task, publication=publication))
+            self._publish(replace(task, publication=replace(publication, sweep=self.folder.path)))
 
     def _publish(self, task: Task) -> None:
         """
@@ -203,7 +203,8 @@ class Crew:
         if folder.has(RESULT) and folder.has(PAGE) and (folder.has(STORE) or config.tracking.uri is None):
             self.budget.has_finished = True
         elif again.deaths < ATTEMPTS and folder.has(RESULT):
-            self._publish(replace(again, publication=task.publication or Publication(folder, config, is_cell=True)))
+            found = task.publication or Publication(folder, config, sweep=self.folder.path)
+            self._publish(replace(again, publication=found))
         elif again.deaths < ATTEMPTS:
             self._waiting.appendleft(again)
         elif not folder.has(FailureRecord.FILE):

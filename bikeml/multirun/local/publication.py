@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikeml.destination.caller import describe_destination
 from bikeml.errors import BikemlError
-from bikeml.recorded.parent import find_parent
+from bikeml.recorded.parent import read_parent
 from bikeml.records.run import Failed
 from bikeml.records.run_folder import LOG, RunFolder
 from bikeml.terminal.progress import Announce, silent
@@ -32,8 +33,9 @@ class Publication:
     folder: RunFolder
     config: "Config"
     samples: "Sequence[Sample]" = ()
-    is_cell: bool = False
     failed: Failed | None = None
+    sweep: Path | None = None
+    """The folder of the sweep of which it is a cell, as the launcher knows."""
 
 
 def publish_here(
@@ -56,9 +58,10 @@ def publish_cell(publication: Publication) -> BikemlError | None:
     from bikeml.multirun.publish import publish, publish_failure
 
     folder, config, failed = publication.folder, publication.config, publication.failed
-    parent = find_parent(folder.path, describe_destination(config.tracking).uri)
     with logging_to(folder):
         try:
+            uri = describe_destination(config.tracking).uri
+            parent = read_parent(publication.sweep, uri) if publication.sweep is not None else None
             if failed is not None:
                 publish_failure(config, replace(failed, invocation=replace(failed.invocation, parent_run_id=parent)))
             else:
@@ -75,7 +78,7 @@ def publish_later(
     """Leave a result to whoever collects what is left; if nobody does, draw and record it."""
     left = _left.get(None)
     if left is not None:
-        left.append(Publication(folder, config, samples, is_cell=True))
+        left.append(Publication(folder, config, samples))
         return
     from bikeml.multirun.publish import publish
 
@@ -86,7 +89,7 @@ def publish_failure_later(config: "Config", failed: Failed) -> None:
     """Leave a failure to whoever collects what is left; if nobody does, record it."""
     left = _left.get(None)
     if left is not None:
-        left.append(Publication(RunFolder(failed.invocation.folder), config, is_cell=True, failed=failed))
+        left.append(Publication(RunFolder(failed.invocation.folder), config, failed=failed))
         return
     from bikeml.multirun.publish import publish_failure
 

@@ -194,7 +194,7 @@ def _publish(
 ) -> tuple[str, BikemlError | None]:
     """Draw and record a folder as the process with these variables, and what it knows of secrets, would do."""
     _be_like(variables, known)
-    if publication.is_cell:
+    if publication.sweep is not None:
         return "", publish_cell(publication)
     with logging_to(publication.folder):
         try:
