@@ -65,8 +65,9 @@ class Recorder:
 
     def add(self, publication: Publication) -> None:
         """Draw and record a folder when those before it are done."""
-        self._waiting.append(publication)
-        self._begin_next()
+        with self._dead_if_broken_off():
+            self._waiting.append(publication)
+            self._begin_next()
 
     def ask_later(self, function: Callable[..., object], *args: object) -> None:
         """Let a function be called as :meth:`ask` does; :meth:`take` raises what it raises, and drops the rest."""
@@ -148,7 +149,7 @@ class Recorder:
         """
         Record no more results, and end what is recorded just now, so that its run has an end.
 
-        What was asked, and failures, which nothing records later, may take some seconds.
+        Unless it was a result, what was asked, and failures, which nothing records later, may take some seconds.
         """
         if self.is_dead:
             return
