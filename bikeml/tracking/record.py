@@ -1,4 +1,8 @@
-"""Record the folder of a run in a store: its params, metrics, tags, model and files, and a search's best candidates."""
+"""
+Record the folder of a run in a store: its params, metrics, tags, model and files, and a search's best candidates.
+
+What failed is recorded too, with its error, so that a sweep can find it.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

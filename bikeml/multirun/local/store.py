@@ -46,7 +46,7 @@ class StoreBeside:
             self._here.begin(sweep, folder)
 
     def settle(self) -> None:
-        """Wait until the sweep's run has begun."""
+        """Wait until the sweep's run has begun; begin it here if the recorder has died."""
         if self._here is not None:
             return
         try:
